@@ -1,0 +1,85 @@
+"""seqbench: sequence architectures on sequence tasks, with numbers that can be believed.
+
+From Python as from the shell: ``run`` trains and records, ``build`` makes a LightningModule for anyone's own
+Trainer, ``load`` brings a finished run's module back. Importing this package imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from seqbench.module import SequenceModule
+    from seqbench.runner import Run
+
+__version__ = "0.1.0"
+__all__ = ["build", "load", "run"]
+
+
+def run(
+    arch: str | Mapping[str, Any],
+    task: str | Mapping[str, Any],
+    *,
+    runs: str | Path = "runs",
+    resume: bool = False,
+    overwrite: bool = False,
+    say: Callable[[str], None] | None = None,
+    **options: Any,
+) -> Run:
+    """Train an architecture on a task, test it, and write its record.
+
+    Args:
+        arch: a name, or a mapping with ``name`` and the backbone's options.
+        task: a name, or a mapping with ``name`` and the task's options.
+        runs: folder under which the run's own is made.
+        resume: go on with an unfinished run of this configuration.
+        overwrite: throw an earlier run of this configuration away.
+        say: takes each line of progress (``print``); None is silent.
+        options: ``tier``, ``seed``, ``logger``, and the mappings ``optim``, ``body`` and ``trainer``.
+
+    Returns:
+        The record and the folder that holds it.
+
+    Raises:
+        SeqbenchError: a name or option is wrong, data is missing, or the folder holds an earlier run.
+    """
+    from seqbench import options as opts
+    from seqbench import runner
+
+    config = opts.resolve({"arch": arch, "task": task, **options})
+    return runner.run(config, Path(runs), resume=resume, overwrite=overwrite, say=say)
+
+
+def build(arch: str | Mapping[str, Any], task: str | Mapping[str, Any], **options: Any) -> SequenceModule:
+    """Make the LightningModule of an architecture on a task, with the task's data and initial weights.
+
+    ``lightning.pytorch.Trainer(max_steps=500).fit(seqbench.build("gru", "copy"))`` trains it.
+
+    Args:
+        arch: a name, or a mapping with ``name`` and the backbone's options.
+        task: a name, or a mapping with ``name`` and the task's options.
+        options: ``tier``, ``seed``, and the mappings ``optim`` and ``body``.
+
+    Raises:
+        SeqbenchError: a name or option is wrong, or data is missing.
+    """
+    from seqbench import assembly
+    from seqbench import options as opts
+
+    return assembly.build(opts.resolve({"arch": arch, "task": task, **options}))
+
+
+def load(run: str | Path) -> SequenceModule:
+    """The module of a finished run, with the weights that were scored, in evaluation mode.
+
+    Args:
+        run: the run's folder, or its ``result.json``.
+
+    Raises:
+        SeqbenchError: there is no record or no checkpoint there.
+    """
+    from seqbench import assembly
+
+    return assembly.load(Path(run))

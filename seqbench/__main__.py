@@ -1,0 +1,7 @@
+"""``python -m seqbench``."""
+
+import sys
+
+from seqbench.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,109 @@
+"""From a configuration to a module, and from a run folder back to one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves
+
+from seqbench import cards, objectives, options, records, registry
+from seqbench.batches import Keys
+from seqbench.bodies import Single
+from seqbench.config import RunConfig
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.errors import SeqbenchError
+from seqbench.module import SequenceModule
+from seqbench.specs import SequenceSpec
+
+CHECKPOINTS = "checkpoints"
+
+
+def build(config: RunConfig) -> SequenceModule:
+    """The module of a configuration, with its task's data and its seed's initial weights.
+
+    Raises:
+        SeqbenchError: the backbone or the datamodule refuses its options.
+    """
+    backbone_class = registry.find(registry.ARCHITECTURES, config.arch).load()
+    data = _data(config, carry_state=hasattr(backbone_class, "unroll"))
+    module = _module(config, backbone_class, data.spec)
+    module.data = data
+    return module
+
+
+def load(run: Path) -> SequenceModule:
+    """The module of a finished run with the weights of its best checkpoint, in evaluation mode.
+
+    It needs no data: the record says what the task asked.
+
+    Raises:
+        SeqbenchError: there is no record or no checkpoint, or the weights do not fit.
+    """
+    folder = run if run.is_dir() else run.parent
+    record = records.read(run)
+    spec, saved = record.config.get("spec"), record.config.get("options")
+    if not isinstance(spec, dict) or not isinstance(saved, dict):
+        raise SeqbenchError(f"the record in {folder} lacks its spec or options, so its module cannot be rebuilt.")
+    arch = dict(saved["arch"])
+    name = arch.pop("name")
+    config = RunConfig(
+        card=cards.load(saved["task"]["name"]),
+        tier=saved["tier"],
+        arch=name,
+        seed=saved["seed"],
+        arch_options=arch,
+        task_options={},
+        body=saved["body"],
+        optim=cards.Optim(**saved["optim"]),
+    )
+    module = _module(config, registry.find(registry.ARCHITECTURES, name).load(), SequenceSpec.from_dict(spec))
+    path = folder / CHECKPOINTS / "best.ckpt"
+    if not path.is_file():
+        raise SeqbenchError(f"{folder} holds no {CHECKPOINTS}/best.ckpt; the run ended before its first validation.")
+    try:
+        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+    except Exception as error:  # torch.load raises whatever its unpickler meets.
+        raise SeqbenchError(f"{path} does not fit its record: {' '.join(str(error).split())[:300]}.") from error
+    return module.eval()
+
+
+def state_bytes(module: SequenceModule) -> int | None:
+    """Bytes of one sequence's state after one step; None for a backbone without ``unroll``."""
+    if not module.body.can_unroll:
+        return None
+    training = module.training
+    module.eval()
+    with torch.no_grad():
+        _, state = module.body.step(torch.zeros(1, 1, dtype=torch.long, device=module.device), None)
+    module.train(training)
+    return sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(state))
+
+
+def _data(config: RunConfig, carry_state: bool) -> SequenceDataModule:
+    datamodule = options.load_datamodule(config.card)
+    protocol: dict[str, Any] = {
+        "batch_size": config.optim.batch_size,
+        "keys": Keys(config.seed, config.card.name, config.card.version),
+    }
+    if datamodule.streams:
+        protocol["carry_state"] = carry_state
+    try:
+        return datamodule(**config.task_options, **protocol)
+    except (TypeError, ValueError) as error:
+        raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error
+
+
+def _module(config: RunConfig, backbone_class: type, spec: SequenceSpec) -> SequenceModule:
+    # The seed decides the weights, and leaves the caller's random numbers alone.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        try:
+            backbone = backbone_class(**config.arch_options)
+        except (TypeError, ValueError) as error:
+            raise SeqbenchError(f"architecture '{config.arch}' refuses its options: {error}.") from error
+        d_model = config.arch_options["d_model"]
+        body = Single(spec, backbone, d_model, **config.body)
+        objective = objectives.make(spec, d_model)
+    return SequenceModule(spec, body, objective, config.optim, config.seed)

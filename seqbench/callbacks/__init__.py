@@ -1,0 +1,1 @@
+"""What happens around training: the curve, progress, and views of both."""

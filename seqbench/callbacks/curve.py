@@ -1,0 +1,82 @@
+"""The curve of a run: training loss and validation scores by step, kept in the checkpoint.
+
+It also stops a run that has no numbers left, before a checkpoint of it is written.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor
+
+from seqbench.module import SequenceModule
+
+EVERY = 50
+"""Steps that one point of the training curve is the mean of."""
+
+
+class DivergedError(Exception):
+    """Training met a loss or a score that is no finite number."""
+
+
+class Curve(L.Callback):
+    """Collects ``train`` (step, loss) and ``validation`` (step, one column a metric), for the record.
+
+    Losses stay on the device until ``EVERY`` steps are together or validation begins, so that a step costs
+    nothing.
+    """
+
+    def __init__(self) -> None:
+        self.train: dict[str, list[Any]] = {"step": [], "loss": []}
+        self.validation: dict[str, list[Any]] = {"step": []}
+        self._losses: list[Tensor] = []
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Keep the loss; every ``EVERY`` steps make a point of them."""
+        self._losses.append(outputs["loss"].detach())
+        if trainer.global_step % EVERY == 0:
+            self._point(trainer)
+
+    def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Make a point of what is left, so that a checkpoint holds whole points only."""
+        self._point(trainer)
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Add the validation scores; checkpoints are written after this."""
+        if not isinstance(pl_module, SequenceModule):
+            return
+        scores = pl_module.evaluated["validation"]
+        for name, value in scores.items():
+            if not math.isfinite(value):
+                raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")
+            self.validation.setdefault(name, []).append(value)
+        self.validation["step"].append(trainer.global_step)
+
+    def _point(self, trainer: L.Trainer) -> None:
+        if not self._losses:
+            return
+        loss = float(torch.stack(self._losses).mean())
+        self._losses.clear()
+        if not math.isfinite(loss):
+            raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")
+        self.train["step"].append(trainer.global_step)
+        self.train["loss"].append(loss)
+        for logger in trainer.loggers:
+            logger.log_metrics({"train/loss": loss, "train/lr": self._rate(trainer)}, step=trainer.global_step)
+
+    @staticmethod
+    def _rate(trainer: L.Trainer) -> float:
+        return float(trainer.optimizers[0].param_groups[0]["lr"])
+
+    def state_dict(self) -> dict[str, Any]:
+        """The points so far, for the checkpoint."""
+        return {"train": self.train, "validation": self.validation}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the points of a checkpoint."""
+        self.train, self.validation = state_dict["train"], state_dict["validation"]

@@ -1,0 +1,308 @@
+"""Task cards: the frozen protocol of a task, read from YAML and checked key by key.
+
+A card says which data, which metric, and for each tier how long, how big and how optimised a run is. Its
+digest covers what changes a number (name, version, metric, the chosen tier) and leaves its prose out.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from seqbench import registry
+from seqbench.errors import SeqbenchError, did_you_mean
+
+TIERS = ("smoke", "small", "medium", "paper")
+OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
+SCHEDULES = ("constant", "cosine")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Optim:
+    """How a run is optimised: the tier's budget, which every architecture gets alike.
+
+    Args:
+        steps: optimiser steps of the whole run.
+        batch_size: sequences in one global batch (rows, for a stream).
+        validate_every: optimiser steps between validations; divides ``steps``.
+        lr: learning rate at its highest.
+        optimizer: one of adam, adamw, rmsprop, sgd.
+        weight_decay: decoupled for adamw, L2 otherwise.
+        betas: of adam and adamw.
+        momentum: of sgd and rmsprop.
+        schedule: ``constant``, or ``cosine`` down to 1 % of ``lr`` at the last step.
+        warmup: steps of linear rise from 0 to ``lr``.
+        clip: largest norm of the whole gradient; 0 leaves it alone.
+    """
+
+    steps: int
+    batch_size: int
+    validate_every: int
+    lr: float
+    optimizer: str = "adam"
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    momentum: float = 0.0
+    schedule: str = "constant"
+    warmup: int = 0
+    clip: float = 0.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "betas", tuple(self.betas))
+        for name in ("steps", "batch_size", "validate_every"):
+            if getattr(self, name) < 1:
+                raise SeqbenchError(f"optim.{name} must be at least 1, got {getattr(self, name)}.")
+        for name in ("weight_decay", "momentum", "warmup", "clip"):
+            if not getattr(self, name) >= 0:
+                raise SeqbenchError(f"optim.{name} must not be negative, got {getattr(self, name)}.")
+        if not 0 < self.lr < float("inf"):
+            raise SeqbenchError(f"optim.lr must be a positive number, got {self.lr}.")
+        if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
+            raise SeqbenchError(f"optim.betas must be two numbers in [0, 1), got {list(self.betas)}.")
+        for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
+            if getattr(self, name) not in known:
+                value = getattr(self, name)
+                raise SeqbenchError(f"optim.{name} '{value}' is unknown.{did_you_mean(str(value), known)}")
+        if self.steps % self.validate_every:
+            raise SeqbenchError(
+                f"optim.validate_every ({self.validate_every}) must divide optim.steps ({self.steps}), so that "
+                f"the last step is validated; try {_nearest_divisor(self.steps, self.validate_every)}."
+            )
+
+
+@dataclass(frozen=True)
+class Metric:
+    """The primary metric of a task: its name and whether ``max`` or ``min`` is better."""
+
+    name: str
+    direction: str
+
+    def __post_init__(self) -> None:
+        if self.direction not in ("max", "min"):
+            raise SeqbenchError(f"metric.direction must be 'max' or 'min', got {self.direction!r}.")
+
+    def better(self, a: float, b: float) -> bool:
+        """Whether ``a`` is strictly better than ``b``."""
+        return a > b if self.direction == "max" else a < b
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One published figure: whose, of which metric, under which setting, and where it stands."""
+
+    architecture: str
+    metric: str
+    value: float
+    setting: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Tier:
+    """One size of a task: datamodule arguments, architecture options, optimisation and seeds.
+
+    ``learning_rates`` is the grid that each architecture may be tuned over. ``arch`` and ``optim`` hold for
+    all architectures; ``architectures`` and ``optims`` add, by name, the settings of a published recipe.
+    ``deviations`` says where the tier departs from what it reproduces.
+    """
+
+    optim: Optim
+    arch: Mapping[str, Any]
+    task: Mapping[str, Any] = field(default_factory=dict)
+    body: Mapping[str, Any] = field(default_factory=dict)
+    architectures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    optims: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    learning_rates: tuple[float, ...] = ()
+    seeds: int = 3
+    deviations: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Card:
+    """A task's protocol. ``digest(tier)`` names it in every record; see the module's docstring."""
+
+    name: str
+    version: int
+    summary: str
+    example: str
+    datamodule: str
+    metric: Metric
+    citation: str
+    licence: str
+    tiers: Mapping[str, Tier]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    references: tuple[Reference, ...] = ()
+
+    def tier(self, name: str) -> Tier:
+        """The tier of that name.
+
+        Raises:
+            SeqbenchError: the card has no such tier.
+        """
+        if name not in self.tiers:
+            raise SeqbenchError(f"task '{self.name}' has no tier '{name}'.{did_you_mean(name, self.tiers)}")
+        return self.tiers[name]
+
+    def digest(self, tier: str) -> str:
+        """SHA-256 (hex) of name, version, metric, data, arguments and one tier; prose changes nothing."""
+        chosen = dataclasses.asdict(self.tier(tier))
+        del chosen["deviations"]
+        return digest_of(
+            {
+                "name": self.name,
+                "version": self.version,
+                "metric": dataclasses.asdict(self.metric),
+                "datamodule": self.datamodule,
+                "arguments": dict(self.arguments),
+                "tier": chosen,
+            }
+        )
+
+
+def digest_of(data: Any) -> str:
+    """SHA-256 (hex) of plain data: its JSON with sorted keys and no spaces, so the same on any machine."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def load(name: str) -> Card:
+    """Read a task's card by its name; a name may stand for another (``char-lm`` for its default).
+
+    Raises:
+        SeqbenchError: no such task, or its card cannot be used.
+    """
+    entry = registry.find(registry.TASKS, name)
+    data = _read(_path(entry))
+    if set(data) == {"alias"}:
+        return load(str(data["alias"]))
+    return parse(data, f"{name}.yaml")
+
+
+def summary(name: str) -> str:
+    """One line on a task for a list: its card's summary, or what it stands for."""
+    data = _read(_path(registry.find(registry.TASKS, name)))
+    return f"stands for {data['alias']}" if "alias" in data else str(data.get("summary", ""))
+
+
+def parse(data: Any, where: str) -> Card:
+    """Check a card's plain data and make the Card.
+
+    Raises:
+        SeqbenchError: a key is unknown or missing, a value has the wrong type, or the version is no
+            positive whole number; the sentence names ``where`` and the key.
+    """
+    try:
+        fields = _fields(Card, data, "the card")
+        if isinstance(fields["version"], bool) or not isinstance(fields["version"], int) or fields["version"] < 1:
+            raise SeqbenchError(f"version must be a whole number from 1, got {fields['version']!r}.")
+        fields["metric"] = Metric(**_fields(Metric, fields["metric"], "metric"))
+        tiers = _mapping(fields["tiers"], "tiers")
+        for name in tiers:
+            if name not in TIERS:
+                raise SeqbenchError(f"tiers: '{name}' is no tier.{did_you_mean(str(name), TIERS)}")
+        fields["tiers"] = {name: _tier(tier, f"tiers.{name}") for name, tier in tiers.items()}
+        fields["references"] = tuple(
+            Reference(**_fields(Reference, item, "references")) for item in fields.get("references") or ()
+        )
+        _mapping(fields.get("arguments", {}), "arguments")
+        return Card(**fields)
+    except SeqbenchError as error:
+        raise SeqbenchError(f"{where} cannot be used: {error}") from error
+
+
+def _tier(data: Any, where: str) -> Tier:
+    fields = _fields(Tier, data, where)
+    fields["optim"] = Optim(**_fields(Optim, fields["optim"], f"{where}.optim"))
+    for key in ("arch", "task", "body", "architectures", "optims"):
+        _mapping(fields.get(key, {}), f"{where}.{key}")
+    fields["learning_rates"] = tuple(float(x) for x in fields.get("learning_rates") or ())
+    if fields["learning_rates"] and fields["optim"].lr not in fields["learning_rates"]:
+        raise SeqbenchError(f"{where}.optim.lr {fields['optim'].lr} is not in its learning_rates.")
+    fields["deviations"] = tuple(fields.get("deviations") or ())
+    return Tier(**fields)
+
+
+def _fields(cls: type, data: Any, where: str) -> dict[str, Any]:
+    """The mapping's items as arguments of a dataclass: none unknown, none missing, plain types right."""
+    given = dict(_mapping(data, where))
+    known = {f.name: f for f in dataclasses.fields(cls)}
+    for key in given:
+        if key not in known:
+            raise SeqbenchError(f"{where} has the unknown key '{key}'.{did_you_mean(str(key), known)}")
+    for name, spec in known.items():
+        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
+        if required and name not in given:
+            raise SeqbenchError(f"{where} lacks the key '{name}'.")
+        if name in given and spec.type in _PLAIN:
+            given[name] = _plain(given[name], str(spec.type), f"{where}.{name}")
+    return given
+
+
+_PLAIN = {"int": (int,), "float": (int, float), "str": (str,)}
+
+
+def _plain(value: Any, kind: str, where: str) -> Any:
+    if kind == "float" and isinstance(value, str):
+        # YAML 1.1 reads 1e-3 (no dot) as a string; people write it, so take it as the number it is.
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    if isinstance(value, bool) or not isinstance(value, _PLAIN[kind]):
+        raise SeqbenchError(f"{where} must be of type {kind}, got {value!r}.")
+    return float(value) if kind == "float" else value
+
+
+def _mapping(data: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(data, Mapping):
+        raise SeqbenchError(f"{where} must be a mapping of keys to values, got {type(data).__name__}.")
+    return data
+
+
+def _path(entry: registry.Entry) -> Path:
+    """Where an entry's card lies: in the installed package first, beside its checkout second."""
+    package = entry.value.partition(":")[0]
+    spec = importlib.util.find_spec(package)
+    folders = [Path(f) for f in (spec.submodule_search_locations or ())] if spec else []
+    places = [p for f in folders for p in (f / "_data" / "tasks", f.parent / "tasks")]
+    for place in places:
+        if (place / f"{entry.name}.yaml").is_file():
+            return place / f"{entry.name}.yaml"
+    raise SeqbenchError(
+        f"task '{entry.name}' of {entry.distribution} has no card: looked for {entry.name}.yaml in "
+        f"{', '.join(map(str, places)) or f'the package {package}, which is not installed'}."
+    )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data = read_yaml(path)
+    return dict(_mapping(data, str(path)))
+
+
+def read_yaml(path: Path) -> Any:
+    """Plain data of a YAML (or JSON) file; only the safe loader's types.
+
+    Raises:
+        SeqbenchError: the file cannot be read, or is no YAML.
+    """
+    import yaml  # Here, so that `--help` does not pay for it.
+
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SeqbenchError(f"{path} cannot be read: {error}.") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise SeqbenchError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+
+
+def _nearest_divisor(steps: int, wanted: int) -> int:
+    return min((d for d in range(1, steps + 1) if steps % d == 0), key=lambda d: abs(d - wanted))

@@ -1,0 +1,72 @@
+# PYTHON_ARGCOMPLETE_OK
+"""``seqbench``: choose a command, run it, and turn a user's mistake into one sentence.
+
+Exit status: 0 done; 1 a run ended otherwise than ``ok``; 2 a mistake in what was asked; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from seqbench import __version__
+from seqbench.errors import SeqbenchError, did_you_mean
+
+COMMANDS = ("run", "list", "show", "generate", "completion")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with suggestions and errors that are raised rather than printed."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message as a sentence."""
+        marker = "argument COMMAND: invalid choice: '"
+        if message.startswith(marker):
+            wrong = message.removeprefix(marker).partition("'")[0]
+            raise SeqbenchError(f"unknown command '{wrong}'.{did_you_mean(wrong, COMMANDS)}")
+        raise SeqbenchError(f"{message}. See `{self.prog} --help`.")
+
+
+def make_parser() -> Parser:
+    """The parser of all commands; each command's file adds its own arguments."""
+    parser = Parser(prog="seqbench", description="Benchmark sequence architectures, with numbers that can be believed.")
+    parser.add_argument("--version", action="version", version=f"seqbench {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    for name in COMMANDS:
+        module = importlib.import_module(f"seqbench.cli.{name}")
+        summary = module.__doc__.splitlines()[0]
+        command = commands.add_parser(
+            name, help=summary, description=summary, allow_abbrev=False, add_help=name != "run"
+        )
+        module.add_arguments(command)
+        command.set_defaults(main=module.main)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return the exit status."""
+    try:
+        parser = make_parser()
+        if "_ARGCOMPLETE" in os.environ:
+            import argcomplete  # Only while a shell asks for completions.
+
+            argcomplete.autocomplete(parser)
+        options, rest = parser.parse_known_args(argv)
+        if rest and options.command != "run":
+            raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
+        options.rest = rest
+        return int(options.main(options))
+    except SeqbenchError as error:
+        print(f"seqbench: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("seqbench: interrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone; leave quietly, as every tool in a pipe does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141

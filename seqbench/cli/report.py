@@ -1,0 +1,47 @@
+"""The table at the end of a run: each metric between its chance and its best possible line."""
+
+from __future__ import annotations
+
+from seqbench.cards import Card
+from seqbench.cli.tables import aligned, number
+from seqbench.records import Record
+
+
+def of(record: Record, card: Card) -> str:
+    """A record's test scores as a table, with baselines, published figures, and a word where it is chance."""
+    results = record.results
+    metrics = results.get("metrics", {}).get("test")
+    if not metrics:
+        return f"no scores: the run ended as {record.status}"
+    arch = record.config["architecture"]["name"]
+    baselines = results["baselines"]["test"]
+    published = {r.metric: r for r in card.references if r.architecture == arch}
+    header = ["test metric", "value", "chance", *baselines, "best possible", "published"]
+    rows = [header]
+    notes = []
+    for name, line in metrics.items():
+        marks = ""
+        if name in published:
+            notes.append(f"published {name}: {published[name].setting} ({published[name].source})")
+            marks = number(published[name].value)
+        best = number(line["best"]) if line["best"] is not None else "unknown"
+        rows.append(
+            [
+                name + (" *" if name == card.metric.name else ""),
+                number(line["value"]),
+                number(line["chance"]),
+                *(number(values.get(name)) for values in baselines.values()),
+                best,
+                marks or "-",
+            ]
+        )
+    notes += [line["best_unknown"] for line in metrics.values() if "best_unknown" in line][:1]
+    if results["above_chance"] is False:
+        notes.append(f"{card.metric.name} is NOT clearly better than chance")
+    measured, config = record.measured, record.config
+    size = f"{config['parameters']:,} parameters, best of validation at step {results['best_step']}"
+    speed = f"{measured['seconds']:.0f} s" + (
+        f", {measured['steps_per_second']:.1f} steps/s" if measured["steps_per_second"] else ""
+    )
+    text = f"{aligned(rows)}\n* decides; {size}; {speed}"
+    return "\n".join([text, *notes])

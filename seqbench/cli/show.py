@@ -1,0 +1,114 @@
+"""Show an architecture or a task: what it is, its options, its protocol and its lines."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+
+from seqbench import cards, registry
+from seqbench.cli.tables import aligned, number
+from seqbench.errors import SeqbenchError, did_you_mean
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to show."""
+    name = parser.add_argument("name", help="an architecture or a task")
+    name.completer = lambda **_: _names()  # type: ignore[attr-defined]
+
+
+def _names() -> list[str]:
+    return [*registry.entries(registry.ARCHITECTURES), *registry.entries(registry.TASKS)]
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print all that is known under the name."""
+    shown = False
+    if options.name in registry.entries(registry.ARCHITECTURES) or ":" in options.name:
+        print(_architecture(registry.find(registry.ARCHITECTURES, options.name)))
+        shown = True
+    if options.name in registry.entries(registry.TASKS):
+        print(_task(cards.load(options.name)))
+        shown = True
+    if not shown:
+        raise SeqbenchError(f"no architecture or task is called '{options.name}'.{did_you_mean(options.name, _names())}")
+    return 0
+
+
+def _architecture(entry: registry.Entry) -> str:
+    backbone = entry.load()
+    text = inspect.getdoc(backbone) or "(no description)"
+    rows = [
+        (f"  --arch.{p.name}", _annotation(p), "required" if p.default is p.empty else f"default {p.default}")
+        for p in inspect.signature(backbone).parameters.values()
+    ]
+    owner = f"{entry.distribution} {entry.version}" if entry.distribution else "given by its path"
+    facts = [
+        ("class", entry.value),
+        ("from", owner),
+        ("causal", "yes" if getattr(backbone, "causal", False) else "no"),
+        ("streams", "yes, by unroll" if hasattr(backbone, "unroll") else "no: reads whole windows"),
+    ]
+    return f"{entry.name}: an architecture\n\n{text}\n\n{aligned(facts)}\n\noptions:\n{aligned(rows)}"
+
+
+def _annotation(parameter: inspect.Parameter) -> str:
+    annotation = parameter.annotation
+    return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
+
+
+def _task(card: cards.Card) -> str:
+    facts = [
+        ("version", str(card.version)),
+        ("decided by", f"{card.metric.name} ({'higher' if card.metric.direction == 'max' else 'lower'} is better)"),
+        ("cite", card.citation),
+        ("data licence", card.licence),
+    ]
+    parts = [f"{card.name}: a task\n\n{card.summary}\n\n{card.example.rstrip()}", aligned(facts)]
+    for name, tier in card.tiers.items():
+        optim = tier.optim
+        settings = {**card.arguments, **tier.task}
+        rows = [
+            ("task", ", ".join(f"{key} {_short(value)}" for key, value in settings.items())),
+            ("model", ", ".join(f"{key} {value}" for key, value in {**tier.arch, **tier.body}.items())),
+            (
+                "budget",
+                f"{optim.steps} steps of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "
+                f"{tier.seeds} seeds",
+            ),
+            ("grid", ", ".join(f"{rate:g}" for rate in tier.learning_rates) or "none"),
+            *(("deviation", deviation) for deviation in tier.deviations),
+        ]
+        digest = card.digest(name)[:8]
+        parts.append(f"tier {name} (digest {digest}):\n{aligned(rows, indent='  ')}")
+    if card.references:
+        rows = [(r.architecture, r.metric, number(r.value), r.setting, r.source) for r in card.references]
+        parts.append(f"published:\n{aligned(rows, indent='  ')}")
+    parts.append(_lines(card))
+    return "\n\n".join(parts)
+
+
+def _short(value: object) -> str:
+    if isinstance(value, list) and len(value) > 6:
+        return f"[{value[0]} ... {value[-1]}]"
+    return str(value)
+
+
+def _lines(card: cards.Card) -> str:
+    """Chance and best possible of the small tier's test split; a sentence where the data is not at hand."""
+    from seqbench.batches import Keys
+    from seqbench.options import load_datamodule
+
+    tier_name = "small" if "small" in card.tiers else next(iter(card.tiers))
+    tier = card.tier(tier_name)
+    keys = Keys(0, card.name, card.version)
+    try:
+        settings = {**card.arguments, **tier.task}
+        data = load_datamodule(card)(batch_size=tier.optim.batch_size, keys=keys, **settings)
+    except SeqbenchError as error:
+        return f"chance and best possible: not computed; {error}"
+    best = data.best("test")
+    rows = [
+        (name, f"chance {number(value)}", f"best possible {number(best[name]) if best[name] is not None else 'unknown'}")
+        for name, value in data.chance("test").items()
+    ]
+    return f"lines of tier {tier_name}, test:\n{aligned(rows, indent='  ')}"

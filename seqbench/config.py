@@ -1,0 +1,141 @@
+"""The resolved configuration of one run: plain data, and what it is called on disk."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seqbench.cards import Card, Optim, Tier, digest_of
+from seqbench.errors import SeqbenchError, did_you_mean
+
+LOGGERS = ("wandb", "csv", "none")
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """What of Lightning's Trainer is the user's choice: where and how fast a run runs, never what it computes.
+
+    Args:
+        accelerator: cpu, gpu, or auto.
+        devices: how many devices, or which.
+        num_nodes: how many machines.
+        strategy: how devices share the work.
+        precision: of the arithmetic; other than 32-true it is part of the run's digest.
+        threads: CPU threads of one process; 0 leaves PyTorch's choice.
+    """
+
+    accelerator: str = "auto"
+    devices: int | str = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.threads < 0:
+            raise SeqbenchError(f"trainer.threads must not be negative, got {self.threads}.")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that one run is made of, resolved: no default is left open.
+
+    Args:
+        card: the task's card.
+        tier: name of the card's tier.
+        arch: name of the architecture.
+        seed: keys initialisation, training batches and dropout.
+        arch_options: the backbone's arguments.
+        task_options: the datamodule's arguments.
+        body: options of the body around the backbone.
+        optim: the optimisation.
+        trainer: where it runs.
+        logger: ``wandb``, ``csv`` or ``none``.
+        checksums: SHA-256 of the data's files.
+        published: whether those are the published data set's (true for synthetic tasks).
+    """
+
+    card: Card
+    tier: str
+    arch: str
+    seed: int
+    arch_options: Mapping[str, Any]
+    task_options: Mapping[str, Any]
+    body: Mapping[str, Any]
+    optim: Optim
+    trainer: TrainerOptions = field(default_factory=TrainerOptions)
+    logger: str = "wandb"
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    published: bool = True
+
+    def __post_init__(self) -> None:
+        if self.logger not in LOGGERS:
+            raise SeqbenchError(f"unknown logger '{self.logger}'.{did_you_mean(self.logger, LOGGERS)}")
+        if not 0 <= self.seed < 2**32:
+            raise SeqbenchError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
+
+    @property
+    def chosen(self) -> Tier:
+        """The card's tier."""
+        return self.card.tier(self.tier)
+
+    @property
+    def name(self) -> str:
+        """``arch-task-sSEED``."""
+        return f"{self.arch}-{self.card.name}-s{self.seed}"
+
+    def options(self) -> dict[str, Any]:
+        """The configuration as ``--config`` reads it: nested, plain, complete."""
+        return {
+            "arch": {"name": self.arch, **self.arch_options},
+            "task": {"name": self.card.name, **self.task_options},
+            "tier": self.tier,
+            "seed": self.seed,
+            "optim": _plain(dataclasses.asdict(self.optim)),
+            "body": dict(self.body),
+            "trainer": dataclasses.asdict(self.trainer),
+            "logger": self.logger,
+        }
+
+    def digest(self) -> str:
+        """SHA-256 (hex) of what decides the results: no devices, no logger, no paths, but the data's checksums."""
+        data = self.options()
+        for key in ("logger", "trainer"):
+            del data[key]
+        data["task"].pop("data_dir", None)
+        data["precision"] = self.trainer.precision
+        data["card"] = self.card.digest(self.tier)
+        data["data"] = sorted(self.checksums.values())
+        return digest_of(_plain(data))
+
+    def folder(self, runs: Path) -> Path:
+        """``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""
+        arch = self.arch.replace(":", ".").replace("/", ".")
+        return runs / self.card.name / arch / f"{self.tier}-s{self.seed}-{self.digest()[:8]}"
+
+    def modified(self) -> list[str]:
+        """Dotted names of what departs from the card, which keeps a run off the boards; empty for none."""
+        tier = self.chosen
+        expected = {**self.card.arguments, **tier.task}
+        changed = [
+            f"task.{key}"
+            for key, value in sorted(self.task_options.items())
+            if key != "data_dir" and key in expected and _plain(value) != _plain(expected[key])
+        ]
+        changed += [f"task.{key}" for key in sorted(set(self.task_options) - set(expected) - {"data_dir"})]
+        standard = dataclasses.replace(tier.optim, **tier.optims.get(self.arch, {}))
+        for key in (f.name for f in dataclasses.fields(Optim)):
+            value = getattr(self.optim, key)
+            if value != getattr(standard, key) and not (key == "lr" and value in tier.learning_rates):
+                changed.append(f"optim.{key}")
+        return changed + ([] if self.published else ["data"])
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, all the way down: what JSON and YAML would give back."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,1 @@
+"""Tasks' data: one file per family, each a pure sampler or reader and its LightningDataModule."""

@@ -1,0 +1,108 @@
+"""What every task's datamodule is: a counter-based stream, its splits, and the lines a score stands between."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar
+
+import lightning.pytorch as L
+
+from seqbench.batches import EvaluationLoader, Keys, Shard, TrainingLoader
+from seqbench.errors import SeqbenchError
+from seqbench.specs import Batch, SequenceSpec
+from seqbench.vocabulary import Vocabulary
+
+Lines = Mapping[str, float | None]
+
+
+class SequenceDataModule(L.LightningDataModule):
+    """Base of every task: subclasses set ``spec`` and give ``stream``, ``steps`` and the lines.
+
+    Args:
+        batch_size: sequences in one global batch.
+        keys: what random draws are keyed by.
+    """
+
+    streams: ClassVar[bool] = False
+    """Whether batches are chunks of long streams; such a class also takes ``carry_state``."""
+
+    best_unknown: ClassVar[str] = ""
+    """Why ``best`` holds None, where it does."""
+
+    spec: SequenceSpec
+    vocabulary: Vocabulary | None = None
+    """The characters behind the token ids, for tasks whose outputs are text."""
+
+    trained_length: int | None = None
+    """Longest sequence that training shows, where the task probes longer ones."""
+
+    probes: Mapping[int, str] = MappingProxyType({})
+    """Test splits that ask at one length each, by that length; see ``diagnostics.lengths``."""
+
+    def __init__(self, batch_size: int, keys: Keys) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.keys = keys
+
+    def stream(self, split: str, step: int) -> Batch:
+        """Batch number ``step`` of a split: a pure function of the two and of the keys."""
+        raise NotImplementedError(f"{type(self).__name__} must define stream(split, step)")
+
+    def steps(self, split: str) -> int:
+        """How many batches an evaluation split has."""
+        raise NotImplementedError(f"{type(self).__name__} must define steps(split)")
+
+    def splits(self, stage: str) -> tuple[str, ...]:
+        """The evaluation splits of ``validation`` or ``test``: the task's own, then the probes."""
+        return (stage, *self.probes.values()) if stage == "test" else (stage,)
+
+    def chance(self, split: str) -> Lines:
+        """Per metric, the score of a predictor that has learnt nothing; None where unknown."""
+        raise NotImplementedError(f"{type(self).__name__} must define chance(split)")
+
+    def best(self, split: str) -> Lines:
+        """Per metric, the best possible score; None where it cannot be known."""
+        raise NotImplementedError(f"{type(self).__name__} must define best(split)")
+
+    def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:
+        """Other lines to print beside a score, by name and metric."""
+        return {}
+
+    def checksums(self) -> Mapping[str, str]:
+        """SHA-256 of each file the data came from; empty for synthetic data."""
+        return {}
+
+    def train_dataloader(self) -> TrainingLoader:
+        """Training batches from the trainer's step on."""
+        return TrainingLoader(self.stream, self._position, self._shard())
+
+    def val_dataloader(self) -> list[EvaluationLoader]:
+        """One loader for each validation split."""
+        return self._evaluation("validation")
+
+    def test_dataloader(self) -> list[EvaluationLoader]:
+        """One loader for each test split."""
+        return self._evaluation("test")
+
+    def _evaluation(self, stage: str) -> list[EvaluationLoader]:
+        return [EvaluationLoader(self.stream, s, self.steps(s), self._shard()) for s in self.splits(stage)]
+
+    def _position(self) -> int:
+        # In a trainer of someone's own, accumulation makes one optimiser step of several batches.
+        if self.trainer is None:
+            return 0
+        return self.trainer.global_step * self.trainer.accumulate_grad_batches
+
+    def _shard(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
+
+
+def require(condition: bool, sentence: str) -> None:
+    """Refuse a value out of range.
+
+    Raises:
+        SeqbenchError: with the sentence, if the condition does not hold.
+    """
+    if not condition:
+        raise SeqbenchError(sentence)

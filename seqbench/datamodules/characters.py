@@ -1,0 +1,164 @@
+"""Character language modelling: given the text so far, which character comes next?
+
+    input   F i r s t   C i t i z e n
+    target  i r s t   C i t i z e n :
+
+The text is cut into as many contiguous streams as a batch has rows. A backbone with ``unroll`` reads them
+chunk by chunk and carries its state over (truncated back-propagation through time, Williams & Peng 1990); one
+without reads overlapping windows whose first part is context and is not scored. Either way each character of
+validation and test is scored exactly once, but for the first, which nothing precedes.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from seqbench.batches import Keys
+from seqbench.datamodules import ngrams
+from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.errors import SeqbenchError
+from seqbench.sources import texts
+from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.vocabulary import Vocabulary
+
+NGRAM_ORDER = 5
+
+
+class Characters(SequenceDataModule):
+    """Next-character prediction on a text.
+
+    Args:
+        dataset: the published text, a name in ``seqbench.sources.table``.
+        length: characters in one chunk, over which gradients flow.
+        window: characters in one window for backbones that cannot carry state; its last ``length`` count.
+        evaluation_rows: streams that validation and test are each cut into.
+        data_dir: folder (or file) to read instead: the published files, or any ``*.txt``.
+        carry_state: whether chunks follow each other with carried state; False gives windows.
+        batch_size: streams that the training text is cut into.
+        keys: what random draws are keyed by.
+    """
+
+    streams: ClassVar[bool] = True
+    best_unknown: ClassVar[str] = "nobody knows the entropy of real text"
+
+    def __init__(
+        self,
+        dataset: str,
+        batch_size: int,
+        keys: Keys,
+        length: int = 128,
+        window: int = 256,
+        evaluation_rows: int = 32,
+        data_dir: str | None = None,
+        carry_state: bool = True,
+    ) -> None:
+        super().__init__(batch_size, keys)
+        require(length >= 1, f"char-lm's length must be at least 1 character, got {length}.")
+        require(window > length, f"char-lm's window ({window}) must be longer than its length ({length}).")
+        require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
+        self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
+        self.context = 0 if carry_state else window - length
+        self.text = texts.read(dataset, data_dir)
+        self.vocabulary: Vocabulary = Vocabulary.of(self.text.splits["train"])
+        self.ids = {split: self.vocabulary.encode(text) for split, text in self.text.splits.items()}
+        self._check_size()
+        size = len(self.vocabulary)
+        output = StepClasses(size, metrics=("bits_per_character", "loss", "accuracy"))
+        self.spec = SequenceSpec(Tokens(size), output, max_length=length + self.context)
+
+    def _check_size(self) -> None:
+        needed = self.batch_size * self.length + 2 * self.length + self.context
+        have = len(self.ids["train"])
+        if have < needed:
+            raise SeqbenchError(
+                f"the training text has {have} characters, but {self.batch_size} streams of chunks of "
+                f"{self.length} need {needed}; give a longer text, or lower --optim.batch_size or --task.length."
+            )
+        for split in ("validation", "test"):
+            if len(self.ids[split]) < 2:
+                raise SeqbenchError(
+                    f"the {split} text has {len(self.ids[split])} characters, at least 2 are needed; "
+                    f"give a longer text."
+                )
+
+    def stream(self, split: str, step: int) -> Batch:
+        """Chunk ``step`` of the split's streams; training starts anew, elsewhere, in each epoch."""
+        return self._training(step) if split == "train" else self._evaluation(split, step)
+
+    @property
+    def chunks_per_epoch(self) -> int:
+        """Training chunks in one pass over the text."""
+        return (len(self.ids["train"]) - 1 - self.length - self.context) // self.batch_size // self.length
+
+    def _training(self, step: int) -> Batch:
+        ids, epoch, chunk = self.ids["train"], *divmod(step, self.chunks_per_epoch)
+        row = self.chunks_per_epoch * self.length
+        # Chunk borders fall elsewhere in each epoch, so that no place in the text is always near one.
+        offset = int(self.keys.generator("train", epoch).integers(0, self.length))
+        starts = offset + np.arange(self.batch_size) * row + chunk * self.length
+        place = starts[:, None] + np.arange(self.context + self.length)[None, :]
+        weights = np.ones(place.shape, np.float32)
+        weights[:, : self.context] = 0
+        return self._batch(ids[place], ids[place + 1], weights, chunk)
+
+    def _evaluation(self, split: str, chunk: int) -> Batch:
+        ids, rows = self.ids[split], self.evaluation_rows
+        row = self._row(split)
+        steps = np.arange(chunk * self.length, min((chunk + 1) * self.length, row))
+        steps = np.concatenate([np.arange(steps[0] - self.context, steps[0]), steps])
+        place = np.arange(rows)[:, None] * row + steps[None, :]
+        inside = (place >= 0) & (place < len(ids) - 1)
+        inputs = np.where(inside, ids[np.clip(place, 0, len(ids) - 1)], 0)
+        targets = np.where(inside, ids[np.clip(place + 1, 0, len(ids) - 1)], 0)
+        weights = inside.astype(np.float32)
+        weights[:, : self.context] = 0
+        return self._batch(inputs, targets, weights, chunk)
+
+    def _batch(self, inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, chunk: int) -> Batch:
+        rows, time = inputs.shape
+        return Batch(
+            inputs=torch.from_numpy(inputs.astype(np.int64)),
+            targets=torch.from_numpy(targets.astype(np.int64)),
+            lengths=torch.full((rows,), time),
+            weights=torch.from_numpy(weights),
+            total=float(weights.sum()),
+            index=torch.arange(rows),
+            first=chunk == 0 if self.carry_state else None,
+        )
+
+    def _row(self, split: str) -> int:
+        return math.ceil((len(self.ids[split]) - 1) / self.evaluation_rows)
+
+    def steps(self, split: str) -> int:
+        """Chunks in which every character of the split comes once."""
+        return math.ceil(self._row(split) / self.length)
+
+    @cached_property
+    def _unigrams(self) -> np.ndarray:
+        counts = np.bincount(self.ids["train"], minlength=len(self.vocabulary)) + 1
+        return counts / counts.sum()
+
+    def chance(self, split: str) -> Lines:
+        """The training text's unigram distribution (plus one count each), scored on the split."""
+        frequency = self._unigrams
+        nats = float(-np.log(frequency[self.ids[split][1:]]).mean())
+        majority = float((self.ids[split][1:] == frequency.argmax()).mean())
+        return {"bits_per_character": nats / math.log(2), "loss": nats, "accuracy": majority}
+
+    def best(self, split: str) -> Lines:
+        """Unknown: nobody knows the entropy of real text."""
+        return {"bits_per_character": None, "loss": None, "accuracy": None}
+
+    def baselines(self, split: str) -> dict[str, dict[str, float]]:
+        """A 5-gram model of the training text (see ``ngrams``)."""
+        nats = ngrams.cross_entropy(self.ids["train"], self.ids[split], len(self.vocabulary), NGRAM_ORDER)
+        return {f"{NGRAM_ORDER}-gram": {"bits_per_character": nats / math.log(2), "loss": nats}}
+
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of each text file read."""
+        return dict(self.text.checksums)

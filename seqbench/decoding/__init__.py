@@ -1,0 +1,1 @@
+"""Decoding: sequences out of a body's begin/step and an objective's emit."""

@@ -1,0 +1,1 @@
+"""Diagnostics: what a score alone does not tell about an architecture."""

@@ -1,0 +1,206 @@
+"""SequenceModule: a body and an objective as one LightningModule, trained and scored by one path."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning.pytorch as L
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_map
+
+from seqbench.bodies import Single
+from seqbench.cards import Optim
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.objectives import StepClassesObjective
+from seqbench.specs import Batch, SequenceSpec
+
+
+class SequenceModule(L.LightningModule):
+    """One architecture on one task.
+
+    It works in anyone's own Trainer: ``Trainer(max_steps=500).fit(module)`` trains on the task it was built
+    for. A subclass may override training and optimisers, never evaluation, so that scores stay comparable.
+
+    Args:
+        spec: what the task asks.
+        body: batch to hidden vectors.
+        objective: hidden vectors to loss and metrics.
+        optim: how it is optimised; ``clip`` is the Trainer's ``gradient_clip_val``.
+        seed: keys the random numbers of each training step (dropout).
+        data: the task's data; None for a module that was only loaded to be used.
+
+    Attributes:
+        evaluated: per split, the metrics of the last evaluation.
+    """
+
+    def __init__(
+        self,
+        spec: SequenceSpec,
+        body: Single,
+        objective: StepClassesObjective,
+        optim: Optim,
+        seed: int,
+        data: SequenceDataModule | None = None,
+    ) -> None:
+        super().__init__()
+        self.spec, self.body, self.objective = spec, body, objective
+        self.optim, self.seed = optim, seed
+        self.data = data
+        self.evaluated: dict[str, dict[str, float]] = {}
+        self._scores: list[Any] = []
+        self._carried: Any = None
+        self._evaluation_carried: Any = None
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Log-probabilities (or what else the objective emits) of a batch of whole sequences."""
+        return self.objective.emit(self.body(batch))
+
+    # Training.
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Key the step's random numbers by (seed, step, rank), so that a resumed run draws the same."""
+        # Python hashes tuples of integers the same way in every process.
+        key = hash((self.seed, self.trainer.global_step, self.trainer.global_rank)) & 0xFFFFFFFF
+        torch.default_generator.manual_seed(key)
+        if self.device.type == "cuda":
+            torch.cuda.default_generators[self.device.index or 0].manual_seed(key)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """The loss: weighted mean over the global batch, so that the mean over ranks is exact."""
+        hidden, self._carried = self._hidden(batch, self._carried)
+        return self.objective.loss_sum(hidden, batch) * (self.trainer.world_size / batch.total)
+
+    def _hidden(self, batch: Batch, carried: Any) -> tuple[Tensor, Any]:
+        """Hidden vectors of a batch, and the state that its stream goes on with (None for no stream)."""
+        if batch.first is None:
+            return self.body(batch), None
+        hidden, state = self.body.unroll(batch, None if batch.first else carried)
+        return hidden, tree_map(lambda leaf: leaf.detach(), state)
+
+    def configure_optimizers(self) -> Any:
+        """The card's optimiser and schedule; the backbone may choose its own parameter groups."""
+        optimizer = _optimizer(self._parameter_groups(), self.optim)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(self.optim))
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _parameter_groups(self) -> list[dict[str, Any]]:
+        backbone: Any = self.body.backbone
+        own = list(backbone.parameter_groups()) if hasattr(backbone, "parameter_groups") else []
+        taken = {id(p) for group in own for p in group["params"]}
+        return [{"params": [p for p in self.parameters() if id(p) not in taken]}, *own]
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the carried state of truncated back-propagation: no function of the step counter."""
+        state = self._carried
+        if state is not None and self.trainer.world_size > 1:
+            state = tree_map(lambda leaf: self.all_gather(leaf).flatten(0, 1), state)
+        checkpoint["seqbench_carried"] = state
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up the carried state: of this rank's rows."""
+        state = checkpoint.get("seqbench_carried")
+        if state is not None and self._trainer is not None:
+            rank, world = self.trainer.global_rank, self.trainer.world_size
+            state = tree_map(lambda leaf: leaf.tensor_split(world)[rank].to(self.device), state)
+        self._carried = state
+
+    # Evaluation: one path for validation and test.
+
+    def on_validation_start(self) -> None:
+        """Fresh scores for each validation split."""
+        self._start("validation")
+
+    def on_test_start(self) -> None:
+        """Fresh scores for each test split."""
+        self._start("test")
+
+    def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Add a batch to its split's scores."""
+        self._evaluate(batch, dataloader_idx)
+
+    def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
+        """Add a batch to its split's scores."""
+        self._evaluate(batch, dataloader_idx)
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log ``validation/<metric>``."""
+        self._finish("validation")
+
+    def on_test_epoch_end(self) -> None:
+        """Compute and log ``test/<metric>``."""
+        self._finish("test")
+
+    def _start(self, stage: str) -> None:
+        self._scores = [self.objective.scores().to(self.device) for _ in self._data().splits(stage)]
+        self._evaluation_carried = None
+
+    def _evaluate(self, batch: Batch, split: int) -> None:
+        if len(batch) == 0:  # More ranks than samples: this one has none.
+            return
+        hidden, self._evaluation_carried = self._hidden(batch, self._evaluation_carried)
+        self.objective.update(self._scores[split], hidden, batch)
+
+    def _finish(self, stage: str) -> None:
+        for split, scores in zip(self._data().splits(stage), self._scores, strict=True):
+            # ``compute`` has gathered all ranks' sums: the value is the same everywhere.
+            values = {name: float(value) for name, value in scores.compute().items()}
+            self.evaluated[split] = values
+            self.log_dict({f"{split}/{name}": value for name, value in values.items()}, add_dataloader_idx=False)
+
+    # Data, for a Trainer that is given the module alone.
+
+    def train_dataloader(self) -> Any:
+        """The task's training batches."""
+        return self._data().train_dataloader()
+
+    def val_dataloader(self) -> Any:
+        """The task's validation splits."""
+        return self._data().val_dataloader()
+
+    def test_dataloader(self) -> Any:
+        """The task's test splits."""
+        return self._data().test_dataloader()
+
+    def _data(self) -> SequenceDataModule:
+        if self.data is None:
+            raise RuntimeError("this module was loaded without its task's data; seqbench.build gives one with it")
+        if self._trainer is not None:
+            self.data.trainer = self.trainer
+        return self.data
+
+
+def _optimizer(groups: list[dict[str, Any]], optim: Optim) -> torch.optim.Optimizer:
+    common: Mapping[str, Any] = {"lr": optim.lr, "weight_decay": optim.weight_decay}
+    match optim.optimizer:
+        case "adam":
+            return torch.optim.Adam(groups, betas=optim.betas, fused=True, **common)
+        case "adamw":
+            return torch.optim.AdamW(groups, betas=optim.betas, fused=True, **common)
+        case "rmsprop":
+            return torch.optim.RMSprop(groups, momentum=optim.momentum, **common)
+        case "sgd":
+            return torch.optim.SGD(groups, momentum=optim.momentum, fused=True, **common)
+        case _:
+            raise ValueError(f"unknown optimizer {optim.optimizer}")
+
+
+def _schedule(optim: Optim) -> Callable[[int], float]:
+    """The learning rate at a step, as a share of ``optim.lr``."""
+
+    def share(step: int) -> float:
+        if step < optim.warmup:
+            return (step + 1) / optim.warmup
+        if optim.schedule == "constant":
+            return 1.0
+        done = (step - optim.warmup) / max(1, optim.steps - optim.warmup)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+
+    return share
+
+
+def trainable_parameters(module: nn.Module) -> int:
+    """How many numbers training may change."""
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)

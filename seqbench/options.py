@@ -1,0 +1,228 @@
+"""From what a user gives (a mapping, a file, a command line) to a RunConfig, typed and with suggestions.
+
+Types, defaults and help come from the signatures of the chosen backbone and datamodule. What can be said
+without importing torch (an unknown name, missing data) is said before it is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from seqbench import cards, registry
+from seqbench.config import RunConfig, TrainerOptions
+from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.sources import texts
+
+GROUPS = ("arch", "task", "optim", "body", "trainer")
+_PLAIN_KEYS = ("tier", "seed", "logger")
+# What the protocol gives a datamodule, so no option of the task.
+_PROTOCOL = {"batch_size", "keys", "carry_state"}
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The options in a YAML file, in a record, or in a run folder.
+
+    Raises:
+        SeqbenchError: it cannot be read, or holds no options.
+    """
+    if path.is_dir():
+        path = path / "config.yaml"
+    data = cards.read_yaml(path)
+    if isinstance(data, Mapping) and isinstance(data.get("config"), Mapping):
+        data = data["config"].get("options")
+    if not isinstance(data, Mapping):
+        raise SeqbenchError(f"{path} holds no options; give a run's config.yaml, its result.json, or its folder.")
+    return dict(data)
+
+
+def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfig:
+    """Make the configuration of one run.
+
+    Args:
+        given: ``arch`` and ``task`` (a name, or a mapping with ``name`` and options), ``tier``, ``seed``,
+            ``logger``, and mappings ``optim``, ``body``, ``trainer``.
+        arguments: dotted options as on the command line (``--arch.num_layers 2``); they win.
+
+    Raises:
+        SeqbenchError: a name or option is unknown, a value has the wrong type or is out of range, or the
+            task's data is not at hand.
+    """
+    _known_keys(given)
+    groups = {group: _group(given, group) for group in GROUPS}
+    arch, task = (_name(groups[kind], kind) for kind in ("arch", "task"))
+    entry = registry.find(registry.ARCHITECTURES, arch)
+    card = cards.load(task)
+    tier_name = str(given.get("tier") or "small")
+    tier = card.tier(tier_name)
+    location = _locate(card, tier, groups["task"], arguments)
+
+    backbone, datamodule = entry.load(), load_datamodule(card)
+    _check_backbone(arch, backbone)
+    defaults = {
+        "arch": _accepted(backbone, {**tier.arch, **tier.architectures.get(arch, {})}),
+        "task": {**card.arguments, **tier.task},
+        "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(arch, {})},
+        "body": tier.body,
+    }
+    parsed = _parse(backbone, datamodule, arch, defaults, groups, arguments)
+    return RunConfig(
+        card=card,
+        tier=tier_name,
+        arch=arch,
+        seed=_whole(given.get("seed", 0), "seed"),
+        arch_options=parsed["arch"],
+        task_options=parsed["task"],
+        body=parsed["body"],
+        optim=cards.Optim(**parsed["optim"]),
+        trainer=TrainerOptions(**parsed["trainer"]),
+        logger=str(given.get("logger") or "wandb"),
+        checksums=texts.checksums(location) if location else {},
+        published=texts.is_published(location) if location else True,
+    )
+
+
+def load_datamodule(card: cards.Card) -> Any:
+    """The class that a card names, imported.
+
+    Raises:
+        SeqbenchError: it cannot be imported.
+    """
+    return registry.Entry(card.name, card.datamodule, None, None).load()
+
+
+def help_text(given: Mapping[str, Any]) -> str:
+    """All dotted options of ``run`` for a given architecture and task, with types and defaults."""
+    groups = {group: _group(given, group) for group in GROUPS}
+    arch, card = _name(groups["arch"], "arch"), cards.load(_name(groups["task"], "task"))
+    tier = card.tier(str(given.get("tier") or "small"))
+    backbone, datamodule = registry.find(registry.ARCHITECTURES, arch).load(), load_datamodule(card)
+    parser = _parser(backbone, datamodule)
+    parser.set_defaults(_dotted({"arch": _accepted(backbone, {**tier.arch, **tier.architectures.get(arch, {})})}))
+    parser.set_defaults(_dotted({"task": {**card.arguments, **tier.task}, "optim": dataclasses.asdict(tier.optim)}))
+    return str(parser.format_help())
+
+
+def _known_keys(given: Mapping[str, Any]) -> None:
+    known = (*GROUPS, *_PLAIN_KEYS)
+    for key in given:
+        if key not in known:
+            raise SeqbenchError(f"unknown key '{key}' in the configuration.{did_you_mean(str(key), known)}")
+
+
+def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:
+    value = given.get(group)
+    if isinstance(value, str) and group in ("arch", "task"):
+        return {"name": value}
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise SeqbenchError(f"'{group}' must be a mapping of options, got {value!r}.")
+    return dict(value)
+
+
+def _name(group: dict[str, Any], kind: str) -> str:
+    name = group.pop("name", None)
+    if not name:
+        word = {"arch": "architecture", "task": "task"}[kind]
+        raise SeqbenchError(f"no {word} was given; add --{kind} NAME (`seqbench list` shows the names).")
+    return str(name)
+
+
+def _locate(
+    card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], arguments: Sequence[str]
+) -> texts.Location | None:
+    """Where the task's data is, if it needs any: found out before anything heavy is imported."""
+    options = {**card.arguments, **tier.task, **given}
+    for key in ("dataset", "data_dir"):
+        for index, argument in enumerate(arguments):
+            if argument == f"--task.{key}" and index + 1 < len(arguments):
+                options[key] = arguments[index + 1]
+            elif argument.startswith(f"--task.{key}="):
+                options[key] = argument.partition("=")[2]
+    if "dataset" not in options:
+        return None
+    return texts.locate(str(options["dataset"]), options.get("data_dir"))
+
+
+def _check_backbone(arch: str, backbone: Any) -> None:
+    if not isinstance(backbone, type) or "d_model" not in inspect.signature(backbone).parameters:
+        raise SeqbenchError(
+            f"architecture '{arch}' is no backbone: expected a class whose __init__ takes d_model and whose "
+            f"forward(x, lengths=None) maps (batch, time, d_model) to the same, got {backbone!r}."
+        )
+
+
+def _accepted(backbone: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a card's architecture options that this backbone takes."""
+    names = inspect.signature(backbone).parameters
+    return {key: value for key, value in options.items() if key in names}
+
+
+def _parser(backbone: type, datamodule: type) -> Any:
+    import jsonargparse  # 0.15 s, and it imports what the signatures name.
+
+    class Parser(jsonargparse.ArgumentParser):
+        """Says 'did you mean' and raises instead of exiting."""
+
+        def error(self, message: str, ex: Exception | None = None) -> NoReturn:
+            known = {option for action in self._actions for option in action.option_strings}
+            raise SeqbenchError(_sentence(message, known))
+
+    parser = Parser(prog="seqbench run", usage="seqbench run --arch NAME --task NAME [options]", allow_abbrev=False)
+    parser.add_class_arguments(backbone, "arch", fail_untyped=False)
+    parser.add_class_arguments(datamodule, "task", skip=_PROTOCOL, fail_untyped=False)
+    parser.add_class_arguments(cards.Optim, "optim")
+    parser.add_argument("--body.d_embed", type=int | None, default=None, help="embedding width, if not d_model")
+    parser.add_class_arguments(TrainerOptions, "trainer")
+    return parser
+
+
+def _parse(
+    backbone: type,
+    datamodule: type,
+    arch: str,
+    defaults: Mapping[str, Mapping[str, Any]],
+    given: Mapping[str, Mapping[str, Any]],
+    arguments: Sequence[str],
+) -> dict[str, Any]:
+    try:
+        parser = _parser(backbone, datamodule)
+    # Signatures of strangers: anything may go wrong in reading their annotations.
+    except Exception as error:
+        raise SeqbenchError(f"the signature of architecture '{arch}' could not be read: {error}.") from error
+    known = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
+    for dotted in _dotted(given):
+        if dotted not in known:
+            raise SeqbenchError(f"unknown option '{dotted}' in the configuration.{did_you_mean(dotted, known)}")
+    parser.set_defaults(_dotted(defaults))
+    base = parser.parse_object({group: dict(options) for group, options in given.items() if options})
+    parsed = parser.parse_args(list(arguments), namespace=base)
+    return {group: dict(parsed[group].as_dict()) if group in parsed else {} for group in GROUPS}
+
+
+def _dotted(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    return {f"{group}.{key}": value for group, options in groups.items() for key, value in options.items()}
+
+
+def _sentence(message: str, known: Iterable[str]) -> str:
+    """A parser's message as one sentence, with suggestions for options that do not exist."""
+    text = " ".join(message.split())
+    for marker in ("Unrecognized arguments:", "unrecognized arguments:"):
+        if marker in text:
+            wrong = text.split(marker)[1].split()[0].partition("=")[0]
+            close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(close)}?" if close else " See `seqbench run --arch A --task T --help`."
+            return f"unknown option {wrong}.{hint}"
+    return text
+
+
+def _whole(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SeqbenchError(f"{name} must be a whole number, got {value!r}.")
+    return value

@@ -1,0 +1,105 @@
+"""Where a number comes from: versions, commit, device, size; the ``config`` section of a record."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from seqbench import assembly, registry
+from seqbench.config import RunConfig
+from seqbench.module import SequenceModule, trainable_parameters
+
+PACKAGES = ("seqbench", "torch", "lightning", "torchmetrics", "numpy", "datasets", "wandb")
+
+
+def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
+    """All that says what was run."""
+    entry = registry.find(registry.ARCHITECTURES, config.arch)
+    card = config.card
+    return {
+        "architecture": {
+            "name": entry.name,
+            "class": entry.value,
+            "distribution": entry.distribution,
+            "version": entry.version,
+        },
+        "card": {
+            "name": card.name,
+            "version": card.version,
+            "tier": config.tier,
+            "digest": card.digest(config.tier),
+            "metric": card.metric.name,
+            "direction": card.metric.direction,
+        },
+        "modified": config.modified(),
+        "options": config.options(),
+        "seed": config.seed,
+        "digest": config.digest(),
+        "spec": module.spec.to_dict(),
+        "parameters": trainable_parameters(module),
+        "state_bytes": assembly.state_bytes(module),
+        "data": dict(config.checksums),
+        "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "git_commit": _commit(),
+    }
+
+
+def peak_memory(device: torch.device) -> int:
+    """Most bytes held so far: allocated on a CUDA device, else resident in this process."""
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def device_name(device: torch.device) -> str:
+    """The accelerator's name, or the processor's and its cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor()}, {torch.get_num_threads()} threads"
+
+
+def to_yaml(data: Any) -> str:
+    """Plain data as YAML, in the order given."""
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that runs, with ``+changes`` where it differs; None for an installed wheel."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return None
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        return commit + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def _git(root: Path, *words: str) -> str:
+    return subprocess.run(
+        ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=5
+    ).stdout.strip()
