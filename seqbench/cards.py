@@ -10,19 +10,18 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from seqbench import registry
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.records import to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -200,8 +199,9 @@ def parse(data: Any, where: str) -> Card:
             positive whole number; the sentence names ``where`` and the key.
     """
     try:
-        fields = _fields(Card, data, "the card")
-        if isinstance(fields["version"], bool) or not isinstance(fields["version"], int) or fields["version"] < 1:
+        to_json(data)  # What JSON cannot hold (a date, a set, NaN) has no place in a digest.
+        fields = _fields(Card, data, "card")
+        if fields["version"] < 1:
             raise SeqbenchError(f"version must be a whole number from 1, got {fields['version']!r}.")
         fields["metric"] = Metric(**_fields(Metric, fields["metric"], "metric"))
         tiers = _mapping(fields["tiers"], "tiers")
@@ -210,9 +210,8 @@ def parse(data: Any, where: str) -> Card:
                 raise SeqbenchError(f"tiers: '{name}' is no tier.{did_you_mean(str(name), TIERS)}")
         fields["tiers"] = {name: _tier(tier, f"tiers.{name}") for name, tier in tiers.items()}
         fields["references"] = tuple(
-            Reference(**_fields(Reference, item, "references")) for item in fields.get("references") or ()
+            Reference(**_fields(Reference, item, "references")) for item in fields.get("references", ())
         )
-        _mapping(fields.get("arguments", {}), "arguments")
         return Card(**fields)
     except SeqbenchError as error:
         raise SeqbenchError(f"{where} cannot be used: {error}") from error
@@ -221,12 +220,15 @@ def parse(data: Any, where: str) -> Card:
 def _tier(data: Any, where: str) -> Tier:
     fields = _fields(Tier, data, where)
     fields["optim"] = Optim(**_fields(Optim, fields["optim"], f"{where}.optim"))
-    for key in ("arch", "task", "body", "architectures", "optims"):
-        _mapping(fields.get(key, {}), f"{where}.{key}")
-    fields["learning_rates"] = tuple(float(x) for x in fields.get("learning_rates") or ())
-    if fields["learning_rates"] and fields["optim"].lr not in fields["learning_rates"]:
+    for kind in ("architectures", "optims"):
+        for name, settings in fields.get(kind, {}).items():
+            _mapping(settings, f"{where}.{kind}.{name}")
+    for name, settings in fields.get("optims", {}).items():
+        known = {**dataclasses.asdict(fields["optim"]), "betas": list(fields["optim"].betas)}
+        Optim(**_fields(Optim, {**known, **settings}, f"{where}.optims.{name}"))
+    rates = fields.get("learning_rates")
+    if rates and fields["optim"].lr not in rates:
         raise SeqbenchError(f"{where}.optim.lr {fields['optim'].lr} is not in its learning_rates.")
-    fields["deviations"] = tuple(fields.get("deviations") or ())
     return Tier(**fields)
 
 
@@ -241,24 +243,47 @@ def _fields(cls: type, data: Any, where: str) -> dict[str, Any]:
         required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
         if required and name not in given:
             raise SeqbenchError(f"{where} lacks the key '{name}'.")
-        if name in given and spec.type in _PLAIN:
-            given[name] = _plain(given[name], str(spec.type), f"{where}.{name}")
+        if name in given and spec.type in _CHECKS:
+            expected, check = _CHECKS[str(spec.type)]
+            try:
+                given[name] = check(given[name])
+            except (ValueError, OverflowError):
+                raise SeqbenchError(f"{where}.{name} must be {expected}, got {given[name]!r}.") from None
     return given
 
 
-_PLAIN = {"int": (int,), "float": (int, float), "str": (str,)}
+def _number(value: Any) -> float:
+    # YAML 1.1 reads 1e-3 (no dot) as a string; people write it, so take it as the number it is.
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError
+    return float(value)
 
 
-def _plain(value: Any, kind: str, where: str) -> Any:
-    if kind == "float" and isinstance(value, str):
-        # YAML 1.1 reads 1e-3 (no dot) as a string; people write it, so take it as the number it is.
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if isinstance(value, bool) or not isinstance(value, _PLAIN[kind]):
-        raise SeqbenchError(f"{where} must be of type {kind}, got {value!r}.")
-    return float(value) if kind == "float" else value
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def check(value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise ValueError
+        return value
+
+    return check
+
+
+def _tuple_of(check: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
+    return lambda value: tuple(check(item) for item in _exactly(list)(value))
+
+
+# How a field's annotation reads, and what its value in YAML must be.
+_CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "int": ("a whole number", _exactly(int)),
+    "float": ("a number", _number),
+    "str": ("text", _exactly(str)),
+    "tuple[float, float]": ("a list of numbers", _tuple_of(_number)),
+    "tuple[float, ...]": ("a list of numbers", _tuple_of(_number)),
+    "tuple[str, ...]": ("a list of texts", _tuple_of(_exactly(str))),
+    "tuple[Reference, ...]": ("a list", _tuple_of(lambda item: item)),
+    "Mapping[str, Any]": ("a mapping", _exactly(dict)),
+    "Mapping[str, Mapping[str, Any]]": ("a mapping", _exactly(dict)),
+}
 
 
 def _mapping(data: Any, where: str) -> Mapping[str, Any]:

@@ -62,8 +62,7 @@ class SequenceModule(L.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Key the step's random numbers by (seed, step, rank), so that a resumed run draws the same."""
-        # Python hashes tuples of integers the same way in every process.
-        key = hash((self.seed, self.trainer.global_step, self.trainer.global_rank)) & 0xFFFFFFFF
+        key = ((self.seed * 1_000_003 + self.trainer.global_step) * 10_007 + self.trainer.global_rank) & 0xFFFFFFFF
         torch.default_generator.manual_seed(key)
         if self.device.type == "cuda":
             torch.cuda.default_generators[self.device.index or 0].manual_seed(key)
@@ -96,8 +95,12 @@ class SequenceModule(L.LightningModule):
         """Add the carried state of truncated back-propagation: no function of the step counter."""
         state = self._carried
         if state is not None and self.trainer.world_size > 1:
-            state = tree_map(lambda leaf: self.all_gather(leaf).flatten(0, 1), state)
+            state = tree_map(self._gather, state)
         checkpoint["seqbench_carried"] = state
+
+    def _gather(self, leaf: Tensor) -> Tensor:
+        gathered: Any = self.all_gather(leaf)
+        return gathered.flatten(0, 1)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the carried state: of this rank's rows."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import importlib
 import inspect
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -219,6 +219,15 @@ def _sentence(message: str, known: Iterable[str]) -> str:
             close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(close)}?" if close else " See `seqbench run --arch A --task T --help`."
             return f"unknown option {wrong}.{hint}"
+    key = re.search(r'Parser key "([^"]+)":\s*(.*)', text)
+    if key:
+        union = re.search(r"Subtypes: \[([^\]]*)\].*Given value: (.*)", key[2])
+        if union:
+            kinds = union[1].replace("NoneType", "null").replace(", ", " or ")
+            kinds = re.sub(r"<class '([^']+)'>", r"\1", kinds)
+            return f"option --{key[1]}: expected {kinds}, got {union[2]}."
+        expected = re.sub(r"<class '([^']+)'>", r"\1", key[2]).replace("Expected a ", "expected ")
+        return f"option --{key[1]}: {expected.replace('. Got value:', ', got')}."
     return text
 
 

@@ -104,7 +104,7 @@ def write_text(path: Path, text: str) -> None:
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
-        os.replace(temporary, path)
+        Path(temporary).replace(path)
         temporary = None
     except OSError as error:
         raise SeqbenchError(f"{path} cannot be written: {error.strerror or error}; the earlier file stands.") from error

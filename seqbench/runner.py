@@ -69,12 +69,13 @@ def run(
         SeqbenchError: the folder cannot be written or holds an earlier run, or the module cannot be built.
     """
     folder = config.folder(runs)
-    finished = _claim(folder, resume, overwrite)
+    finished = _finished(folder, resume, overwrite)
     if finished is not None:
         return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     module = assembly.build(config)
+    _make(folder, overwrite)
     records.write_text(folder / "config.yaml", provenance.to_yaml(config.options()))
     with _quiet():
         return _Attempt(config, folder, module, say).run()
@@ -123,7 +124,10 @@ class _Attempt:
         except DivergedError as error:
             status, reason = "diverged", str(error)
         except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
-            status, reason = "interrupted", f"stopped by {type(error).__name__} before step {self.config.optim.steps}"
+            status, reason = (
+                "interrupted",
+                f"stopped by {type(error).__name__} before step {self.config.optim.steps}",
+            )
         except (MemoryError, torch.OutOfMemoryError) as error:
             status, reason = "out_of_memory", " ".join(str(error).split())[:500] or "memory ran out"
         # The architecture is a stranger's: whatever it raises belongs into the record, its traceback beside it.
@@ -166,7 +170,7 @@ class _Attempt:
 
     def _between_lines(self, split: str, values: Mapping[str, float]) -> dict[str, dict[str, Any]]:
         chance, best = self.data.chance(split), self.data.best(split)
-        lines = {}
+        lines: dict[str, dict[str, Any]] = {}
         for name, value in values.items():
             lines[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
             if lines[name]["best"] is None:
@@ -174,7 +178,8 @@ class _Attempt:
         return lines
 
     def _length_metrics(self, probed: Mapping[int, float]) -> dict[str, dict[str, Any]]:
-        found = {"solved_length": {"value": lengths.solved_length(probed), "chance": 0, "best": max(probed)}}
+        found: dict[str, dict[str, Any]] = {}
+        found["solved_length"] = {"value": lengths.solved_length(probed), "chance": 0, "best": max(probed)}
         beyond = lengths.mean_beyond(probed, self.data.trained_length or 0)
         if beyond is not None:
             split = next(iter(self.data.probes.values()))
@@ -232,12 +237,11 @@ class _Attempt:
         if self.config.logger != "wandb":
             return None
         try:
-            logger = tracking.start(self.config, self.folder, (earlier.get("wandb") or {}).get("id"))
+            logger, how, why = tracking.start(self.config, self.folder, (earlier.get("wandb") or {}).get("id"))
         # W&B is a view: whatever it raises must not cost the run.
         except Exception as error:
             self.say(f"W&B could not be started ({' '.join(str(error).split())[:200]}); going on without it")
             return None
-        how, why = tracking.mode()
         self.say(f"W&B: {how} ({why})")
         return logger
 
@@ -269,36 +273,45 @@ def above_chance(value: float, chance: float | None, best: float | None, directi
     return gain >= ABOVE_CHANCE * abs(chance if best is None else best - chance)
 
 
-def _claim(folder: Path, resume: bool, overwrite: bool) -> Record | None:
-    """Make the folder ours; return the record of a finished run that is to be resumed.
+def _finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:
+    """The record of a finished run that is to be resumed; None if there is work to do.
 
     Raises:
-        SeqbenchError: the folder cannot be written, or holds an earlier run and neither flag is given.
+        SeqbenchError: the folder holds an earlier run, and the flags do not say what to do with it.
     """
     path = folder / records.NAME
-    try:
-        if overwrite and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        records.write_text(folder / ".writable", "")
-        (folder / ".writable").unlink()
-    except OSError as error:
-        raise SeqbenchError(
-            f"the run folder {folder} cannot be written: {error.strerror or error}; choose another with --runs FOLDER."
-        ) from error
+    if overwrite:
+        return None
     if path.is_file():
         record = records.read(path)
-        if resume and record.status == "ok":
-            return record
-        if not resume:
-            state = "finished" if record.status == "ok" else f"unfinished ({record.status})"
-            ways = "add --overwrite to replace it" + ("" if record.status == "ok" else ", or --resume to go on with it")
-            raise SeqbenchError(f"this run is {state}: {path}; {ways}.")
-    elif not resume and (folder / assembly.CHECKPOINTS).exists():
+        if resume:
+            return record if record.status == "ok" else None
+        if record.status == "ok":
+            raise SeqbenchError(f"this run is finished: {path}; add --overwrite to replace it.")
+        raise SeqbenchError(
+            f"this run is unfinished ({record.status}): {path}; add --resume to go on with it, or --overwrite."
+        )
+    if not resume and (folder / assembly.CHECKPOINTS).exists():
         raise SeqbenchError(
             f"{folder} holds checkpoints of a run that was killed; add --resume to go on with it, or --overwrite."
         )
     return None
+
+
+def _make(folder: Path, overwrite: bool) -> None:
+    """Make the run's folder, emptied of an earlier run if that is wanted.
+
+    Raises:
+        SeqbenchError: it cannot be written.
+    """
+    try:
+        if overwrite and folder.exists():
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SeqbenchError(
+            f"the run folder {folder} cannot be written: {error.strerror or error}; choose another with --runs FOLDER."
+        ) from error
 
 
 def _earlier(folder: Path) -> Mapping[str, Any]:
@@ -332,5 +345,3 @@ def _quiet() -> Iterator[None]:
         finally:
             for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
-
-

@@ -1,9 +1,13 @@
-"""Weights & Biases as a view of a run: online where a key is set and the server answers, else offline."""
+"""Weights & Biases as a view of a run: online where a key is set and the server answers, else offline.
+
+Nothing here asks a question, and nothing here waits long: a run is never held up by its view.
+"""
 
 from __future__ import annotations
 
 import netrc
 import os
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,23 +18,38 @@ from seqbench.config import RunConfig
 
 PROJECT = "seqbench"
 
+INIT_SECONDS = 20.0
+"""How long a server that answers may take to begin a run."""
+
+FINISH_SECONDS = 120.0
+"""How long the rest may take to upload when a run ends; it stays on disk, for ``wandb sync``."""
+
 
 def mode() -> tuple[str, str]:
-    """``online`` or ``offline`` (or what ``WANDB_MODE`` says), and why; never a prompt."""
+    """What ``wandb.init`` gets for a mode (``online``, ``offline``, ``disabled``), and why; never a prompt."""
     chosen = os.environ.get("WANDB_MODE", "")
-    if chosen:
+    if chosen == "disabled":
         return chosen, f"WANDB_MODE={chosen}"
-    url = os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
-    if not _has_key(url):
+    import wandb
+
+    # The files that ``wandb login --host`` and ``wandb offline`` write, below the environment.
+    settings = wandb.setup().settings
+    why = f"WANDB_MODE={chosen}" if chosen else f"W&B's settings say {settings.mode}"
+    chosen = chosen or settings.mode
+    if chosen not in ("online", "run", "shared"):
+        return chosen, why
+    url = settings.base_url
+    # Online without a key, wandb would ask for one.
+    if not _has_key(url, settings.api_key):
         return "offline", "no API key is set"
     # Left to itself, wandb tries for 102 s before it gives up.
-    if not network.answers(url):
+    if not network.answers(_gate(url)):
         return "offline", f"{urlparse(url).hostname} does not answer"
-    return "online", "an API key is set"
+    return chosen, "an API key is set"
 
 
-def start(config: RunConfig, folder: Path, run_id: str | None) -> Any:
-    """A WandbLogger for one run, started.
+def start(config: RunConfig, folder: Path, run_id: str | None) -> tuple[Any, str, str]:
+    """A WandbLogger for one run, started; with it its mode, and why.
 
     Args:
         config: named, grouped and stored nested as in YAML.
@@ -38,11 +57,54 @@ def start(config: RunConfig, folder: Path, run_id: str | None) -> Any:
         run_id: the W&B run to go on with, for a resumed run.
     """
     import wandb
-    from lightning.pytorch.loggers import WandbLogger
 
     # A run left open by someone else in this process would swallow ours.
-    wandb.finish(quiet=True)
-    how, _ = mode()
+    wandb.finish()
+    how, why = mode()
+    try:
+        return _started(config, folder, run_id, how), how, why
+    # The server was there, but would not have us: it broke off, took too long, or does not know the key.
+    except wandb.Error as error:
+        if how in ("offline", "disabled"):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        return _started(config, folder, run_id, "offline"), "offline", reason
+
+
+def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Put the final figures into the summary and close the run, as failed unless its status is ``ok``.
+
+    Returns:
+        What names the W&B run, for the record; None where there is none (W&B is disabled, or this process
+        is not the one that logs).
+    """
+    import wandb
+
+    run = logger.experiment
+    if not isinstance(run, wandb.Run):
+        return None
+    run.summary.update(dict(summary))
+    run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
+    if run.disabled:
+        return None
+    return {
+        "id": run.id,
+        "project": run.project,
+        "name": run.name,
+        "mode": "offline" if run.offline else "online",
+        # Offline it has none, and says so on the screen.
+        "url": None if run.offline else run.url,
+    }
+
+
+def _started(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
+    import wandb
+    from lightning.pytorch.loggers import WandbLogger
+
+    options: dict[str, Any] = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS}
+    # Only newer versions can be told, and an unknown setting is an error.
+    if "finish_timeout" in wandb.Settings.model_fields:
+        options["finish_timeout"] = FINISH_SECONDS
     logger = WandbLogger(
         project=PROJECT,
         group=f"{config.card.name}/{config.arch}",
@@ -53,28 +115,34 @@ def start(config: RunConfig, folder: Path, run_id: str | None) -> Any:
         id=run_id,
         resume="allow" if run_id else None,
         mode=how,
-        settings=wandb.Settings(silent=True, console="off", init_timeout=30),
+        settings=wandb.Settings(**options),
     )
-    logger.experiment.define_metric("*", step_metric="trainer/global_step")
+    # Asked for, the run begins; Lightning makes ``trainer/global_step`` the axis of all it logs.
+    _ = logger.experiment
     return logger
 
 
-def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the final figures into the summary and close the run; return what names it for the record."""
-    import wandb
-
-    run = logger.experiment
-    run.summary.update(dict(summary))
-    named = {"id": run.id, "project": run.project, "name": run.name, "mode": "offline" if run.offline else "online"}
-    named["url"] = run.url
-    wandb.finish(quiet=True)
-    return named
-
-
-def _has_key(url: str) -> bool:
-    if os.environ.get("WANDB_API_KEY"):
+def _has_key(url: str, configured: str | None) -> bool:
+    """Whether wandb will find credentials for the server where it looks for them."""
+    if configured or os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
+    named = os.environ.get("NETRC")
+    paths = [Path(named)] if named else [Path("~/.netrc"), Path("~/_netrc")]
+    path = next((path for path in (p.expanduser() for p in paths) if path.exists()), None)
+    if path is None:
+        return False
     try:
-        return netrc.netrc().authenticators(urlparse(url).hostname or "") is not None
+        # An entry with a port is of that port alone.
+        found = netrc.netrc(path).authenticators(urlparse(url).netloc)
     except (OSError, netrc.NetrcParseError):
         return False
+    return bool(found and found[2])
+
+
+def _gate(url: str) -> str:
+    """What has to answer for the URL to be reached: its proxy, where one is set."""
+    parts = urlparse(url)
+    proxy = urllib.request.getproxies().get(parts.scheme)
+    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        return url
+    return proxy if "://" in proxy else f"http://{proxy}"

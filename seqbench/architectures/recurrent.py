@@ -7,6 +7,7 @@ PyTorch's own kernels (cuDNN on CUDA).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ class _Stacked(nn.Module):
 
     causal = True
 
-    def __init__(self, cell: type[nn.RNNBase], d_model: int, num_layers: int, dropout: float) -> None:
+    def __init__(self, cell: Callable[..., nn.RNNBase], d_model: int, num_layers: int, dropout: float) -> None:
         super().__init__()
         for name, value in (("d_model", d_model), ("num_layers", num_layers)):
             if value < 1:

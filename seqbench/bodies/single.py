@@ -27,7 +27,7 @@ class Single(nn.Module):
         width = d_model if d_embed is None else d_embed
         self.embedding = nn.Embedding(spec.input.vocab, width)
         self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
-        self.backbone = backbone
+        self.backbone: Any = backbone
 
     @property
     def can_unroll(self) -> bool:

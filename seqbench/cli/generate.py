@@ -45,7 +45,13 @@ def main(options: argparse.Namespace) -> int:
     generator = torch.Generator().manual_seed(options.seed)
     prompt = torch.from_numpy(ids).long()[None]
     drawn = sample(
-        module.body, module.objective, prompt, options.length, generator, options.temperature, forbidden=(UNKNOWN,)
+        module.body,
+        module.objective,
+        prompt,
+        options.length,
+        generator,
+        options.temperature,
+        forbidden=(UNKNOWN,),
     )
     print(options.prompt + vocabulary.decode(drawn[0].tolist()))
     return 0

@@ -30,7 +30,9 @@ def main(options: argparse.Namespace) -> int:
         print(_task(cards.load(options.name)))
         shown = True
     if not shown:
-        raise SeqbenchError(f"no architecture or task is called '{options.name}'.{did_you_mean(options.name, _names())}")
+        raise SeqbenchError(
+            f"no architecture or task is called '{options.name}'.{did_you_mean(options.name, _names())}"
+        )
     return 0
 
 
@@ -59,7 +61,10 @@ def _annotation(parameter: inspect.Parameter) -> str:
 def _task(card: cards.Card) -> str:
     facts = [
         ("version", str(card.version)),
-        ("decided by", f"{card.metric.name} ({'higher' if card.metric.direction == 'max' else 'lower'} is better)"),
+        (
+            "decided by",
+            f"{card.metric.name} ({'higher' if card.metric.direction == 'max' else 'lower'} is better)",
+        ),
         ("cite", card.citation),
         ("data licence", card.licence),
     ]
@@ -81,8 +86,8 @@ def _task(card: cards.Card) -> str:
         digest = card.digest(name)[:8]
         parts.append(f"tier {name} (digest {digest}):\n{aligned(rows, indent='  ')}")
     if card.references:
-        rows = [(r.architecture, r.metric, number(r.value), r.setting, r.source) for r in card.references]
-        parts.append(f"published:\n{aligned(rows, indent='  ')}")
+        published = [(r.architecture, r.metric, number(r.value), r.setting, r.source) for r in card.references]
+        parts.append(f"published:\n{aligned(published, indent='  ')}")
     parts.append(_lines(card))
     return "\n\n".join(parts)
 
@@ -108,7 +113,11 @@ def _lines(card: cards.Card) -> str:
         return f"chance and best possible: not computed; {error}"
     best = data.best("test")
     rows = [
-        (name, f"chance {number(value)}", f"best possible {number(best[name]) if best[name] is not None else 'unknown'}")
+        (
+            name,
+            f"chance {number(value)}",
+            f"best possible {number(best[name]) if best[name] is not None else 'unknown'}",
+        )
         for name, value in data.chance("test").items()
     ]
     return f"lines of tier {tier_name}, test:\n{aligned(rows, indent='  ')}"

@@ -79,13 +79,13 @@ class SequenceDataModule(L.LightningDataModule):
 
     def val_dataloader(self) -> list[EvaluationLoader]:
         """One loader for each validation split."""
-        return self._evaluation("validation")
+        return self._evaluation_loaders("validation")
 
     def test_dataloader(self) -> list[EvaluationLoader]:
         """One loader for each test split."""
-        return self._evaluation("test")
+        return self._evaluation_loaders("test")
 
-    def _evaluation(self, stage: str) -> list[EvaluationLoader]:
+    def _evaluation_loaders(self, stage: str) -> list[EvaluationLoader]:
         return [EvaluationLoader(self.stream, s, self.steps(s), self._shard()) for s in self.splits(stage)]
 
     def _position(self) -> int:

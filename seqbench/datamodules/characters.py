@@ -51,15 +51,18 @@ class Characters(SequenceDataModule):
         dataset: str,
         batch_size: int,
         keys: Keys,
-        length: int = 128,
-        window: int = 256,
+        length: int = 64,
+        window: int = 128,
         evaluation_rows: int = 32,
         data_dir: str | None = None,
         carry_state: bool = True,
     ) -> None:
         super().__init__(batch_size, keys)
         require(length >= 1, f"char-lm's length must be at least 1 character, got {length}.")
-        require(window > length, f"char-lm's window ({window}) must be longer than its length ({length}).")
+        require(
+            carry_state or window > length,
+            f"char-lm's window ({window}) must be longer than its length ({length}) for a backbone without unroll.",
+        )
         require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
@@ -88,14 +91,14 @@ class Characters(SequenceDataModule):
 
     def stream(self, split: str, step: int) -> Batch:
         """Chunk ``step`` of the split's streams; training starts anew, elsewhere, in each epoch."""
-        return self._training(step) if split == "train" else self._evaluation(split, step)
+        return self._training_chunk(step) if split == "train" else self._evaluation_chunk(split, step)
 
     @property
     def chunks_per_epoch(self) -> int:
         """Training chunks in one pass over the text."""
         return (len(self.ids["train"]) - 1 - self.length - self.context) // self.batch_size // self.length
 
-    def _training(self, step: int) -> Batch:
+    def _training_chunk(self, step: int) -> Batch:
         ids, epoch, chunk = self.ids["train"], *divmod(step, self.chunks_per_epoch)
         row = self.chunks_per_epoch * self.length
         # Chunk borders fall elsewhere in each epoch, so that no place in the text is always near one.
@@ -106,7 +109,7 @@ class Characters(SequenceDataModule):
         weights[:, : self.context] = 0
         return self._batch(ids[place], ids[place + 1], weights, chunk)
 
-    def _evaluation(self, split: str, chunk: int) -> Batch:
+    def _evaluation_chunk(self, split: str, chunk: int) -> Batch:
         ids, rows = self.ids[split], self.evaluation_rows
         row = self._row(split)
         steps = np.arange(chunk * self.length, min((chunk + 1) * self.length, row))

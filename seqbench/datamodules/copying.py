@@ -52,7 +52,13 @@ class Copy(SequenceDataModule):
     """
 
     def __init__(
-        self, delay: int, batch_size: int, keys: Keys, alphabet: int = 8, payload: int = 10, samples: int = 1000
+        self,
+        delay: int,
+        batch_size: int,
+        keys: Keys,
+        alphabet: int = 8,
+        payload: int = 10,
+        samples: int = 1000,
     ) -> None:
         super().__init__(batch_size, keys)
         require(delay >= 1, f"copy's delay must be at least 1 step, got {delay}; try --task.delay 30.")

@@ -57,7 +57,8 @@ class Parity(SequenceDataModule):
             f"parity needs 1 <= min_length <= max_length, got {min_length} and {max_length}.",
         )
         require(
-            weights in ("everywhere", "last"), f"parity's weights must be 'everywhere' or 'last', got '{weights}'."
+            weights in ("everywhere", "last"),
+            f"parity's weights must be 'everywhere' or 'last', got '{weights}'.",
         )
         require(samples >= 1, f"parity's samples must be at least 1 sequence, got {samples}.")
         require(probe_samples >= 1, f"parity's probe_samples must be at least 1 sequence, got {probe_samples}.")

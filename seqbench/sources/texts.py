@@ -16,7 +16,13 @@ from seqbench.errors import SeqbenchError
 from seqbench.sources import hub, table
 
 SPLITS = ("train", "validation", "test")
-_SPLIT_WORDS = {"train": "train", "valid": "validation", "val": "validation", "dev": "validation", "test": "test"}
+_SPLIT_WORDS = {
+    "train": "train",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "test": "test",
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from seqbench.architectures.recurrent import GRU
+from seqbench.bodies import Single
+from seqbench.specs import SequenceSpec, StepClasses, Tokens
+from tests.objectives.test_step_classes import random_batch
+
+SPEC = SequenceSpec(Tokens(4), StepClasses(4), max_length=7)
+
+
+class Whole(nn.Module):
+    """A causal backbone without ``unroll``: means of all inputs so far."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(d_model, d_model)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.linear(x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None])
+
+
+def test_one_hidden_vector_per_target() -> None:
+    body, batch = Single(SPEC, GRU(6), 6), random_batch(0)
+    assert body(batch).shape == (5, 7, 6)
+    hidden, state = body.unroll(batch, None)
+    torch.testing.assert_close(hidden, body(batch))
+    assert state.shape == (5, 1, 6)
+
+
+def test_a_narrower_embedding_is_projected() -> None:
+    body = Single(SPEC, GRU(6), 6, d_embed=2)
+    assert body.embedding.weight.shape == (4, 2)
+    assert isinstance(body.projection, nn.Linear)
+    assert body(random_batch(0)).shape == (5, 7, 6)
+    assert isinstance(Single(SPEC, GRU(6), 6).projection, nn.Identity)
+
+
+def test_decoding_step_by_step_equals_the_whole_with_and_without_unroll() -> None:
+    backbone: Any
+    for backbone in (GRU(6), Whole(6)):
+        body, batch = Single(SPEC, backbone, 6), random_batch(1)
+        whole = body(batch)
+        hidden, state = body.begin(batch.inputs[:, :3])
+        torch.testing.assert_close(hidden, whole[:, 2])
+        for step in range(3, 7):
+            hidden, state = body.step(batch.inputs[:, step : step + 1], state)
+            torch.testing.assert_close(hidden, whole[:, step])

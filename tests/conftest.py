@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+def pytest_configure() -> None:
+    # No test may talk to W&B or to the hub unless it sets up its own server.
+    for name in [n for n in os.environ if n.startswith("WANDB_")]:
+        del os.environ[name]
+    os.environ["WANDB_MODE"] = "offline"
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture
+def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that has neither data nor network."""
+    monkeypatch.delenv("SEQBENCH_DATA", raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def real_data() -> Path:
+    """The folder of published files; the test is skipped where there is none."""
+    root = os.environ.get("SEQBENCH_DATA")
+    if not root:
+        pytest.skip("SEQBENCH_DATA is not set: no published files here")
+    return Path(root)
+
+
+@pytest.fixture
+def text_folder(tmp_path: Path) -> Path:
+    """A folder with a small text of our own, in no published layout."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    words = ["the cat sat on the mat", "a dog ran to the man", "no one saw the sun set"]
+    lines = [words[(i * i + i // 3) % 3] for i in range(600)]
+    (folder / "story.txt").write_text("\n".join(lines), encoding="utf-8")
+    return folder

@@ -1,0 +1,57 @@
+"""What holds for every task's datamodule."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.specs import Batch
+
+
+def same(a: Batch, b: Batch) -> bool:
+    return all(
+        torch.equal(x, y) if isinstance(x, torch.Tensor) else x == y
+        for x, y in zip(vars(a).values(), vars(b).values(), strict=True)
+    )
+
+
+def check_repeats(data: SequenceDataModule, again: SequenceDataModule) -> None:
+    """The same counter gives the same batch, in any order; another counter another one."""
+    for split in ("train", *data.splits("validation"), *data.splits("test")):
+        steps = range(3) if split == "train" else range(data.steps(split))
+        first = [data.stream(split, step) for step in steps]
+        for step in reversed(steps):
+            assert same(again.stream(split, step), first[step])
+    assert not same(data.stream("train", 0), data.stream("train", 1))
+
+
+def check_weights(data: SequenceDataModule) -> None:
+    """Weights lie within the lengths, add up to the total; targets and inputs are valid everywhere."""
+    for split in ("train", *data.splits("validation"), *data.splits("test")):
+        batch = data.stream(split, 0)
+        past = torch.arange(batch.inputs.shape[1])[None] >= batch.lengths[:, None]
+        assert not batch.weights[past].any()
+        assert math.isclose(batch.total, float(batch.weights.sum()), rel_tol=1e-6)
+        assert 0 <= int(batch.inputs.min()) <= int(batch.inputs.max()) < data.spec.input.vocab
+        assert 0 <= int(batch.targets.min()) <= int(batch.targets.max()) < data.spec.output.classes
+        assert batch.inputs.dtype == batch.targets.dtype == torch.int64
+        assert batch.inputs.shape[1] <= data.spec.max_length
+
+
+def check_samples(data: SequenceDataModule, split: str, samples: int) -> None:
+    """Every sample of the split comes exactly once."""
+    index = torch.cat([data.stream(split, step).index for step in range(data.steps(split))])
+    assert index.tolist() == list(range(samples))
+
+
+def score(data: SequenceDataModule, split: str, logits: object) -> dict[str, float]:
+    """The objective's metrics of a predictor ``batch -> logits`` on a whole split."""
+    from seqbench.objectives.step_classes import StepClassScores
+
+    scores = StepClassScores(data.spec.output.metrics)
+    for step in range(data.steps(split)):
+        batch = data.stream(split, step)
+        scores.update(logits(batch), batch)  # type: ignore[operator]
+    return {name: float(value) for name, value in scores.compute().items()}

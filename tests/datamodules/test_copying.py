@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbench.batches import Keys
+from seqbench.datamodules.copying import Copy, sample
+from seqbench.errors import SeqbenchError
+from seqbench.specs import Batch
+from tests.datamodules import kit
+
+
+def make(**changed: Any) -> Copy:
+    return Copy(**{"delay": 7, "batch_size": 64, "samples": 1000, "keys": Keys(0, "copy", 1), **changed})
+
+
+def test_the_drawn_example_is_true() -> None:
+    inputs, targets = sample(np.random.default_rng(0), 1, delay=7, alphabet=8, payload=10)
+    drawn = "".join("." if s == 0 else "#" if s == 9 else "s" for s in inputs[0])
+    assert drawn == "ssssssssss......###########"
+    assert targets[0].tolist() == [0] * 17 + inputs[0, :10].tolist()
+
+
+def oracle(batch: Batch) -> torch.Tensor:
+    """Solves the task by hand: at the recall, look back by payload + delay steps."""
+    recalled = batch.inputs.roll(17, dims=1)
+    answer = torch.where(torch.arange(27)[None] >= 17, recalled, 0)
+    return F.one_hot(answer, 10).float() * 100
+
+
+def guesser(batch: Batch) -> torch.Tensor:
+    """Knows when to recall and guesses what: the chance line in deed."""
+    logits = torch.full((*batch.inputs.shape, 10), -1e9)
+    logits[:, :17, 0] = 0
+    logits[:, 17:, 1:9] = 0
+    logits[:, 17:, 1] += 1e-6  # One symbol always: an eighth is right.
+    return logits
+
+
+def test_the_oracle_reaches_the_best_possible() -> None:
+    data = make()
+    assert kit.score(data, "test", oracle) == pytest.approx(data.best("test"), abs=1e-6)
+
+
+def test_a_guesser_stands_at_chance() -> None:
+    data = make()
+    found, chance = kit.score(data, "test", guesser), data.chance("test")
+    assert found["accuracy"] == pytest.approx(chance["accuracy"], abs=4 * (0.125 * 0.875 / 10_000) ** 0.5)
+    assert found["loss"] == pytest.approx(chance["loss"], abs=1e-4)
+    assert found["loss_all_positions"] == pytest.approx(chance["loss_all_positions"], abs=1e-4)
+
+
+def test_the_published_chance_line() -> None:
+    assert make(delay=1000).chance("test")["loss_all_positions"] == pytest.approx(0.02039, abs=1e-5)
+
+
+def test_the_score_is_read_at_the_answers_alone() -> None:
+    batch = make().stream("test", 0)
+    assert batch.scored is not None
+    assert batch.scored.sum(1).tolist() == [10.0] * 64
+    assert (batch.targets[batch.scored > 0] > 0).all()
+
+
+def test_batches_repeat_and_splits_are_whole() -> None:
+    kit.check_repeats(make(), make())
+    kit.check_weights(make())
+    for split in ("validation", "test"):
+        kit.check_samples(make(), split, 1000)
+
+
+def test_splits_share_no_sequence() -> None:
+    data = make()
+    payloads = {
+        split: {tuple(row[:10].tolist()) for step in range(8) for row in data.stream(split, step).inputs}
+        for split in ("train", "validation", "test")
+    }
+    assert not payloads["train"] & payloads["test"]
+    assert not payloads["validation"] & payloads["test"]
+
+
+@given(st.integers(1, 30), st.integers(2, 12), st.integers(1, 12))
+def test_any_size_has_its_answer_in_its_input(delay: int, alphabet: int, payload: int) -> None:
+    inputs, targets = sample(np.random.default_rng(1), 3, delay, alphabet, payload)
+    assert inputs.shape == targets.shape == (3, delay + 2 * payload)
+    assert (targets[:, -payload:] == inputs[:, :payload]).all()
+    assert (targets[:, :-payload] == 0).all()
+    assert ((inputs == alphabet + 1).sum(1) == payload + 1).all()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("delay", -5, "delay must be at least 1 step, got -5"),
+        ("alphabet", 1, "at least 2 symbols, got 1"),
+        ("payload", 0, "at least 1 symbol, got 0"),
+        ("samples", 0, "at least 1 sequence, got 0"),
+    ],
+)
+def test_values_out_of_range_are_refused(option: str, value: int, sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        make(**{option: value})

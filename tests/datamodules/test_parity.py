@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from seqbench.batches import Keys
+from seqbench.datamodules.parity import Parity, running_parity
+from seqbench.errors import SeqbenchError
+from seqbench.specs import Batch
+from tests.datamodules import kit
+
+
+def make(**changed: Any) -> Parity:
+    settings = {"probe_lengths": [10, 50], "probe_samples": 100, "samples": 500, "batch_size": 64}
+    return Parity(**{**settings, "keys": Keys(0, "parity", 1), **changed})
+
+
+def oracle(batch: Batch) -> torch.Tensor:
+    return F.one_hot(batch.inputs.cumsum(1) % 2, 2).float() * 100
+
+
+def test_the_drawn_example_is_true() -> None:
+    assert running_parity(np.array([[0, 1, 1, 1, 1, 0, 1]])).tolist() == [[0, 1, 0, 1, 0, 0, 1]]
+
+
+@pytest.mark.parametrize("weights", ["everywhere", "last"])
+def test_the_oracle_reaches_the_best_possible(weights: str) -> None:
+    data = make(weights=weights)
+    for split in data.splits("test"):
+        assert kit.score(data, split, oracle) == pytest.approx(data.best(split), abs=1e-6)
+
+
+@pytest.mark.parametrize("weights", ["everywhere", "last"])
+def test_a_constant_answer_stands_at_chance(weights: str) -> None:
+    data = make(weights=weights, samples=4000)
+    found = kit.score(data, "test", lambda batch: torch.zeros(*batch.inputs.shape, 2))
+    assert found["accuracy"] == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
+    assert found["loss"] == pytest.approx(data.chance("test")["loss"], abs=1e-6)
+
+
+def test_weights_say_where_the_answer_is() -> None:
+    everywhere, last = make().stream("test", 0), make(weights="last").stream("test", 0)
+    assert everywhere.weights.sum(1).tolist() == everywhere.lengths.tolist()
+    assert last.weights.sum(1).tolist() == [1.0] * 64
+    assert (last.weights.argmax(1) == last.lengths - 1).all()
+
+
+def test_a_probe_has_one_length_and_asks_at_its_end() -> None:
+    data = make()
+    assert data.splits("test") == ("test", "length-10", "length-50")
+    assert data.splits("validation") == ("validation",)
+    batch = data.stream("length-50", 0)
+    assert set(batch.lengths.tolist()) == {50}
+    assert batch.weights.nonzero()[:, 1].tolist() == [49] * 64
+    kit.check_samples(data, "length-50", 100)
+
+
+def test_training_shows_the_lengths_of_the_card() -> None:
+    data = make()
+    seen = torch.cat([data.stream("train", step).lengths for step in range(50)])
+    assert set(seen.tolist()) == set(range(3, 41))
+    assert data.spec.max_length == 50
+
+
+def test_batches_repeat_and_splits_are_whole() -> None:
+    kit.check_repeats(make(), make())
+    kit.check_weights(make())
+    kit.check_samples(make(), "validation", 500)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"min_length": 0}, "1 <= min_length <= max_length, got 0 and 40"),
+        ({"min_length": 9, "max_length": 8}, "got 9 and 8"),
+        ({"weights": "first"}, "must be 'everywhere' or 'last', got 'first'"),
+        ({"probe_lengths": [0]}, "at least 1 bit"),
+        ({"samples": 0}, "samples must be at least 1"),
+        ({"probe_samples": 0}, "probe_samples must be at least 1"),
+    ],
+)
+def test_values_out_of_range_are_refused(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        make(**changed)

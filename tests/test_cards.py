@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbench import cards, registry
+from seqbench.errors import SeqbenchError
+
+TASKS = Path(__file__).resolve().parent.parent / "tasks"
+
+VALID: dict[str, Any] = {
+    "name": "toy",
+    "version": 1,
+    "summary": "a toy",
+    "example": "a -> b",
+    "datamodule": "x:Y",
+    "metric": {"name": "accuracy", "direction": "max"},
+    "citation": "none",
+    "licence": "none",
+    "arguments": {"delay": 3},
+    "tiers": {
+        "small": {
+            "arch": {"d_model": 8},
+            "optim": {"steps": 10, "batch_size": 2, "validate_every": 5, "lr": 0.1},
+            "learning_rates": [0.1, 0.2],
+        }
+    },
+}
+
+
+def changed(path: str, value: Any) -> dict[str, Any]:
+    data = copy.deepcopy(VALID)
+    *folders, last = path.split("/")
+    place = data
+    for folder in folders:
+        place = place[folder]
+    if value is ...:
+        del place[last]
+    else:
+        place[last] = value
+    return data
+
+
+@pytest.mark.parametrize("name", sorted(registry.entries(registry.TASKS)))
+def test_every_shipped_card_loads(name: str) -> None:
+    card = cards.load(name)
+    assert card.name == name or name == "char-lm"
+    assert {"smoke", "small", "medium"} <= set(card.tiers)
+    lines = sum(1 for line in (TASKS / f"{card.name}.yaml").read_text().splitlines() if line.strip())
+    assert lines <= 55
+
+
+def test_every_card_file_is_registered() -> None:
+    assert {path.stem for path in TASKS.glob("*.yaml")} == set(registry.entries(registry.TASKS))
+
+
+def test_char_lm_stands_for_shakespeare() -> None:
+    assert cards.load("char-lm").name == "char-lm-shakespeare"
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "sentence"),
+    [
+        ("colour", "red", "card has the unknown key 'colour'"),
+        ("metrik", {}, "Did you mean 'metric'"),
+        ("tiers/small/optim/step", 3, "tiers.small.optim has the unknown key 'step'. Did you mean 'steps'"),
+        ("tiers/huge", {}, "'huge' is no tier"),
+        ("summary", ..., "lacks the key 'summary'"),
+        ("version", "one", "version must be a whole number, got 'one'"),
+        ("version", 0, "version must be a whole number from 1, got 0"),
+        ("version", True, "version must be a whole number, got True"),
+        ("metric/direction", "up", "direction must be 'max' or 'min', got 'up'"),
+        ("tiers", [], "tiers must be a mapping"),
+        ("tiers/small/optim/lr", -1.0, "lr must be a positive number"),
+        ("tiers/small/optim/lr", 0.5, "is not in its learning_rates"),
+        ("tiers/small/optim/validate_every", 4, "must divide optim.steps"),
+        ("tiers/small/optim/optimizer", "adan", "Did you mean 'adam'"),
+        ("tiers/small/optim/steps", 0, "steps must be at least 1"),
+        ("tiers/small/optim/betas", [0.9], "two numbers in"),
+        ("tiers/small/task", 3, "tiers.small.task must be a mapping"),
+    ],
+)
+def test_a_broken_card_is_refused_with_its_key(path: str, value: Any, sentence: str) -> None:
+    with pytest.raises(SeqbenchError) as caught:
+        cards.parse(changed(path, value), "toy.yaml")
+    assert str(caught.value).startswith("toy.yaml cannot be used: ")
+    assert sentence in str(caught.value)
+
+
+def test_scientific_notation_without_a_dot_is_a_number() -> None:
+    data = yaml.safe_load(yaml.safe_dump(changed("tiers/small/optim/lr", "1e-1")))
+    assert cards.parse(data, "toy.yaml").tier("small").optim.lr == 0.1
+
+
+def test_the_digest_covers_the_protocol_and_not_the_prose() -> None:
+    digest = cards.parse(VALID, "").digest("small")
+    for path, value in [("summary", "other"), ("citation", "x"), ("example", "y"), ("licence", "z")]:
+        assert cards.parse(changed(path, value), "").digest("small") == digest
+    assert cards.parse(changed("tiers/small/deviations", ["one"]), "").digest("small") == digest
+    for path, value in [
+        ("version", 2),
+        ("name", "other"),
+        ("arguments/delay", 4),
+        ("tiers/small/optim/steps", 20),
+        ("tiers/small/arch/d_model", 9),
+        ("tiers/small/learning_rates", [0.1]),
+        ("metric/name", "loss"),
+    ]:
+        assert cards.parse(changed(path, value), "").digest("small") != digest, path
+
+
+def test_an_unknown_tier_gets_the_close_matches() -> None:
+    with pytest.raises(SeqbenchError, match=r"no tier 'smal'\. Did you mean 'small'"):
+        cards.load("copy").tier("smal")
+
+
+def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text("!!python/object/apply:os.system ['true']")
+    with pytest.raises(SeqbenchError, match="not valid YAML"):
+        cards.read_yaml(path)
+
+
+plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda children: st.lists(children, max_size=3) | st.dictionaries(st.text(max_size=5), children, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.sampled_from(["", "tiers", "tiers/small", "tiers/small/optim", "metric"]), st.text(max_size=8), plain)
+def test_whatever_stands_in_a_card_it_loads_or_is_refused_in_a_sentence(place: str, key: str, value: Any) -> None:
+    data = copy.deepcopy(VALID)
+    target = data
+    for part in place.split("/") if place else []:
+        target = target[part]
+    target[key] = value
+    try:
+        cards.parse(data, "toy.yaml")
+    except SeqbenchError as error:
+        assert str(error).startswith("toy.yaml cannot be used")
+
+
+@given(st.sampled_from([*VALID, "tiers/small/arch", "tiers/small/optim", "tiers/small/optim/betas"]), plain)
+def test_whatever_value_a_known_key_has(path: str, value: Any) -> None:
+    try:
+        cards.parse(changed(path, value), "toy.yaml").digest("small")
+    except SeqbenchError as error:
+        assert str(error)

@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from seqbench import network
+
+
+def test_an_open_port_answers_and_a_closed_one_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert network.answers(url)
+    assert not network.answers(url)
+
+
+def test_a_name_that_never_resolves_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network.socket, "create_connection", lambda *_, **__: time.sleep(5))
+    start = time.perf_counter()
+    assert not network.answers("https://nobody.invalid")
+    assert time.perf_counter() - start < 2
