@@ -17,7 +17,7 @@ from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.specs import SequenceSpec
 
-CHECKPOINTS = "checkpoints"
+CHECKPOINTS, BEST = "checkpoints", "best.ckpt"
 
 
 def build(config: RunConfig) -> SequenceModule:
@@ -59,14 +59,24 @@ def load(run: Path) -> SequenceModule:
         optim=cards.Optim(**saved["optim"]),
     )
     module = _module(config, registry.find(registry.ARCHITECTURES, name).load(), SequenceSpec.from_dict(spec))
-    path = folder / CHECKPOINTS / "best.ckpt"
+    load_weights(module, folder)
+    return module.eval()
+
+
+def load_weights(module: SequenceModule, folder: Path) -> None:
+    """Put a run's best checkpoint, chosen on validation, into its module.
+
+    Raises:
+        SeqbenchError: there is none, or it does not fit.
+    """
+    path = folder / CHECKPOINTS / BEST
     if not path.is_file():
-        raise SeqbenchError(f"{folder} holds no {CHECKPOINTS}/best.ckpt; the run ended before its first validation.")
+        raise SeqbenchError(f"{folder} holds no {CHECKPOINTS}/{BEST}; the run ended before its first validation.")
     try:
-        module.load_state_dict(torch.load(path, map_location="cpu", weights_only=True)["state_dict"])
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        module.load_state_dict(saved["state_dict"])
     except Exception as error:  # torch.load raises whatever its unpickler meets.
         raise SeqbenchError(f"{path} does not fit its record: {' '.join(str(error).split())[:300]}.") from error
-    return module.eval()
 
 
 def state_bytes(module: SequenceModule) -> int | None:

@@ -92,7 +92,7 @@ class _Attempt:
         self.curve, self.clock = Curve(), Clock()
         self.checkpoint = ModelCheckpoint(
             dirpath=folder / assembly.CHECKPOINTS,
-            filename="best",
+            filename=assembly.BEST.removesuffix(".ckpt"),
             monitor=f"validation/{config.card.metric.name}",
             mode=config.card.metric.direction,
             save_last=True,
@@ -147,10 +147,11 @@ class _Attempt:
 
     def _test(self, trainer: L.Trainer) -> dict[str, Any]:
         """Score the best checkpoint, chosen on validation, on test: once, at the end."""
-        best = self.checkpoint.best_model_path
         metric, points = self.config.card.metric, self.curve.validation
         chosen = points[metric.name].index((max if metric.direction == "max" else min)(points[metric.name]))
-        trainer.test(self.module, ckpt_path=best, verbose=False, weights_only=True)
+        # By hand, because the Trainer's ckpt_path would put the callbacks back to that step as well.
+        assembly.load_weights(self.module, self.folder)
+        trainer.test(self.module, verbose=False)
         validation = {name: values[chosen] for name, values in points.items() if name != "step"}
         metrics = {
             "validation": self._between_lines("validation", validation),

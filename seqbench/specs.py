@@ -54,7 +54,8 @@ class SequenceSpec:
         """Plain data, for the record."""
         data = asdict(self)
         for side in ("input", "output"):
-            data[side] = {"kind": type(getattr(self, side)).__name__, **data[side]}
+            values = {k: list(v) if isinstance(v, tuple) else v for k, v in data[side].items()}
+            data[side] = {"kind": type(getattr(self, side)).__name__, **values}
         return data
 
     @classmethod

@@ -5,6 +5,8 @@ Nothing here asks a question, and nothing here waits long: a run is never held u
 
 from __future__ import annotations
 
+import contextlib
+import io
 import netrc
 import os
 import urllib.request
@@ -57,37 +59,44 @@ def start(config: RunConfig, folder: Path, run_id: str | None) -> tuple[Any, str
         run_id: the W&B run to go on with, for a resumed run.
     """
     import wandb
+    from lightning.pytorch.loggers import WandbLogger
+    from lightning.pytorch.utilities import rank_zero_only
 
-    # A run left open by someone else in this process would swallow ours.
-    wandb.finish()
-    how, why = mode()
-    try:
-        return _started(config, folder, run_id, how), how, why
-    # The server was there, but would not have us: it broke off, took too long, or does not know the key.
-    except wandb.Error as error:
-        if how in ("offline", "disabled"):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        return _started(config, folder, run_id, "offline"), "offline", reason
+    if rank_zero_only.rank != 0:
+        return WandbLogger(project=PROJECT, save_dir=str(folder)), "disabled", "another process logs"
+    # The screen is the run's own, and a W&B that sees no terminal asks no question.
+    with contextlib.redirect_stderr(io.StringIO()):
+        # A run left open by someone else in this process would swallow ours.
+        wandb.finish()
+        how, why = mode()
+        try:
+            run = _init(config, folder, run_id, how)
+        # The server was there, but would not have us: it broke off, took too long, or does not know the key.
+        except wandb.Error as error:
+            if how in ("offline", "disabled"):
+                raise
+            how, why = "offline", " ".join(str(error).split())[:200]
+            run = _init(config, folder, run_id, how)
+        # W&B's own step counts calls of ``log``.
+        run.define_metric("trainer/global_step")
+        run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
+    return WandbLogger(project=PROJECT, save_dir=str(folder), experiment=run), how, why
 
 
 def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any] | None:
     """Put the final figures into the summary and close the run, as failed unless its status is ``ok``.
 
     Returns:
-        What names the W&B run, for the record; None where there is none (W&B is disabled, or this process
-        is not the one that logs).
+        What names the W&B run, for the record, with ``error`` if W&B could not close it; None where there is
+        no W&B run (it is disabled, or another process logs).
     """
     import wandb
 
     run = logger.experiment
     if not isinstance(run, wandb.Run):
         return None
-    run.summary.update(dict(summary))
-    run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
-    if run.disabled:
-        return None
-    return {
+    disabled = run.disabled
+    named = {
         "id": run.id,
         "project": run.project,
         "name": run.name,
@@ -95,31 +104,35 @@ def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any] | None:
         # Offline it has none, and says so on the screen.
         "url": None if run.offline else run.url,
     }
+    try:
+        run.summary.update(dict(summary))
+        run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
+    # The record is yet to be written, and is worth more than its view.
+    except Exception as error:
+        named["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return None if disabled else named
 
 
-def _started(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
+def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
     import wandb
-    from lightning.pytorch.loggers import WandbLogger
 
     options: dict[str, Any] = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS}
     # Only newer versions can be told, and an unknown setting is an error.
     if "finish_timeout" in wandb.Settings.model_fields:
         options["finish_timeout"] = FINISH_SECONDS
-    logger = WandbLogger(
+    # Not left to WandbLogger, which passes on what newer versions warn of.
+    return wandb.init(
         project=PROJECT,
         group=f"{config.card.name}/{config.arch}",
         name=config.name,
         tags=[config.card.name, config.arch, config.tier],
-        save_dir=str(folder),
+        dir=str(folder),
         config=config.options(),
         id=run_id,
         resume="allow" if run_id else None,
-        mode=how,
+        mode=how,  # type: ignore[arg-type]
         settings=wandb.Settings(**options),
     )
-    # Asked for, the run begins; Lightning makes ``trainer/global_step`` the axis of all it logs.
-    _ = logger.experiment
-    return logger
 
 
 def _has_key(url: str, configured: str | None) -> bool:

@@ -12,6 +12,8 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["WANDB_MODE"] = "offline"
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # Tiny models: a second thread only gets into the way of the other tests.
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as L
+import pytest
+import torch
+
+import seqbench
+from seqbench import registry
+from seqbench.cards import Optim
+from seqbench.module import _optimizer, _schedule, trainable_parameters
+
+SMALL = {"steps": 20, "batch_size": 8, "validate_every": 10}
+TASKS: list[dict[str, Any]] = [
+    {"name": "copy", "delay": 3, "samples": 16},
+    {"name": "parity", "samples": 16, "probe_lengths": [50], "probe_samples": 8},
+    {"name": "parity-last", "samples": 16, "probe_lengths": [], "probe_samples": 8},
+    {"name": "char-lm", "length": 16, "window": 32},
+]
+
+
+def trainer(**options: Any) -> L.Trainer:
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    return L.Trainer(**{**quiet, "enable_checkpointing": False, "max_steps": 5, **options})
+
+
+def build(arch: Any, task: dict[str, Any], folder: Path, **options: Any) -> Any:
+    if task["name"] == "char-lm":
+        task = {**task, "data_dir": str(folder)}
+    return seqbench.build(arch, task, tier="smoke", optim={**SMALL, **options})
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task["name"])
+@pytest.mark.parametrize("arch", [*registry.entries(registry.ARCHITECTURES), "tests.backbones:Window"])
+def test_every_architecture_trains_on_every_task_in_anyones_trainer(
+    arch: str, task: dict[str, Any], text_folder: Path
+) -> None:
+    module = build({"name": arch, "d_model": 8}, task, text_folder)
+    before = {name: p.detach().clone() for name, p in module.named_parameters()}
+    own = trainer(val_check_interval=5, check_val_every_n_epoch=None, limit_val_batches=1, num_sanity_val_steps=0)
+    own.fit(module)
+    assert own.global_step == 5
+    assert [name for name, p in module.named_parameters() if torch.equal(p, before[name])] == []
+    assert all(math.isfinite(v) for v in module.evaluated["validation"].values())
+    scores = own.test(module, verbose=False)
+    assert math.isfinite(scores[0][f"test/{module.spec.output.metrics[0]}"])
+    assert set(module.evaluated) == {"validation", *module.data.splits("test")}
+
+
+def test_building_leaves_the_callers_random_numbers_alone(text_folder: Path) -> None:
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    one = build("gru", TASKS[0], text_folder)
+    assert torch.equal(torch.rand(3), expected)
+    other = build("gru", TASKS[0], text_folder)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_the_seed_decides_the_weights() -> None:
+    one, other = (seqbench.build("gru", "copy", tier="smoke", seed=seed) for seed in (0, 1))
+    assert not torch.equal(one.objective.head.weight, other.objective.head.weight)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_state_is_carried_between_chunks_and_dropped_where_a_stream_starts(text_folder: Path) -> None:
+    module = build("gru", TASKS[3], text_folder)
+    data = module.data
+    first, second = data.stream("test", 0), data.stream("test", 1)
+    _, state = module._hidden(first, "left over from another stream")
+    hidden, _ = module._hidden(second, state)
+    both = dataclasses.replace(first, inputs=torch.cat([first.inputs, second.inputs], 1))
+    torch.testing.assert_close(hidden, module.body(both)[:, first.inputs.shape[1] :])
+    assert not state.requires_grad
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_clipping_acts_on_the_gradient_of_the_step(text_folder: Path) -> None:
+    """A bug of others: gradients clipped before they were computed."""
+    module = build("gru", TASKS[0], text_folder, optimizer="sgd", lr=1.0)
+    before = torch.cat([p.detach().flatten() for p in module.parameters()])
+    trainer(max_steps=1, gradient_clip_val=1e-3, limit_val_batches=0).fit(module)
+    moved = torch.cat([p.detach().flatten() for p in module.parameters()]) - before
+    assert float(moved.norm()) == pytest.approx(1e-3, rel=1e-2)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_schedule_runs_at_every_step(text_folder: Path) -> None:
+    """A bug of others: a schedule under a key that Lightning does not read never runs."""
+    module = build("gru", TASKS[0], text_folder, schedule="cosine", warmup=2)
+    own = trainer(max_steps=20, limit_val_batches=0)
+    own.fit(module)
+    assert own.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.01 * module.optim.lr)
+
+
+def test_the_schedule_rises_falls_and_ends_at_one_per_cent() -> None:
+    share = _schedule(Optim(steps=100, batch_size=1, validate_every=1, lr=1.0, schedule="cosine", warmup=10))
+    assert [share(0), share(4), share(9)] == pytest.approx([0.1, 0.5, 1.0])
+    assert share(55) == pytest.approx(0.505)
+    assert share(100) == pytest.approx(0.01)
+    constant = _schedule(Optim(steps=100, batch_size=1, validate_every=1, lr=1.0))
+    assert {constant(step) for step in (0, 50, 100)} == {1.0}
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd"])
+def test_every_optimizer_lowers_a_loss(name: str) -> None:
+    weight = torch.nn.Parameter(torch.tensor([3.0]))
+    groups = [{"params": [weight]}]
+    optimizer = _optimizer(groups, Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name))
+    for _ in range(50):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert abs(float(weight.detach())) < 2.5
+
+
+def test_a_backbone_may_choose_its_parameter_groups(text_folder: Path) -> None:
+    module = build("gru", TASKS[0], text_folder, weight_decay=0.1)
+    special = module.body.backbone.cell.bias_hh_l0
+    module.body.backbone.parameter_groups = lambda: [{"params": [special], "weight_decay": 0.0}]
+    optimizer = module.configure_optimizers()["optimizer"]
+    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
+    assert decays.pop(id(special)) == 0.0
+    assert set(decays.values()) == {0.1}
+    assert len(decays) + 1 == len(list(module.parameters()))
+
+
+def test_the_parameter_count_is_the_sum() -> None:
+    module = seqbench.build({"name": "gru", "d_model": 8}, "copy", tier="smoke")
+    assert trainable_parameters(module) == 10 * 8 + (6 * 64 + 6 * 8) + (8 * 10 + 10)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_training_on_a_gpu(text_folder: Path, precision: str) -> None:
+    module = build("gru", TASKS[0], text_folder)
+    own = trainer(accelerator="gpu", devices=1, precision=precision, limit_val_batches=0)
+    own.fit(module)
+    assert all(p.isfinite().all() for p in module.parameters())

@@ -1,0 +1,152 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqbench import options, records
+from seqbench.config import RunConfig
+from seqbench.errors import SeqbenchError
+
+COPY = {"arch": "gru", "task": "copy"}
+
+
+def resolve(*arguments: str, **given: Any) -> RunConfig:
+    return options.resolve({**COPY, **given}, arguments)
+
+
+def test_defaults_come_from_the_card_and_the_signatures() -> None:
+    config = resolve()
+    assert config.tier == "small"
+    assert config.arch_options == {"d_model": 128, "num_layers": 1, "dropout": 0.0}
+    assert config.task_options == {"delay": 30, "alphabet": 8, "payload": 10, "samples": 1000}
+    assert config.optim == config.chosen.optim
+    assert config.modified() == []
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_card() -> None:
+    given = {"arch": {"name": "gru", "num_layers": 3, "d_model": 16}, "seed": 5}
+    config = resolve("--arch.num_layers", "2", "--optim.lr", "1e-3", **given)
+    assert config.arch_options == {"d_model": 16, "num_layers": 2, "dropout": 0.0}
+    assert (config.optim.lr, config.seed) == (1e-3, 5)
+
+
+def test_a_written_configuration_gives_the_same_run() -> None:
+    config = resolve("--task.delay", "40", "--body.d_embed", "7", "--optim.betas", "[0.8, 0.9]", tier="smoke")
+    again = options.resolve(json.loads(json.dumps(config.options())))
+    assert again == config
+    assert again.digest() == config.digest()
+
+
+@pytest.mark.parametrize("kind", ["yaml", "record", "folder"])
+def test_a_run_can_be_repeated_from_any_of_its_files(tmp_path: Path, kind: str) -> None:
+    from seqbench.provenance import to_yaml
+
+    config = resolve("--arch.num_layers", "2")
+    (tmp_path / "config.yaml").write_text(to_yaml(config.options()))
+    records.Record({"status": "ok"}, {}, {"options": config.options()}).write(tmp_path)
+    path = {"yaml": tmp_path / "config.yaml", "record": tmp_path / "result.json", "folder": tmp_path}[kind]
+    assert options.resolve(options.read_config(path)) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "arguments", "sentence"),
+    [
+        ({"arch": "gruu"}, (), "unknown architecture 'gruu'. Did you mean 'gru'?"),
+        ({"task": "copi"}, (), "unknown task 'copi'. Did you mean 'copy'?"),
+        ({"tier": "smal"}, (), "task 'copy' has no tier 'smal'. Did you mean 'small'?"),
+        ({"logger": "wand"}, (), "unknown logger 'wand'. Did you mean 'wandb'?"),
+        ({"sed": 1}, (), "unknown key 'sed' in the configuration. Did you mean 'seed'?"),
+        ({"seed": "one"}, (), "seed must be a whole number, got 'one'"),
+        ({"seed": -1}, (), "seed must be from 0"),
+        ({"arch": None}, (), "no architecture was given; add --arch NAME"),
+        ({"optim": 3}, (), "'optim' must be a mapping of options, got 3"),
+        ({"optim": {"learning": 3}}, (), "unknown option 'optim.learning' in the configuration"),
+        ({"task": {"name": "copy", "dely": 3}}, (), "unknown option 'task.dely'"),
+        ({}, ("--arch.num_layer", "2"), "unknown option --arch.num_layer. Did you mean --arch.num_layers"),
+        ({}, ("--arch.num_layers", "two"), "option --arch.num_layers: expected int, got two"),
+        ({}, ("--task.delay=abc",), "option --task.delay: expected int, got abc"),
+        ({}, ("--body.d_embed", "x"), "option --body.d_embed: expected int or null, got x"),
+        ({"arch": {"name": "gru", "num_layers": "two"}}, (), "option --arch.num_layers: expected int, got two"),
+        ({}, ("--optim.lr", "-1"), "optim.lr must be a positive number"),
+        ({}, ("--optim.validate_every", "7"), "must divide optim.steps (4000)"),
+        ({}, ("--optim.optimizer", "adm"), "Did you mean 'adam'"),
+        ({}, ("stray",), "unknown option stray"),
+        ({}, ("--task.batch_size", "3"), "unknown option --task.batch_size"),
+    ],
+)
+def test_a_mistake_is_one_sentence(given: dict[str, Any], arguments: tuple[str, ...], sentence: str) -> None:
+    with pytest.raises(SeqbenchError) as caught:
+        resolve(*arguments, **given)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "changed"),
+    [
+        ((), []),
+        (("--optim.lr", "1e-2"), []),
+        (("--arch.num_layers", "4", "--body.d_embed", "8"), []),
+        (("--trainer.threads", "1"), []),
+        (("--optim.lr", "2e-2"), ["optim.lr"]),
+        (("--optim.steps", "8000", "--optim.batch_size", "3"), ["optim.steps", "optim.batch_size"]),
+        (("--task.delay", "31", "--task.samples", "10"), ["task.delay", "task.samples"]),
+    ],
+)
+def test_what_departs_from_the_card_is_named(arguments: tuple[str, ...], changed: list[str]) -> None:
+    assert resolve(*arguments).modified() == changed
+
+
+def test_the_digest_is_of_what_decides_the_results() -> None:
+    digest = resolve().digest()
+    for same in (("--trainer.threads", "1"), ("--trainer.devices", "2")):
+        assert resolve(*same).digest() == digest
+    assert resolve(logger="none").digest() == digest
+    for other in (("--arch.num_layers", "2"), ("--optim.lr", "1e-3"), ("--trainer.precision", "bf16-mixed")):
+        assert resolve(*other).digest() != digest
+    assert resolve(seed=1).digest() != digest
+
+
+def test_the_folder_is_named_for_task_architecture_tier_seed_and_digest() -> None:
+    config = resolve(seed=3)
+    assert config.folder(Path("runs")) == Path(f"runs/copy/gru/small-s3-{config.digest()[:8]}")
+    assert config.name == "gru-copy-s3"
+
+
+def test_another_text_is_another_run_and_off_the_boards(text_folder: Path) -> None:
+    text = {"task": {"name": "char-lm", "data_dir": str(text_folder)}, "arch": "gru"}
+    one = options.resolve(text)
+    assert one.card.name == "char-lm-shakespeare"
+    assert one.modified() == ["data"]
+    moved = text_folder.rename(text_folder.with_name("moved"))
+    assert options.resolve({**text, "task": {"name": "char-lm", "data_dir": str(moved)}}).digest() == one.digest()
+    (moved / "story.txt").write_text("another story " * 100)
+    assert options.resolve({**text, "task": {"name": "char-lm", "data_dir": str(moved)}}).digest() != one.digest()
+
+
+def test_the_published_text_in_any_folder_modifies_nothing(real_data: Path) -> None:
+    text = {"task": {"name": "char-lm", "data_dir": str(real_data / "tinyshakespeare")}, "arch": "gru"}
+    assert options.resolve(text).modified() == []
+
+
+def test_a_class_that_is_no_backbone_is_refused() -> None:
+    with pytest.raises(SeqbenchError, match="is no backbone: expected a class whose __init__ takes d_model"):
+        resolve(arch="seqbench.vocabulary:Vocabulary")
+
+
+def test_help_lists_typed_options_with_the_cards_defaults() -> None:
+    text = options.help_text({**COPY, "tier": "medium"})
+    assert "--arch.num_layers" in text
+    assert "--task.delay" in text
+    assert "200" in text
+    assert "--task.batch_size" not in text
+
+
+@pytest.mark.parametrize("content", ["[1, 2]", "just text", "a: [", ""])
+def test_a_file_without_options_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.yaml").write_text(content)
+    with pytest.raises(SeqbenchError):
+        options.read_config(tmp_path)

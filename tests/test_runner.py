@@ -1,0 +1,253 @@
+from __future__ import annotations
+
+import json
+import math
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import seqbench
+from seqbench import options, records, runner
+from seqbench.callbacks.curve import Curve
+from seqbench.errors import SeqbenchError
+
+COPY = {"name": "copy", "delay": 2, "samples": 40}
+OPTIM = {"steps": 120, "batch_size": 8, "validate_every": 40, "schedule": "cosine"}
+
+
+def config(**changed: Any) -> Any:
+    arch = {"name": "gru", "d_model": 8, "num_layers": 2, "dropout": 0.2}
+    return options.resolve({"arch": arch, "task": COPY, "tier": "smoke", "optim": OPTIM, "logger": "none", **changed})
+
+
+def text_config(folder: Path, **changed: Any) -> Any:
+    task = {"name": "char-lm", "data_dir": str(folder), "length": 16, "window": 32}
+    return config(task=task, **changed)
+
+
+def plain(results: Any) -> str:
+    return json.dumps(results, sort_keys=True)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Ctrl-C in the given training step."""
+    original = Curve.on_train_batch_end
+
+    def interrupt(self: Curve, trainer: Any, *rest: Any) -> None:
+        original(self, trainer, *rest)
+        if trainer.global_step == step:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Curve, "on_train_batch_end", interrupt)
+
+
+def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
+    lines: list[str] = []
+    run = runner.run(config(logger="csv"), tmp_path, say=lines.append)
+    assert run.folder == tmp_path / "copy" / "gru" / run.folder.name
+    record = records.read(run.folder)
+    assert record == run.record
+    assert record.status == "ok"
+    test = record.results["metrics"]["test"]
+    assert test["accuracy"]["chance"] == 1 / 8
+    assert test["accuracy"]["best"] == 1.0
+    assert 0 <= test["accuracy"]["value"] <= 1
+    assert set(test) == {"accuracy", "loss", "loss_all_positions"}
+    assert record.results["curves"]["train"]["step"] == [40, 50, 80, 100, 120]
+    assert record.results["curves"]["validation"]["step"] == [40, 80, 120]
+    assert record.config["parameters"] > 0
+    assert record.config["state_bytes"] == 2 * 8 * 4
+    assert record.config["architecture"]["distribution"] == "seqbench"
+    assert record.config["modified"] == [
+        "task.delay",
+        "task.samples",
+        "optim.steps",
+        "optim.batch_size",
+        "optim.validate_every",
+        "optim.schedule",
+    ]
+    assert record.config["packages"]["torch"] == torch.__version__
+    assert record.measured["steps_per_second"] > 0
+    assert {p.name for p in run.folder.iterdir()} == {"result.json", "config.yaml", "metrics.csv", "checkpoints"}
+    assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert (run.folder / "metrics.csv").read_text().splitlines()[0].startswith("step,train/loss,validation/accuracy")
+    assert any("step 120/120" in line and "steps/s" in line for line in lines)
+
+
+def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path: Path) -> None:
+    run = runner.run(config(), tmp_path)
+    results = run.record.results
+    curve = results["curves"]["validation"]
+    best = max(curve["accuracy"])
+    assert results["best_step"] == curve["step"][curve["accuracy"].index(best)]
+    assert results["metrics"]["validation"]["accuracy"]["value"] == best
+    module = seqbench.load(run.folder)
+    data = seqbench.build("gru", COPY, tier="smoke", optim=OPTIM).data
+    assert data is not None
+    scores = module.objective.scores()
+    for step in range(data.steps("test")):
+        batch = data.stream("test", step)
+        module.objective.update(scores, module.body(batch), batch)
+    assert float(scores.compute()["loss"]) == pytest.approx(results["metrics"]["test"]["loss"]["value"], rel=1e-9)
+
+
+def test_the_same_seed_gives_the_same_results_bit_for_bit(tmp_path: Path) -> None:
+    one, two = (runner.run(config(), tmp_path / name).record for name in ("one", "two"))
+    assert plain(one.results) == plain(two.results)
+    other = runner.run(config(seed=1), tmp_path).record
+    assert plain(other.results) != plain(one.results)
+
+
+@pytest.mark.parametrize("step", [1, 39, 40, 41, 100])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    whole = runner.run(config(), tmp_path / "whole").record
+    with monkeypatch.context() as patch:
+        stop_at(patch, step)
+        stopped = runner.run(config(), tmp_path / "again").record
+    assert stopped.status == "interrupted"
+    assert "metrics" not in stopped.results
+    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    assert plain(resumed.results) == plain(whole.results)
+    assert resumed.measured["seconds"] > stopped.measured["seconds"]
+
+
+def test_a_resumed_stream_carries_its_state_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text_folder: Path
+) -> None:
+    whole = runner.run(text_config(text_folder), tmp_path / "whole").record
+    with monkeypatch.context() as patch:
+        stop_at(patch, 95)
+        runner.run(text_config(text_folder), tmp_path / "again")
+    resumed = runner.run(text_config(text_folder), tmp_path / "again", resume=True).record
+    assert resumed.status == "ok"
+    assert plain(resumed.results) == plain(whole.results)
+
+
+def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: Path) -> None:
+    run = runner.run(text_config(text_folder), tmp_path)
+    results = run.record.results
+    assert len(results["sample"]) == runner.SAMPLE_CHARACTERS
+    assert (run.folder / "sample.txt").read_text(encoding="utf-8") == results["sample"]
+    bits = results["metrics"]["test"]["bits_per_character"]
+    assert (bits["best"], bits["best_unknown"]) == (None, "nobody knows the entropy of real text")
+    assert results["baselines"]["test"]["5-gram"]["bits_per_character"] < bits["chance"]
+    assert run.record.config["data"].keys() == {"story.txt"}
+    assert "data" in run.record.config["modified"]
+
+
+def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -> None:
+    arch = {"name": "tests.backbones:Window", "d_model": 8}
+    run = runner.run(text_config(text_folder, arch=arch), tmp_path)
+    assert run.record.status == "ok"
+    assert run.record.config["state_bytes"] is None
+    assert run.record.config["architecture"]["distribution"] is None
+
+
+def test_probes_become_a_curve_over_length(tmp_path: Path) -> None:
+    task = {"name": "parity", "samples": 40, "probe_lengths": [10, 50, 60], "probe_samples": 16}
+    results = runner.run(config(task=task), tmp_path).record.results
+    assert results["lengths"]["length"] == [10, 50, 60]
+    test = results["metrics"]["test"]
+    assert test["accuracy_longer"]["value"] == pytest.approx(sum(results["lengths"]["accuracy"][1:]) / 2)
+    assert test["accuracy_longer"]["chance"] == 0.5
+    assert test["solved_length"]["best"] == 60
+    assert results["above_chance"] is False
+
+
+def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+    arch = {"name": "tests.backbones:Exploding", "d_model": 8, "after": 60}
+    run = runner.run(config(arch=arch), tmp_path)
+    assert run.record.status == "diverged"
+    assert "the training loss is nan at step 80" in run.record.results["reason"]
+    assert run.record.results["curves"]["validation"]["step"] == [40]
+    saved = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == 40
+    assert all(bool(p.isfinite().all()) for p in saved["state_dict"].values())
+    assert records.read(run.folder) == run.record
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "reason"),
+    [
+        ("Raising", "failed", "RuntimeError: shapes (3, 4) and (5, 6) do not fit"),
+        ("Hungry", "out_of_memory", "tried to allocate 9 EiB"),
+    ],
+)
+def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, status: str, reason: str) -> None:
+    run = runner.run(config(arch={"name": f"tests.backbones:{name}", "d_model": 8}), tmp_path)
+    assert (run.record.status, run.record.results["reason"]) == (status, reason)
+    assert (run.folder / "error.txt").exists() == (status == "failed")
+
+
+def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match="refuses its options: d_model must be a prime number, got 8"):
+        runner.run(config(arch={"name": "tests.backbones:Refusing", "d_model": 8}), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:
+    run = runner.run(config(), tmp_path)
+    written = (run.folder / "result.json").stat().st_mtime_ns
+    with pytest.raises(SeqbenchError, match=r"this run is finished: .*result\.json; add --overwrite"):
+        runner.run(config(), tmp_path)
+    assert runner.run(config(), tmp_path, resume=True) == run
+    assert (run.folder / "result.json").stat().st_mtime_ns == written
+    again = runner.run(config(), tmp_path, overwrite=True)
+    assert (run.folder / "result.json").stat().st_mtime_ns > written
+    assert plain(again.record.results) == plain(run.record.results)
+
+
+def test_an_unfinished_run_is_not_lost_by_accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 50)
+        run = runner.run(config(), tmp_path)
+    with pytest.raises(SeqbenchError, match=r"unfinished \(interrupted\).*--resume .* or --overwrite"):
+        runner.run(config(), tmp_path)
+    (run.folder / "result.json").unlink()
+    with pytest.raises(SeqbenchError, match="checkpoints of a run that was killed; add --resume"):
+        runner.run(config(), tmp_path)
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SeqbenchError, match=r"cannot be written: .*choose another with --runs FOLDER"):
+        runner.run(config(), tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("value", "chance", "best", "direction", "clear"),
+    [
+        (0.9, 0.5, 1.0, "max", True),
+        (0.52, 0.5, 1.0, "max", False),
+        (0.3, 0.5, 1.0, "max", False),
+        (4.0, 4.8, None, "min", True),
+        (4.7, 4.8, None, "min", False),
+        (5.5, 4.8, None, "min", False),
+        (1.0, None, None, "min", None),
+    ],
+)
+def test_what_is_clearly_better_than_chance(
+    value: float, chance: float | None, best: float | None, direction: str, clear: bool | None
+) -> None:
+    assert runner.above_chance(value, chance, best, direction) is clear
+
+
+def test_load_needs_no_data(tmp_path: Path, text_folder: Path) -> None:
+    run = runner.run(text_config(text_folder), tmp_path)
+    (text_folder / "story.txt").unlink()
+    module = seqbench.load(run.folder / "result.json")
+    assert not module.training
+    with pytest.raises(SeqbenchError, match="no record at"):
+        seqbench.load(tmp_path)
+    (run.folder / "checkpoints" / "best.ckpt").write_bytes(b"garbage")
+    with pytest.raises(SeqbenchError, match="does not fit its record"):
+        seqbench.load(run.folder)
+
+
+def test_records_can_be_read_by_others(tmp_path: Path) -> None:
+    run = runner.run(config(), tmp_path)
+    assert (run.folder / "result.json").stat().st_mode & stat.S_IRGRP
+    assert math.isfinite(run.record.measured["seconds"])
