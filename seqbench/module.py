@@ -151,7 +151,9 @@ class SequenceModule(L.LightningModule):
             # ``compute`` has gathered all ranks' sums: the value is the same everywhere.
             values = {name: float(value) for name, value in scores.compute().items()}
             self.evaluated[split] = values
-            self.log_dict({f"{split}/{name}": value for name, value in values.items()}, add_dataloader_idx=False)
+            # For callbacks. Loggers get validation from the curve: Lightning would date it one step early.
+            named = {f"{split}/{name}": value for name, value in values.items()}
+            self.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
 
     # Data, for a Trainer that is given the module alone.
 

@@ -16,6 +16,7 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from seqbench import assembly, provenance, records, tracking
@@ -69,16 +70,23 @@ def run(
         SeqbenchError: the folder cannot be written or holds an earlier run, or the module cannot be built.
     """
     folder = config.folder(runs)
-    finished = _finished(folder, resume, overwrite)
-    if finished is not None:
-        return Run(finished, folder)
+    if leads():
+        finished = _finished(folder, resume, overwrite)
+        if finished is not None:
+            return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     module = assembly.build(config)
-    _make(folder, overwrite)
-    records.write_text(folder / "config.yaml", provenance.to_yaml(config.options()))
+    if leads():
+        _make(folder, overwrite)
+        records.write_text(folder / "config.yaml", provenance.to_yaml(config.options()))
     with _quiet():
         return _Attempt(config, folder, module, say).run()
+
+
+def leads() -> bool:
+    """Whether this process is the first of its run: the one that writes and speaks."""
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 class _Attempt:
@@ -87,8 +95,8 @@ class _Attempt:
     def __init__(self, config: RunConfig, folder: Path, module: SequenceModule, say: Say | None) -> None:
         assert module.data is not None
         self.config, self.folder, self.module, self.data = config, folder, module, module.data
-        self.say = say or (lambda line: None)
-        self.shown = say is not None
+        self.shown = say is not None and leads()
+        self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
         self.checkpoint = ModelCheckpoint(
             dirpath=folder / assembly.CHECKPOINTS,
@@ -111,7 +119,8 @@ class _Attempt:
             if logger is not None and self.wandb is None:
                 self.wandb = tracking.finish(logger, {})
         record = Record(results, self._measured(earlier), provenance.describe(self.config, self.module))
-        record.write(self.folder)
+        if leads():
+            record.write(self.folder)
         return Run(record, self.folder)
 
     def _results(self, logger: Any) -> dict[str, Any]:
@@ -133,7 +142,8 @@ class _Attempt:
         # The architecture is a stranger's: whatever it raises belongs into the record, its traceback beside it.
         except Exception as error:
             status, reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-            records.write_text(self.folder / "error.txt", traceback.format_exc())
+            if leads():
+                records.write_text(self.folder / "error.txt", traceback.format_exc())
         results = {"status": status, "reason": reason, "curves": self._curves(), **scores}
         if logger is not None:
             self.wandb = tracking.finish(logger, _summary(results))
@@ -190,7 +200,6 @@ class _Attempt:
 
     def _sample(self, vocabulary: Vocabulary) -> str:
         """A text that the best checkpoint writes, also kept as sample.txt."""
-        records.write_text(self.folder / "vocabulary.json", records.to_json(list(vocabulary.characters)))
         start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
         generator = torch.Generator().manual_seed(self.config.seed)
         prompt = torch.from_numpy(vocabulary.encode(start)).long()[None].to(self.module.device)
@@ -204,7 +213,9 @@ class _Attempt:
             forbidden=(UNKNOWN,),
         )
         text = vocabulary.decode(drawn[0].tolist())
-        records.write_text(self.folder / "sample.txt", text)
+        if leads():
+            records.write_text(self.folder / "vocabulary.json", records.to_json(list(vocabulary.characters)))
+            records.write_text(self.folder / "sample.txt", text)
         return text
 
     def _curves(self) -> dict[str, Any]:
@@ -235,7 +246,7 @@ class _Attempt:
         )
 
     def _logger(self, earlier: Mapping[str, Any]) -> Any:
-        if self.config.logger != "wandb":
+        if self.config.logger != "wandb" or not leads():
             return None
         try:
             logger, how, why = tracking.start(self.config, self.folder, (earlier.get("wandb") or {}).get("id"))

@@ -62,7 +62,7 @@ def start(config: RunConfig, folder: Path, run_id: str | None) -> tuple[Any, str
     from lightning.pytorch.loggers import WandbLogger
     from lightning.pytorch.utilities import rank_zero_only
 
-    if rank_zero_only.rank != 0:
+    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
         return WandbLogger(project=PROJECT, save_dir=str(folder)), "disabled", "another process logs"
     # The screen is the run's own, and a W&B that sees no terminal asks no question.
     with contextlib.redirect_stderr(io.StringIO()):

@@ -56,6 +56,7 @@ class Curve(L.Callback):
                 raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")
             self.validation.setdefault(name, []).append(value)
         self.validation["step"].append(trainer.global_step)
+        self._log(trainer, {f"validation/{name}": value for name, value in scores.items()})
 
     def _point(self, trainer: L.Trainer) -> None:
         if not self._losses:
@@ -66,12 +67,12 @@ class Curve(L.Callback):
             raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")
         self.train["step"].append(trainer.global_step)
         self.train["loss"].append(loss)
-        for logger in trainer.loggers:
-            logger.log_metrics({"train/loss": loss, "train/lr": self._rate(trainer)}, step=trainer.global_step)
+        self._log(trainer, {"train/loss": loss, "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"])})
 
     @staticmethod
-    def _rate(trainer: L.Trainer) -> float:
-        return float(trainer.optimizers[0].param_groups[0]["lr"])
+    def _log(trainer: L.Trainer, figures: dict[str, float]) -> None:
+        for logger in trainer.loggers:
+            logger.log_metrics(figures, step=trainer.global_step)
 
     def state_dict(self) -> dict[str, Any]:
         """The points so far, for the checkpoint."""

@@ -7,6 +7,7 @@ import json
 import sys
 from pathlib import Path
 
+from seqbench import records
 from seqbench.errors import SeqbenchError
 
 
@@ -27,8 +28,7 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"--length must be at least 1, got {options.length}.")
     if not options.temperature >= 0:
         raise SeqbenchError(f"--temperature must not be negative, got {options.temperature}.")
-    folder = options.run if options.run.is_dir() else options.run.parent
-    characters = _characters(folder)
+    characters = _characters(options.run.parent if options.run.name == records.NAME else options.run)
 
     import torch
 
@@ -59,8 +59,6 @@ def main(options: argparse.Namespace) -> int:
 
 def _characters(folder: Path) -> str:
     """The run's vocabulary: of the training text it saw."""
-    from seqbench import records
-
     task = records.read(folder).config.get("card", {}).get("name")
     path = folder / "vocabulary.json"
     try:

@@ -6,14 +6,17 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqbench import options as opts
 from seqbench import registry
 from seqbench.cards import TIERS
 from seqbench.cli import report
-from seqbench.config import LOGGERS
+from seqbench.config import LOGGERS, RunConfig
 from seqbench.errors import SeqbenchError
+
+if TYPE_CHECKING:
+    from seqbench.runner import Run
 
 EPILOG = """\
 Options of the architecture, the task, the optimiser, the body and the trainer are dotted: --arch.num_layers 2,
@@ -56,15 +59,23 @@ def main(options: argparse.Namespace) -> int:
     from seqbench import runner  # torch and lightning: only when all that is cheap has been checked.
 
     run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite, say=say)
+    if runner.leads():
+        _tell(run, config)
+    if run.record.status == "ok":
+        return 0
+    return 130 if run.record.status == "interrupted" else 1
+
+
+def _tell(run: Run, config: RunConfig) -> None:
+    """The table and the path of the record; for a run that did not end well, why and what is left of it."""
     print(report.of(run.record, config.card))
     print(f"\nrecord: {run.folder / 'result.json'}")
     if run.record.status == "ok":
-        return 0
+        return
     say(f"seqbench: the run ended as {run.record.status}: {run.record.results['reason']}.")
     for name, what in (("error.txt", "the traceback"), ("checkpoints/last.ckpt", "the last good checkpoint")):
         if (run.folder / name).is_file():
             say(f"{what}: {run.folder / name}")
-    return 130 if run.record.status == "interrupted" else 1
 
 
 def say(line: str) -> None:

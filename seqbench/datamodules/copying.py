@@ -47,6 +47,8 @@ class Copy(SequenceDataModule):
         alphabet: how many different symbols.
         payload: how many symbols are to be recalled.
         samples: sequences in validation, and in test.
+        blank_weight: weight in the training loss of a step that asks for a blank, where a recalled symbol has
+            1. The published loss has 1 for all; less lets the long silence drown the recall less.
         batch_size: sequences in one batch.
         keys: what random draws are keyed by.
     """
@@ -59,12 +61,15 @@ class Copy(SequenceDataModule):
         alphabet: int = 8,
         payload: int = 10,
         samples: int = 1000,
+        blank_weight: float = 1.0,
     ) -> None:
         super().__init__(batch_size, keys)
         require(delay >= 1, f"copy's delay must be at least 1 step, got {delay}; try --task.delay 30.")
         require(alphabet >= 2, f"copy's alphabet must have at least 2 symbols, got {alphabet}.")
         require(payload >= 1, f"copy's payload must be at least 1 symbol, got {payload}.")
         require(samples >= 1, f"copy's samples must be at least 1 sequence, got {samples}.")
+        require(blank_weight >= 0, f"copy's blank_weight must not be negative, got {blank_weight}.")
+        self.blank_weight = blank_weight
         self.delay, self.alphabet, self.payload, self.samples = delay, alphabet, payload, samples
         self.time = delay + 2 * payload
         output = StepClasses(alphabet + 2, metrics=("accuracy", "loss", "loss_all_positions"))
@@ -78,12 +83,14 @@ class Copy(SequenceDataModule):
         inputs, targets = sample(rng, rows, self.delay, self.alphabet, self.payload)
         scored = torch.zeros(rows, self.time)
         scored[:, -self.payload :] = 1.0
+        weights = torch.full((rows, self.time), self.blank_weight)
+        weights[:, -self.payload :] = 1.0
         return Batch(
             inputs=torch.from_numpy(inputs),
             targets=torch.from_numpy(targets),
             lengths=torch.full((rows,), self.time),
-            weights=torch.ones(rows, self.time),
-            total=float(rows * self.time),
+            weights=weights,
+            total=rows * (self.payload + self.blank_weight * (self.time - self.payload)),
             scored=scored,
             index=torch.arange(first, first + rows),
         )

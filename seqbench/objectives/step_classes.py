@@ -18,7 +18,7 @@ class StepClassScores(Metric):
     - ``accuracy``: share of the scored steps whose most likely class is the target;
     - ``loss``: cross-entropy over the scored steps, nats;
     - ``bits_per_character``: the same, bits;
-    - ``loss_all_positions``: cross-entropy over all steps that the training loss counts, nats.
+    - ``loss_all_positions``: cross-entropy over all steps but padding, nats, as some papers publish it.
 
     Args:
         names: which of these ``compute`` returns.
@@ -44,8 +44,9 @@ class StepClassScores(Metric):
         scored = batch.weights if batch.scored is None else batch.scored
         losses = _losses(logits, batch.targets).double()
         right = (logits.argmax(-1) == batch.targets).double()
-        weights, scored = batch.weights.double(), scored.double()
-        parts = (right * scored, losses * scored, scored, losses * weights, weights)
+        scored = scored.double()
+        every = (torch.arange(losses.shape[1], device=losses.device) < batch.lengths[:, None]).double()
+        parts = (right * scored, losses * scored, scored, losses * every, every)
         self.sums += torch.stack([part.sum() for part in parts])
 
     def compute(self) -> dict[str, Tensor]:

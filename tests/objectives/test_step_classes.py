@@ -19,7 +19,7 @@ def random_batch(seed: int, rows: int = 5, time: int = 7, classes: int = 4) -> B
     targets = torch.randint(0, classes, (rows, time), generator=generator)
     weights = torch.rand(rows, time, generator=generator)
     scored = (torch.rand(rows, time, generator=generator) < 0.4).float()
-    lengths = torch.full((rows,), time)
+    lengths = torch.randint(1, time + 1, (rows,), generator=generator)
     return Batch(targets, targets, lengths, weights, float(weights.sum()), torch.arange(rows), scored=scored)
 
 
@@ -27,7 +27,7 @@ def reference(pairs: list[tuple[torch.Tensor, Batch]]) -> dict[str, float]:
     """The four metrics in numpy and scipy, all steps laid end to end."""
     logits = np.concatenate([logit.double().numpy().reshape(-1, 4) for logit, _ in pairs])
     targets = np.concatenate([batch.targets.numpy().ravel() for _, batch in pairs])
-    weights = np.concatenate([batch.weights.double().numpy().ravel() for _, batch in pairs])
+    inside = np.concatenate([(np.arange(7) < batch.lengths.numpy()[:, None]).ravel() for _, batch in pairs])
     scored = np.concatenate([batch.scored.double().numpy().ravel() for _, batch in pairs])  # type: ignore[union-attr]
     losses = -log_softmax(logits, axis=1)[np.arange(len(targets)), targets]
     loss = np.average(losses, weights=scored)
@@ -35,7 +35,7 @@ def reference(pairs: list[tuple[torch.Tensor, Batch]]) -> dict[str, float]:
         "accuracy": np.average(logits.argmax(1) == targets, weights=scored),
         "loss": loss,
         "bits_per_character": loss / math.log(2),
-        "loss_all_positions": np.average(losses, weights=weights),
+        "loss_all_positions": losses[inside].mean(),
     }
 
 
@@ -64,6 +64,7 @@ def test_padding_changes_no_number() -> None:
     objective = StepClassesObjective(StepClasses(4), d_model=3)
     batch, hidden = random_batch(1), torch.randn(5, 7, 3)
     longer = random_batch(1, time=9)
+    longer.lengths = batch.lengths
     for name in ("targets", "weights", "scored"):
         value = getattr(batch, name)
         setattr(longer, name, torch.cat([value, value.new_zeros(5, 2)], 1))

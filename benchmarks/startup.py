@@ -1,0 +1,40 @@
+"""How long `seqbench --help` and `seqbench list` take: ``python -m benchmarks.startup``.
+
+Whole processes, from start to exit, the two commands in turn; the claim is a median of at most 150 ms.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.results import keep
+
+RUNS, CLAIM = 30, 0.150
+COMMANDS = {"help": ["--help"], "list": ["list"]}
+
+
+def main() -> None:
+    program = shutil.which("seqbench", path=str(Path(sys.executable).parent))
+    assert program, "seqbench is not installed beside this Python"
+    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    for run in range(RUNS + 2):
+        for name, words in COMMANDS.items():
+            start = time.perf_counter()
+            subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL)
+            if run >= 2:  # The first two fill the file cache.
+                seconds[name].append(time.perf_counter() - start)
+    figures = {}
+    for name, values in seconds.items():
+        median = statistics.median(values)
+        figures[name] = {"median_ms": 1e3 * median, "min_ms": 1e3 * min(values), "max_ms": 1e3 * max(values)}
+        print(f"seqbench {name}: median {1e3 * median:.0f} ms of {RUNS} (at most {1e3 * CLAIM:.0f} claimed)")
+    keep("startup", {"runs": RUNS, "claim_ms": 1e3 * CLAIM, **figures})
+
+
+if __name__ == "__main__":
+    main()

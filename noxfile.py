@@ -1,0 +1,122 @@
+"""The project's checks, one session each. `nox -l` lists them; `nox` alone runs those marked with a star."""
+
+import os
+import re
+import tempfile
+import zipfile
+from pathlib import Path
+
+import nox
+from packaging.requirements import Requirement
+
+PROJECT = nox.project.load_toml("pyproject.toml")["project"]
+PYTHONS = nox.project.python_versions({"project": PROJECT})
+CONSTRAINTS = str(Path("constraints.txt").resolve())
+PINS = ("-c", CONSTRAINTS)
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "virtualenv"
+nox.options.sessions = ["lint", "tests"]
+
+
+@nox.session(reuse_venv=True)
+def tests(session: nox.Session) -> None:
+    """The fast tests, or those that `-- ARGS` select. Another Python: `nox -s tests --force-python 3.12`."""
+    session.install(*PINS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def slow(session: nox.Session) -> None:
+    """The slow tests: real training, several processes; minutes."""
+    session.install(*PINS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "slow and not gpu", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def gpu(session: nox.Session) -> None:
+    """The tests that need a CUDA device."""
+    session.install(*PINS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-m", "gpu", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """Style, layout and types."""
+    session.install(*PINS, "-e", ".[lint]")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("mypy")
+
+
+@nox.session(python=PYTHONS[0])
+def minimums(session: nox.Session) -> None:
+    """The fast tests with the lowest Python and the lowest versions that pyproject.toml declares."""
+    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    pins = {requirement.name: lowest(requirement) for requirement in map(Requirement, declared)}
+    # Old torch wheels without CUDA are not on PyPI, and those with it take several GB: by default torch alone
+    # stays as constraints.txt pins it. Where its minimum can be had: SEQBENCH_MINIMUMS_TORCH=2.6.0.
+    pins["torch"] = os.environ.get("SEQBENCH_MINIMUMS_TORCH") or pinned("torch")
+    file = Path(session.create_tmp(), "minimums.txt")
+    file.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
+    session.log(file.read_text(encoding="utf-8"))
+    # Not constraints.txt: what it pins further down the tree is too new for these.
+    session.install("-c", str(file), ".[test]")
+    session.run("python", "-m", "pytest", *session.posargs)
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """Build sdist and wheel, install the wheel elsewhere, and run a task from there."""
+    session.install(*PINS, "build")
+    with tempfile.TemporaryDirectory() as folder:
+        # Without --sdist or --wheel the wheel is built from the sdist, so this checks both.
+        session.run("python", "-m", "build", "--outdir", folder)
+        wheel = next(Path(folder).glob("*.whl"))
+        check_contents(session, wheel)
+        session.run("python", "-m", "venv", f"{folder}/venv")
+        installed = Path(folder, "venv", "Scripts" if os.name == "nt" else "bin")
+        session.run(str(installed / "python"), "-m", "pip", "install", "-q", *PINS, str(wheel), external=True)
+        session.chdir(folder)  # so that no file of the checkout can stand in for one missing from the wheel
+        seqbench = str(installed / "seqbench")
+        session.run(seqbench, "list", external=True)
+        run = "run --arch gru --task copy --tier smoke --logger none --runs runs"
+        session.run(seqbench, *run.split(), external=True)
+
+
+@nox.session(reuse_venv=True)
+def benchmarks(session: nox.Session) -> None:
+    """How fast the suite itself is: every file of benchmarks/, with `-- ARGS`."""
+    session.install(*PINS, "-e", ".[dev]")
+    for file in sorted(Path("benchmarks").glob("[!_]*.py")):
+        session.run("python", str(file), *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt anew: the newest of everything beside the pinned torch (`-- 2.14.0` moves it)."""
+    torch = session.posargs[0] if session.posargs else pinned("torch")
+    session.install(f"torch=={torch}", ".[dev]")
+    frozen = session.run("python", "-m", "pip", "freeze", "--exclude", PROJECT["name"], silent=True)
+    # torch pins its own CUDA libraries, and only where it needs them; "+cpu" would bar every other build.
+    kept = [re.sub(r"\+.*", "", line) for line in frozen.splitlines() if not re.match("nvidia|cuda|triton", line)]
+    comment = [line for line in Path(CONSTRAINTS).read_text(encoding="utf-8").splitlines() if line.startswith("#")]
+    Path(CONSTRAINTS).write_text("\n".join([*comment, *kept]) + "\n", encoding="utf-8")
+
+
+def lowest(requirement: Requirement) -> str:
+    """The version after ``>=``."""
+    return next(bound.version for bound in requirement.specifier if bound.operator == ">=")
+
+
+def pinned(name: str) -> str:
+    """The version of a package in constraints.txt."""
+    return re.search(rf"^{name}==(\S+)$", Path(CONSTRAINTS).read_text(encoding="utf-8"), re.MULTILINE)[1]
+
+
+def check_contents(session: nox.Session, wheel: Path) -> None:
+    """Fail unless the wheel holds every card, and the marker of a typed package."""
+    cards = {f"seqbench/_data/tasks/{card.name}" for card in Path("tasks").glob("*.yaml")}
+    missing = (cards | {"seqbench/py.typed"}) - set(zipfile.ZipFile(wheel).namelist())
+    if missing:
+        session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")

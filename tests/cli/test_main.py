@@ -1,0 +1,249 @@
+"""The command line as a user meets it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+TINY = ["--task.delay", "2", "--task.samples", "20", "--optim.steps", "40", "--optim.validate_every", "20"]
+COPY = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--logger", "none", *TINY]
+
+
+def seqbench(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "seqbench", *words],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        timeout=120,
+    )
+
+
+def test_help_names_every_command() -> None:
+    done = seqbench("--help")
+    assert done.returncode == 0
+    assert all(word in done.stdout for word in ("run", "list", "show", "generate", "completion"))
+
+
+def test_list_shows_what_is_installed() -> None:
+    done = seqbench("list")
+    assert done.returncode == 0
+    assert "gru" in done.stdout
+    assert "stands for char-lm-shakespeare" in done.stdout
+    assert "gru" not in seqbench("list", "tasks").stdout
+
+
+def test_list_check_imports_each() -> None:
+    done = seqbench("list", "--check")
+    assert done.returncode == 0
+    assert done.stdout.count(" ok") == 9
+
+
+def test_show_tells_of_an_architecture() -> None:
+    done = seqbench("show", "lstm")
+    assert done.returncode == 0
+    assert "--arch.forget_bias  float  default 1.0" in done.stdout
+    assert "Hochreiter & Schmidhuber 1997" in done.stdout
+
+
+def test_show_tells_of_a_task_and_its_lines() -> None:
+    done = seqbench("show", "copy")
+    assert done.returncode == 0
+    assert "accuracy            chance 0.125   best possible 1" in done.stdout
+    assert "Bai, Kolter & Koltun 2018" in done.stdout
+
+
+@pytest.mark.usefixtures("no_data")
+def test_show_tells_of_a_task_whose_data_is_not_at_hand() -> None:
+    done = seqbench("show", "char-lm")
+    assert done.returncode == 0
+    assert "not computed; the text 'tinyshakespeare'" in done.stdout
+
+
+def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> None:
+    done = seqbench(*COPY, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split() == ["test", "metric", "value", "chance", "best", "possible", "published"]
+    assert lines[1].split()[:2] == ["accuracy", "*"]
+    assert "accuracy is NOT clearly better than chance" in done.stdout
+    record = tmp_path / lines[-1].removeprefix("record: ")
+    assert json.loads(record.read_text())["results"]["status"] == "ok"
+    assert "differs from the card in task.delay" in done.stderr
+    assert "step 40/40" in done.stderr
+    # In a pipe there is neither colour nor a bar.
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\r" not in done.stdout + done.stderr
+
+    again = seqbench(*COPY, cwd=tmp_path)
+    assert again.returncode == 2
+    assert "this run is finished" in again.stderr
+    replay = seqbench("run", "--config", str(record.parent), "--runs", "elsewhere", cwd=tmp_path)
+    assert replay.returncode == 0, replay.stderr
+    (other,) = (tmp_path / "elsewhere").rglob("result.json")
+    assert json.loads(other.read_text())["results"] == json.loads(record.read_text())["results"]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["rn"], "unknown command 'rn'. Did you mean 'run'?"),
+        ([], "the following arguments are required: COMMAND"),
+        (["list", "task"], "invalid choice: 'task'"),
+        (["show", "gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
+        (["list", "--chek"], "unexpected argument '--chek'"),
+        (["run", "--arch", "gru"], "no task was given; add --task NAME"),
+        (["run", "--arch", "gru", "--help"], "give both --arch and --task"),
+        (["run", "--arch", "gruu", "--task", "copy"], "unknown architecture 'gruu'. Did you mean 'gru'?"),
+        (["run", "--arch", "gru", "--task", "copy", "--tier", "smal"], "no tier 'smal'. Did you mean 'small'?"),
+        (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["run", "--config", "none.yaml"], "none.yaml cannot be read"),
+        (["run", "--resume", "--overwrite"], "not allowed with argument"),
+        (["run", "--arch", "gru", "--task", "char-lm"], "Three ways out"),
+        (["generate", "nowhere"], "no record at nowhere/result.json"),
+        (["generate", "x", "--length", "0"], "--length must be at least 1, got 0"),
+        (["generate", "x", "--prompt", ""], "the prompt is empty"),
+    ],
+)
+@pytest.mark.usefixtures("no_data")
+def test_a_mistake_is_one_sentence_at_once(words: list[str], sentence: str, tmp_path: Path) -> None:
+    start = time.perf_counter()
+    done = seqbench(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert done.stderr.startswith("seqbench: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
+    # None of these needs torch, whose import alone takes longer.
+    assert time.perf_counter() - start < 2
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--task.delay", "-5"], "delay must be at least 1 step, got -5"),
+        (["--task.delay", "abc"], "option --task.delay: expected int, got abc"),
+        (["--arch.num_layer", "2"], "Did you mean --arch.num_layers"),
+        (["--arch.num_layers", "0"], "'gru' refuses its options: num_layers must be at least 1, got 0"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence_and_leaves_nothing(words: list[str], sentence: str, tmp_path: Path) -> None:
+    done = seqbench(*COPY[:5], "--logger", "none", *words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_all_options_are_explained(tmp_path: Path) -> None:
+    assert "--arch.num_layers" not in seqbench("run", "--help").stdout.split("Options of")[0]
+    done = seqbench("run", "--arch", "gru", "--task", "copy", "--help")
+    assert done.returncode == 0
+    for option in ("--overwrite", "--arch.num_layers", "--task.delay", "--optim.lr", "--trainer.devices"):
+        assert option in done.stdout
+
+
+def test_an_architecture_that_breaks_ends_with_a_sentence_and_a_traceback_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n"
+        "class Net(nn.Module):\n"
+        "    def __init__(self, d_model): super().__init__()\n"
+        "    def forward(self, x, lengths=None): return x.view(1, 2, 3)\n"
+    )
+    done = seqbench("run", "--arch", "mine:Net", *COPY[3:], cwd=tmp_path)
+    assert done.returncode == 1
+    assert "the run ended as failed: RuntimeError: shape" in done.stderr
+    assert "Traceback" not in done.stderr
+    (trace,) = tmp_path.rglob("error.txt")
+    assert "mine.py" in trace.read_text()
+
+
+def test_a_text_model_trains_and_goes_on_with_a_prompt(tmp_path: Path, text_folder: Path) -> None:
+    options = ["--optim.steps", "40", "--optim.validate_every", "20", "--optim.batch_size", "8"]
+    words = ["run", "--arch", "lstm", "--task", "char-lm", "--tier", "smoke", "--logger", "csv", *options]
+    done = seqbench(*words, "--task.data_dir", str(text_folder), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "5-gram" in done.stdout
+    assert "nobody knows the entropy of real text" in done.stdout
+    folder = (tmp_path / done.stdout.splitlines()[-1].removeprefix("record: ")).parent
+    text = seqbench("generate", str(folder), "--prompt", "the ¿cat", "--length", "30")
+    assert text.returncode == 0
+    assert text.stdout.startswith("the ¿cat")
+    assert len(text.stdout) == len("the ¿cat") + 30 + 1
+    assert "the training text never held ['¿']" in text.stderr
+    assert seqbench("generate", str(folder), "--prompt", "the ¿cat", "--length", "30").stdout == text.stdout
+
+
+def test_a_task_without_text_has_nothing_to_go_on_with(tmp_path: Path) -> None:
+    done = seqbench(*COPY, cwd=tmp_path)
+    folder = done.stdout.splitlines()[-1].removeprefix("record: ").removesuffix("/result.json")
+    asked = seqbench("generate", folder, cwd=tmp_path)
+    assert asked.returncode == 2
+    assert "'copy' is no text task" in asked.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_named() -> None:
+    done = seqbench(*COPY, "--runs", "/dev/null/runs")
+    assert done.returncode == 2
+    assert "cannot be written: Not a directory; choose another with --runs" in done.stderr
+
+
+def test_ctrl_c_leaves_an_interrupted_record_that_can_be_resumed(tmp_path: Path) -> None:
+    words = [*COPY, "--optim.steps", "200000", "--runs", str(tmp_path)]
+    command = [sys.executable, "-m", "seqbench", *words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        seen = []
+        for line in iter(process.stderr.readline, ""):
+            seen.append(line)
+            if line.startswith("step 20/"):
+                break
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, seen
+    assert "the run ended as interrupted" in err
+    assert "Traceback" not in err
+    (record,) = tmp_path.rglob("result.json")
+    assert json.loads(record.read_text())["results"]["status"] == "interrupted"
+    assert out.splitlines()[0] == "no scores: the run ended as interrupted"
+
+
+def test_completion_is_code_for_the_shell() -> None:
+    done = seqbench("completion", "bash")
+    assert done.returncode == 0
+    assert "complete " in done.stdout
+    assert seqbench("completion", "tcsh").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("seqbench r", {"run"}),
+        ("seqbench run --arch ", {"gru", "lstm", "rnn"}),
+        ("seqbench run --task par", {"parity", "parity-last"}),
+        ("seqbench run --tier ", {"smoke", "small", "medium", "paper"}),
+    ],
+)
+def test_the_shell_completes_names(line: str, expected: set[str], tmp_path: Path) -> None:
+    answer = tmp_path / "answer"
+    environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
+    seqbench(**environment, _ARGCOMPLETE_STDOUT_FILENAME=str(answer), COMP_TYPE="9", _ARGCOMPLETE_IFS="\n")
+    found = {word.strip() for word in answer.read_text().split("\n") if word.strip()}
+    assert {word for word in found if not word.startswith("-")} == expected
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m seqbench list | head -n 1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
