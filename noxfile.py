@@ -30,7 +30,7 @@ def tests(session: nox.Session) -> None:
 def slow(session: nox.Session) -> None:
     """The slow tests: real training, several processes; minutes."""
     session.install(*PINS, "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-m", "slow and not gpu", *session.posargs)
+    session.run("python", "-m", "pytest", "-m", "slow and not gpu", *session.posargs, success_codes=[0, 5])  # 5: none
 
 
 @nox.session(reuse_venv=True)

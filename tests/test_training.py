@@ -1,0 +1,106 @@
+"""Real training: what the lectures claim, in the small; minutes, so marked slow."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqbench
+from seqbench import records
+
+pytestmark = pytest.mark.slow
+
+FEW = {"steps": 400, "validate_every": 200}
+
+
+@pytest.mark.parametrize("arch", ["gru", "lstm"])
+def test_a_gated_net_learns_parity_and_holds_beyond_its_training_lengths(arch: str, tmp_path: Path) -> None:
+    results = seqbench.run(arch, "parity", tier="smoke", logger="none", runs=tmp_path).record.results
+    assert results["metrics"]["test"]["accuracy"]["value"] == 1.0
+    assert results["metrics"]["test"]["solved_length"]["value"] == 500
+    assert results["above_chance"] is True
+
+
+@pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
+def test_every_architecture_recalls_at_once_what_it_has_just_seen(arch: str, tmp_path: Path) -> None:
+    task = {"name": "copy", "delay": 1, "payload": 2}
+    optim = {"steps": 600, "validate_every": 300}
+    results = seqbench.run(arch, task, tier="smoke", optim=optim, logger="none", runs=tmp_path).record.results
+    assert results["metrics"]["test"]["accuracy"]["value"] > 0.95
+    assert results["metrics"]["test"]["loss_all_positions"]["value"] < 0.2
+
+
+@pytest.mark.parametrize("task", ["char-lm-shakespeare", "char-lm-ptb"])
+def test_a_gru_reads_real_text_better_than_a_unigram_model(task: str, tmp_path: Path, real_data: Path) -> None:
+    run = seqbench.run("gru", task, tier="smoke", optim=FEW, logger="none", runs=tmp_path)
+    bits = run.record.results["metrics"]["test"]["bits_per_character"]
+    assert bits["value"] < 0.75 * bits["chance"]
+    assert run.record.results["baselines"]["test"]["5-gram"]["bits_per_character"] < bits["value"]
+    assert "data" not in run.record.config["modified"]
+    assert len(set(run.record.results["sample"])) > 10
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "seqbench", "run", "--arch", "gru", "--logger", "none", *words]
+
+
+def results_in(folder: Path) -> Any:
+    (path,) = folder.rglob("result.json")
+    return json.loads(path.read_text())["results"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_path: Path) -> None:
+    words = ["--task", "copy", "--tier", "smoke", "--arch.dropout", "0.3", "--arch.num_layers", "2"]
+    words += ["--optim.steps", "1000", "--optim.validate_every", "100", "--task.samples", "100"]
+    subprocess.run(command(*words, "--runs", str(tmp_path / "whole")), check=True, capture_output=True, timeout=200)
+    parts = tmp_path / "parts"
+    with subprocess.Popen(command(*words, "--runs", str(parts)), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in iter(process.stderr.readline, ""):
+            if line.startswith("step 300/"):
+                break
+        time.sleep(0.3)
+        process.send_signal(how)
+        process.communicate(timeout=60)
+    assert process.returncode != 0
+    if how is not signal.SIGKILL:
+        assert results_in(parts)["status"] == "interrupted"
+    done = subprocess.run(
+        command(*words, "--runs", str(parts), "--resume"), check=True, capture_output=True, text=True, timeout=200
+    )
+    assert "resumed at step" in done.stderr
+    assert results_in(parts) == results_in(tmp_path / "whole")
+
+
+def test_two_processes_train_on_the_batches_of_one(tmp_path: Path) -> None:
+    """Unequal lengths on the two ranks; every sample scored once."""
+    words = ["--task", "parity", "--tier", "smoke", "--optim.steps", "100", "--optim.validate_every", "50"]
+    words += ["--task.samples", "63", "--trainer.accelerator", "cpu"]
+    for name, more in {"one": [], "two": ["--trainer.devices", "2", "--trainer.strategy", "ddp"]}.items():
+        subprocess.run(
+            command(*words, *more, "--runs", str(tmp_path / name)),
+            check=True,
+            capture_output=True,
+            timeout=250,
+            env={**os.environ, "MASTER_ADDR": "127.0.0.1"},
+        )
+    one, two = results_in(tmp_path / "one"), results_in(tmp_path / "two")
+    assert two["curves"]["train"]["step"] == one["curves"]["train"]["step"]
+    assert two["metrics"]["test"]["loss"]["value"] == pytest.approx(one["metrics"]["test"]["loss"]["value"], abs=1e-4)
+    assert two["curves"]["validation"]["loss"] == pytest.approx(one["curves"]["validation"]["loss"], abs=1e-4)
+
+
+def test_the_records_of_a_run_can_be_moved(tmp_path: Path) -> None:
+    run = seqbench.run("gru", "copy", tier="smoke", optim=FEW, logger="none", runs=tmp_path / "here")
+    moved = (tmp_path / "here").rename(tmp_path / "there") / run.folder.relative_to(tmp_path / "here")
+    assert records.read(moved) == run.record
+    assert seqbench.load(moved).objective.output.classes == 10
