@@ -89,7 +89,7 @@ def benchmarks(session: nox.Session) -> None:
     """How fast the suite itself is: every file of benchmarks/, with `-- ARGS`."""
     session.install(*PINS, "-e", ".[dev]")
     for file in sorted(Path("benchmarks").glob("[!_]*.py")):
-        session.run("python", str(file), *session.posargs)
+        session.run("python", "-m", f"benchmarks.{file.stem}", *session.posargs)
 
 
 @nox.session

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.results import keep
+from benchmarks._results import keep
 
 RUNS, CLAIM = 30, 0.150
 COMMANDS = {"help": ["--help"], "list": ["list"]}

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import seqbench
-from benchmarks.results import keep
+from benchmarks._results import keep
 
 HIDDEN, LENGTH, BATCH, ALPHABET, PAYLOAD = 128, 64, 32, 8, 10
 CLAIM = 0.9

@@ -50,6 +50,7 @@ class RunConfig:
         seed: keys initialisation, training batches and dropout.
         arch_options: the backbone's arguments.
         task_options: the datamodule's arguments.
+        task_standard: the same as they are where the user changes nothing.
         body: options of the body around the backbone.
         optim: the optimisation.
         trainer: where it runs.
@@ -70,6 +71,7 @@ class RunConfig:
     logger: str = "wandb"
     checksums: Mapping[str, str] = field(default_factory=dict)
     published: bool = True
+    task_standard: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:
@@ -119,13 +121,11 @@ class RunConfig:
     def modified(self) -> list[str]:
         """Dotted names of what departs from the card, which keeps a run off the boards; empty for none."""
         tier = self.chosen
-        expected = {**self.card.arguments, **tier.task}
         changed = [
             f"task.{key}"
             for key, value in sorted(self.task_options.items())
-            if key != "data_dir" and key in expected and _plain(value) != _plain(expected[key])
+            if key != "data_dir" and _plain(value) != _plain(self.task_standard.get(key))
         ]
-        changed += [f"task.{key}" for key in sorted(set(self.task_options) - set(expected) - {"data_dir"})]
         standard = dataclasses.replace(tier.optim, **tier.optims.get(self.arch, {}))
         for key in (f.name for f in dataclasses.fields(Optim)):
             value = getattr(self.optim, key)

@@ -70,7 +70,9 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
         "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(arch, {})},
         "body": tier.body,
     }
-    parsed = _parse(backbone, datamodule, arch, defaults, groups, arguments)
+    parser = _parser(arch, backbone, datamodule)
+    parser.set_defaults(_dotted(defaults))
+    parsed = _parse(parser, groups, arguments)
     return RunConfig(
         card=card,
         tier=tier_name,
@@ -84,6 +86,7 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
         logger=str(given.get("logger") or "wandb"),
         checksums=texts.checksums(location) if location else {},
         published=texts.is_published(location) if location else True,
+        task_standard=_plain_groups(parser.get_defaults())["task"],
     )
 
 
@@ -102,7 +105,7 @@ def help_text(given: Mapping[str, Any]) -> str:
     arch, card = _name(groups["arch"], "arch"), cards.load(_name(groups["task"], "task"))
     tier = card.tier(str(given.get("tier") or "small"))
     backbone, datamodule = registry.find(registry.ARCHITECTURES, arch).load(), load_datamodule(card)
-    parser = _parser(backbone, datamodule)
+    parser = _parser(arch, backbone, datamodule)
     parser.set_defaults(_dotted({"arch": _accepted(backbone, {**tier.arch, **tier.architectures.get(arch, {})})}))
     parser.set_defaults(_dotted({"task": {**card.arguments, **tier.task}, "optim": dataclasses.asdict(tier.optim)}))
     return str(parser.format_help())
@@ -164,7 +167,7 @@ def _accepted(backbone: type, options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key in names}
 
 
-def _parser(backbone: type, datamodule: type) -> Any:
+def _parser(arch: str, backbone: type, datamodule: type) -> Any:
     import jsonargparse  # 0.15 s, and it imports what the signatures name.
 
     class Parser(jsonargparse.ArgumentParser):
@@ -175,7 +178,11 @@ def _parser(backbone: type, datamodule: type) -> Any:
             raise SeqbenchError(_sentence(message, known))
 
     parser = Parser(prog="seqbench run", usage="seqbench run --arch NAME --task NAME [options]", allow_abbrev=False)
-    parser.add_class_arguments(backbone, "arch", fail_untyped=False)
+    try:
+        parser.add_class_arguments(backbone, "arch", fail_untyped=False)
+    # The signature is a stranger's: anything may go wrong in reading its annotations.
+    except Exception as error:
+        raise SeqbenchError(f"the signature of architecture '{arch}' could not be read: {error}.") from error
     parser.add_class_arguments(datamodule, "task", skip=_PROTOCOL, fail_untyped=False)
     parser.add_class_arguments(cards.Optim, "optim")
     parser.add_argument("--body.d_embed", type=int | None, default=None, help="embedding width, if not d_model")
@@ -183,26 +190,17 @@ def _parser(backbone: type, datamodule: type) -> Any:
     return parser
 
 
-def _parse(
-    backbone: type,
-    datamodule: type,
-    arch: str,
-    defaults: Mapping[str, Mapping[str, Any]],
-    given: Mapping[str, Mapping[str, Any]],
-    arguments: Sequence[str],
-) -> dict[str, Any]:
-    try:
-        parser = _parser(backbone, datamodule)
-    # Signatures of strangers: anything may go wrong in reading their annotations.
-    except Exception as error:
-        raise SeqbenchError(f"the signature of architecture '{arch}' could not be read: {error}.") from error
+def _parse(parser: Any, given: Mapping[str, Mapping[str, Any]], arguments: Sequence[str]) -> dict[str, Any]:
+    """The options of each group: the file's over the defaults, the command line's over both."""
     known = {option.lstrip("-") for action in parser._actions for option in action.option_strings}
     for dotted in _dotted(given):
         if dotted not in known:
             raise SeqbenchError(f"unknown option '{dotted}' in the configuration.{did_you_mean(dotted, known)}")
-    parser.set_defaults(_dotted(defaults))
     base = parser.parse_object({group: dict(options) for group, options in given.items() if options})
-    parsed = parser.parse_args(list(arguments), namespace=base)
+    return _plain_groups(parser.parse_args(list(arguments), namespace=base))
+
+
+def _plain_groups(parsed: Any) -> dict[str, Any]:
     return {group: dict(parsed[group].as_dict()) if group in parsed else {} for group in GROUPS}
 
 

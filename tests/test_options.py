@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from seqbench import options, records
+from seqbench import cards, options, records
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
 
@@ -21,7 +21,7 @@ def test_defaults_come_from_the_card_and_the_signatures() -> None:
     config = resolve()
     assert config.tier == "small"
     assert config.arch_options == {"d_model": 128, "num_layers": 1, "dropout": 0.0}
-    assert config.task_options == {"delay": 30, "alphabet": 8, "payload": 10, "samples": 1000}
+    assert config.task_options == {"delay": 30, "alphabet": 8, "payload": 10, "samples": 1000, "blank_weight": 0.01}
     assert config.optim == config.chosen.optim
     assert config.modified() == []
 
@@ -82,6 +82,12 @@ def test_a_mistake_is_one_sentence(given: dict[str, Any], arguments: tuple[str, 
         resolve(*arguments, **given)
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("task", ["copy", "parity", "parity-last"])
+def test_a_card_run_as_it_is_departs_in_nothing(task: str) -> None:
+    for tier in cards.load(task).tiers:
+        assert options.resolve({"arch": "lstm", "task": task, "tier": tier}).modified() == []
 
 
 @pytest.mark.parametrize(
