@@ -86,10 +86,10 @@ def package(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def benchmarks(session: nox.Session) -> None:
-    """How fast the suite itself is: every file of benchmarks/, with `-- ARGS`."""
+    """The figures that README and docs quote: every file of benchmarks/, or those that `-- NAMES` select."""
     session.install(*PINS, "-e", ".[dev]")
-    for file in sorted(Path("benchmarks").glob("[!_]*.py")):
-        session.run("python", "-m", f"benchmarks.{file.stem}", *session.posargs)
+    for name in session.posargs or sorted(file.stem for file in Path("benchmarks").glob("[!_]*.py")):
+        session.run("python", "-m", f"benchmarks.{name}")
 
 
 @nox.session

