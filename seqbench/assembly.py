@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves
 
-from seqbench import cards, objectives, options, records, registry
+from seqbench import cards, folders, objectives, options, records, registry
 from seqbench.batches import Keys
 from seqbench.bodies import Single
 from seqbench.config import RunConfig
@@ -16,8 +16,6 @@ from seqbench.datamodules.base import SequenceDataModule
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.specs import SequenceSpec
-
-CHECKPOINTS, BEST = "checkpoints", "best.ckpt"
 
 
 def build(config: RunConfig) -> SequenceModule:
@@ -69,9 +67,9 @@ def load_weights(module: SequenceModule, folder: Path) -> None:
     Raises:
         SeqbenchError: there is none, or it does not fit.
     """
-    path = folder / CHECKPOINTS / BEST
+    path = folder / folders.BEST
     if not path.is_file():
-        raise SeqbenchError(f"{folder} holds no {CHECKPOINTS}/{BEST}; the run ended before its first validation.")
+        raise SeqbenchError(f"{folder} holds no {folders.BEST}; the run ended before its first validation.")
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(saved["state_dict"])

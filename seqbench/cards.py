@@ -10,13 +10,14 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seqbench import registry
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.fields import fields_of, mapping
 from seqbench.records import to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
@@ -200,17 +201,17 @@ def parse(data: Any, where: str) -> Card:
     """
     try:
         to_json(data)  # What JSON cannot hold (a date, a set, NaN) has no place in a digest.
-        fields = _fields(Card, data, "card")
+        fields = fields_of(Card, data, "card")
         if fields["version"] < 1:
             raise SeqbenchError(f"version must be a whole number from 1, got {fields['version']!r}.")
-        fields["metric"] = Metric(**_fields(Metric, fields["metric"], "metric"))
-        tiers = _mapping(fields["tiers"], "tiers")
+        fields["metric"] = Metric(**fields_of(Metric, fields["metric"], "metric"))
+        tiers = mapping(fields["tiers"], "tiers")
         for name in tiers:
             if name not in TIERS:
                 raise SeqbenchError(f"tiers: '{name}' is no tier.{did_you_mean(str(name), TIERS)}")
         fields["tiers"] = {name: _tier(tier, f"tiers.{name}") for name, tier in tiers.items()}
         fields["references"] = tuple(
-            Reference(**_fields(Reference, item, "references")) for item in fields.get("references", ())
+            Reference(**fields_of(Reference, item, "references")) for item in fields.get("references", ())
         )
         return Card(**fields)
     except SeqbenchError as error:
@@ -218,78 +219,18 @@ def parse(data: Any, where: str) -> Card:
 
 
 def _tier(data: Any, where: str) -> Tier:
-    fields = _fields(Tier, data, where)
-    fields["optim"] = Optim(**_fields(Optim, fields["optim"], f"{where}.optim"))
+    fields = fields_of(Tier, data, where)
+    fields["optim"] = Optim(**fields_of(Optim, fields["optim"], f"{where}.optim"))
     for kind in ("architectures", "optims"):
         for name, settings in fields.get(kind, {}).items():
-            _mapping(settings, f"{where}.{kind}.{name}")
+            mapping(settings, f"{where}.{kind}.{name}")
     for name, settings in fields.get("optims", {}).items():
         known = {**dataclasses.asdict(fields["optim"]), "betas": list(fields["optim"].betas)}
-        Optim(**_fields(Optim, {**known, **settings}, f"{where}.optims.{name}"))
+        Optim(**fields_of(Optim, {**known, **settings}, f"{where}.optims.{name}"))
     rates = fields.get("learning_rates")
     if rates and fields["optim"].lr not in rates:
         raise SeqbenchError(f"{where}.optim.lr {fields['optim'].lr} is not in its learning_rates.")
     return Tier(**fields)
-
-
-def _fields(cls: type, data: Any, where: str) -> dict[str, Any]:
-    """The mapping's items as arguments of a dataclass: none unknown, none missing, plain types right."""
-    given = dict(_mapping(data, where))
-    known = {f.name: f for f in dataclasses.fields(cls)}
-    for key in given:
-        if key not in known:
-            raise SeqbenchError(f"{where} has the unknown key '{key}'.{did_you_mean(str(key), known)}")
-    for name, spec in known.items():
-        required = spec.default is dataclasses.MISSING and spec.default_factory is dataclasses.MISSING
-        if required and name not in given:
-            raise SeqbenchError(f"{where} lacks the key '{name}'.")
-        if name in given and spec.type in _CHECKS:
-            expected, check = _CHECKS[str(spec.type)]
-            try:
-                given[name] = check(given[name])
-            except (ValueError, OverflowError):
-                raise SeqbenchError(f"{where}.{name} must be {expected}, got {given[name]!r}.") from None
-    return given
-
-
-def _number(value: Any) -> float:
-    # YAML 1.1 reads 1e-3 (no dot) as a string; people write it, so take it as the number it is.
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError
-    return float(value)
-
-
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def check(value: Any) -> Any:
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise ValueError
-        return value
-
-    return check
-
-
-def _tuple_of(check: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
-    return lambda value: tuple(check(item) for item in _exactly(list)(value))
-
-
-# How a field's annotation reads, and what its value in YAML must be.
-_CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "int": ("a whole number", _exactly(int)),
-    "float": ("a number", _number),
-    "str": ("text", _exactly(str)),
-    "tuple[float, float]": ("a list of numbers", _tuple_of(_number)),
-    "tuple[float, ...]": ("a list of numbers", _tuple_of(_number)),
-    "tuple[str, ...]": ("a list of texts", _tuple_of(_exactly(str))),
-    "tuple[Reference, ...]": ("a list", _tuple_of(lambda item: item)),
-    "Mapping[str, Any]": ("a mapping", _exactly(dict)),
-    "Mapping[str, Mapping[str, Any]]": ("a mapping", _exactly(dict)),
-}
-
-
-def _mapping(data: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(data, Mapping):
-        raise SeqbenchError(f"{where} must be a mapping of keys to values, got {type(data).__name__}.")
-    return data
 
 
 def _path(entry: registry.Entry) -> Path:
@@ -309,7 +250,7 @@ def _path(entry: registry.Entry) -> Path:
 
 def _read(path: Path) -> dict[str, Any]:
     data = read_yaml(path)
-    return dict(_mapping(data, str(path)))
+    return dict(mapping(data, str(path)))
 
 
 def read_yaml(path: Path) -> Any:

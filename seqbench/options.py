@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from seqbench import cards, registry
+from seqbench import cards, folders, registry
 from seqbench.config import RunConfig, TrainerOptions
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.sources import texts
@@ -32,7 +32,7 @@ def read_config(path: Path) -> dict[str, Any]:
         SeqbenchError: it cannot be read, or holds no options.
     """
     if path.is_dir():
-        path = path / "config.yaml"
+        path = path / folders.CONFIG
     data = cards.read_yaml(path)
     if isinstance(data, Mapping) and isinstance(data.get("config"), Mapping):
         data = data["config"].get("options")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import shutil
 import time
 import traceback
 import warnings
@@ -19,22 +18,13 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from seqbench import assembly, provenance, records, tracking
+from seqbench import assembly, folders, provenance, records, scoring, tracking
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
 from seqbench.config import RunConfig
-from seqbench.decoding.sampling import sample
-from seqbench.diagnostics import lengths
-from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.records import Record
-from seqbench.vocabulary import UNKNOWN, Vocabulary
-
-ABOVE_CHANCE = 0.05
-"""A score is clearly above chance from this share of the way to the best possible (or off chance itself)."""
-
-SAMPLE_CHARACTERS, SAMPLE_TEMPERATURE = 400, 0.8
 
 Say = Callable[[str], None]
 
@@ -71,15 +61,15 @@ def run(
     """
     folder = config.folder(runs)
     if leads():
-        finished = _finished(folder, resume, overwrite)
+        finished = folders.finished(folder, resume, overwrite)
         if finished is not None:
             return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     module = assembly.build(config)
     if leads():
-        _make(folder, overwrite)
-        records.write_text(folder / "config.yaml", provenance.to_yaml(config.options()))
+        folders.make(folder, overwrite)
+        records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
     with _quiet():
         return _Attempt(config, folder, module, say).run()
 
@@ -93,14 +83,13 @@ class _Attempt:
     """One attempt at a run: its callbacks, its trainer, and the record at its end."""
 
     def __init__(self, config: RunConfig, folder: Path, module: SequenceModule, say: Say | None) -> None:
-        assert module.data is not None
-        self.config, self.folder, self.module, self.data = config, folder, module, module.data
+        self.config, self.folder, self.module = config, folder, module
         self.shown = say is not None and leads()
         self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
         self.checkpoint = ModelCheckpoint(
-            dirpath=folder / assembly.CHECKPOINTS,
-            filename=assembly.BEST.removesuffix(".ckpt"),
+            dirpath=folder / folders.CHECKPOINTS,
+            filename=Path(folders.BEST).stem,
             monitor=f"validation/{config.card.metric.name}",
             mode=config.card.metric.direction,
             save_last=True,
@@ -111,7 +100,7 @@ class _Attempt:
         self.wandb: dict[str, Any] | None = None
 
     def run(self) -> Run:
-        earlier = _earlier(self.folder)
+        earlier = folders.measured_before(self.folder)
         logger = self._logger(earlier)
         try:
             results = self._results(logger)
@@ -143,83 +132,29 @@ class _Attempt:
         except Exception as error:
             status, reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
             if leads():
-                records.write_text(self.folder / "error.txt", traceback.format_exc())
-        results = {"status": status, "reason": reason, "curves": self._curves(), **scores}
+                records.write_text(self.folder / folders.ERROR, traceback.format_exc())
+        results = {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}
         if logger is not None:
             self.wandb = tracking.finish(logger, _summary(results))
         return results
 
     def _fit(self, trainer: L.Trainer) -> None:
-        last = self.folder / assembly.CHECKPOINTS / "last.ckpt"
+        last = self.folder / folders.LAST
         trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
         if trainer.interrupted:
             raise KeyboardInterrupt
 
     def _test(self, trainer: L.Trainer) -> dict[str, Any]:
         """Score the best checkpoint, chosen on validation, on test: once, at the end."""
-        metric, points = self.config.card.metric, self.curve.validation
-        chosen = points[metric.name].index((max if metric.direction == "max" else min)(points[metric.name]))
         # By hand, because the Trainer's ckpt_path would put the callbacks back to that step as well.
         assembly.load_weights(self.module, self.folder)
         trainer.test(self.module, verbose=False)
-        validation = {name: values[chosen] for name, values in points.items() if name != "step"}
-        metrics = {
-            "validation": self._between_lines("validation", validation),
-            "test": self._between_lines("test", self.module.evaluated["test"]),
-        }
-        scores: dict[str, Any] = {"best_step": points["step"][chosen], "metrics": metrics}
-        scores["baselines"] = {split: dict(self.data.baselines(split)) for split in metrics}
-        probed = {n: self.module.evaluated[split]["accuracy"] for n, split in self.data.probes.items()}
-        if probed:
-            metrics["test"].update(self._length_metrics(probed))
-            scores["lengths"] = lengths.curve(probed)
-        primary = metrics["test"][metric.name]
-        scores["above_chance"] = above_chance(primary["value"], primary["chance"], primary["best"], metric.direction)
-        if self.data.vocabulary is not None:
-            scores["sample"] = self._sample(self.data.vocabulary)
+        scores = scoring.of(self.module, self.curve.validation, self.config.card.metric)
+        if leads() and self.module.data and self.module.data.vocabulary:
+            characters = list(self.module.data.vocabulary.characters)
+            records.write_text(self.folder / folders.VOCABULARY, records.to_json(characters))
+            records.write_text(self.folder / folders.SAMPLE, scores["sample"])
         return scores
-
-    def _between_lines(self, split: str, values: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-        chance, best = self.data.chance(split), self.data.best(split)
-        lines: dict[str, dict[str, Any]] = {}
-        for name, value in values.items():
-            lines[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
-            if lines[name]["best"] is None:
-                lines[name]["best_unknown"] = self.data.best_unknown or "the task does not say"
-        return lines
-
-    def _length_metrics(self, probed: Mapping[int, float]) -> dict[str, dict[str, Any]]:
-        found: dict[str, dict[str, Any]] = {}
-        found["solved_length"] = {"value": lengths.solved_length(probed), "chance": 0, "best": max(probed)}
-        beyond = lengths.mean_beyond(probed, self.data.trained_length or 0)
-        if beyond is not None:
-            split = next(iter(self.data.probes.values()))
-            chance, best = self.data.chance(split)["accuracy"], self.data.best(split)["accuracy"]
-            found["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
-        return found
-
-    def _sample(self, vocabulary: Vocabulary) -> str:
-        """A text that the best checkpoint writes, also kept as sample.txt."""
-        start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
-        generator = torch.Generator().manual_seed(self.config.seed)
-        prompt = torch.from_numpy(vocabulary.encode(start)).long()[None].to(self.module.device)
-        drawn = sample(
-            self.module.body.eval(),
-            self.module.objective,
-            prompt,
-            SAMPLE_CHARACTERS,
-            generator,
-            SAMPLE_TEMPERATURE,
-            forbidden=(UNKNOWN,),
-        )
-        text = vocabulary.decode(drawn[0].tolist())
-        if leads():
-            records.write_text(self.folder / "vocabulary.json", records.to_json(list(vocabulary.characters)))
-            records.write_text(self.folder / "sample.txt", text)
-        return text
-
-    def _curves(self) -> dict[str, Any]:
-        return {"train": self.curve.train, "validation": self.curve.validation}
 
     def _trainer(self, logger: Any) -> L.Trainer:
         config = self.config
@@ -272,63 +207,6 @@ class _Attempt:
             "threads": torch.get_num_threads(),
             "wandb": self.wandb,
         }
-
-
-def above_chance(value: float, chance: float | None, best: float | None, direction: str) -> bool | None:
-    """Whether a score is clearly better than chance; None where chance is unknown.
-
-    Clearly: by 5 % of the way from chance to the best possible, or of chance itself where that is unknown.
-    """
-    if chance is None:
-        return None
-    gain = value - chance if direction == "max" else chance - value
-    return gain >= ABOVE_CHANCE * abs(chance if best is None else best - chance)
-
-
-def _finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:
-    """The record of a finished run that is to be resumed; None if there is work to do.
-
-    Raises:
-        SeqbenchError: the folder holds an earlier run, and the flags do not say what to do with it.
-    """
-    path = folder / records.NAME
-    if overwrite:
-        return None
-    if path.is_file():
-        record = records.read(path)
-        if resume:
-            return record if record.status == "ok" else None
-        if record.status == "ok":
-            raise SeqbenchError(f"this run is finished: {path}; add --overwrite to replace it.")
-        raise SeqbenchError(
-            f"this run is unfinished ({record.status}): {path}; add --resume to go on with it, or --overwrite."
-        )
-    if not resume and (folder / assembly.CHECKPOINTS).exists():
-        raise SeqbenchError(
-            f"{folder} holds checkpoints of a run that was killed; add --resume to go on with it, or --overwrite."
-        )
-    return None
-
-
-def _make(folder: Path, overwrite: bool) -> None:
-    """Make the run's folder, emptied of an earlier run if that is wanted.
-
-    Raises:
-        SeqbenchError: it cannot be written.
-    """
-    try:
-        if overwrite and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SeqbenchError(
-            f"the run folder {folder} cannot be written: {error.strerror or error}; choose another with --runs FOLDER."
-        ) from error
-
-
-def _earlier(folder: Path) -> Mapping[str, Any]:
-    """What an earlier attempt measured, if it left a record."""
-    return records.read(folder).measured if (folder / records.NAME).is_file() else {}
 
 
 def _summary(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import options, records, runner
+from seqbench import options, records, runner, scoring
 from seqbench.callbacks.curve import Curve
 from seqbench.errors import SeqbenchError
 
@@ -128,7 +128,7 @@ def test_a_resumed_stream_carries_its_state_on(
 def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: Path) -> None:
     run = runner.run(text_config(text_folder), tmp_path)
     results = run.record.results
-    assert len(results["sample"]) == runner.SAMPLE_CHARACTERS
+    assert len(results["sample"]) == scoring.SAMPLE_CHARACTERS
     assert (run.folder / "sample.txt").read_text(encoding="utf-8") == results["sample"]
     bits = results["metrics"]["test"]["bits_per_character"]
     assert (bits["best"], bits["best_unknown"]) == (None, "nobody knows the entropy of real text")
@@ -214,24 +214,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SeqbenchError, match=r"cannot be written: .*choose another with --runs FOLDER"):
         runner.run(config(), tmp_path / "file")
-
-
-@pytest.mark.parametrize(
-    ("value", "chance", "best", "direction", "clear"),
-    [
-        (0.9, 0.5, 1.0, "max", True),
-        (0.52, 0.5, 1.0, "max", False),
-        (0.3, 0.5, 1.0, "max", False),
-        (4.0, 4.8, None, "min", True),
-        (4.7, 4.8, None, "min", False),
-        (5.5, 4.8, None, "min", False),
-        (1.0, None, None, "min", None),
-    ],
-)
-def test_what_is_clearly_better_than_chance(
-    value: float, chance: float | None, best: float | None, direction: str, clear: bool | None
-) -> None:
-    assert runner.above_chance(value, chance, best, direction) is clear
 
 
 def test_load_needs_no_data(tmp_path: Path, text_folder: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import lightning.pytorch as L
 
+from seqbench import folders
 from seqbench.callbacks.curve import Curve
 from seqbench.records import write_text
 
@@ -16,7 +17,7 @@ class MetricsTable(L.Callback):
     """Writes ``metrics.csv``: one row a step that has a value, empty cells where a column has none."""
 
     def __init__(self, curve: Curve, folder: Path) -> None:
-        self.curve, self.path = curve, folder / "metrics.csv"
+        self.curve, self.path = curve, folder / folders.METRICS
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the table; on rank 0 alone."""

@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from seqbench import records
+from seqbench import folders, records
 from seqbench.errors import SeqbenchError
 
 
@@ -60,7 +60,7 @@ def main(options: argparse.Namespace) -> int:
 def _characters(folder: Path) -> str:
     """The run's vocabulary: of the training text it saw."""
     task = records.read(folder).config.get("card", {}).get("name")
-    path = folder / "vocabulary.json"
+    path = folder / folders.VOCABULARY
     try:
         characters = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

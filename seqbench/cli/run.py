@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from seqbench import folders, records, registry
 from seqbench import options as opts
-from seqbench import registry
 from seqbench.cards import TIERS
 from seqbench.cli import report
 from seqbench.config import LOGGERS, RunConfig
@@ -69,11 +69,11 @@ def main(options: argparse.Namespace) -> int:
 def _tell(run: Run, config: RunConfig) -> None:
     """The table and the path of the record; for a run that did not end well, why and what is left of it."""
     print(report.of(run.record, config.card))
-    print(f"\nrecord: {run.folder / 'result.json'}")
+    print(f"\nrecord: {run.folder / records.NAME}")
     if run.record.status == "ok":
         return
     say(f"seqbench: the run ended as {run.record.status}: {run.record.results['reason']}.")
-    for name, what in (("error.txt", "the traceback"), ("checkpoints/last.ckpt", "the last good checkpoint")):
+    for name, what in ((folders.ERROR, "the traceback"), (folders.LAST, "the last good checkpoint")):
         if (run.folder / name).is_file():
             say(f"{what}: {run.folder / name}")
 

@@ -1,0 +1,98 @@
+"""From an evaluated module to scores that can be read: each between its lines, with what its task adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from seqbench.cards import Metric
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.decoding.sampling import sample
+from seqbench.diagnostics import lengths
+from seqbench.module import SequenceModule
+from seqbench.vocabulary import UNKNOWN, Vocabulary
+
+ABOVE_CHANCE = 0.05
+"""A score is clearly above chance from this share of the way to the best possible (or off chance itself)."""
+
+SAMPLE_CHARACTERS, SAMPLE_TEMPERATURE = 400, 0.8
+
+
+def choose(validation: Mapping[str, list[Any]], metric: Metric) -> int:
+    """Which validation of a curve was best; the first of equals."""
+    values = validation[metric.name]
+    return values.index(max(values) if metric.direction == "max" else min(values))
+
+
+def of(module: SequenceModule, validation: Mapping[str, list[Any]], metric: Metric) -> dict[str, Any]:
+    """The scores of a module whose chosen weights have been tested, for a record's ``results``.
+
+    Args:
+        module: with its data, and ``evaluated`` on test.
+        validation: the curve that the weights were chosen on, a column for each metric and ``step``.
+        metric: the task's primary metric.
+    """
+    data = module.data
+    assert data is not None
+    chosen = choose(validation, metric)
+    values = {name: column[chosen] for name, column in validation.items() if name != "step"}
+    metrics = {
+        "validation": _between_lines(data, "validation", values),
+        "test": _between_lines(data, "test", module.evaluated["test"]),
+    }
+    probed = {length: module.evaluated[split]["accuracy"] for length, split in data.probes.items()}
+    if probed:
+        metrics["test"].update(_length_metrics(data, probed))
+    primary = metrics["test"][metric.name]
+    return {
+        "best_step": validation["step"][chosen],
+        "metrics": metrics,
+        "baselines": {split: dict(data.baselines(split)) for split in metrics},
+        "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),
+        **({"lengths": lengths.curve(probed)} if probed else {}),
+        **({"sample": _sample(module, data.vocabulary)} if data.vocabulary is not None else {}),
+    }
+
+
+def above_chance(value: float, chance: float | None, best: float | None, direction: str) -> bool | None:
+    """Whether a score is clearly better than chance; None where chance is unknown.
+
+    Clearly: by 5 % of the way from chance to the best possible, or of chance itself where that is unknown.
+    """
+    if chance is None:
+        return None
+    gain = value - chance if direction == "max" else chance - value
+    return gain >= ABOVE_CHANCE * abs(chance if best is None else best - chance)
+
+
+def _between_lines(data: SequenceDataModule, split: str, values: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    chance, best = data.chance(split), data.best(split)
+    lines: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        lines[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
+        if lines[name]["best"] is None:
+            lines[name]["best_unknown"] = data.best_unknown or "the task does not say"
+    return lines
+
+
+def _length_metrics(data: SequenceDataModule, probed: Mapping[int, float]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    found["solved_length"] = {"value": lengths.solved_length(probed), "chance": 0, "best": max(probed)}
+    beyond = lengths.mean_beyond(probed, data.trained_length or 0)
+    if beyond is not None:
+        split = next(iter(data.probes.values()))
+        chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]
+        found["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
+    return found
+
+
+def _sample(module: SequenceModule, vocabulary: Vocabulary) -> str:
+    """A text that the chosen weights write, from a new line on."""
+    start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+    generator = torch.Generator().manual_seed(module.seed)
+    prompt = torch.from_numpy(vocabulary.encode(start)).long()[None].to(module.device)
+    body, objective = module.body.eval(), module.objective
+    drawn = sample(body, objective, prompt, SAMPLE_CHARACTERS, generator, SAMPLE_TEMPERATURE, forbidden=(UNKNOWN,))
+    return vocabulary.decode(drawn[0].tolist())
