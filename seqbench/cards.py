@@ -96,13 +96,17 @@ class Metric:
 
 @dataclass(frozen=True)
 class Reference:
-    """One published figure: whose, of which metric, under which setting, and where it stands."""
+    """One published figure: whose, of which metric, under which setting, and where it stands.
+
+    ``tiers`` names those whose task is the published one; empty for all.
+    """
 
     architecture: str
     metric: str
     value: float
     setting: str
     source: str
+    tiers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

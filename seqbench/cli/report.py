@@ -15,7 +15,9 @@ def of(record: Record, card: Card) -> str:
         return f"no scores: the run ended as {record.status}"
     arch = record.config["architecture"]["name"]
     baselines = results["baselines"]["test"]
-    published = {r.metric: r for r in card.references if r.architecture == arch}
+    tier = record.config["card"]["tier"]
+    mine = (r for r in card.references if r.architecture == arch and (not r.tiers or tier in r.tiers))
+    published = {r.metric: r for r in mine}
     header = ["test metric", "value", "chance", *baselines, "best possible", "published"]
     rows = [header]
     notes = []
