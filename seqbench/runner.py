@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import time
 import traceback
 import warnings
@@ -14,15 +15,17 @@ from typing import Any
 
 import lightning.pytorch as L
 import torch
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import SIGTERMException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from seqbench import assembly, folders, provenance, records, scoring, tracking
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
 from seqbench.config import RunConfig
+from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.records import Record
 
@@ -67,11 +70,12 @@ def run(
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     module = assembly.build(config)
-    if leads():
-        folders.make(folder, overwrite)
-        records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
     with _quiet():
-        return _Attempt(config, folder, module, say).run()
+        attempt = _Attempt(config, folder, module, say)
+        if leads():
+            folders.make(folder, overwrite)
+            records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
+        return attempt.run()
 
 
 def leads() -> bool:
@@ -96,12 +100,14 @@ class _Attempt:
             save_on_train_epoch_end=False,
             enable_version_counter=False,
         )
+        self.trainer = self._trainer()
         self.started = time.time()
         self.wandb: dict[str, Any] | None = None
 
     def run(self) -> Run:
         earlier = folders.measured_before(self.folder)
         logger = self._logger(earlier)
+        self.trainer.loggers = [logger] if logger else []
         try:
             results = self._results(logger)
         finally:
@@ -116,9 +122,8 @@ class _Attempt:
         """Fit and test, whatever happens: the ``results`` section."""
         status, reason, scores = "ok", None, {}
         try:
-            trainer = self._trainer(logger)
-            self._fit(trainer)
-            scores = self._test(trainer)
+            self._fit()
+            scores = self._test()
         except DivergedError as error:
             status, reason = "diverged", str(error)
         except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
@@ -138,17 +143,17 @@ class _Attempt:
             self.wandb = tracking.finish(logger, _summary(results))
         return results
 
-    def _fit(self, trainer: L.Trainer) -> None:
+    def _fit(self) -> None:
         last = self.folder / folders.LAST
-        trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
-        if trainer.interrupted:
+        self.trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
+        if self.trainer.interrupted:
             raise KeyboardInterrupt
 
-    def _test(self, trainer: L.Trainer) -> dict[str, Any]:
+    def _test(self) -> dict[str, Any]:
         """Score the best checkpoint, chosen on validation, on test: once, at the end."""
         # By hand, because the Trainer's ckpt_path would put the callbacks back to that step as well.
         assembly.load_weights(self.module, self.folder)
-        trainer.test(self.module, verbose=False)
+        self.trainer.test(self.module, verbose=False)
         scores = scoring.of(self.module, self.curve.validation, self.config.card.metric)
         if leads() and self.module.data and self.module.data.vocabulary:
             characters = list(self.module.data.vocabulary.characters)
@@ -156,29 +161,38 @@ class _Attempt:
             records.write_text(self.folder / folders.SAMPLE, scores["sample"])
         return scores
 
-    def _trainer(self, logger: Any) -> L.Trainer:
-        config = self.config
+    def _trainer(self) -> L.Trainer:
+        """The Trainer, before the run's folder is touched: its options are the user's and may be wrong."""
+        config, options = self.config, self.config.trainer
         shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
         views = [MetricsTable(self.curve, self.folder)] if config.logger != "none" else []
-        return L.Trainer(
-            accelerator=config.trainer.accelerator,
-            devices=config.trainer.devices,
-            num_nodes=config.trainer.num_nodes,
-            strategy=config.trainer.strategy,
-            precision=config.trainer.precision,  # type: ignore[arg-type]
-            max_steps=config.optim.steps,
-            max_epochs=-1,
-            val_check_interval=config.optim.validate_every,
-            check_val_every_n_epoch=None,
-            gradient_clip_val=config.optim.clip or None,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-            callbacks=[self.curve, self.clock, *shown, *views, self.checkpoint],
-            logger=logger or False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            default_root_dir=self.folder,
-        )
+        try:
+            trainer = L.Trainer(
+                accelerator=options.accelerator,
+                devices=options.devices,
+                num_nodes=options.num_nodes,
+                strategy=options.strategy,
+                precision=options.precision,  # type: ignore[arg-type]
+                max_steps=config.optim.steps,
+                max_epochs=-1,
+                val_check_interval=config.optim.validate_every,
+                check_val_every_n_epoch=None,
+                gradient_clip_val=config.optim.clip or None,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+                callbacks=[self.curve, self.clock, *shown, *views, self.checkpoint],
+                logger=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+                default_root_dir=self.folder,
+            )
+        # Lightning refuses with several kinds of error.
+        except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
+            raise SeqbenchError(f"the trainer refuses its options: {' '.join(str(error).split())}") from error
+        cores = os.cpu_count() or 1
+        if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
+            raise SeqbenchError(f"--trainer.devices {trainer.num_devices} asks for more processes than {cores} cores.")
+        return trainer
 
     def _logger(self, earlier: Mapping[str, Any]) -> Any:
         if self.config.logger != "wandb" or not leads():

@@ -187,6 +187,22 @@ def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"precision": "foo"}, "the trainer refuses its options: Precision 'foo' is invalid"),
+        ({"accelerator": "abacus"}, "the trainer refuses its options: .*abacus"),
+        ({"accelerator": "cpu", "devices": 4096}, "4096 asks for more processes than"),
+    ],
+)
+def test_a_trainer_that_refuses_its_options_leaves_nothing(
+    tmp_path: Path, options: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        runner.run(config(trainer=options), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     written = (run.folder / "result.json").stat().st_mtime_ns
