@@ -61,8 +61,8 @@ def load(run: Path) -> SequenceModule:
     return module.eval()
 
 
-def load_weights(module: SequenceModule, folder: Path) -> None:
-    """Put a run's best checkpoint, chosen on validation, into its module.
+def load_weights(module: SequenceModule, folder: Path) -> int:
+    """Put a run's best checkpoint, chosen on validation, into its module; return the step it is of.
 
     Raises:
         SeqbenchError: there is none, or it does not fit.
@@ -73,6 +73,7 @@ def load_weights(module: SequenceModule, folder: Path) -> None:
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         module.load_state_dict(saved["state_dict"])
+        return int(saved["global_step"])
     except Exception as error:  # torch.load raises whatever its unpickler meets.
         raise SeqbenchError(f"{path} does not fit its record: {' '.join(str(error).split())[:300]}.") from error
 
@@ -86,7 +87,8 @@ def state_bytes(module: SequenceModule) -> int | None:
     with torch.no_grad():
         _, state = module.body.step(torch.zeros(1, 1, dtype=torch.long, device=module.device), None)
     module.train(training)
-    return sum(leaf.numel() * leaf.element_size() for leaf in tree_leaves(state))
+    tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
+    return sum(leaf.numel() * leaf.element_size() for leaf in tensors)
 
 
 def _data(config: RunConfig, carry_state: bool) -> SequenceDataModule:
@@ -109,8 +111,16 @@ def _module(config: RunConfig, backbone_class: type, spec: SequenceSpec) -> Sequ
         torch.default_generator.manual_seed(config.seed)
         try:
             backbone = backbone_class(**config.arch_options)
-        except (TypeError, ValueError) as error:
-            raise SeqbenchError(f"architecture '{config.arch}' refuses its options: {error}.") from error
+        # A stranger's class refuses with whatever error it likes.
+        except Exception as error:
+            raise SeqbenchError(
+                f"architecture '{config.arch}' refuses its options: {' '.join(str(error).split()) or repr(error)}."
+            ) from error
+        if getattr(backbone, "causal", True) is False and not spec.look_ahead:
+            raise SeqbenchError(
+                f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' "
+                f"asks each step before the next is seen; choose a causal architecture."
+            )
         d_model = config.arch_options["d_model"]
         body = Single(spec, backbone, d_model, **config.body)
         objective = objectives.make(spec, d_model)

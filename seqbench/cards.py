@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,8 +62,8 @@ class Optim:
             if getattr(self, name) < 1:
                 raise SeqbenchError(f"optim.{name} must be at least 1, got {getattr(self, name)}.")
         for name in ("weight_decay", "momentum", "warmup", "clip"):
-            if not getattr(self, name) >= 0:
-                raise SeqbenchError(f"optim.{name} must not be negative, got {getattr(self, name)}.")
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise SeqbenchError(f"optim.{name} must be a number from 0 on, got {getattr(self, name)}.")
         if not 0 < self.lr < float("inf"):
             raise SeqbenchError(f"optim.lr must be a positive number, got {self.lr}.")
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
@@ -186,8 +187,9 @@ def load(name: str) -> Card:
     entry = registry.find(registry.TASKS, name)
     data = _read(_path(entry))
     if set(data) == {"alias"}:
-        return load(str(data["alias"]))
-    return parse(data, f"{name}.yaml")
+        entry = registry.find(registry.TASKS, str(data["alias"]))
+        data = _read(_path(entry))
+    return parse(data, f"{entry.name}.yaml")
 
 
 def summary(name: str) -> str:
@@ -240,7 +242,10 @@ def _tier(data: Any, where: str) -> Tier:
 def _path(entry: registry.Entry) -> Path:
     """Where an entry's card lies: in the installed package first, beside its checkout second."""
     package = entry.value.partition(":")[0]
-    spec = importlib.util.find_spec(package)
+    try:
+        spec = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
     folders = [Path(f) for f in (spec.submodule_search_locations or ())] if spec else []
     places = [p for f in folders for p in (f / "_data" / "tasks", f.parent / "tasks")]
     for place in places:
@@ -275,4 +280,5 @@ def read_yaml(path: Path) -> Any:
 
 
 def _nearest_divisor(steps: int, wanted: int) -> int:
-    return min((d for d in range(1, steps + 1) if steps % d == 0), key=lambda d: abs(d - wanted))
+    small = [d for d in range(1, math.isqrt(steps) + 1) if steps % d == 0]
+    return min((*small, *(steps // d for d in small)), key=lambda d: abs(d - wanted))

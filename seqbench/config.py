@@ -10,6 +10,7 @@ from typing import Any
 
 from seqbench.cards import Card, Optim, Tier, digest_of
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.records import to_json
 
 LOGGERS = ("wandb", "csv", "none")
 
@@ -76,6 +77,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:
             raise SeqbenchError(f"unknown logger '{self.logger}'.{did_you_mean(self.logger, LOGGERS)}")
+        to_json(self.options())  # What is no plain data (an infinity, an object) has no digest.
         if not 0 <= self.seed < 2**32:
             raise SeqbenchError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
 
@@ -110,7 +112,7 @@ class RunConfig:
         data["task"].pop("data_dir", None)
         data["precision"] = self.trainer.precision
         data["card"] = self.card.digest(self.tier)
-        data["data"] = sorted(self.checksums.values())
+        data["data"] = sorted((name.partition("/")[0], value) for name, value in self.checksums.items())
         return digest_of(_plain(data))
 
     def folder(self, runs: Path) -> Path:

@@ -76,12 +76,17 @@ class SequenceModule(L.LightningModule):
         """Hidden vectors of a batch, and the state that its stream goes on with (None for no stream)."""
         if batch.first is None:
             return self.body(batch), None
-        hidden, state = self.body.unroll(batch, None if batch.first else carried)
+        # A checkpoint gives its state back before the module has moved to its device.
+        carried = None if batch.first else tree_map(lambda leaf: leaf.to(batch.inputs.device), carried)
+        hidden, state = self.body.unroll(batch, carried)
         return hidden, tree_map(lambda leaf: leaf.detach(), state)
 
     def configure_optimizers(self) -> Any:
         """The card's optimiser and schedule; the backbone may choose its own parameter groups."""
-        optimizer = _optimizer(self._parameter_groups(), self.optim)
+        # A gradient scaler cannot clip under a fused optimiser, and complex numbers have none.
+        scaled = self._trainer is not None and self.trainer.precision == "16-mixed"
+        fused = not scaled and not any(p.is_complex() for p in self.parameters())
+        optimizer = _optimizer(self._parameter_groups(), self.optim, fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(self.optim))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
@@ -107,7 +112,7 @@ class SequenceModule(L.LightningModule):
         state = checkpoint.get("seqbench_carried")
         if state is not None and self._trainer is not None:
             rank, world = self.trainer.global_rank, self.trainer.world_size
-            state = tree_map(lambda leaf: leaf.tensor_split(world)[rank].to(self.device), state)
+            state = tree_map(lambda leaf: leaf.tensor_split(world)[rank], state)
         self._carried = state
 
     # Evaluation: one path for validation and test.
@@ -177,17 +182,17 @@ class SequenceModule(L.LightningModule):
         return self.data
 
 
-def _optimizer(groups: list[dict[str, Any]], optim: Optim) -> torch.optim.Optimizer:
+def _optimizer(groups: list[dict[str, Any]], optim: Optim, fused: bool) -> torch.optim.Optimizer:
     common: Mapping[str, Any] = {"lr": optim.lr, "weight_decay": optim.weight_decay}
     match optim.optimizer:
         case "adam":
-            return torch.optim.Adam(groups, betas=optim.betas, fused=True, **common)
+            return torch.optim.Adam(groups, betas=optim.betas, fused=fused, **common)
         case "adamw":
-            return torch.optim.AdamW(groups, betas=optim.betas, fused=True, **common)
+            return torch.optim.AdamW(groups, betas=optim.betas, fused=fused, **common)
         case "rmsprop":
             return torch.optim.RMSprop(groups, momentum=optim.momentum, **common)
         case "sgd":
-            return torch.optim.SGD(groups, momentum=optim.momentum, fused=True, **common)
+            return torch.optim.SGD(groups, momentum=optim.momentum, fused=fused, **common)
         case _:
             raise ValueError(f"unknown optimizer {optim.optimizer}")
 

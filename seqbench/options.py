@@ -61,16 +61,17 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     tier_name = str(given.get("tier") or "small")
     tier = card.tier(tier_name)
     location = _locate(card, tier, groups["task"], arguments)
+    checksums = texts.checksums(location) if location else {}
 
     backbone, datamodule = entry.load(), load_datamodule(card)
     _check_backbone(arch, backbone)
+    parser = _parser(arch, backbone, datamodule)
     defaults = {
-        "arch": _accepted(backbone, {**tier.arch, **tier.architectures.get(arch, {})}),
+        "arch": _accepted(parser, {**tier.arch, **tier.architectures.get(arch, {})}),
         "task": {**card.arguments, **tier.task},
         "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(arch, {})},
         "body": tier.body,
     }
-    parser = _parser(arch, backbone, datamodule)
     parser.set_defaults(_dotted(defaults))
     parsed = _parse(parser, groups, arguments)
     return RunConfig(
@@ -81,13 +82,20 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
         arch_options=parsed["arch"],
         task_options=parsed["task"],
         body=parsed["body"],
-        optim=cards.Optim(**parsed["optim"]),
-        trainer=TrainerOptions(**parsed["trainer"]),
-        logger=str(given.get("logger") or "wandb"),
-        checksums=texts.checksums(location) if location else {},
-        published=texts.is_published(location) if location else True,
+        optim=_made(cards.Optim, parsed["optim"], "optim"),
+        trainer=_made(TrainerOptions, parsed["trainer"], "trainer"),
+        logger=str(given.get("logger", "wandb")),
+        checksums=checksums,
+        published=texts.is_published(location.dataset, checksums) if location else True,
         task_standard=_plain_groups(parser.get_defaults())["task"],
     )
+
+
+def _made(cls: type, options: Mapping[str, Any], group: str) -> Any:
+    try:
+        return cls(**options)
+    except TypeError as error:
+        raise SeqbenchError(f"the options {group} cannot be used: {error}; give each a value of its type.") from error
 
 
 def load_datamodule(card: cards.Card) -> Any:
@@ -106,7 +114,7 @@ def help_text(given: Mapping[str, Any]) -> str:
     tier = card.tier(str(given.get("tier") or "small"))
     backbone, datamodule = registry.find(registry.ARCHITECTURES, arch).load(), load_datamodule(card)
     parser = _parser(arch, backbone, datamodule)
-    parser.set_defaults(_dotted({"arch": _accepted(backbone, {**tier.arch, **tier.architectures.get(arch, {})})}))
+    parser.set_defaults(_dotted({"arch": _accepted(parser, {**tier.arch, **tier.architectures.get(arch, {})})}))
     parser.set_defaults(_dotted({"task": {**card.arguments, **tier.task}, "optim": dataclasses.asdict(tier.optim)}))
     return str(parser.format_help())
 
@@ -154,17 +162,21 @@ def _locate(
 
 
 def _check_backbone(arch: str, backbone: Any) -> None:
-    if not isinstance(backbone, type) or "d_model" not in inspect.signature(backbone).parameters:
+    try:
+        fits = isinstance(backbone, type) and "d_model" in inspect.signature(backbone).parameters
+    except ValueError:  # A class written in C has no signature.
+        fits = False
+    if not fits:
         raise SeqbenchError(
             f"architecture '{arch}' is no backbone: expected a class whose __init__ takes d_model and whose "
             f"forward(x, lengths=None) maps (batch, time, d_model) to the same, got {backbone!r}."
         )
 
 
-def _accepted(backbone: type, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of a card's architecture options that this backbone takes."""
-    names = inspect.signature(backbone).parameters
-    return {key: value for key, value in options.items() if key in names}
+def _accepted(parser: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of a card's architecture options that this backbone takes, through ``**kwargs`` as well."""
+    known = {option for action in parser._actions for option in action.option_strings}
+    return {key: value for key, value in options.items() if f"--arch.{key}" in known}
 
 
 def _parser(arch: str, backbone: type, datamodule: type) -> Any:

@@ -44,7 +44,7 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "digest": config.digest(),
         "spec": module.spec.to_dict(),
         "parameters": trainable_parameters(module),
-        "state_bytes": assembly.state_bytes(module),
+        "state_bytes": _state_bytes(module),
         "data": dict(config.checksums),
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git_commit": _commit(),
@@ -69,6 +69,14 @@ def device_name(device: torch.device) -> str:
 def to_yaml(data: Any) -> str:
     """Plain data as YAML, in the order given."""
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+
+def _state_bytes(module: SequenceModule) -> int | None:
+    try:
+        return assembly.state_bytes(module)
+    # A stranger's `unroll` may break in any way; the run itself will tell how.
+    except Exception:
+        return None
 
 
 def _processor() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import time
 import traceback
@@ -16,11 +17,11 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from seqbench import assembly, folders, provenance, records, scoring, tracking
+from seqbench.callbacks.checkpoints import BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
@@ -69,6 +70,8 @@ def run(
             return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
+    if resume:
+        _check_checkpoint(folder / folders.LAST)
     module = assembly.build(config)
     with _quiet():
         attempt = _Attempt(config, folder, module, say)
@@ -76,6 +79,21 @@ def run(
             folders.make(folder, overwrite)
             records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
         return attempt.run()
+
+
+def _check_checkpoint(path: Path) -> None:
+    """Make sure that a run can go on, before anything of it is touched.
+
+    Raises:
+        SeqbenchError: the last checkpoint is there and cannot be read.
+    """
+    if not path.is_file():
+        return
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises whatever its unpickler meets.
+        reason = " ".join(str(error).split())[:200]
+        raise SeqbenchError(f"{path} cannot be read ({reason}); add --overwrite to start the run anew.") from error
 
 
 def leads() -> bool:
@@ -91,34 +109,29 @@ class _Attempt:
         self.shown = say is not None and leads()
         self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
-        self.checkpoint = ModelCheckpoint(
-            dirpath=folder / folders.CHECKPOINTS,
-            filename=Path(folders.BEST).stem,
-            monitor=f"validation/{config.card.metric.name}",
-            mode=config.card.metric.direction,
-            save_last=True,
-            save_on_train_epoch_end=False,
-            enable_version_counter=False,
-        )
+        self.checkpoints = BestAndLast(folder, config.card.metric)
         self.trainer = self._trainer()
         self.started = time.time()
-        self.wandb: dict[str, Any] | None = None
+        # Before training: what a stranger's `unroll` does must not cost the record, nor an edit change the commit.
+        self.described = provenance.describe(config, module)
 
     def run(self) -> Run:
         earlier = folders.measured_before(self.folder)
         logger = self._logger(earlier)
         self.trainer.loggers = [logger] if logger else []
-        try:
-            results = self._results(logger)
-        finally:
-            if logger is not None and self.wandb is None:
-                self.wandb = tracking.finish(logger, {})
-        record = Record(results, self._measured(earlier), provenance.describe(self.config, self.module))
-        if leads():
+        results = self._results()
+        record = Record(results, self._measured(earlier), self.described)
+        if not leads():
+            return Run(record, self.folder)
+        # The record comes first: closing W&B may upload for long, and be cut short.
+        record.write(self.folder)
+        if logger is not None:
+            measured = {**record.measured, "wandb": tracking.finish(logger, _summary(results))}
+            record = Record(results, measured, self.described)
             record.write(self.folder)
         return Run(record, self.folder)
 
-    def _results(self, logger: Any) -> dict[str, Any]:
+    def _results(self) -> dict[str, Any]:
         """Fit and test, whatever happens: the ``results`` section."""
         status, reason, scores = "ok", None, {}
         try:
@@ -127,34 +140,34 @@ class _Attempt:
         except DivergedError as error:
             status, reason = "diverged", str(error)
         except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
-            status, reason = (
-                "interrupted",
-                f"stopped by {type(error).__name__} before step {self.config.optim.steps}",
-            )
+            # Lightning turns Ctrl-C into SystemExit.
+            what = "SIGTERM" if isinstance(error, SIGTERMException) else "Ctrl-C"
+            status = "interrupted"
+            reason = f"stopped by {what} at step {self.trainer.global_step} of {self.config.optim.steps}"
         except (MemoryError, torch.OutOfMemoryError) as error:
             status, reason = "out_of_memory", " ".join(str(error).split())[:500] or "memory ran out"
         # The architecture is a stranger's: whatever it raises belongs into the record, its traceback beside it.
         except Exception as error:
             status, reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
             if leads():
-                records.write_text(self.folder / folders.ERROR, traceback.format_exc())
-        results = {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}
-        if logger is not None:
-            self.wandb = tracking.finish(logger, _summary(results))
-        return results
+                with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
+                    records.write_text(self.folder / folders.ERROR, traceback.format_exc())
+        return {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}
 
     def _fit(self) -> None:
         last = self.folder / folders.LAST
         self.trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
-        if self.trainer.interrupted:
-            raise KeyboardInterrupt
 
     def _test(self) -> dict[str, Any]:
         """Score the best checkpoint, chosen on validation, on test: once, at the end."""
         # By hand, because the Trainer's ckpt_path would put the callbacks back to that step as well.
-        assembly.load_weights(self.module, self.folder)
+        best_step = assembly.load_weights(self.module, self.folder)
         self.trainer.test(self.module, verbose=False)
-        scores = scoring.of(self.module, self.curve.validation, self.config.card.metric)
+        for split, values in self.module.evaluated.items():
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise DivergedError(f"{split} {name} is {value} with the weights of step {best_step}")
+        scores = scoring.of(self.module, self.curve.validation, best_step, self.config.card.metric)
         if leads() and self.module.data and self.module.data.vocabulary:
             characters = list(self.module.data.vocabulary.characters)
             records.write_text(self.folder / folders.VOCABULARY, records.to_json(characters))
@@ -168,7 +181,7 @@ class _Attempt:
         views = [MetricsTable(self.curve, self.folder)] if config.logger != "none" else []
         try:
             trainer = L.Trainer(
-                accelerator=options.accelerator,
+                accelerator=_accelerator(options.accelerator),
                 devices=options.devices,
                 num_nodes=options.num_nodes,
                 strategy=options.strategy,
@@ -180,7 +193,7 @@ class _Attempt:
                 gradient_clip_val=config.optim.clip or None,
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
-                callbacks=[self.curve, self.clock, *shown, *views, self.checkpoint],
+                callbacks=[self.curve, self.clock, *shown, *views, self.checkpoints],
                 logger=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,
@@ -208,7 +221,7 @@ class _Attempt:
 
     def _measured(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
         """Times, speeds and memory of this attempt; seconds add up over resumed ones."""
-        device = self.module.device
+        device = self.trainer.strategy.root_device  # The module has been moved back to the CPU by now.
         clock = self.clock
         return {
             "started": self.started,
@@ -219,8 +232,13 @@ class _Attempt:
             "peak_memory_bytes": provenance.peak_memory(device),
             "device": provenance.device_name(device),
             "threads": torch.get_num_threads(),
-            "wandb": self.wandb,
+            "wandb": None,
         }
+
+
+def _accelerator(name: str) -> str:
+    """``auto`` as CUDA or the CPU: Apple's GPUs lack the float64 that metrics are summed in."""
+    return ("gpu" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def _summary(results: Mapping[str, Any]) -> dict[str, Any]:

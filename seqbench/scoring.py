@@ -20,23 +20,18 @@ ABOVE_CHANCE = 0.05
 SAMPLE_CHARACTERS, SAMPLE_TEMPERATURE = 400, 0.8
 
 
-def choose(validation: Mapping[str, list[Any]], metric: Metric) -> int:
-    """Which validation of a curve was best; the first of equals."""
-    values = validation[metric.name]
-    return values.index(max(values) if metric.direction == "max" else min(values))
-
-
-def of(module: SequenceModule, validation: Mapping[str, list[Any]], metric: Metric) -> dict[str, Any]:
+def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: int, metric: Metric) -> dict[str, Any]:
     """The scores of a module whose chosen weights have been tested, for a record's ``results``.
 
     Args:
         module: with its data, and ``evaluated`` on test.
         validation: the curve that the weights were chosen on, a column for each metric and ``step``.
+        best_step: the step whose weights the module has.
         metric: the task's primary metric.
     """
     data = module.data
     assert data is not None
-    chosen = choose(validation, metric)
+    chosen = validation["step"].index(best_step)
     values = {name: column[chosen] for name, column in validation.items() if name != "step"}
     metrics = {
         "validation": _between_lines(data, "validation", values),
@@ -47,7 +42,7 @@ def of(module: SequenceModule, validation: Mapping[str, list[Any]], metric: Metr
         metrics["test"].update(_length_metrics(data, probed))
     primary = metrics["test"][metric.name]
     return {
-        "best_step": validation["step"][chosen],
+        "best_step": best_step,
         "metrics": metrics,
         "baselines": {split: dict(data.baselines(split)) for split in metrics},
         "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),

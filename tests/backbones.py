@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+
+from seqbench.architectures.recurrent import GRU
 
 
 class Window(nn.Module):
@@ -46,8 +50,28 @@ class Hungry(Window):
         raise torch.OutOfMemoryError("tried to allocate 9 EiB")
 
 
+class Deaf(Window):
+    """Trains, but its ``unroll`` breaks."""
+
+    def unroll(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:
+        raise RuntimeError("no state here")
+
+
+class Keyword(GRU):
+    """Passes its options on."""
+
+    def __init__(self, d_model: int, **options: Any) -> None:
+        super().__init__(d_model, **options)
+
+
+class Ahead(Window):
+    """Says that it sees what comes."""
+
+    causal = False
+
+
 class Refusing(Window):
     """Refuses its width."""
 
     def __init__(self, d_model: int) -> None:
-        raise ValueError(f"d_model must be a prime number, got {d_model}")
+        assert d_model == 7, f"d_model must be 7, got {d_model}"

@@ -111,7 +111,7 @@ def test_the_schedule_rises_falls_and_ends_at_one_per_cent() -> None:
 def test_every_optimizer_lowers_a_loss(name: str) -> None:
     weight = torch.nn.Parameter(torch.tensor([3.0]))
     groups = [{"params": [weight]}]
-    optimizer = _optimizer(groups, Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name))
+    optimizer = _optimizer(groups, Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name), fused=True)
     for _ in range(50):
         optimizer.zero_grad()
         weight.square().sum().backward()

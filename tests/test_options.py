@@ -74,6 +74,15 @@ def test_a_run_can_be_repeated_from_any_of_its_files(tmp_path: Path, kind: str) 
         ({}, ("--optim.validate_every", "7"), "must divide optim.steps (4000)"),
         ({}, ("--optim.optimizer", "adm"), "Did you mean 'adam'"),
         ({}, ("stray",), "unknown option stray"),
+        ({"optim": {"betas": None}}, (), "optim"),
+        ({"optim": {"clip": float("inf")}}, (), "optim.clip must be a number from 0 on, got inf"),
+        ({"trainer": {"threads": None}}, (), "trainer"),
+        ({"logger": False}, (), "unknown logger 'False'"),
+        ({}, ("--optim.steps", "1000000007"), "must divide optim.steps (1000000007), so"),
+        ({"task": {"name": "char-lm", "data_dir": ""}}, (), "must name a folder or a file, got ''"),
+        ({"task": {"name": "char-lm", "data_dir": 5}}, (), "must name a folder or a file, got 5"),
+        ({"task": {"name": "char-lm", "data_dir": "~nobody-here/x"}}, (), "cannot be looked at"),
+        ({"task": {"name": "char-lm", "data_dir": "x" * 300}}, (), "cannot be looked at"),
         ({}, ("--task.batch_size", "3"), "unknown option --task.batch_size"),
     ],
 )
@@ -138,9 +147,37 @@ def test_the_published_text_in_any_folder_modifies_nothing(real_data: Path) -> N
     assert options.resolve(text).modified() == []
 
 
-def test_a_class_that_is_no_backbone_is_refused() -> None:
+@pytest.mark.parametrize("arch", ["seqbench.vocabulary:Vocabulary", "math:pi", "builtins:dict"])
+def test_what_is_no_backbone_is_refused(arch: str) -> None:
     with pytest.raises(SeqbenchError, match="is no backbone: expected a class whose __init__ takes d_model"):
-        resolve(arch="seqbench.vocabulary:Vocabulary")
+        resolve(arch=arch)
+
+
+def test_the_cards_options_reach_a_backbone_through_its_keywords(text_folder: Path) -> None:
+    task = {"name": "char-lm", "data_dir": str(text_folder)}
+    config = options.resolve({"arch": "tests.backbones:Keyword", "task": task})
+    assert config.arch_options == {"d_model": 256, "num_layers": 2, "dropout": 0.2}
+
+
+def test_swapped_splits_are_another_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+
+    from seqbench.sources import table
+
+    texts = {"ptb.train.txt": "abc" * 2000, "ptb.valid.txt": "bca" * 50, "ptb.test.txt": "cab" * 50}
+    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    ours = table.Dataset(**{**table.get("ptb").__dict__, "sha256": sums})
+    monkeypatch.setattr(table, "DATASETS", {"ptb": ours})
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    given = {"arch": "gru", "task": {"name": "char-lm-ptb", "data_dir": str(tmp_path)}}
+    right = options.resolve(given)
+    assert right.modified() == []
+    (tmp_path / "ptb.valid.txt").write_text(texts["ptb.test.txt"])
+    (tmp_path / "ptb.test.txt").write_text(texts["ptb.valid.txt"])
+    swapped = options.resolve(given)
+    assert swapped.modified() == ["data"]
+    assert swapped.digest() != right.digest()
 
 
 def test_help_lists_typed_options_with_the_cards_defaults() -> None:

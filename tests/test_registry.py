@@ -21,7 +21,8 @@ def point(name: str, value: str, dist: str, version: str = "1.0") -> Point:
 @pytest.fixture
 def offer(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Point]]:
     points = [point("gru", "seqbench.architectures.recurrent:GRU", "seqbench")]
-    monkeypatch.setattr(registry, "entry_points", lambda group: points if group == registry.ARCHITECTURES else [])
+    offered = SimpleNamespace(select=lambda group: points if group == registry.ARCHITECTURES else [])
+    monkeypatch.setattr(registry, "_installed", lambda: offered)
     registry.entries.cache_clear()
     yield points
     registry.entries.cache_clear()

@@ -13,6 +13,7 @@ import seqbench
 from seqbench import options, records, runner, scoring
 from seqbench.callbacks.curve import Curve
 from seqbench.errors import SeqbenchError
+from seqbench.module import SequenceModule
 
 COPY = {"name": "copy", "delay": 2, "samples": 40}
 OPTIM = {"steps": 120, "batch_size": 8, "validate_every": 40, "schedule": "cosine"}
@@ -100,7 +101,7 @@ def test_the_same_seed_gives_the_same_results_bit_for_bit(tmp_path: Path) -> Non
     assert plain(other.results) != plain(one.results)
 
 
-@pytest.mark.parametrize("step", [1, 39, 40, 41, 100])
+@pytest.mark.parametrize("step", [1, 39, 40, 41, 100, 120])
 def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
     with monkeypatch.context() as patch:
@@ -111,6 +112,46 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
     resumed = runner.run(config(), tmp_path / "again", resume=True).record
     assert plain(resumed.results) == plain(whole.results)
     assert resumed.measured["seconds"] > stopped.measured["seconds"]
+
+
+def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = runner.run(config(), tmp_path / "whole").record
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SequenceModule, "test_step", interrupt)
+        stopped = runner.run(config(), tmp_path / "again").record
+    assert (stopped.status, stopped.results["reason"]) == ("interrupted", "stopped by Ctrl-C at step 120 of 120")
+    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    assert plain(resumed.results) == plain(whole.results)
+
+
+def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = {"optim": {**OPTIM, "lr": 1e-6}}  # Nothing is learnt: the first validation stays the best.
+    whole = runner.run(config(**settings), tmp_path / "whole").record
+    assert whole.results["best_step"] == 40
+    with monkeypatch.context() as patch:
+        stop_at(patch, 90)
+        runner.run(config(**settings), tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    resumed = runner.run(config(**settings), tmp_path / "there", resume=True).record
+    assert plain(resumed.results) == plain(whole.results)
+
+
+def test_a_last_checkpoint_that_cannot_be_read_is_named_and_nothing_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 90)
+        run = runner.run(config(), tmp_path)
+    (run.folder / "checkpoints" / "last.ckpt").write_bytes(b"half a checkp")
+    with pytest.raises(SeqbenchError, match=r"last\.ckpt cannot be read .*add --overwrite"):
+        runner.run(config(), tmp_path, resume=True)
+    assert records.read(run.folder) == run.record
 
 
 def test_a_resumed_stream_carries_its_state_on(
@@ -133,7 +174,7 @@ def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: P
     bits = results["metrics"]["test"]["bits_per_character"]
     assert (bits["best"], bits["best_unknown"]) == (None, "nobody knows the entropy of real text")
     assert results["baselines"]["test"]["5-gram"]["bits_per_character"] < bits["chance"]
-    assert run.record.config["data"].keys() == {"story.txt"}
+    assert run.record.config["data"].keys() == {"all/story.txt"}
     assert "data" in run.record.config["modified"]
 
 
@@ -182,7 +223,7 @@ def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, s
 
 
 def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
-    with pytest.raises(SeqbenchError, match="refuses its options: d_model must be a prime number, got 8"):
+    with pytest.raises(SeqbenchError, match="refuses its options: d_model must be 7, got 8"):
         runner.run(config(arch={"name": "tests.backbones:Refusing", "d_model": 8}), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -201,6 +242,17 @@ def test_a_trainer_that_refuses_its_options_leaves_nothing(
     with pytest.raises(SeqbenchError, match=sentence):
         runner.run(config(trainer=options), tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
+    run = runner.run(config(arch={"name": "tests.backbones:Deaf", "d_model": 8}), tmp_path)
+    assert run.record.status == "ok"
+    assert run.record.config["state_bytes"] is None
+
+
+def test_an_architecture_that_looks_ahead_is_refused_where_it_must_not(tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match="looks ahead"):
+        runner.run(config(arch={"name": "tests.backbones:Ahead", "d_model": 8}), tmp_path)
 
 
 def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from seqbench import scoring
-from seqbench.cards import Metric
 
 
 @pytest.mark.parametrize(
@@ -22,9 +21,3 @@ def test_what_is_clearly_better_than_chance(
     value: float, chance: float | None, best: float | None, direction: str, clear: bool | None
 ) -> None:
     assert scoring.above_chance(value, chance, best, direction) is clear
-
-
-@pytest.mark.parametrize(("direction", "chosen"), [("max", 1), ("min", 0)])
-def test_the_first_of_the_best_validations_is_chosen(direction: str, chosen: int) -> None:
-    curve = {"step": [10, 20, 30, 40], "accuracy": [0.2, 0.9, 0.9, 0.2]}
-    assert scoring.choose(curve, Metric("accuracy", direction)) == chosen

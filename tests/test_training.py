@@ -95,6 +95,7 @@ def test_two_processes_train_on_the_batches_of_one(tmp_path: Path) -> None:
         )
     one, two = results_in(tmp_path / "one"), results_in(tmp_path / "two")
     assert two["curves"]["train"]["step"] == one["curves"]["train"]["step"]
+    assert two["curves"]["train"]["loss"] == pytest.approx(one["curves"]["train"]["loss"], abs=1e-4)
     assert two["metrics"]["test"]["loss"]["value"] == pytest.approx(one["metrics"]["test"]["loss"]["value"], abs=1e-4)
     assert two["curves"]["validation"]["loss"] == pytest.approx(one["curves"]["validation"]["loss"], abs=1e-4)
 

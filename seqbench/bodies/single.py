@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from seqbench.errors import SeqbenchError
 from seqbench.specs import Batch, SequenceSpec
 
 State = Any
@@ -25,6 +26,8 @@ class Single(nn.Module):
     def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, d_embed: int | None = None) -> None:
         super().__init__()
         width = d_model if d_embed is None else d_embed
+        if width < 1:
+            raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
         self.embedding = nn.Embedding(spec.input.vocab, width)
         self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
         self.backbone: Any = backbone

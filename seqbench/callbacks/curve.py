@@ -61,7 +61,8 @@ class Curve(L.Callback):
     def _point(self, trainer: L.Trainer) -> None:
         if not self._losses:
             return
-        loss = float(torch.stack(self._losses).mean())
+        # Each rank holds its share of the global loss times the number of ranks: their mean is the loss.
+        loss = float(trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean"))
         self._losses.clear()
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from pathlib import Path
@@ -10,6 +11,7 @@ import lightning.pytorch as L
 
 from seqbench import folders
 from seqbench.callbacks.curve import Curve
+from seqbench.errors import SeqbenchError
 from seqbench.records import write_text
 
 
@@ -22,7 +24,9 @@ class MetricsTable(L.Callback):
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Write the table; on rank 0 alone."""
         if trainer.is_global_zero:
-            write_text(self.path, render(self.curve))
+            # A view: where the disk is full, the checkpoint and the record say so.
+            with contextlib.suppress(SeqbenchError):
+                write_text(self.path, render(self.curve))
 
 
 def render(curve: Curve) -> str:

@@ -49,6 +49,9 @@ def make_parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # A terminal that is not UTF-8 gets \x escapes, not an exception.
+            stream.reconfigure(errors="backslashreplace")
     try:
         parser = make_parser()
         if "_ARGCOMPLETE" in os.environ:
@@ -70,3 +73,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has gone; leave quietly, as every tool in a pipe does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # A path that may not be read, or can be no path at all.
+        print(f"seqbench: {error}; give another path.", file=sys.stderr)
+        return 2

@@ -18,10 +18,10 @@ def cross_entropy(train: np.ndarray, test: np.ndarray, vocab: int, order: int) -
         test: ``(test_time,)`` ids below ``vocab``, at least two; its first symbol is context only, as it is
             for a network that is asked for the next symbol.
         vocab: number of ids.
-        order: longest n-gram, at least 1; lowered where ``vocab ** order`` would not fit 63 bits.
+        order: longest n-gram, at least 1; see ``usable_order``.
     """
     train, test = train.astype(np.int64), test.astype(np.int64)
-    order = min(order, int(62 / np.log2(max(vocab, 2))))
+    order = usable_order(vocab, order)
     likelihood = np.full(len(test), 1.0 / vocab)
     seen, asked = np.zeros(len(train), np.int64), np.zeros(len(test), np.int64)  # codes of the contexts
     for n in range(1, order + 1):
@@ -42,6 +42,11 @@ def cross_entropy(train: np.ndarray, test: np.ndarray, vocab: int, order: int) -
         mixed = (gram_count + context_types * lower) / np.maximum(context_total + context_types, 1)
         likelihood[n - 1 :] = np.where(known, mixed, lower)
     return float(-np.log(likelihood[1:]).mean())
+
+
+def usable_order(vocab: int, order: int) -> int:
+    """The order, lowered where ``vocab ** order`` would not fit 63 bits."""
+    return min(order, int(62 / np.log2(max(vocab, 2))))
 
 
 def _lookup(keys: np.ndarray, values: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from seqbench.errors import SeqbenchError
@@ -39,13 +39,12 @@ class Location:
 class Text:
     """Three splits of a text and what they were made of.
 
-    ``checksums`` are SHA-256 by file name; ``published`` says whether they are the data set's own.
+    ``checksums`` are SHA-256 by ``split/file``; ``published`` says whether they are the data set's own.
     """
 
     splits: Mapping[str, str]
     checksums: Mapping[str, str]
     published: bool
-    notes: tuple[str, ...] = field(default=())
 
 
 def locate(dataset: str, data_dir: str | None = None) -> Location:
@@ -57,7 +56,7 @@ def locate(dataset: str, data_dir: str | None = None) -> Location:
     """
     entry = table.get(dataset)
     if data_dir is not None:
-        return _in_folder(dataset, Path(data_dir).expanduser())
+        return _in_folder(dataset, _place(data_dir))
     root = os.environ.get("SEQBENCH_DATA")
     if root:
         folder = Path(root).expanduser() / entry.folder
@@ -73,6 +72,17 @@ def locate(dataset: str, data_dir: str | None = None) -> Location:
             f"(3) connect to the network (or unset HF_HUB_OFFLINE) and run again."
         )
     return Location(dataset, None, strict=True)
+
+
+def _place(data_dir: str) -> Path:
+    if not isinstance(data_dir, str) or not data_dir.strip():
+        raise SeqbenchError(f"--task.data_dir must name a folder or a file, got {data_dir!r}.")
+    try:
+        place = Path(data_dir).expanduser()
+        place.is_dir()  # Raises where the name is impossible, or a folder above may not be searched.
+    except (OSError, RuntimeError, ValueError) as error:
+        raise SeqbenchError(f"--task.data_dir {data_dir} cannot be looked at: {error}.") from None
+    return place
 
 
 def _in_folder(dataset: str, place: Path) -> Location:
@@ -110,16 +120,28 @@ def _listing(folder: Path) -> str:
 
 
 def checksums(location: Location) -> dict[str, str]:
-    """SHA-256 (hex) of each file by its name: what tells this text from another in a run's digest."""
+    """SHA-256 (hex) of each file by ``split/file``: what tells this text from another."""
     if location.files is None:
-        return dict(table.get(location.dataset).sha256)
-    paths = [path for group in location.files.values() for path in group]
-    return {path.name: hashlib.sha256(_bytes(path)).hexdigest() for path in paths}
+        return _published_sums(table.get(location.dataset))
+    return {
+        f"{split}/{path.name}": hashlib.sha256(_bytes(path)).hexdigest()
+        for split, paths in location.files.items()
+        for path in paths
+    }
 
 
-def is_published(location: Location) -> bool:
-    """Whether the files found are, by checksum, the data set's own."""
-    return set(checksums(location).values()) == set(table.get(location.dataset).sha256.values())
+def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
+    """Whether checksums by ``split/file`` are, split by split, the data set's own."""
+    return _by_split(sums) == _by_split(_published_sums(table.get(dataset)))
+
+
+def _published_sums(entry: table.Dataset) -> dict[str, str]:
+    return {f"{split}/{name}": entry.sha256[name] for split, name in entry.files.items()}
+
+
+def _by_split(sums: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Without file names: a copy under another name is the same text."""
+    return [(name.partition("/")[0], value) for name, value in sorted(sums.items())]
 
 
 def read(dataset: str, data_dir: str | None = None) -> Text:
@@ -134,17 +156,19 @@ def read(dataset: str, data_dir: str | None = None) -> Text:
         parts = hub.read_text(entry)
         if "all" in entry.files:
             parts = {"all": "".join(parts[split] for split in SPLITS)}
-        sums = {entry.files[s]: hashlib.sha256(text.encode()).hexdigest() for s, text in parts.items()}
+        sums = {f"{s}/{entry.files[s]}": hashlib.sha256(t.encode()).hexdigest() for s, t in parts.items()}
     else:
         parts = {split: "".join(_decode(path) for path in paths) for split, paths in location.files.items()}
         sums = checksums(location)
-    published = set(sums.values()) == set(entry.sha256.values())
+    published = is_published(dataset, sums)
     if location.strict and not published:
-        wrong = sorted(name for name, value in sums.items() if entry.sha256.get(name) != value)
+        expected = _published_sums(entry)
+        wrong = sorted(name for name, value in sums.items() if expected.get(name) != value)
+        names = ", ".join(name.partition("/")[2] for name in wrong)
         where = "the hub" if location.files is None else str(next(iter(location.files.values()))[0].parent)
         raise SeqbenchError(
-            f"{', '.join(wrong)} of '{dataset}' from {where} is not the published file (its SHA-256 differs: "
-            f"{sums[wrong[0]][:16]}…, expected {entry.sha256.get(wrong[0], '')[:16]}…); fetch it again, or name "
+            f"{names} of '{dataset}' from {where} is not the published file (its SHA-256 differs: "
+            f"{sums[wrong[0]][:16]}…, expected {expected[wrong[0]][:16]}…); fetch it again, or name "
             f"the folder with --task.data_dir to run on your own text."
         )
     return Text(_split(parts["all"]) if "all" in parts else parts, sums, published)

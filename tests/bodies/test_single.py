@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 from torch import Tensor, nn
 
 from seqbench.architectures.recurrent import GRU
 from seqbench.bodies import Single
+from seqbench.errors import SeqbenchError
 from seqbench.specs import SequenceSpec, StepClasses, Tokens
 from tests.objectives.test_step_classes import random_batch
 
@@ -38,6 +40,11 @@ def test_a_narrower_embedding_is_projected() -> None:
     assert isinstance(body.projection, nn.Linear)
     assert body(random_batch(0)).shape == (5, 7, 6)
     assert isinstance(Single(SPEC, GRU(6), 6).projection, nn.Identity)
+
+
+def test_an_embedding_without_width_is_refused() -> None:
+    with pytest.raises(SeqbenchError, match="at least 1 wide, got -5"):
+        Single(SPEC, GRU(6), 6, d_embed=-5)
 
 
 def test_decoding_step_by_step_equals_the_whole_with_and_without_unroll() -> None:

@@ -10,7 +10,10 @@ from seqbench.callbacks.curve import EVERY, Curve, DivergedError
 
 
 def trainer(step: int) -> Any:
-    return SimpleNamespace(global_step=step, loggers=[], optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])])
+    alone = SimpleNamespace(reduce=lambda tensor, reduce_op: tensor)
+    return SimpleNamespace(
+        global_step=step, loggers=[], strategy=alone, optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])]
+    )
 
 
 def train(curve: Curve, losses: list[float], start: int = 0) -> None:

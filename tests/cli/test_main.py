@@ -252,7 +252,21 @@ def test_the_shell_completes_names(line: str, expected: set[str], tmp_path: Path
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
-    done = subprocess.run(
-        f"{sys.executable} -m seqbench list | head -n 1", shell=True, capture_output=True, text=True, check=True
-    )
-    assert done.stderr == ""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-m", "seqbench", "list"], stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_terminal_that_is_not_utf_8_gets_escapes() -> None:
+    done = seqbench("show", "parity", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 0
+    assert "Del\\xe9tang" in done.stdout
+
+
+def test_a_path_that_can_be_none_is_a_sentence() -> None:
+    done = seqbench("generate", "x" * 300)
+    assert done.returncode == 2
+    assert done.stderr.startswith("seqbench: ")
+    assert "Traceback" not in done.stderr

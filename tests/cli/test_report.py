@@ -8,7 +8,7 @@ from seqbench.cli.tables import aligned, number
 from seqbench.records import Record
 
 
-def record(tier: str = "paper", arch: str = "lstm", **results: Any) -> Record:
+def record(tier: str = "paper", arch: str = "lstm", modified: list[str] | None = None, **results: Any) -> Record:
     scores = {
         "metrics": {
             "test": {
@@ -20,7 +20,7 @@ def record(tier: str = "paper", arch: str = "lstm", **results: Any) -> Record:
         "above_chance": True,
         "best_step": 30,
     }
-    config = {"architecture": {"name": arch}, "card": {"tier": tier}, "parameters": 12345}
+    config = {"architecture": {"name": arch}, "card": {"tier": tier}, "parameters": 12345, "modified": modified or []}
     return Record({"status": "ok", **scores, **results}, {"seconds": 61.0, "steps_per_second": 20.0}, config)
 
 
@@ -38,7 +38,7 @@ def test_each_metric_stands_between_its_lines() -> None:
 
 
 def test_a_figure_published_of_another_task_is_not_put_beside_ours() -> None:
-    for other in (record(tier="small"), record(arch="mine")):
+    for other in (record(tier="small"), record(arch="mine"), record(modified=["task.delay"])):
         text = report.of(other, cards.load("copy"))
         assert text.splitlines()[2].split()[-2:] == ["unknown", "-"]
         assert "published loss" not in text

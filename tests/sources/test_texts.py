@@ -24,7 +24,7 @@ def test_one_text_is_cut_90_5_5_in_order(tmp_path: Path) -> None:
     found = texts.read("tinyshakespeare", str(put(tmp_path, mine=text)))
     assert [len(found.splits[s]) for s in texts.SPLITS] == [900, 50, 50]
     assert "".join(found.splits[s] for s in texts.SPLITS) == text
-    assert found.checksums == {"mine.txt": hashlib.sha256(text.encode()).hexdigest()}
+    assert found.checksums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
     assert not found.published
 
 

@@ -1,0 +1,46 @@
+"""The two checkpoints of a run: the best by validation, and the last."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from seqbench import folders
+from seqbench.cards import Metric
+
+
+class BestAndLast(ModelCheckpoint):
+    """Writes ``best.ckpt`` and ``last.ckpt`` at the end of validations only.
+
+    Args:
+        folder: the run's folder.
+        metric: the task's primary metric; the first of equal scores stays.
+    """
+
+    def __init__(self, folder: Path, metric: Metric) -> None:
+        super().__init__(
+            dirpath=folder / folders.CHECKPOINTS,
+            filename=Path(folders.BEST).stem,
+            monitor=f"validation/{metric.name}",
+            mode=metric.direction,
+            save_last=True,
+            save_on_train_epoch_end=False,
+            enable_version_counter=False,
+        )
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the best score so far, also where the run's folder was moved in between.
+
+        Lightning would forget it then, and overwrite the best checkpoint at the next validation.
+        """
+        here = {name: self._here(state_dict[name]) for name in _PATHS if state_dict.get(name)}
+        best = {self._here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict({**state_dict, **here, "dirpath": self.dirpath, "best_k_models": best})
+
+    def _here(self, path: str) -> str:
+        return str(Path(str(self.dirpath)) / Path(path).name)
+
+
+_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
