@@ -31,12 +31,12 @@ class Parser(argparse.ArgumentParser):
         raise SeqbenchError(f"{message}. See `{self.prog} --help`.")
 
 
-def make_parser() -> Parser:
-    """The parser of all commands; each command's file adds its own arguments."""
+def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
+    """The parser of these commands; each command's file adds its own arguments."""
     parser = Parser(prog="seqbench", description="Benchmark sequence architectures, with numbers that can be believed.")
     parser.add_argument("--version", action="version", version=f"seqbench {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-    for name in COMMANDS:
+    for name in names:
         module = importlib.import_module(f"seqbench.cli.{name}")
         summary = str(module.__doc__).splitlines()[0]
         command = commands.add_parser(
@@ -52,13 +52,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # A terminal that is not UTF-8 gets \x escapes, not an exception.
             stream.reconfigure(errors="backslashreplace")
+    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        parser = make_parser()
+        # Only the command that is asked for is imported: `list` has no need of what `run` needs.
+        parser = make_parser([name for name in words[:1] if name in COMMANDS] or COMMANDS)
         if "_ARGCOMPLETE" in os.environ:
             import argcomplete  # Only while a shell asks for completions.
 
             argcomplete.autocomplete(parser)
-        options, rest = parser.parse_known_args(argv)
+        options, rest = parser.parse_known_args(words)
         if rest and options.command != "run":
             raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
         options.rest = rest
