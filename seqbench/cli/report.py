@@ -23,7 +23,9 @@ def of(record: Record, card: Card) -> str:
     header = ["test metric", "value", "chance", *baselines, "best possible", "published"]
     rows = [header]
     notes = []
-    for name, line in metrics.items():
+    # The deciding metric first, then by name: the same order for a run just ended and one read from its record.
+    for name in sorted(metrics, key=lambda name: (name != card.metric.name, name)):
+        line = metrics[name]
         marks = ""
         if name in published:
             notes.append(f"published {name}: {published[name].setting} ({published[name].source})")

@@ -1,0 +1,56 @@
+"""What README says is what commands printed."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def results(name: str) -> Any:
+    return json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())
+
+
+def with_interval(line: dict[str, float], digits: int) -> str:
+    return f"{line['mean']:.{digits}f} ± {line['half_width']:.{digits}f}"
+
+
+def test_the_figures_are_those_of_the_benchmarks() -> None:
+    parity, copy = results("parity")["summary"], results("copy")["summary"]
+    for arch in ("gru", "lstm"):
+        assert f"{arch} {with_interval(parity[arch]['accuracy_longer'], 4)}" in README
+        assert {seed["test"]["solved_length"] for seed in results("parity")["cells"][arch]} == {500}
+    for arch in ("gru", "lstm", "rnn"):
+        assert f"{arch} {with_interval(copy[arch]['accuracy'], 3)}" in README
+    (text,) = results("char-lm")["cells"]["gru"]
+    assert f"validation {text['validation']['loss']:.3f} nats" in README
+    assert f"{text['seconds']:.0f} s on two cores" in README
+    steps, startup = results("steps"), results("startup")
+    assert f"{steps['ratio']['median']:.3f} of its steps/s" in README
+    assert f"{startup['help']['median_ms']:.0f} ms, {startup['list']['median_ms']:.0f} ms" in README
+
+
+def test_the_claims_hold_in_the_figures() -> None:
+    gru, rnn = (results("copy")["summary"][arch]["accuracy"] for arch in ("gru", "rnn"))
+    assert gru["mean"] >= 0.95
+    assert rnn["mean"] <= 0.60
+    assert gru["mean"] - gru["half_width"] > rnn["mean"] + rnn["half_width"]
+    (text,) = results("char-lm")["cells"]["gru"]
+    assert text["validation"]["loss"] <= 1.55
+    assert text["seconds"] <= 300
+    assert results("steps")["ratio"]["median"] >= results("steps")["claim"] == 0.9
+    assert results("steps")["pairs"] >= 20
+    for command in ("help", "list"):
+        assert results("startup")[command]["median_ms"] <= 150
+
+
+def test_ci_runs_the_readmes_test_command() -> None:
+    (command,) = re.findall(r"^python3 -m venv .*pytest$", README, re.MULTILINE)
+    ci = (ROOT / ".ci" / "run").read_text()
+    for words in ('pip install -q -c constraints.txt ".[test]"', "python -m pytest"):
+        assert words in ci
+        assert words.replace(" -q", "") in command.replace(".venv/bin/", "")
