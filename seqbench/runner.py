@@ -21,7 +21,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
 from seqbench import assembly, folders, provenance, records, scoring, tracking
-from seqbench.callbacks.checkpoints import BestAndLast
+from seqbench.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
@@ -194,6 +194,7 @@ class _Attempt:
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
                 callbacks=[self.curve, self.clock, *shown, *views, self.checkpoints],
+                plugins=[AtomicCheckpointIO()],
                 logger=False,
                 enable_progress_bar=False,
                 enable_model_summary=False,

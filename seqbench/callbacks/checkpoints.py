@@ -1,11 +1,13 @@
-"""The two checkpoints of a run: the best by validation, and the last."""
+"""The two checkpoints of a run: the best by validation, and the last; each written whole or not at all."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from seqbench import folders
 from seqbench.cards import Metric
@@ -41,6 +43,22 @@ class BestAndLast(ModelCheckpoint):
 
     def _here(self, path: str) -> str:
         return str(Path(str(self.dirpath)) / Path(path).name)
+
+
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its place, flushes it to the disk, and renames it."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
+        """Save it; what stood at ``path`` stays until the new file is whole."""
+        whole = Path(path)
+        part = whole.with_name(f".{whole.name}.part")
+        try:
+            super().save_checkpoint(checkpoint, part, storage_options)
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            part.replace(whole)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")

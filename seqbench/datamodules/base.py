@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import ClassVar
@@ -16,7 +17,7 @@ from seqbench.vocabulary import Vocabulary
 Lines = Mapping[str, float | None]
 
 
-class SequenceDataModule(L.LightningDataModule):
+class SequenceDataModule(L.LightningDataModule, ABC):
     """Base of every task: subclasses set ``spec`` and give ``stream``, ``steps`` and the lines.
 
     Args:
@@ -45,25 +46,25 @@ class SequenceDataModule(L.LightningDataModule):
         self.batch_size = batch_size
         self.keys = keys
 
+    @abstractmethod
     def stream(self, split: str, step: int) -> Batch:
         """Batch number ``step`` of a split: a pure function of the two and of the keys."""
-        raise NotImplementedError(f"{type(self).__name__} must define stream(split, step)")
 
+    @abstractmethod
     def steps(self, split: str) -> int:
         """How many batches an evaluation split has."""
-        raise NotImplementedError(f"{type(self).__name__} must define steps(split)")
 
     def splits(self, stage: str) -> tuple[str, ...]:
         """The evaluation splits of ``validation`` or ``test``: the task's own, then the probes."""
         return (stage, *self.probes.values()) if stage == "test" else (stage,)
 
+    @abstractmethod
     def chance(self, split: str) -> Lines:
         """Per metric, the score of a predictor that has learnt nothing; None where unknown."""
-        raise NotImplementedError(f"{type(self).__name__} must define chance(split)")
 
+    @abstractmethod
     def best(self, split: str) -> Lines:
         """Per metric, the best possible score; None where it cannot be known."""
-        raise NotImplementedError(f"{type(self).__name__} must define best(split)")
 
     def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:
         """Other lines to print beside a score, by name and metric."""
