@@ -52,19 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # A terminal that is not UTF-8 gets \x escapes, not an exception.
             stream.reconfigure(errors="backslashreplace")
-    words = sys.argv[1:] if argv is None else list(argv)
     try:
-        # Only the command that is asked for is imported: `list` has no need of what `run` needs.
-        parser = make_parser([name for name in words[:1] if name in COMMANDS] or COMMANDS)
-        if "_ARGCOMPLETE" in os.environ:
-            import argcomplete  # Only while a shell asks for completions.
-
-            argcomplete.autocomplete(parser)
-        options, rest = parser.parse_known_args(words)
-        if rest and options.command != "run":
-            raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
-        options.rest = rest
-        return int(options.main(options))
+        try:
+            return _run(sys.argv[1:] if argv is None else list(argv))
+        finally:
+            sys.stdout.flush()  # Here, where a reader that has gone can still be answered for.
     except SeqbenchError as error:
         print(f"seqbench: {error}", file=sys.stderr)
         return 2
@@ -78,3 +70,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:  # A path that may not be read, or can be no path at all.
         print(f"seqbench: {error}; give another path.", file=sys.stderr)
         return 2
+
+
+def _run(words: list[str]) -> int:
+    # Only the command that is asked for is imported: `list` has no need of what `run` needs.
+    parser = make_parser([name for name in words[:1] if name in COMMANDS] or COMMANDS)
+    if "_ARGCOMPLETE" in os.environ:
+        import argcomplete  # Only while a shell asks for completions.
+
+        argcomplete.autocomplete(parser)
+    options, rest = parser.parse_known_args(words)
+    if rest and options.command != "run":
+        raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
+    options.rest = rest
+    return int(options.main(options))

@@ -251,10 +251,14 @@ def test_the_shell_completes_names(line: str, expected: set[str], tmp_path: Path
     assert {word for word in found if not word.startswith("-")} == expected
 
 
-def test_a_reader_that_leaves_is_no_error() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("word", ["list", "--help"])
+def test_a_reader_that_leaves_is_no_error(word: str, unbuffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run([sys.executable, "-m", "seqbench", "list"], stdout=write, stderr=subprocess.PIPE, text=True)
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
+    command = [sys.executable, "-m", "seqbench", word]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
     os.close(write)
     assert (done.returncode, done.stderr) == (141, "")
 
