@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
+
+import seqbench
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,3 +57,9 @@ def test_ci_runs_the_readmes_test_command() -> None:
     for words in ('pip install -q -c constraints.txt ".[test]"', "python -m pytest"):
         assert words in ci
         assert words.replace(" -q", "") in command.replace(".venv/bin/", "")
+
+
+def test_one_version_everywhere() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert project["version"] == seqbench.__version__
+    assert f"version: {seqbench.__version__}" in (ROOT / "CITATION.cff").read_text()
