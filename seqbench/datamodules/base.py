@@ -70,10 +70,6 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """Other lines to print beside a score, by name and metric."""
         return {}
 
-    def checksums(self) -> Mapping[str, str]:
-        """SHA-256 of each file the data came from; empty for synthetic data."""
-        return {}
-
     def train_dataloader(self) -> TrainingLoader:
         """Training batches from the trainer's step on."""
         return TrainingLoader(self.stream, self._position, self._shard())

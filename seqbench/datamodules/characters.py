@@ -164,7 +164,3 @@ class Characters(SequenceDataModule):
         return {
             f"{ngrams.usable_order(size, NGRAM_ORDER)}-gram": {"bits_per_character": nats / math.log(2), "loss": nats}
         }
-
-    def checksums(self) -> dict[str, str]:
-        """SHA-256 of each text file read."""
-        return dict(self.text.checksums)
