@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils._pytree import tree_leaves
 
 from seqbench import cards, folders, objectives, options, records, registry
 from seqbench.batches import Keys
-from seqbench.bodies import Single
-from seqbench.config import RunConfig
+from seqbench.bodies import Body, DecoderOnly, EncoderDecoder, Single
+from seqbench.config import DECODER_ONLY, RunConfig
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
-from seqbench.specs import SequenceSpec
+from seqbench.specs import SequenceSpec, TokenSequence
 
 
 def build(config: RunConfig) -> SequenceModule:
@@ -26,7 +28,7 @@ def build(config: RunConfig) -> SequenceModule:
     """
     backbone_class = registry.find(registry.ARCHITECTURES, config.arch).load()
     data = _data(config, carry_state=hasattr(backbone_class, "unroll"))
-    module = _module(config, backbone_class, data.spec)
+    module = _module(config, data.spec)
     module.data = data
     return module
 
@@ -44,19 +46,20 @@ def load(run: Path) -> SequenceModule:
     spec, saved = record.config.get("spec"), record.config.get("options")
     if not isinstance(spec, dict) or not isinstance(saved, dict):
         raise SeqbenchError(f"the record in {folder} lacks its spec or options, so its module cannot be rebuilt.")
-    arch = dict(saved["arch"])
-    name = arch.pop("name")
+    arch, encoder = dict(saved["arch"]), dict(saved.get("encoder", {}))
     config = RunConfig(
         card=cards.load(saved["task"]["name"]),
         tier=saved["tier"],
-        arch=name,
+        arch=arch.pop("name"),
         seed=saved["seed"],
         arch_options=arch,
+        encoder=encoder.pop("name", None),
+        encoder_options=encoder,
         task_options={},
         body=saved["body"],
         optim=cards.Optim(**saved["optim"]),
     )
-    module = _module(config, registry.find(registry.ARCHITECTURES, name).load(), SequenceSpec.from_dict(spec))
+    module = _module(config, SequenceSpec.from_dict(spec))
     load_weights(module, folder)
     return module.eval()
 
@@ -84,8 +87,9 @@ def state_bytes(module: SequenceModule) -> int | None:
         return None
     training = module.training
     module.eval()
+    width = module.objective.head.in_features
     with torch.no_grad():
-        _, state = module.body.step(torch.zeros(1, 1, dtype=torch.long, device=module.device), None)
+        _, state = module.body.streaming.unroll(torch.zeros(1, 1, width, device=module.device))
     module.train(training)
     tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
     return sum(leaf.numel() * leaf.element_size() for leaf in tensors)
@@ -105,23 +109,38 @@ def _data(config: RunConfig, carry_state: bool) -> SequenceDataModule:
         raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error
 
 
-def _module(config: RunConfig, backbone_class: type, spec: SequenceSpec) -> SequenceModule:
+def _module(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
     # The seed decides the weights, and leaves the caller's random numbers alone.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        try:
-            backbone = backbone_class(**config.arch_options)
-        # A stranger's class refuses with whatever error it likes.
-        except Exception as error:
-            raise SeqbenchError(
-                f"architecture '{config.arch}' refuses its options: {' '.join(str(error).split()) or repr(error)}."
-            ) from error
-        if getattr(backbone, "causal", True) is False and not spec.look_ahead:
-            raise SeqbenchError(
-                f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' "
-                f"asks each step before the next is seen; choose a causal architecture."
-            )
-        d_model = config.arch_options["d_model"]
-        body = Single(spec, backbone, d_model, **config.body)
-        objective = objectives.make(spec, d_model)
+        body = _body(config, spec, _backbone(config.arch, config.arch_options))
+        objective = objectives.make(spec, config.arch_options["d_model"])
     return SequenceModule(spec, body, objective, config.optim, config.seed)
+
+
+def _body(config: RunConfig, spec: SequenceSpec, backbone: nn.Module) -> Body:
+    d_model, settings = config.arch_options["d_model"], dict(config.body)
+    if isinstance(spec.output, TokenSequence):
+        if settings["bridge"] == DECODER_ONLY:
+            del settings["bridge"], settings["heads"]
+            return DecoderOnly(spec, backbone, d_model, **settings)
+        options = config.arch_options if config.encoder is None else {**config.encoder_options, "d_model": d_model}
+        encoder = _backbone(config.encoder or config.arch, options)
+        return EncoderDecoder(spec, encoder, backbone, d_model, **settings)
+    if getattr(backbone, "causal", True) is False and not spec.look_ahead:
+        raise SeqbenchError(
+            f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' "
+            f"asks each step before the next is seen; choose a causal architecture."
+        )
+    return Single(spec, backbone, d_model, **settings)
+
+
+def _backbone(name: str, options: Mapping[str, Any]) -> nn.Module:
+    try:
+        backbone: nn.Module = registry.find(registry.ARCHITECTURES, name).load()(**options)
+        return backbone
+    # A stranger's class refuses with whatever error it likes.
+    except Exception as error:
+        raise SeqbenchError(
+            f"architecture '{name}' refuses its options: {' '.join(str(error).split()) or repr(error)}."
+        ) from error

@@ -48,7 +48,7 @@ class Shard:
         if self.world == 1:
             return batch
         bounds = [len(batch) * r // self.world for r in (self.rank, self.rank + 1)]
-        return batch.rows(*bounds)
+        return batch.rows(slice(*bounds))
 
 
 class TrainingLoader:

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map
 
-from seqbench.bodies import Single
+from seqbench.bodies import Body
 from seqbench.cards import Optim
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.objectives import StepClassesObjective
-from seqbench.specs import Batch, SequenceSpec
+from seqbench.decoding.search import decode
+from seqbench.objectives import Objective, Ratios
+from seqbench.specs import Batch, SequenceSpec, TokenSequence
 
 
 class SequenceModule(L.LightningModule):
@@ -34,23 +35,27 @@ class SequenceModule(L.LightningModule):
 
     Attributes:
         evaluated: per split, the metrics of the last evaluation.
+        decoded: per split, what was written for each sample, where outputs are sequences of their own.
     """
 
     def __init__(
         self,
         spec: SequenceSpec,
-        body: Single,
-        objective: StepClassesObjective,
+        body: Body,
+        objective: Objective,
         optim: Optim,
         seed: int,
         data: SequenceDataModule | None = None,
     ) -> None:
         super().__init__()
-        self.spec, self.body, self.objective = spec, body, objective
+        self.spec, self.objective = spec, objective
+        self.body: Any = body
         self.optim, self.seed = optim, seed
         self.data = data
         self.evaluated: dict[str, dict[str, float]] = {}
-        self._scores: list[Any] = []
+        self.decoded: dict[str, dict[int, list[int]]] = {}
+        self._scores: list[Ratios] = []
+        self._stage = ""
         self._carried: Any = None
         self._evaluation_carried: Any = None
 
@@ -91,8 +96,8 @@ class SequenceModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _parameter_groups(self) -> list[dict[str, Any]]:
-        backbone: Any = self.body.backbone
-        own = list(backbone.parameter_groups()) if hasattr(backbone, "parameter_groups") else []
+        choosers: list[Any] = [part for part in self.body.modules() if hasattr(part, "parameter_groups")]
+        own = [group for backbone in choosers for group in backbone.parameter_groups()]
         taken = {id(p) for group in own for p in group["params"]}
         return [{"params": [p for p in self.parameters() if id(p) not in taken]}, *own]
 
@@ -142,23 +147,40 @@ class SequenceModule(L.LightningModule):
         self._finish("test")
 
     def _start(self, stage: str) -> None:
-        self._scores = [self.objective.scores().to(self.device) for _ in self._data().splits(stage)]
+        splits = self._data().splits(stage)
+        self._scores = [self.objective.scores().to(self.device) for _ in splits]
+        self.decoded.update({split: {} for split in splits})
         self._evaluation_carried = None
+        self._stage = stage
 
     def _evaluate(self, batch: Batch, split: int) -> None:
         if len(batch) == 0:  # More ranks than samples: this one has none.
             return
         hidden, self._evaluation_carried = self._hidden(batch, self._evaluation_carried)
         self.objective.update(self._scores[split], hidden, batch)
+        if isinstance(self.spec.output, TokenSequence):
+            written = decode(self.body, self.objective, batch, self.spec.output)
+            name = self._data().splits(self._stage)[split]
+            self.decoded[name].update(zip(batch.index.tolist(), written, strict=True))
 
     def _finish(self, stage: str) -> None:
         for split, scores in zip(self._data().splits(stage), self._scores, strict=True):
             # ``compute`` has gathered all ranks' sums: the value is the same everywhere.
             values = {name: float(value) for name, value in scores.compute().items()}
+            if isinstance(self.spec.output, TokenSequence):
+                self.decoded[split] = self._of_all_ranks(self.decoded[split])
+                values |= self._data().judge(split, self.decoded[split])
             self.evaluated[split] = values
             # For callbacks. Loggers get validation from the curve: Lightning would date it one step early.
             named = {f"{split}/{name}": value for name, value in values.items()}
             self.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
+
+    def _of_all_ranks(self, decoded: dict[int, list[int]]) -> dict[int, list[int]]:
+        if self.trainer.world_size == 1:
+            return decoded
+        parts: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(parts, decoded)
+        return {index: tokens for part in parts for index, tokens in part.items()}
 
     # Data, for a Trainer that is given the module alone.
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
+import torch
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -19,8 +18,15 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Features:
+    """Inputs are vectors of numbers, ``(batch, time, dim)``; padding is zeros."""
+
+    dim: int
+
+
+@dataclass(frozen=True)
 class StepClasses:
-    """One class below ``classes`` at every step, ``(batch, time)``.
+    """One class below ``classes`` at every step: targets ``(batch, time)``.
 
     ``metrics`` names what the objective reports of them, among those it knows.
     """
@@ -29,9 +35,81 @@ class StepClasses:
     metrics: tuple[str, ...] = ("accuracy", "loss")
 
 
-Input = Tokens
-Output = StepClasses
-_KINDS: dict[str, type] = {cls.__name__: cls for cls in (Tokens, StepClasses)}
+@dataclass(frozen=True)
+class StepLabels:
+    """Any number of ``labels`` at every step: targets ``(batch, time, labels)`` of 0 and 1.
+
+    ``rates`` is the share of training steps that each label is set in, from which a head may start; empty where
+    nothing is known.
+    """
+
+    labels: int
+    rates: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class StepValues:
+    """``dim`` numbers at every step: targets ``(batch, time, dim)``."""
+
+    dim: int
+
+
+@dataclass(frozen=True)
+class SequenceClass:
+    """One class below ``classes`` for the whole sequence: targets ``(batch, 1)``.
+
+    Args:
+        classes: how many.
+        reads: which hidden vectors answer: ``last`` (of a backbone that looks ahead, the first and the last),
+            ``mean`` of all, or ``every``: each step answers, the loss weighs them by ``Batch.weights`` (the
+            lectures' divergence weights), and the last one is scored.
+    """
+
+    classes: int
+    reads: str = "last"
+
+
+@dataclass(frozen=True)
+class SequenceValue:
+    """``dim`` numbers for the whole sequence: targets ``(batch, 1, dim)``; ``reads`` as in SequenceClass."""
+
+    dim: int
+    reads: str = "last"
+
+
+@dataclass(frozen=True)
+class TokenSequence:
+    """Another sequence of tokens, of another length: targets ``(batch, out_time)``, each row ended by ``end``.
+
+    Args:
+        vocab: ids below this one.
+        start: what a decoder reads first.
+        end: what ends a sequence.
+        longest: most tokens that decoding may write.
+        smoothing: share of the target's probability that the training loss spreads over all tokens.
+        beam: hypotheses that decoding keeps; 1 is greedy search.
+        length_penalty: hypotheses are compared by log-probability / length ** length_penalty.
+    """
+
+    vocab: int
+    start: int
+    end: int
+    longest: int
+    smoothing: float = 0.0
+    beam: int = 1
+    length_penalty: float = 1.0
+
+
+Input = Tokens | Features
+Output = StepClasses | StepLabels | StepValues | SequenceClass | SequenceValue | TokenSequence
+_KINDS: dict[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        *(Tokens, Features),
+        *(StepClasses, StepLabels, StepValues, SequenceClass, SequenceValue, TokenSequence),
+    )
+}
+READS = ("last", "mean", "every")
 
 
 @dataclass(frozen=True)
@@ -73,14 +151,17 @@ class Batch:
     """One batch of sequences, or one rank's rows of it.
 
     Args:
-        inputs: ``(batch, time)`` token ids.
-        targets: ``(batch, time)`` class ids; valid ids also where the weight is 0.
-        lengths: ``(batch,)`` steps that are not padding.
-        weights: ``(batch, time)`` weight of each step in the loss.
+        inputs: ``(batch, time)`` token ids, or ``(batch, time, dim)`` features.
+        targets: ``(batch, out_time)`` ids, or ``(batch, out_time, dim)``; valid also where the weight is 0.
+            ``out_time`` is that of the inputs for outputs of one per step, 1 for one per sequence.
+        lengths: ``(batch,)`` input steps that are not padding.
+        weights: ``(batch, out_time)`` weight of each target in the loss (``(batch, time)`` where every step
+            answers for its sequence).
         total: the weight of the whole global batch, the same on every rank.
-        scored: ``(batch, time)`` weight of each step in the metrics; None means ``weights``.
+        scored: weight of each target in the metrics, shaped as ``weights``; None means ``weights``.
         index: ``(batch,)`` which samples of the split these are.
         first: for one chunk of a stream, whether it starts it (no carried state); None for whole sequences.
+        target_lengths: ``(batch,)`` targets that are not padding, where they have a length of their own.
     """
 
     inputs: Tensor
@@ -91,13 +172,20 @@ class Batch:
     index: Tensor
     scored: Tensor | None = None
     first: bool | None = None
+    target_lengths: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def rows(self, start: int, stop: int) -> Batch:
-        """Rows ``start`` to ``stop``; ``total`` stays that of the global batch."""
-        return self._map(lambda tensor: tensor[start:stop])
+    def rows(self, which: slice | Tensor) -> Batch:
+        """Some of the rows; ``total`` stays that of the global batch."""
+        return self._map(lambda tensor: tensor[which])
+
+    def valid(self) -> Tensor:
+        """``(batch, out_time)``: which targets are not padding."""
+        lengths = self.lengths if self.target_lengths is None else self.target_lengths
+        steps = torch.arange(self.targets.shape[1], device=lengths.device)
+        return steps < lengths[:, None]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
         """The batch on a device; Lightning calls it."""

@@ -19,7 +19,7 @@ def test_a_spec_survives_the_record() -> None:
 
 
 def test_rows_cut_every_tensor_and_keep_the_global_weight() -> None:
-    part = batch().rows(1, 3)
+    part = batch().rows(slice(1, 3))
     assert part.inputs.tolist() == [[3, 4, 5], [6, 7, 8]]
     assert part.targets.tolist() == [[4, 5, 6], [7, 8, 9]]
     assert (len(part.lengths), len(part.weights), part.index.tolist()) == (2, 2, [1, 2])

@@ -1,66 +1,58 @@
-"""One backbone over embedded inputs: as many hidden vectors as there are steps."""
+"""One backbone over embedded inputs: a hidden vector for each step, or one for the sequence."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from seqbench.errors import SeqbenchError
+from seqbench.bodies import readout
+from seqbench.bodies.base import Body, State
+from seqbench.bodies.embedding import Embedding
+from seqbench.bodies.stepping import advance
 from seqbench.specs import Batch, SequenceSpec
 
-State = Any
 
-
-class Single(nn.Module):
-    """Embeds tokens and runs one backbone over them.
+class Single(Body):
+    """Embeds the inputs, runs one backbone over them, and reads what the task asks for.
 
     Args:
-        spec: what the task shows.
+        spec: what the task shows and asks.
         backbone: ``(batch, time, d_model)`` to the same; see the backbone contract in ``docs/architecture.md``.
         d_model: the backbone's width.
-        d_embed: width of the embedding, projected to ``d_model`` where they differ; None means ``d_model``.
+        d_embed: width of the embedding; None means ``d_model``.
+        dropout: probability on the embedded inputs.
     """
 
-    def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, d_embed: int | None = None) -> None:
+    def __init__(
+        self, spec: SequenceSpec, backbone: nn.Module, d_model: int, d_embed: int | None = None, dropout: float = 0.0
+    ) -> None:
         super().__init__()
-        width = d_model if d_embed is None else d_embed
-        if width < 1:
-            raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
-        self.embedding = nn.Embedding(spec.input.vocab, width)
-        self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
+        self.embedding = Embedding(spec.input, d_model, d_embed, dropout)
         self.backbone: Any = backbone
+        # One per step reads every step.
+        self.readout = readout.make(getattr(spec.output, "reads", "every"), d_model, getattr(backbone, "causal", True))
 
     @property
-    def can_unroll(self) -> bool:
-        """Whether the backbone can go on from a state."""
-        return hasattr(self.backbone, "unroll")
+    def streaming(self) -> Any:
+        """The one backbone."""
+        return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors ``(batch, time, d_model)`` of whole sequences."""
-        return self.backbone(self._embed(batch.inputs), batch.lengths)
+        """Hidden vectors ``(batch, out_time, d_model)`` of whole sequences."""
+        hidden: Tensor = self.readout(self.backbone(self.embedding(batch.inputs), batch.lengths), batch.lengths)
+        return hidden
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Hidden vectors ``(batch, time, d_model)`` of one chunk of a stream, and the state after it."""
-        return self.backbone.unroll(self._embed(batch.inputs), state)
+        hidden, state = self.backbone.unroll(self.embedding(batch.inputs), state)
+        return hidden, state
 
-    def begin(self, prompt: Tensor) -> tuple[Tensor, State]:
-        """Read a prompt ``(batch, time)``; return its last hidden vector ``(batch, d_model)`` and a state."""
-        return self.step(prompt, None)
+    def begin(self, batch: Batch | None = None) -> tuple[None, State]:
+        """Nothing remembered but the state, which is empty."""
+        return None, None
 
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """Go on by tokens ``(batch, time)``; return the last hidden vector ``(batch, d_model)`` and a state.
-
-        A backbone without ``unroll`` computes anew from all tokens so far, which then are the state.
-        """
-        if self.can_unroll:
-            hidden, state = self.backbone.unroll(self._embed(tokens), state)
-        else:
-            state = tokens if state is None else torch.cat([state, tokens], dim=1)
-            lengths = torch.full((len(state),), state.shape[1], device=state.device)
-            hidden = self.backbone(self._embed(state), lengths)
+    def step(self, inputs: Tensor, memory: None, state: State) -> tuple[Tensor, State]:
+        """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state."""
+        hidden, state = advance(self.backbone, self.embedding(inputs), state)
         return hidden[:, -1], state
-
-    def _embed(self, tokens: Tensor) -> Tensor:
-        return self.projection(self.embedding(tokens))

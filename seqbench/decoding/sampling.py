@@ -1,18 +1,18 @@
-"""Ancestral sampling: draw a token, feed it back, draw the next."""
+"""Ancestral sampling: draw what comes next, feed it back, draw again."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from seqbench.bodies import Single
-from seqbench.objectives import StepClassesObjective
+from seqbench.bodies.base import Body
+from seqbench.objectives import Objective
 
 
 @torch.no_grad()
 def sample(
-    body: Single,
-    objective: StepClassesObjective,
+    body: Body,
+    objective: Objective,
     prompt: Tensor,
     steps: int,
     generator: torch.Generator,
@@ -23,26 +23,21 @@ def sample(
 
     Args:
         body: gives the hidden vectors.
-        objective: gives log-probabilities of them.
-        prompt: ``(batch, prompt_time)`` token ids, at least one step.
-        steps: how many tokens to draw.
-        generator: the source of randomness, on the CPU, so that a seed gives one text on any device.
-        temperature: divides the log-probabilities; 0 takes the likeliest token.
-        forbidden: token ids that are never drawn.
+        objective: says what follows from them, and draws of it.
+        prompt: ``(batch, prompt_time, ...)`` inputs, at least one step.
+        steps: how many steps to draw.
+        generator: the source of randomness, on the CPU, so that a seed gives one result on any device.
+        temperature: divides the log-probabilities or log-odds; 0 takes the likeliest.
+        forbidden: classes that are never drawn.
 
     Returns:
-        The drawn tokens, ``(batch, steps)``.
+        What was drawn, ``(batch, steps, ...)``, as inputs are.
     """
     drawn = []
-    hidden, state = body.begin(prompt)
+    memory, state = body.begin(None)
+    hidden, state = body.step(prompt, memory, state)
     for _ in range(steps):
-        scores = objective.emit(hidden).cpu()
-        scores[:, list(forbidden)] = -torch.inf
-        if temperature == 0:
-            token = scores.argmax(-1, keepdim=True)
-        else:
-            chances = torch.softmax(scores / temperature, dim=-1)
-            token = torch.multinomial(chances, 1, generator=generator)
-        drawn.append(token)
-        hidden, state = body.step(token.to(prompt.device), state)
-    return torch.cat(drawn, dim=1) if drawn else prompt.new_zeros(len(prompt), 0)
+        following = objective.draw(objective.emit(hidden).cpu(), generator, temperature, forbidden)
+        drawn.append(following)
+        hidden, state = body.step(following.to(prompt.device), memory, state)
+    return torch.cat(drawn, dim=1) if drawn else prompt[:, :0]

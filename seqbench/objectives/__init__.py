@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from seqbench.objectives.base import Objective, Ratios
+from seqbench.objectives.sequence_class import SequenceClassObjective
 from seqbench.objectives.step_classes import StepClassesObjective
-from seqbench.specs import SequenceSpec, StepClasses
+from seqbench.objectives.step_labels import StepLabelsObjective
+from seqbench.objectives.token_sequence import TokenSequenceObjective
+from seqbench.objectives.values import ValuesObjective
+from seqbench.specs import (
+    SequenceClass,
+    SequenceSpec,
+    SequenceValue,
+    StepClasses,
+    StepLabels,
+    StepValues,
+    TokenSequence,
+)
 
-_OBJECTIVES: dict[type, type[StepClassesObjective]] = {StepClasses: StepClassesObjective}
+_OBJECTIVES: dict[type, Any] = {
+    SequenceClass: SequenceClassObjective,
+    SequenceValue: ValuesObjective,
+    StepClasses: StepClassesObjective,
+    StepLabels: StepLabelsObjective,
+    StepValues: ValuesObjective,
+    TokenSequence: TokenSequenceObjective,
+}
 
 
-def make(spec: SequenceSpec, d_model: int) -> StepClassesObjective:
+def make(spec: SequenceSpec, d_model: int) -> Objective:
     """The objective for a spec's kind of output, with a head of width ``d_model``."""
-    return _OBJECTIVES[type(spec.output)](spec.output, d_model)
+    objective: Objective = _OBJECTIVES[type(spec.output)](spec.output, d_model)
+    return objective
 
 
-__all__ = ["StepClassesObjective", "make"]
+__all__ = ["Objective", "Ratios", "make"]

@@ -36,10 +36,10 @@ def test_one_hidden_vector_per_target() -> None:
 
 def test_a_narrower_embedding_is_projected() -> None:
     body = Single(SPEC, GRU(6), 6, d_embed=2)
-    assert body.embedding.weight.shape == (4, 2)
-    assert isinstance(body.projection, nn.Linear)
+    assert body.embedding.table.weight.shape == (4, 2)
+    assert isinstance(body.embedding.projection, nn.Linear)
     assert body(random_batch(0)).shape == (5, 7, 6)
-    assert isinstance(Single(SPEC, GRU(6), 6).projection, nn.Identity)
+    assert isinstance(Single(SPEC, GRU(6), 6).embedding.projection, nn.Identity)
 
 
 def test_an_embedding_without_width_is_refused() -> None:
@@ -52,8 +52,9 @@ def test_decoding_step_by_step_equals_the_whole_with_and_without_unroll() -> Non
     for backbone in (GRU(6), Whole(6)):
         body, batch = Single(SPEC, backbone, 6), random_batch(1)
         whole = body(batch)
-        hidden, state = body.begin(batch.inputs[:, :3])
+        memory, state = body.begin()
+        hidden, state = body.step(batch.inputs[:, :3], memory, state)
         torch.testing.assert_close(hidden, whole[:, 2])
         for step in range(3, 7):
-            hidden, state = body.step(batch.inputs[:, step : step + 1], state)
+            hidden, state = body.step(batch.inputs[:, step : step + 1], memory, state)
             torch.testing.assert_close(hidden, whole[:, step])

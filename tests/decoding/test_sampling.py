@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from seqbench.architectures.recurrent import GRU
 from seqbench.bodies import Single
 from seqbench.decoding.sampling import sample
-from seqbench.objectives import StepClassesObjective
+from seqbench.objectives.step_classes import StepClassesObjective
 from seqbench.specs import SequenceSpec, StepClasses, Tokens
 
 SPEC = SequenceSpec(Tokens(4), StepClasses(4), max_length=9)
@@ -36,7 +36,7 @@ def test_temperature_zero_takes_the_likeliest_and_feeds_it_back() -> None:
             return x
 
     body, objective = Single(SPEC, Next(), 4), StepClassesObjective(StepClasses(4), 4)
-    body.embedding.weight.data = torch.eye(4)
+    body.embedding.table.weight.data = torch.eye(4)
     objective.head.weight.data = 9 * torch.eye(4).roll(1, 0)  # After token i comes i + 1.
     assert draw(body, objective, temperature=0)[0][:6] == [3, 0, 1, 2, 3, 0]
 

@@ -1,0 +1,140 @@
+"""What joins a decoder to what its encoder read: one vector, or attention over all of it."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+Memory = dict[str, Tensor]
+"""``outputs (batch, time, d_model)``, ``valid (batch, time)``, ``summary (batch, 1, d_model)`` of an encoder."""
+
+
+class Bridge(nn.Module):
+    """Changes what enters a decoder, or what leaves it, by what the encoder read; here neither."""
+
+    def enter(self, x: Tensor, memory: Memory) -> Tensor:
+        """Decoder inputs ``(batch, out_time, d_model)``."""
+        return x
+
+    def leave(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """Decoder outputs ``(batch, out_time, d_model)``."""
+        return hidden
+
+    def weights(self, hidden: Tensor, memory: Memory) -> Tensor | None:
+        """How much of each source step each output reads, ``(batch, out_time, time)``; None without attention."""
+        return None
+
+
+class Vector(Bridge):
+    """The encoder's summary, projected and added to every decoder input (Cho et al. 2014).
+
+    Args:
+        d_model: width of encoder and decoder.
+        heads: not used.
+    """
+
+    def __init__(self, d_model: int, heads: int = 1) -> None:
+        super().__init__()
+        self.project = nn.Linear(d_model, d_model)
+
+    def enter(self, x: Tensor, memory: Memory) -> Tensor:
+        """``(batch, out_time, d_model)`` plus the summary."""
+        return x + self.project(memory["summary"])
+
+
+class Attention(Bridge):
+    """Attention after the decoder, over all encoder outputs, so that training stays parallel.
+
+    The output is tanh(W [h; c]) of the decoder's h and the context c (Luong et al. 2015, eq. 5, without input
+    feeding). Subclasses give the weights.
+
+    Args:
+        d_model: width of encoder and decoder.
+    """
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.combine = nn.Linear(2 * d_model, d_model)
+
+    def leave(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """``(batch, out_time, d_model)`` after a look at the source."""
+        combined: Tensor = torch.tanh(self.combine(torch.cat([hidden, self.context(hidden, memory)], dim=-1)))
+        return combined
+
+    def context(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """The weighted mean of what the encoder put out, ``(batch, out_time, d_model)``."""
+        raise NotImplementedError
+
+
+class Additive(Attention):
+    """Scores v . tanh(W h + U m) (Bahdanau, Cho & Bengio 2015, with the decoder's present output as the query).
+
+    Args:
+        d_model: width of encoder and decoder.
+        heads: not used: additive attention has one.
+    """
+
+    def __init__(self, d_model: int, heads: int = 1) -> None:
+        super().__init__(d_model)
+        self.query = nn.Linear(d_model, d_model)
+        self.key = nn.Linear(d_model, d_model, bias=False)
+        self.score = nn.Linear(d_model, 1, bias=False)
+
+    def weights(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """``(batch, out_time, time)``, each row summing to 1 over the source's valid steps."""
+        mixed = torch.tanh(self.query(hidden)[:, :, None] + self.key(memory["outputs"])[:, None])
+        return _softmax(self.score(mixed)[..., 0], memory["valid"][:, None])
+
+    def context(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """The weighted mean of the encoder's outputs."""
+        return self.weights(hidden, memory) @ memory["outputs"]
+
+
+class MultiHead(Attention):
+    """Scaled dot products in several heads (Vaswani et al. 2017).
+
+    Args:
+        d_model: width of encoder and decoder.
+        heads: how many; divides ``d_model``.
+
+    Raises:
+        ValueError: it does not.
+    """
+
+    def __init__(self, d_model: int, heads: int = 4) -> None:
+        super().__init__(d_model)
+        if heads < 1 or d_model % heads:
+            raise ValueError(f"body.heads must divide d_model ({d_model}), got {heads}")
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(d_model, d_model) for _ in range(3))
+
+    def weights(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """``(batch, out_time, time)``, the mean over the heads."""
+        return self._weights(hidden, memory).mean(1)
+
+    def context(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """Each head's weighted mean of its share of the values, side by side."""
+        mixed = self._weights(hidden, memory) @ self._split(self.value(memory["outputs"]))
+        return mixed.transpose(1, 2).flatten(2)
+
+    def _weights(self, hidden: Tensor, memory: Memory) -> Tensor:
+        query, key = self._split(self.query(hidden)), self._split(self.key(memory["outputs"]))
+        scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
+        return _softmax(scores, memory["valid"][:, None, None])
+
+    def _split(self, x: Tensor) -> Tensor:
+        """``(batch, time, d_model)`` to ``(batch, heads, time, d_model / heads)``."""
+        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def _softmax(scores: Tensor, valid: Tensor) -> Tensor:
+    return torch.softmax(scores.masked_fill(~valid, -torch.inf), dim=-1)
+
+
+BRIDGES: dict[str, type[Vector] | type[Additive] | type[MultiHead]] = {
+    "vector": Vector,
+    "additive": Additive,
+    "multihead": MultiHead,
+}

@@ -1,0 +1,39 @@
+"""What goes in, as vectors of the backbone's width."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from seqbench.errors import SeqbenchError
+from seqbench.specs import Features, Input
+
+
+class Embedding(nn.Module):
+    """Tokens looked up in a table, or features mapped linearly; then dropout, then the backbone's width.
+
+    Args:
+        kind: what goes in.
+        d_model: the backbone's width.
+        d_embed: width of the table, projected to ``d_model`` where they differ; None means ``d_model``.
+        dropout: probability on the embedded inputs.
+    """
+
+    def __init__(self, kind: Input, d_model: int, d_embed: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        width = d_model if d_embed is None else d_embed
+        if width < 1:
+            raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
+        self.table: nn.Module
+        if isinstance(kind, Features):
+            self.table = nn.Linear(kind.dim, width)
+            # A feature of size 1 starts as large as a token does; PyTorch's own start is nearly silent for sparse ones.
+            nn.init.normal_(self.table.weight)
+        else:
+            self.table = nn.Embedding(kind.vocab, width)
+        self.dropout = nn.Dropout(dropout)
+        self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(batch, time)`` ids or ``(batch, time, dim)`` features to ``(batch, time, d_model)``."""
+        embedded: Tensor = self.projection(self.dropout(self.table(inputs)))
+        return embedded
