@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,13 +14,27 @@ def pytest_configure() -> None:
         del os.environ[name]
     os.environ["WANDB_MODE"] = "offline"
     os.environ["HF_HUB_OFFLINE"] = "1"
+    # Nor read what an earlier version of the code prepared.
+    os.environ["SEQBENCH_CACHE"] = tempfile.mkdtemp(prefix="seqbench-tests-")
     # Tiny models: a second thread only gets into the way of the other tests.
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_unconfigure() -> None:
+    shutil.rmtree(os.environ["SEQBENCH_CACHE"], ignore_errors=True)
+
+
 @pytest.fixture
-def no_data(monkeypatch: pytest.MonkeyPatch) -> None:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache of the test's own."""
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a machine that has neither data nor network."""
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "empty"))
     monkeypatch.delenv("SEQBENCH_DATA", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 

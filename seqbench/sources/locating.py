@@ -1,77 +1,153 @@
-"""Text data sets: find the files, read them, check them, and give three splits.
+"""Where a task's data is, found without reading it: no torch, no large read, an answer within two seconds.
 
-``locate`` only looks (no torch, no large read), so that a run without data fails at once; ``read`` reads what
-``locate`` found. Looked for in this order: the folder the user names, ``$SEQBENCH_DATA``, the hub.
+Looked for in this order: the folder the user names, ``$SEQBENCH_DATA``, what was fetched before, the hub. Two more
+sources only where the user names them: ``package`` (music21's chorales) and ``synthetic`` (generated stand-ins).
 """
 
 from __future__ import annotations
 
-import hashlib
+import importlib.util
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqbench.errors import SeqbenchError
-from seqbench.sources import hub, table
+from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.sources import files, hub, layouts, table
 
-SPLITS = ("train", "validation", "test")
-_SPLIT_WORDS = {
-    "train": "train",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-}
+SOURCES = ("auto", "folder", "hub", "package", "synthetic")
+_PACKAGES = {"rolls": "music21"}
+_SYNTHETIC = ("text", "rolls", "pairs")
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a text is: files by split (several are joined), or none, which means the hub."""
+    """Where a data set is.
+
+    Args:
+        dataset: its name in the table.
+        source: ``folder``, ``hub``, ``package`` or ``synthetic``.
+        files: by part, the files (several are joined); empty for another source than a folder.
+        strict: whether they must be the published ones; a folder the user names may hold other data.
+        languages: of source and target, for pairs.
+    """
 
     dataset: str
-    files: Mapping[str, tuple[Path, ...]] | None
-    strict: bool
-    """Whether the files must be the published ones; a folder the user names may hold another text."""
+    source: str
+    files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
+    strict: bool = True
+    languages: tuple[str, ...] = ()
+
+    @property
+    def entry(self) -> table.Dataset:
+        """What the table says of it."""
+        return table.get(self.dataset)
 
 
-@dataclass(frozen=True)
-class Text:
-    """Three splits of a text and what they were made of.
+def locate(dataset: str, data_dir: str | None = None, source: str = "auto", languages: Sequence[str] = ()) -> Location:
+    """Find a data set without reading it.
 
-    ``checksums`` are SHA-256 by ``split/file``; ``published`` says whether they are the data set's own.
-    """
-
-    splits: Mapping[str, str]
-    checksums: Mapping[str, str]
-    published: bool
-
-
-def locate(dataset: str, data_dir: str | None = None) -> Location:
-    """Find a text without reading it.
+    Args:
+        dataset: a name in ``sources.table``.
+        data_dir: the user's own folder (or file).
+        source: where to look: one of ``SOURCES``.
+        languages: the two of a translation.
 
     Raises:
-        SeqbenchError: there is no such data set, the folder holds no text, or there is neither a folder nor
-            a network (said within two seconds, with the ways out).
+        SeqbenchError: there is no such data set or source, the folder does not hold it, or there is neither a
+            folder nor a network (said within two seconds, with the ways out).
     """
     entry = table.get(dataset)
+    if source not in SOURCES:
+        raise SeqbenchError(f"task.source '{source}' is unknown.{did_you_mean(str(source), SOURCES)}")
+    if data_dir is not None and source not in ("auto", "folder"):
+        raise SeqbenchError(f"--task.data_dir and --task.source {source} exclude each other; give one of them.")
+    two = tuple(languages)
+    if source == "synthetic":
+        return _synthetic(dataset, entry, two)
+    if source == "package":
+        return _package(dataset, entry)
     if data_dir is not None:
-        return _in_folder(dataset, _place(data_dir))
-    root = os.environ.get("SEQBENCH_DATA")
-    if root:
-        folder = Path(root).expanduser() / entry.folder
-        if all((folder / name).is_file() for name in entry.files.values()):
-            return Location(dataset, {s: (folder / name,) for s, name in entry.files.items()}, strict=True)
-    if not hub.reachable():
-        wanted = ", ".join(entry.files.values())
-        beside = f"{Path(root).expanduser() / entry.folder} lacks them" if root else "SEQBENCH_DATA is not set"
-        raise SeqbenchError(
-            f"the text '{dataset}' ({wanted}) is not at hand: {beside}, and the hub ({entry.hub}) cannot be "
-            f"reached. Three ways out: (1) put the files into a folder and add --task.data_dir FOLDER; "
-            f"(2) put them into {entry.folder}/ of a data folder and set SEQBENCH_DATA to it; "
-            f"(3) connect to the network (or unset HF_HUB_OFFLINE) and run again."
+        return _in_folder(dataset, _place(data_dir), two)
+    if source != "hub":
+        for root in files.roots():
+            found = _published(root, entry, two)
+            if found:
+                return Location(dataset, "folder", found, languages=two)
+    if source == "folder" or entry.hub is None or not hub.reachable():
+        raise SeqbenchError(_not_at_hand(dataset, entry))
+    return Location(dataset, "hub", languages=two)
+
+
+def checksums(location: Location) -> dict[str, str]:
+    """What tells this data from another: SHA-256 (hex) of each file by ``part/file``, else the source's name."""
+    if location.source == "hub":
+        return {f"{part}/{Path(name).name}": location.entry.sha256[part] for part, name in location.entry.files.items()}
+    if location.source == "package":
+        from importlib.metadata import version
+
+        name = _PACKAGES[location.entry.format]
+        return {f"all/{name}": version(name)}
+    if location.source == "synthetic":
+        return {"all/synthetic": "1"}
+    return {f"{part}/{path.name}": files.checksum(path) for part, paths in location.files.items() for path in paths}
+
+
+def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
+    """Whether checksums by ``part/file`` are, part by part, the data set's own: names of files do not count."""
+    entry = table.get(dataset)
+    return sorted((name.rpartition("/")[0], value) for name, value in sums.items()) == sorted(entry.sha256.items())
+
+
+def contents(location: Location) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The bytes of each part, unpacked, and their checksums; fetched first where the hub has them.
+
+    Raises:
+        SeqbenchError: a file cannot be read, or is not the published one where it must be.
+    """
+    if location.source == "hub":
+        root = hub.fetch(location.dataset, location.entry)
+        location = Location(
+            location.dataset, "folder", _published(root, location.entry, location.languages), True, location.languages
         )
-    return Location(dataset, None, strict=True)
+    parts = {part: b"".join(files.read(path) for path in paths) for part, paths in location.files.items()}
+    sums = checksums(location)
+    if location.strict:
+        check(location, sums)
+    return parts, sums
+
+
+def check(location: Location, sums: Mapping[str, str]) -> None:
+    """Make sure that files in a data folder are the published ones.
+
+    Raises:
+        SeqbenchError: naming those that are not.
+    """
+    expected = location.entry.sha256
+    wrong = [name for name, value in sums.items() if expected.get(name.rpartition("/")[0]) != value]
+    if wrong:
+        names = ", ".join(name.rpartition("/")[2] for name in wrong)
+        folder = next(iter(location.files.values()))[0].parent
+        raise SeqbenchError(
+            f"{names} of '{location.dataset}' in {folder} is not the published file (its SHA-256 differs: "
+            f"{sums[wrong[0]][:16]}…, expected {expected.get(wrong[0].rpartition('/')[0], 'none')[:16]}…); fetch it "
+            f"again, or name the folder with --task.data_dir to run on your own data."
+        )
+
+
+def _published(root: Path, entry: table.Dataset, languages: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    """The data set's own files under a data folder; empty if one of them is missing."""
+    wanted = _wanted(entry, languages)
+    found = {part: files.standing(root / name) for part, name in wanted.items()}
+    return {part: (path,) for part, path in found.items() if path} if wanted and all(found.values()) else {}
+
+
+def _wanted(entry: table.Dataset, languages: Sequence[str]) -> dict[str, str]:
+    """The files of a data set, by part: for pairs, those of two languages; empty if it lacks one."""
+    if not languages:
+        return dict(entry.files)
+    parts = [f"{split}/{language}" for split in layouts.SPLITS for language in languages]
+    return {part: entry.files[part] for part in parts} if all(part in entry.files for part in parts) else {}
 
 
 def _place(data_dir: str) -> Path:
@@ -85,119 +161,66 @@ def _place(data_dir: str) -> Path:
     return place
 
 
-def _in_folder(dataset: str, place: Path) -> Location:
+def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Location:
     entry = table.get(dataset)
+    look, expected = layouts.LAYOUTS[entry.format]
     if place.is_file():
-        return Location(dataset, {"all": (place,)}, strict=False)
+        if entry.format == "pairs":
+            raise SeqbenchError(f"--task.data_dir {place} is a file; give the folder that holds {expected}.")
+        return Location(dataset, "folder", {"all": (place,)}, strict=False)
     if not place.is_dir():
         raise SeqbenchError(f"--task.data_dir {place} is neither a folder nor a file; give one that exists.")
-    for folder in (place, place / entry.folder):
-        if all((folder / name).is_file() for name in entry.files.values()):
-            return Location(dataset, {s: (folder / name,) for s, name in entry.files.items()}, strict=False)
-    found = sorted(path for path in place.iterdir() if path.suffix == ".txt" and path.is_file())
+    names = {part: Path(name).name for part, name in _wanted(entry, languages).items()}
+    inside = {part: files.standing(place / name) for part, name in names.items()}
+    # The data set's own folder, or the data folder above it, or a folder in no published layout.
+    found: dict[str, tuple[Path, ...]] = {}
+    if names and all(inside.values()):
+        found = {part: (path,) for part, path in inside.items() if path}
+    found = found or _published(place, entry, languages) or dict(look(place, languages))
     if not found:
+        published = f"{', '.join(names.values())} (the published files of '{dataset}') or " if names else ""
         raise SeqbenchError(
-            f"{place} holds no text: expected {', '.join(entry.files.values())} (the published files of "
-            f"'{dataset}') or any *.txt, found {_listing(place)}."
+            f"{place} holds no such data: expected {published}{expected}, found {layouts.listing(place)}."
         )
-    return Location(dataset, _by_name(found), strict=False)
+    return Location(dataset, "folder", found, strict=False, languages=languages)
 
 
-def _by_name(files: list[Path]) -> dict[str, tuple[Path, ...]]:
-    """Files by split where their names tell (each of the three at least once), else all together."""
-    splits: dict[str, tuple[Path, ...]] = {}
-    for path in files:
-        words = path.stem.lower().replace("-", ".").replace("_", ".").split(".")
-        split = next((_SPLIT_WORDS[w] for w in words if w in _SPLIT_WORDS), None)
-        if split is not None:
-            splits[split] = (*splits.get(split, ()), path)
-    return splits if set(splits) == set(SPLITS) else {"all": tuple(files)}
+def _synthetic(dataset: str, entry: table.Dataset, languages: tuple[str, ...]) -> Location:
+    if entry.format not in _SYNTHETIC:
+        raise SeqbenchError(
+            f"there is no synthetic stand-in for '{dataset}'; the tasks sentiment-order and sentiment-position "
+            f"are generated and need no data."
+        )
+    return Location(dataset, "synthetic", strict=False, languages=languages)
 
 
-def _listing(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())
-    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") if names else "nothing"
+def _package(dataset: str, entry: table.Dataset) -> Location:
+    package = _PACKAGES.get(entry.format)
+    if package is None:
+        raise SeqbenchError(f"no package holds '{dataset}'; leave out --task.source package.")
+    if importlib.util.find_spec(package) is None:
+        raise SeqbenchError(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
+    return Location(dataset, "package", strict=False)
 
 
-def checksums(location: Location) -> dict[str, str]:
-    """SHA-256 (hex) of each file by ``split/file``: what tells this text from another."""
-    if location.files is None:
-        return _published_sums(table.get(location.dataset))
-    return {
-        f"{split}/{path.name}": hashlib.sha256(_bytes(path)).hexdigest()
-        for split, paths in location.files.items()
-        for path in paths
-    }
-
-
-def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
-    """Whether checksums by ``split/file`` are, split by split, the data set's own."""
-    return _by_split(sums) == _by_split(_published_sums(table.get(dataset)))
-
-
-def _published_sums(entry: table.Dataset) -> dict[str, str]:
-    return {f"{split}/{name}": entry.sha256[name] for split, name in entry.files.items()}
-
-
-def _by_split(sums: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Without file names: a copy under another name is the same text."""
-    return [(name.partition("/")[0], value) for name, value in sorted(sums.items())]
-
-
-def read(dataset: str, data_dir: str | None = None) -> Text:
-    """Find and read a text.
-
-    Raises:
-        SeqbenchError: as ``locate``, or a file is empty, not UTF-8 text, or not the published one.
-    """
-    location = locate(dataset, data_dir)
-    entry = table.get(dataset)
-    if location.files is None:
-        parts = hub.read_text(entry)
-        if "all" in entry.files:
-            parts = {"all": "".join(parts[split] for split in SPLITS)}
-        sums = {f"{s}/{entry.files[s]}": hashlib.sha256(t.encode()).hexdigest() for s, t in parts.items()}
+def _not_at_hand(dataset: str, entry: table.Dataset) -> str:
+    wanted = ", ".join(Path(name).name for name in entry.files.values())
+    root = os.environ.get("SEQBENCH_DATA")
+    beside = (
+        f"{Path(root).expanduser()} lacks {', '.join(entry.files.values())}" if root else "SEQBENCH_DATA is not set"
+    )
+    ways = [
+        "put the files into a folder and add --task.data_dir FOLDER",
+        f"put them into a data folder (as {next(iter(entry.files.values()))}) and set SEQBENCH_DATA to it",
+    ]
+    if entry.hub is not None:
+        beside += f", and the hub ({entry.hub.id}) cannot be reached"
+        ways.append("connect to the network (or unset HF_HUB_OFFLINE) and run again")
     else:
-        parts = {split: "".join(_decode(path) for path in paths) for split, paths in location.files.items()}
-        sums = checksums(location)
-    published = is_published(dataset, sums)
-    if location.strict and not published:
-        expected = _published_sums(entry)
-        wrong = sorted(name for name, value in sums.items() if expected.get(name) != value)
-        names = ", ".join(name.partition("/")[2] for name in wrong)
-        where = "the hub" if location.files is None else str(next(iter(location.files.values()))[0].parent)
-        raise SeqbenchError(
-            f"{names} of '{dataset}' from {where} is not the published file (its SHA-256 differs: "
-            f"{sums[wrong[0]][:16]}…, expected {expected[wrong[0]][:16]}…); fetch it again, or name "
-            f"the folder with --task.data_dir to run on your own text."
-        )
-    return Text(_split(parts["all"]) if "all" in parts else parts, sums, published)
-
-
-def _split(text: str) -> dict[str, str]:
-    """A text cut 90/5/5, in order."""
-    first, second = int(len(text) * 0.90), int(len(text) * 0.95)
-    return {"train": text[:first], "validation": text[first:second], "test": text[second:]}
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SeqbenchError(f"{path} cannot be read: {error.strerror or error}.") from error
-
-
-def _decode(path: Path) -> str:
-    data = _bytes(path)
-    if not data:
-        raise SeqbenchError(f"{path} is empty; expected a text in UTF-8.")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SeqbenchError(
-            f"{path} is not a text in UTF-8 (byte {error.start} is 0x{data[error.start]:02x}); "
-            f"remove it from the folder, or convert it."
-        ) from None
-    if "\0" in text:
-        raise SeqbenchError(f"{path} holds zero bytes, so it is no text; remove it from the folder.")
-    return text
+        beside += ", and no hub has them"
+    if entry.format in _PACKAGES:
+        ways.append(f"add --task.source package for the chorales of {_PACKAGES[entry.format]}, which are other data")
+    if entry.format in _SYNTHETIC:
+        ways.append("add --task.source synthetic for a generated stand-in, which never ranks")
+    numbered = "; ".join(f"({number}) {way}" for number, way in enumerate(ways, 1))
+    return f"the data set '{dataset}' ({wanted}) is not at hand: {beside}. Ways out: {numbered}."

@@ -1,0 +1,134 @@
+"""List the data sets, fetch them, verify their files, or say where they lie."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from seqbench.cli.tables import aligned
+from seqbench.errors import SeqbenchError
+from seqbench.sources import hub, locating, table
+from seqbench.sources.locating import Location
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do, and with which data sets."""
+    parser.add_argument("action", choices=ACTIONS, help="list all; fetch from the hub; verify files; print the folder")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="data sets (verify: default those at hand)")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do it; 1 if a file is not the published one, or what is named is not at hand."""
+    for name in options.names:
+        table.get(name)
+    return ACTIONS[options.action](options.names)
+
+
+def _list(names: list[str]) -> int:
+    rows: list[tuple[str, ...]] = [("name", "at hand", "train", "validation", "test", "licence")]
+    for name in names or table.DATASETS:
+        entry, place = table.get(name), _at_hand(name)
+        where = str(_folder(place)) if place else ("no; on the hub" if entry.hub else "no")
+        rows.append((name, where, *(f"{count:,}" for count in entry.rows.values()), entry.licence))
+    print(aligned(rows))
+    return 0
+
+
+def _fetch(names: list[str]) -> int:
+    _some(names)
+    for name in names:
+        place = _at_hand(name)
+        if place is None:
+            entry = table.get(name)
+            if entry.hub is not None and not hub.reachable():
+                locating.locate(name, source="hub")  # Raises, with the ways out.
+            print(f"{name}: fetching {entry.hub.id if entry.hub else ''}", file=sys.stderr)
+            hub.fetch(name, entry)
+            place = locating.locate(name, source="folder", languages=entry.languages)
+        print(f"{name}: {_folder(place)}")
+    return 0
+
+
+def _verify(names: list[str]) -> int:
+    wrong = 0
+    for name in names or table.DATASETS:
+        place = _at_hand(name)
+        if place is None:
+            print(f"{name}: not at hand")
+            wrong += bool(names)
+            continue
+        try:
+            locating.check(place, locating.checksums(place))
+            found = _READERS[place.entry.format](place)
+            if found != dict(place.entry.rows):
+                raise SeqbenchError(f"expected {dict(place.entry.rows)} rows, found {found}.")
+            print(f"{name}: ok, {', '.join(f'{count:,} {split}' for split, count in found.items())}")
+        except SeqbenchError as error:
+            wrong += 1
+            print(f"{name}: WRONG: {error}")
+    return 1 if wrong else 0
+
+
+def _path(names: list[str]) -> int:
+    _some(names)
+    for name in names:
+        place = _at_hand(name)
+        # Raises, with the ways out, where it is not at hand.
+        print(_folder(place or locating.locate(name, source="folder", languages=table.get(name).languages)))
+    return 0
+
+
+def _at_hand(name: str) -> Location | None:
+    try:
+        return locating.locate(name, source="folder", languages=table.get(name).languages)
+    except SeqbenchError:
+        return None
+
+
+def _folder(place: Location) -> Path:
+    """The folder that holds a data set's files, or the data folder above it where they lie in several."""
+    folders = {path.parent for paths in place.files.values() for path in paths}
+    return folders.pop() if len(folders) == 1 else next(iter(folders)).parent
+
+
+def _some(names: list[str]) -> None:
+    if not names:
+        raise SeqbenchError(f"name at least one data set: {', '.join(table.DATASETS)}.")
+
+
+# What each reader finds: sequences of each split (characters, for a text). Imported only to verify.
+
+
+def _texts(place: Location) -> dict[str, int]:
+    from seqbench.sources import texts
+
+    return {split: len(text) for split, text in texts.read(place).splits.items()}
+
+
+def _sentences(place: Location) -> dict[str, int]:
+    from seqbench.sources import sentences
+
+    return {split: len(lines) for split, lines in sentences.read(place).texts.items()}
+
+
+def _rolls(place: Location) -> dict[str, int]:
+    from seqbench.sources import rolls
+
+    return {split: len(borders) - 1 for split, borders in rolls.read(place).borders.items()}
+
+
+def _pairs(place: Location) -> dict[str, int]:
+    from seqbench.sources import pairs
+
+    return {split: len(sources) for split, (sources, _) in pairs.read(place).splits.items()}
+
+
+_READERS: Mapping[str, Callable[[Location], dict[str, int]]] = {
+    "text": _texts,
+    "sentences": _sentences,
+    "rolls": _rolls,
+    "pairs": _pairs,
+}
+ACTIONS: Mapping[str, Callable[[list[str]], int]] = {"list": _list, "fetch": _fetch, "verify": _verify, "path": _path}

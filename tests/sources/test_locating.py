@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import gzip
+import time
+from pathlib import Path
+
+import pytest
+
+from seqbench.errors import SeqbenchError
+from seqbench.sources import files, layouts, locating, table
+
+PTB = ("ptb.train.txt", "ptb.valid.txt", "ptb.test.txt")
+
+
+def test_a_folder_without_data_names_what_was_expected(tmp_path: Path) -> None:
+    (tmp_path / "photo.png").write_bytes(b"")
+    with pytest.raises(SeqbenchError, match=r"expected ptb\.train\.txt, ptb\.valid\.txt.* found photo\.png"):
+        locating.locate("ptb", str(tmp_path))
+    with pytest.raises(SeqbenchError, match="neither a folder nor a file"):
+        locating.locate("ptb", str(tmp_path / "none"))
+    with pytest.raises(SeqbenchError, match=r"train\.LANGUAGE.* found photo\.png"):
+        locating.locate("multi30k", str(tmp_path), languages=("en", "fr"))
+
+
+@pytest.mark.usefixtures("no_data")
+@pytest.mark.parametrize(
+    ("dataset", "ways"),
+    [
+        ("ptb", ("(1)", "(2)", "unset HF_HUB_OFFLINE", "--task.source synthetic", *PTB)),
+        ("sst2-phrases", ("no hub has them", "sst2/train.tsv")),
+        ("jsb", ("--task.source package", "--task.source synthetic", "JSB_Chorales.mat")),
+        ("multi30k", ("train.en.gz", "--task.source synthetic", "bentrevett/multi30k")),
+    ],
+)
+def test_neither_network_nor_folder_fails_at_once_with_the_ways_out(dataset: str, ways: tuple[str, ...]) -> None:
+    start = time.perf_counter()
+    with pytest.raises(SeqbenchError) as caught:
+        locating.locate(dataset)
+    assert time.perf_counter() - start < 2
+    assert [way for way in ways if way not in str(caught.value)] == []
+
+
+@pytest.mark.usefixtures("no_data")
+def test_an_unreachable_hub_fails_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    start = time.perf_counter()
+    with pytest.raises(SeqbenchError, match="cannot be reached"):
+        locating.locate("ptb")
+    assert time.perf_counter() - start < 2
+
+
+def test_a_changed_file_in_the_data_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tinyshakespeare").mkdir()
+    (tmp_path / "tinyshakespeare" / "input.txt").write_text("not the plays " * 50)
+    monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path))
+    with pytest.raises(SeqbenchError, match=r"input\.txt of 'tinyshakespeare' .* is not the published file"):
+        locating.contents(locating.locate("tinyshakespeare"))
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"dataset": "ptbb"}, "Did you mean 'ptb'"),
+        ({"dataset": "ptb", "source": "synthetik"}, "Did you mean 'synthetic'"),
+        ({"dataset": "ptb", "source": "package"}, "no package holds 'ptb'"),
+        ({"dataset": "sst2", "source": "synthetic"}, "no synthetic stand-in for 'sst2'; the tasks sentiment-order"),
+        ({"dataset": "ptb", "source": "hub", "data_dir": "x"}, "exclude each other"),
+        ({"dataset": "ptb", "data_dir": ""}, "must name a folder or a file"),
+    ],
+)
+def test_a_mistake_is_one_sentence(options: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        locating.locate(**options)  # type: ignore[arg-type]
+
+
+def test_every_entry_of_the_table_is_whole() -> None:
+    for name, entry in table.DATASETS.items():
+        assert entry.format in layouts.LAYOUTS, name
+        assert set(entry.files) == set(entry.sha256), name
+        assert set(entry.rows) == set(layouts.SPLITS), name
+        assert all(len(value) == 64 for value in entry.sha256.values()), name
+
+
+@pytest.mark.parametrize("name", table.DATASETS)
+def test_the_published_files_are_known_by_their_checksums(real_data: Path, name: str) -> None:
+    languages = ("en", "de") if table.get(name).format == "pairs" else ()
+    place = locating.locate(name, languages=languages)
+    assert locating.is_published(name, locating.checksums(place))
+    assert set(locating.contents(place)[0]) == set(table.get(name).files)
+
+
+def pair_folder(folder: Path, names: dict[str, str]) -> Path:
+    for name, text in names.items():
+        data = text.encode()
+        (folder / name).write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
+    return folder
+
+
+def test_a_folder_of_other_languages(tmp_path: Path) -> None:
+    names = {"train.en.gz": "a\n", "train.fr": "b\n", "val.en": "c\n", "val.fr.gz": "d\n"}
+    names |= {"test_2016_flickr.en": "e\n", "test_2016_flickr.fr": "f\n", "train.de": "no\n"}
+    place = locating.locate("multi30k", str(pair_folder(tmp_path, names)), languages=("en", "fr"))
+    parts, sums = locating.contents(place)
+    assert parts == {
+        **{"train/en": b"a\n", "train/fr": b"b\n", "validation/en": b"c\n", "validation/fr": b"d\n"},
+        **{"test/en": b"e\n", "test/fr": b"f\n"},
+    }
+    assert not locating.is_published("multi30k", sums)
+    (tmp_path / "test_2017.en").write_text("x\n")
+    with pytest.raises(SeqbenchError, match=r"two files for test/en: test_2016_flickr\.en and test_2017\.en"):
+        locating.locate("multi30k", str(tmp_path), languages=("en", "fr"))
+
+
+def test_packed_and_unpacked_files_are_the_same_data(tmp_path: Path, real_data: Path) -> None:
+    for path in (real_data / "multi30k-en-de").glob("*.gz"):
+        (tmp_path / path.name.removesuffix(".gz")).write_bytes(gzip.decompress(path.read_bytes()))
+    place = locating.locate("multi30k", str(tmp_path), languages=("en", "de"))
+    assert locating.is_published("multi30k", locating.checksums(place))
+
+
+def test_a_truncated_gzip_file_is_refused(tmp_path: Path) -> None:
+    whole = gzip.compress(b"some lines\n" * 5000)
+    for cut in (whole[: len(whole) // 2], b"no gzip at all", whole[:-4] + b"\0\0\0\0"):
+        (tmp_path / "train.en.gz").write_bytes(cut)
+        with pytest.raises(SeqbenchError, match="is no whole gzip file"):
+            files.read(tmp_path / "train.en.gz")
+
+
+def test_several_collections_must_be_told_apart(tmp_path: Path) -> None:
+    for name in ("a.mat", "b.json"):
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(SeqbenchError, match=r"several collections \(a\.mat, b\.json\)"):
+        locating.locate("jsb", str(tmp_path))
