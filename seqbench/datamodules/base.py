@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import lightning.pytorch as L
 
 from seqbench.batches import EvaluationLoader, Keys, Shard, TrainingLoader
 from seqbench.errors import SeqbenchError
 from seqbench.specs import Batch, SequenceSpec
-from seqbench.vocabulary import Vocabulary
 
 Lines = Mapping[str, float | None]
 
@@ -28,12 +27,16 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     streams: ClassVar[bool] = False
     """Whether batches are chunks of long streams; such a class also takes ``carry_state``."""
 
-    best_unknown: ClassVar[str] = ""
+    pairs: ClassVar[bool] = False
+    """Whether outputs are sequences of their own, which takes an encoder and a decoder."""
+
+    sampler: ClassVar[str] = ""
+    """``module:function`` that shows what a trained module makes of the task; see ``samples``."""
+
+    best_unknown: str = ""
     """Why ``best`` holds None, where it does."""
 
     spec: SequenceSpec
-    vocabulary: Vocabulary | None = None
-    """The characters behind the token ids, for tasks whose outputs are text."""
 
     trained_length: int | None = None
     """Longest sequence that training shows, where the task probes longer ones."""
@@ -68,6 +71,18 @@ class SequenceDataModule(L.LightningDataModule, ABC):
 
     def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:
         """Other lines to print beside a score, by name and metric."""
+        return {}
+
+    def judge(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
+        """Score what was decoded freely, by sample; for tasks whose outputs are sequences of their own."""
+        return {}
+
+    def by_length(self, decoded: Mapping[int, list[int]]) -> Mapping[str, list[Any]]:
+        """Test scores over lengths as columns, where a task has them besides its probes."""
+        return {}
+
+    def facts(self) -> Mapping[str, Any]:
+        """Plain data on what was read, for the record: samples of each split, what was left out, vocabularies."""
         return {}
 
     def train_dataloader(self) -> TrainingLoader:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from seqbench.batches import Keys
 from seqbench.datamodules import ngrams
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
 from seqbench.errors import SeqbenchError
-from seqbench.sources import texts
+from seqbench.sources import locating, texts
 from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
 from seqbench.vocabulary import Vocabulary
 
@@ -38,13 +38,15 @@ class Characters(SequenceDataModule):
         window: characters in one window for backbones that cannot carry state; its last ``length`` count.
         evaluation_rows: streams that validation and test are each cut into.
         data_dir: folder (or file) to read instead: the published files, or any ``*.txt``.
+        source: where the text comes from: auto (a folder, else the hub), folder, hub, or synthetic (a generated
+            stand-in whose entropy is known).
         carry_state: whether chunks follow each other with carried state; False gives windows.
         batch_size: streams that the training text is cut into.
         keys: what random draws are keyed by.
     """
 
     streams: ClassVar[bool] = True
-    best_unknown: ClassVar[str] = "nobody knows the entropy of real text"
+    sampler: ClassVar[str] = "seqbench.samples.text:show"
 
     def __init__(
         self,
@@ -55,6 +57,7 @@ class Characters(SequenceDataModule):
         window: int = 128,
         evaluation_rows: int = 32,
         data_dir: str | None = None,
+        source: str = "auto",
         carry_state: bool = True,
     ) -> None:
         super().__init__(batch_size, keys)
@@ -66,7 +69,9 @@ class Characters(SequenceDataModule):
         require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
-        self.text = texts.read(dataset, data_dir)
+        self.text = texts.read(locating.locate(dataset, data_dir, source))
+        if self.text.entropy is None:
+            self.best_unknown = "nobody knows the entropy of real text"
         self.vocabulary: Vocabulary = Vocabulary.of(self.text.splits["train"])
         self.ids = {split: self.vocabulary.encode(text) for split, text in self.text.splits.items()}
         self._check_size()
@@ -154,8 +159,14 @@ class Characters(SequenceDataModule):
         return {"bits_per_character": nats / math.log(2), "loss": nats, "accuracy": majority}
 
     def best(self, split: str) -> Lines:
-        """Unknown: nobody knows the entropy of real text."""
-        return {"bits_per_character": None, "loss": None, "accuracy": None}
+        """The entropy of a synthetic source; unknown for real text."""
+        nats = self.text.entropy
+        bits = None if nats is None else nats / math.log(2)
+        return {"bits_per_character": bits, "loss": nats, "accuracy": self.text.accuracy}
+
+    def facts(self) -> dict[str, Any]:
+        """Characters of each split, and how many different ones training shows."""
+        return {**{split: len(ids) for split, ids in self.ids.items()}, "vocabulary": len(self.vocabulary)}
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
         """An n-gram model of the training text (see ``ngrams``): a 5-gram for all but huge vocabularies."""

@@ -48,10 +48,12 @@ def check_samples(data: SequenceDataModule, split: str, samples: int) -> None:
 
 def score(data: SequenceDataModule, split: str, logits: object) -> dict[str, float]:
     """The objective's metrics of a predictor ``batch -> logits`` on a whole split."""
-    from seqbench.objectives.step_classes import StepClassScores
+    from seqbench import objectives
 
-    scores = StepClassScores(data.spec.output.metrics)
+    objective = objectives.make(data.spec, d_model=1)
+    objective.head = torch.nn.Identity()  # type: ignore[assignment]
+    scores = objective.scores()
     for step in range(data.steps(split)):
         batch = data.stream(split, step)
-        scores.update(logits(batch), batch)  # type: ignore[operator]
+        objective.update(scores, logits(batch), batch)  # type: ignore[operator]
     return {name: float(value) for name, value in scores.compute().items()}

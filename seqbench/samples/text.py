@@ -1,0 +1,65 @@
+"""A text that a character model writes, and the vocabulary to go on with it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from seqbench import folders, records
+from seqbench.decoding.sampling import sample
+from seqbench.errors import SeqbenchError
+from seqbench.module import SequenceModule
+from seqbench.samples import Request, Sample
+from seqbench.vocabulary import UNKNOWN, Vocabulary
+
+CHARACTERS, TEMPERATURE = 400, 0.8
+
+
+def show(module: SequenceModule, folder: Path) -> Sample:
+    """Let the module write from a new line on; keep the text and the vocabulary."""
+    vocabulary: Vocabulary = module.data.vocabulary  # type: ignore[union-attr]
+    start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+    text = go_on(module, vocabulary, start, CHARACTERS, TEMPERATURE, module.seed)
+    records.write_text(folder / folders.VOCABULARY, records.to_json(list(vocabulary.characters)))
+    records.write_text(folder / folders.SAMPLE, text)
+    return Sample(text, [folder / folders.SAMPLE])
+
+
+def generate(module: SequenceModule, folder: Path, request: Request) -> str:
+    """The prompt and what the module writes after it.
+
+    Raises:
+        SeqbenchError: the run's vocabulary is missing or broken.
+    """
+    vocabulary = Vocabulary(_characters(folder / folders.VOCABULARY))
+    prompt = request.prompt or "\n"
+    strange = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
+    if strange:
+        print(f"seqbench: the training text never held {strange}; read as unknown.", file=sys.stderr)
+    return prompt + go_on(module, vocabulary, prompt, request.length or 500, request.temperature, request.seed)
+
+
+def _characters(path: Path) -> str:
+    """A run's vocabulary: of the training text it saw."""
+    try:
+        characters = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SeqbenchError(f"{path} is missing: the run did not finish; give the folder of a finished run.") from None
+    except (OSError, ValueError) as error:
+        raise SeqbenchError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
+        raise SeqbenchError(f"{path} is no list of characters; run the model again.")
+    return "".join(characters)
+
+
+def go_on(
+    module: SequenceModule, vocabulary: Vocabulary, prompt: str, length: int, temperature: float, seed: int
+) -> str:
+    """What the module writes after a prompt, ``length`` characters."""
+    ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = sample(module.body.eval(), module.objective, ids, length, generator, temperature, forbidden=(UNKNOWN,))
+    return vocabulary.decode(drawn[0].tolist())
