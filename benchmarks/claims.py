@@ -1,6 +1,6 @@
-"""What the lectures claim, in our own numbers: ``python -m benchmarks.claims [parity] [copy] [char-lm]``.
+"""What the lectures claim, in our own numbers: ``python -m benchmarks.claims [CLAIM ...]``; all without a name.
 
-Runs the cells of each claim on tier ``small`` (finished ones are taken from ``--runs``, so it may be stopped and
+Runs the cells of each claim (finished ones are taken from ``--runs``, so it may be stopped and
 started again), prints mean and 95 % interval over seeds, and keeps them as JSON.
 """
 
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +18,63 @@ from scipy import stats
 import seqbench
 from benchmarks._results import keep
 
-# Per claim: the task, its architectures, its seeds, and the test metrics to tell.
-CLAIMS: dict[str, tuple[str, list[str], int, list[str]]] = {
-    "parity": ("parity", ["gru", "lstm"], 3, ["accuracy", "accuracy_longer", "solved_length"]),
-    "copy": ("copy", ["gru", "lstm", "rnn"], 3, ["accuracy", "loss_all_positions"]),
-    "char-lm": ("char-lm-shakespeare", ["gru"], 1, ["bits_per_character", "loss"]),
+
+@dataclass(frozen=True)
+class Claim:
+    """What is run to show a claim: models by their label, each with as many seeds."""
+
+    task: str
+    models: Mapping[str, Mapping[str, Any]]
+    seeds: int
+    metrics: Sequence[str]
+    tier: str = "small"
+
+
+def _models(*names: str) -> dict[str, dict[str, Any]]:
+    return {name: {"arch": name} for name in names}
+
+
+_PAIR = {"arch": "gru", "encoder": "bigru"}
+CLAIMS = {
+    "parity": Claim("parity", _models("gru", "lstm"), 3, ["accuracy", "accuracy_longer", "solved_length"]),
+    "copy": Claim("copy", _models("gru", "lstm", "rnn"), 3, ["accuracy", "loss_all_positions"]),
+    "char-lm": Claim("char-lm-shakespeare", _models("gru"), 1, ["bits_per_character", "loss"]),
+    "char-lm-ptb": Claim("char-lm-ptb", _models("gru"), 1, ["bits_per_character", "loss"], "medium"),
+    "music-jsb": Claim("music-jsb", _models("gru"), 3, ["nll_per_frame", "frame_accuracy"]),
+    "music-nottingham": Claim("music-nottingham", _models("gru"), 1, ["nll_per_frame", "frame_accuracy"], "medium"),
+    "sentiment": Claim("sentiment-sst2", _models("bigru"), 3, ["accuracy", "macro_f1"]),
+    "order": Claim("sentiment-order", _models("bow", "bigru"), 3, ["accuracy"]),
+    # A window as wide as the sentence: separate weights for each of its places.
+    "position": Claim(
+        "sentiment-position",
+        {"tdnn": {"arch": {"name": "tdnn", "window": 24}}, **_models("gru")},
+        3,
+        ["accuracy"],
+    ),
+    "translation": Claim(
+        "translation-multi30k-en-de",
+        {"attention": _PAIR, "vector": {**_PAIR, "body": {"bridge": "vector"}}},
+        1,
+        ["bleu", "chrf", "token_loss"],
+        "medium",
+    ),
 }
 
 
-def cell(arch: str, task: str, seed: int, runs: Path, threads: int) -> dict[str, Any]:
+def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[str, Any]:
     """One run's figures: test scores, what it took, and the curve over length where there is one."""
+    model = dict(claim.models[label])
     run = seqbench.run(
-        arch, task, seed=seed, logger="none", runs=runs, resume=True, trainer={"threads": threads}, say=print
+        model.pop("arch"),
+        claim.task,
+        tier=claim.tier,
+        seed=seed,
+        logger="none",
+        runs=runs,
+        resume=True,
+        trainer={"threads": threads},
+        say=print,
+        **model,
     )
     results, measured = run.record.results, run.record.measured
     assert results["status"] == "ok", results["reason"]
@@ -36,7 +83,17 @@ def cell(arch: str, task: str, seed: int, runs: Path, threads: int) -> dict[str,
     kept = {"seed": seed, "test": figures, "validation": validation, "best_step": results["best_step"]}
     if "lengths" in results:
         kept["lengths"] = results["lengths"]
-    return {**kept, "seconds": measured["seconds"], "threads": measured["threads"]}
+    facts = run.record.config["data_facts"]
+    signatures = {name: value for name, value in facts.items() if name.endswith("_signature")}
+    return {
+        **kept,
+        **signatures,
+        "parameters": run.record.config["parameters"],
+        "chance": {name: line["chance"] for name, line in results["metrics"]["test"].items()},
+        "baselines": results["baselines"]["test"],
+        "seconds": measured["seconds"],
+        "threads": measured["threads"],
+    }
 
 
 def interval(values: list[float]) -> dict[str, float | None]:
@@ -48,19 +105,19 @@ def interval(values: list[float]) -> dict[str, float | None]:
     return {"mean": mean, "half_width": float(width)}
 
 
-def show(claim: str, runs: Path, threads: int) -> None:
+def show(name: str, runs: Path, threads: int) -> None:
     """Run a claim's cells, print them, and keep them."""
-    task, archs, seeds, metrics = CLAIMS[claim]
-    cells = {arch: [cell(arch, task, seed, runs, threads) for seed in range(seeds)] for arch in archs}
+    claim = CLAIMS[name]
+    cells = {label: [cell(claim, label, seed, runs, threads) for seed in range(claim.seeds)] for label in claim.models}
     summary: dict[str, Any] = {}
-    for arch, rows in cells.items():
-        summary[arch] = {name: interval([row["test"][name] for row in rows]) for name in metrics}
-        for name, line in summary[arch].items():
+    for label, rows in cells.items():
+        summary[label] = {metric: interval([row["test"][metric] for row in rows]) for metric in claim.metrics}
+        for metric, line in summary[label].items():
             width = "" if line["half_width"] is None else f" ± {line['half_width']:.4f}"
-            each = ", ".join(f"{row['test'][name]:.4g}" for row in rows)
-            print(f"{claim:8} {arch:5} {name:20} {line['mean']:.4f}{width}   ({each})")
-    command = f"python -m benchmarks.claims {claim}"
-    keep(claim, {"task": task, "tier": "small", "command": command, "summary": summary, "cells": cells})
+            each = ", ".join(f"{row['test'][metric]:.4g}" for row in rows)
+            print(f"{name:8} {label:9} {metric:20} {line['mean']:.4f}{width}   ({each})")
+    command = f"python -m benchmarks.claims {name}"
+    keep(name, {"task": claim.task, "tier": claim.tier, "command": command, "summary": summary, "cells": cells})
 
 
 def main() -> None:

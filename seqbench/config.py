@@ -13,6 +13,8 @@ from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.records import to_json
 
 LOGGERS = ("wandb", "csv", "none")
+DECODER_ONLY = "decoder-only"
+BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,54 @@ class TrainerOptions:
 
 
 @dataclass(frozen=True)
+class SingleOptions:
+    """What surrounds one backbone.
+
+    Args:
+        d_embed: width of the embedding, projected to d_model where they differ; null means d_model.
+        dropout: probability on the embedded inputs.
+        embedding_std: standard deviation that the embeddings of tokens are drawn with; small where tokens are many
+            and seldom.
+    """
+
+    d_embed: int | None = None
+    dropout: float = 0.0
+    embedding_std: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.d_embed is not None and self.d_embed < 1:
+            raise SeqbenchError(f"body.d_embed must be at least 1, got {self.d_embed}.")
+        if not 0 <= self.dropout < 1:
+            raise SeqbenchError(f"body.dropout must be in [0, 1), got {self.dropout}.")
+        if not 0 < self.embedding_std < float("inf"):
+            raise SeqbenchError(f"body.embedding_std must be a positive number, got {self.embedding_std}.")
+
+
+@dataclass(frozen=True)
+class PairOptions(SingleOptions):
+    """What joins an encoder and a decoder.
+
+    Args:
+        d_embed: width of the embeddings, projected to d_model where they differ; null means d_model.
+        dropout: probability on the embedded tokens.
+        embedding_std: standard deviation that the embeddings are drawn with.
+        bridge: vector (the encoder's end, added to every decoder input), additive or multihead (attention
+            over all encoder outputs), or decoder-only (no encoder: source, separator, target in one stream).
+        heads: of multihead attention.
+    """
+
+    bridge: str = "additive"
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.bridge not in BRIDGES:
+            raise SeqbenchError(f"body.bridge '{self.bridge}' is unknown.{did_you_mean(str(self.bridge), BRIDGES)}")
+        if self.heads < 1:
+            raise SeqbenchError(f"body.heads must be at least 1, got {self.heads}.")
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """All that one run is made of, resolved: no default is left open.
 
@@ -57,7 +107,9 @@ class RunConfig:
         trainer: where it runs.
         logger: ``wandb``, ``csv`` or ``none``.
         checksums: SHA-256 of the data's files.
-        published: whether those are the published data set's (true for synthetic tasks).
+        published: whether those are the published data set's (true for generated tasks).
+        encoder: name of the encoder's architecture; None where there is none, or it is as ``arch``.
+        encoder_options: its backbone's arguments.
     """
 
     card: Card
@@ -73,6 +125,8 @@ class RunConfig:
     checksums: Mapping[str, str] = field(default_factory=dict)
     published: bool = True
     task_standard: Mapping[str, Any] = field(default_factory=dict)
+    encoder: str | None = None
+    encoder_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:
@@ -89,12 +143,18 @@ class RunConfig:
     @property
     def name(self) -> str:
         """``arch-task-sSEED``."""
-        return f"{self.arch}-{self.card.name}-s{self.seed}"
+        return f"{self.model}-{self.card.name}-s{self.seed}"
+
+    @property
+    def model(self) -> str:
+        """The architecture's name, with its encoder's where that is another."""
+        return self.arch if self.encoder is None else f"{self.arch}+{self.encoder}"
 
     def options(self) -> dict[str, Any]:
         """The configuration as ``--config`` reads it: nested, plain, complete."""
         return {
             "arch": {"name": self.arch, **self.arch_options},
+            **({"encoder": {"name": self.encoder, **self.encoder_options}} if self.encoder else {}),
             "task": {"name": self.card.name, **self.task_options},
             "tier": self.tier,
             "seed": self.seed,
@@ -117,7 +177,7 @@ class RunConfig:
 
     def folder(self, runs: Path) -> Path:
         """``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""
-        arch = self.arch.replace(":", ".").replace("/", ".")
+        arch = self.model.replace(":", ".").replace("/", ".")
         return runs / self.card.name / arch / f"{self.tier}-s{self.seed}-{self.digest()[:8]}"
 
     def modified(self) -> list[str]:

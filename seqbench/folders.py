@@ -15,6 +15,8 @@ CHECKPOINTS = "checkpoints"
 BEST, LAST = f"{CHECKPOINTS}/best.ckpt", f"{CHECKPOINTS}/last.ckpt"
 CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
 VOCABULARY, SAMPLE = "vocabulary.json", "sample.txt"
+TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
+ATTENTION = "attention.png"
 
 
 def finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:

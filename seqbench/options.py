@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seqbench import cards, folders, registry
-from seqbench.config import RunConfig, TrainerOptions
+from seqbench.config import DECODER_ONLY, PairOptions, RunConfig, SingleOptions, TrainerOptions
 from seqbench.errors import SeqbenchError, did_you_mean
-from seqbench.sources import texts
+from seqbench.sources import locating
+from seqbench.sources.locating import Location
 
-GROUPS = ("arch", "task", "optim", "body", "trainer")
+GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer")
 _PLAIN_KEYS = ("tier", "seed", "logger")
 # What the protocol gives a datamodule, so no option of the task.
 _PROTOCOL = {"batch_size", "keys", "carry_state"}
@@ -45,8 +46,8 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     """Make the configuration of one run.
 
     Args:
-        given: ``arch`` and ``task`` (a name, or a mapping with ``name`` and options), ``tier``, ``seed``,
-            ``logger``, and mappings ``optim``, ``body``, ``trainer``.
+        given: ``arch``, ``task`` and perhaps ``encoder`` (a name, or a mapping with ``name`` and options),
+            ``tier``, ``seed``, ``logger``, and mappings ``optim``, ``body``, ``trainer``.
         arguments: dotted options as on the command line (``--arch.num_layers 2``); they win.
 
     Raises:
@@ -61,19 +62,15 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     tier_name = str(given.get("tier") or "small")
     tier = card.tier(tier_name)
     location = _locate(card, tier, groups["task"], arguments)
-    checksums = texts.checksums(location) if location else {}
+    checksums = locating.checksums(location) if location else {}
 
     backbone, datamodule = entry.load(), load_datamodule(card)
     _check_backbone(arch, backbone)
-    parser = _parser(arch, backbone, datamodule)
-    defaults = {
-        "arch": _accepted(parser, {**tier.arch, **tier.architectures.get(arch, {})}),
-        "task": {**card.arguments, **tier.task},
-        "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(arch, {})},
-        "body": tier.body,
-    }
-    parser.set_defaults(_dotted(defaults))
+    encoder = _encoder(groups["encoder"], card, datamodule)
+    parser = _parser({"arch": (arch, backbone), **encoder}, datamodule)
+    parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
     parsed = _parse(parser, groups, arguments)
+    _check_encoder(encoder, parsed)
     return RunConfig(
         card=card,
         tier=tier_name,
@@ -81,12 +78,14 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
         seed=_whole(given.get("seed", 0), "seed"),
         arch_options=parsed["arch"],
         task_options=parsed["task"],
-        body=parsed["body"],
+        encoder=encoder["encoder"][0] if encoder else None,
+        encoder_options=parsed["encoder"] if encoder else {},
+        body=dataclasses.asdict(_made(_body_options(datamodule), parsed["body"], "body")),
         optim=_made(cards.Optim, parsed["optim"], "optim"),
         trainer=_made(TrainerOptions, parsed["trainer"], "trainer"),
         logger=str(given.get("logger", "wandb")),
         checksums=checksums,
-        published=texts.is_published(location.dataset, checksums) if location else True,
+        published=locating.is_published(location.dataset, checksums) if location else True,
         task_standard=_plain_groups(parser.get_defaults())["task"],
     )
 
@@ -113,10 +112,45 @@ def help_text(given: Mapping[str, Any]) -> str:
     arch, card = _name(groups["arch"], "arch"), cards.load(_name(groups["task"], "task"))
     tier = card.tier(str(given.get("tier") or "small"))
     backbone, datamodule = registry.find(registry.ARCHITECTURES, arch).load(), load_datamodule(card)
-    parser = _parser(arch, backbone, datamodule)
-    parser.set_defaults(_dotted({"arch": _accepted(parser, {**tier.arch, **tier.architectures.get(arch, {})})}))
-    parser.set_defaults(_dotted({"task": {**card.arguments, **tier.task}, "optim": dataclasses.asdict(tier.optim)}))
+    encoder = _encoder(groups["encoder"], card, datamodule)
+    parser = _parser({"arch": (arch, backbone), **encoder}, datamodule)
+    parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
     return str(parser.format_help())
+
+
+def _defaults(parser: Any, card: cards.Card, tier: cards.Tier, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the card says where the user says nothing, by group; ``names`` of the architecture and the encoder."""
+    models = {
+        group: _accepted(parser, group, {**tier.arch, **tier.architectures.get(name, {})})
+        for group, name in names.items()
+    }
+    return {
+        **models,
+        "task": {**card.arguments, **tier.task},
+        "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(names["arch"], {})},
+        "body": tier.body,
+    }
+
+
+def _encoder(group: dict[str, Any], card: cards.Card, datamodule: Any) -> dict[str, tuple[str, type]]:
+    """The encoder's name and class under ``encoder``, if one is asked for: else it is as the architecture."""
+    if not group:
+        return {}
+    name = _name(group, "encoder")
+    if not getattr(datamodule, "pairs", False):
+        raise SeqbenchError(f"task '{card.name}' has no encoder, its outputs go with its inputs; leave out --encoder.")
+    backbone = registry.find(registry.ARCHITECTURES, name).load()
+    _check_backbone(name, backbone)
+    return {"encoder": (name, backbone)}
+
+
+def _check_encoder(encoder: Mapping[str, Any], parsed: Mapping[str, Any]) -> None:
+    if encoder and parsed["body"].get("bridge") == DECODER_ONLY:
+        raise SeqbenchError("body.bridge decoder-only has no encoder; leave out --encoder, or choose another bridge.")
+
+
+def _body_options(datamodule: Any) -> type[SingleOptions]:
+    return PairOptions if getattr(datamodule, "pairs", False) else SingleOptions
 
 
 def _known_keys(given: Mapping[str, Any]) -> None:
@@ -128,7 +162,7 @@ def _known_keys(given: Mapping[str, Any]) -> None:
 
 def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:
     value = given.get(group)
-    if isinstance(value, str) and group in ("arch", "task"):
+    if isinstance(value, str) and group in ("arch", "encoder", "task"):
         return {"name": value}
     if value is None:
         return {}
@@ -140,17 +174,15 @@ def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:
 def _name(group: dict[str, Any], kind: str) -> str:
     name = group.pop("name", None)
     if not name:
-        word = {"arch": "architecture", "task": "task"}[kind]
+        word = {"arch": "architecture"}.get(kind, kind)
         raise SeqbenchError(f"no {word} was given; add --{kind} NAME (`seqbench list` shows the names).")
     return str(name)
 
 
-def _locate(
-    card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], arguments: Sequence[str]
-) -> texts.Location | None:
+def _locate(card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], arguments: Sequence[str]) -> Location | None:
     """Where the task's data is, if it needs any: found out before anything heavy is imported."""
     options = {**card.arguments, **tier.task, **given}
-    for key in ("dataset", "data_dir"):
+    for key in ("dataset", "data_dir", "source", "source_language", "target_language"):
         for index, argument in enumerate(arguments):
             if argument == f"--task.{key}" and index + 1 < len(arguments):
                 options[key] = arguments[index + 1]
@@ -158,7 +190,8 @@ def _locate(
                 options[key] = argument.partition("=")[2]
     if "dataset" not in options:
         return None
-    return texts.locate(str(options["dataset"]), options.get("data_dir"))
+    languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
+    return locating.locate(str(options["dataset"]), options.get("data_dir"), options.get("source", "auto"), languages)
 
 
 def _check_backbone(arch: str, backbone: Any) -> None:
@@ -173,13 +206,14 @@ def _check_backbone(arch: str, backbone: Any) -> None:
         )
 
 
-def _accepted(parser: Any, options: Mapping[str, Any]) -> dict[str, Any]:
+def _accepted(parser: Any, group: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Those of a card's architecture options that this backbone takes, through ``**kwargs`` as well."""
     known = {option for action in parser._actions for option in action.option_strings}
-    return {key: value for key, value in options.items() if f"--arch.{key}" in known}
+    return {key: value for key, value in options.items() if f"--{group}.{key}" in known}
 
 
-def _parser(arch: str, backbone: type, datamodule: type) -> Any:
+def _parser(models: Mapping[str, tuple[str, type]], datamodule: type) -> Any:
+    """The parser of dotted options; ``models`` are a name and a class for ``arch`` and perhaps ``encoder``."""
     import jsonargparse  # 0.15 s, and it imports what the signatures name.
 
     class Parser(jsonargparse.ArgumentParser):
@@ -190,14 +224,17 @@ def _parser(arch: str, backbone: type, datamodule: type) -> Any:
             raise SeqbenchError(_sentence(message, known))
 
     parser = Parser(prog="seqbench run", usage="seqbench run --arch NAME --task NAME [options]", allow_abbrev=False)
-    try:
-        parser.add_class_arguments(backbone, "arch", fail_untyped=False)
-    # The signature is a stranger's: anything may go wrong in reading its annotations.
-    except Exception as error:
-        raise SeqbenchError(f"the signature of architecture '{arch}' could not be read: {error}.") from error
+    for group, (name, backbone) in models.items():
+        try:
+            # An encoder is as wide as its decoder.
+            skip = {"d_model"} if group == "encoder" else set()
+            parser.add_class_arguments(backbone, group, skip=skip, fail_untyped=False)
+        # The signature is a stranger's: anything may go wrong in reading its annotations.
+        except Exception as error:
+            raise SeqbenchError(f"the signature of architecture '{name}' could not be read: {error}.") from error
     parser.add_class_arguments(datamodule, "task", skip=_PROTOCOL, fail_untyped=False)
     parser.add_class_arguments(cards.Optim, "optim")
-    parser.add_argument("--body.d_embed", type=int | None, default=None, help="embedding width, if not d_model")
+    parser.add_class_arguments(_body_options(datamodule), "body")
     parser.add_class_arguments(TrainerOptions, "trainer")
     return parser
 

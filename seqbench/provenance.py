@@ -21,15 +21,10 @@ PACKAGES = ("seqbench", "torch", "lightning", "torchmetrics", "numpy", "datasets
 
 def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
     """All that says what was run."""
-    entry = registry.find(registry.ARCHITECTURES, config.arch)
     card = config.card
     return {
-        "architecture": {
-            "name": entry.name,
-            "class": entry.value,
-            "distribution": entry.distribution,
-            "version": entry.version,
-        },
+        "architecture": _architecture(config.arch),
+        **({"encoder": _architecture(config.encoder)} if config.encoder else {}),
         "card": {
             "name": card.name,
             "version": card.version,
@@ -46,9 +41,15 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "parameters": trainable_parameters(module),
         "state_bytes": _state_bytes(module),
         "data": dict(config.checksums),
+        "data_facts": dict(module.data.facts()) if module.data else {},
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git_commit": _commit(),
     }
+
+
+def _architecture(name: str) -> dict[str, Any]:
+    entry = registry.find(registry.ARCHITECTURES, name)
+    return {"name": entry.name, "class": entry.value, "distribution": entry.distribution, "version": entry.version}
 
 
 def peak_memory(device: torch.device) -> int:

@@ -9,7 +9,7 @@ import os
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from seqbench import assembly, folders, provenance, records, scoring, tracking
+from seqbench import assembly, folders, provenance, records, samples, scoring, tracking
 from seqbench.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
@@ -109,6 +109,7 @@ class _Attempt:
         self.shown = say is not None and leads()
         self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
+        self.shown_files: Sequence[Path] = ()
         self.checkpoints = BestAndLast(folder, config.card.metric)
         self.trainer = self._trainer()
         self.started = time.time()
@@ -126,7 +127,7 @@ class _Attempt:
         # The record comes first: closing W&B may upload for long, and be cut short.
         record.write(self.folder)
         if logger is not None:
-            measured = {**record.measured, "wandb": tracking.finish(logger, _summary(results))}
+            measured = {**record.measured, "wandb": tracking.finish(logger, _summary(results), self.shown_files)}
             record = Record(results, measured, self.described)
             record.write(self.folder)
         return Run(record, self.folder)
@@ -168,11 +169,22 @@ class _Attempt:
                 if not math.isfinite(value):
                     raise DivergedError(f"{split} {name} is {value} with the weights of step {best_step}")
         scores = scoring.of(self.module, self.curve.validation, best_step, self.config.card.metric)
-        if leads() and self.module.data and self.module.data.vocabulary:
-            characters = list(self.module.data.vocabulary.characters)
-            records.write_text(self.folder / folders.VOCABULARY, records.to_json(characters))
-            records.write_text(self.folder / folders.SAMPLE, scores["sample"])
-        return scores
+        return {**scores, **self._sample()}
+
+    def _sample(self) -> dict[str, Any]:
+        """What the module makes of its task, beside the scores: the run is worth more than its picture."""
+        if not leads():
+            return {}
+        try:
+            sample = samples.draw(self.module, self.folder)
+        except SeqbenchError:  # The disk refuses, and will refuse the record as well.
+            raise
+        except Exception as error:
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            self.say(f"no sample could be drawn: {reason}")
+            return {"sample": None, "sample_error": reason}
+        self.shown_files = sample.files if sample else ()
+        return {"sample": sample.data} if sample else {}
 
     def _trainer(self) -> L.Trainer:
         """The Trainer, before the run's folder is touched: its options are the user's and may be wrong."""

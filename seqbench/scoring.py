@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from seqbench.cards import Metric
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.decoding.sampling import sample
 from seqbench.diagnostics import lengths
 from seqbench.module import SequenceModule
-from seqbench.vocabulary import UNKNOWN, Vocabulary
 
 ABOVE_CHANCE = 0.05
 """A score is clearly above chance from this share of the way to the best possible (or off chance itself)."""
-
-SAMPLE_CHARACTERS, SAMPLE_TEMPERATURE = 400, 0.8
 
 
 def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: int, metric: Metric) -> dict[str, Any]:
@@ -40,14 +34,14 @@ def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: i
     probed = {length: module.evaluated[split]["accuracy"] for length, split in data.probes.items()}
     if probed:
         metrics["test"].update(_length_metrics(data, probed))
+    curve = lengths.curve(probed) if probed else data.by_length(module.decoded.get("test", {}))
     primary = metrics["test"][metric.name]
     return {
         "best_step": best_step,
         "metrics": metrics,
         "baselines": {split: dict(data.baselines(split)) for split in metrics},
         "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),
-        **({"lengths": lengths.curve(probed)} if probed else {}),
-        **({"sample": _sample(module, data.vocabulary)} if data.vocabulary is not None else {}),
+        **({"lengths": curve} if curve else {}),
     }
 
 
@@ -81,13 +75,3 @@ def _length_metrics(data: SequenceDataModule, probed: Mapping[int, float]) -> di
         chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]
         found["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
     return found
-
-
-def _sample(module: SequenceModule, vocabulary: Vocabulary) -> str:
-    """A text that the chosen weights write, from a new line on."""
-    start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
-    generator = torch.Generator().manual_seed(module.seed)
-    prompt = torch.from_numpy(vocabulary.encode(start)).long()[None].to(module.device)
-    body, objective = module.body.eval(), module.objective
-    drawn = sample(body, objective, prompt, SAMPLE_CHARACTERS, generator, SAMPLE_TEMPERATURE, forbidden=(UNKNOWN,))
-    return vocabulary.decode(drawn[0].tolist())

@@ -6,11 +6,12 @@ Nothing here asks a question, and nothing here waits long: a run is never held u
 from __future__ import annotations
 
 import contextlib
+import html
 import io
 import netrc
 import os
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -83,8 +84,13 @@ def start(config: RunConfig, folder: Path, run_id: str | None) -> tuple[Any, str
     return WandbLogger(project=PROJECT, save_dir=str(folder), experiment=run), how, why
 
 
-def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any] | None:
+def finish(logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = ()) -> dict[str, Any] | None:
     """Put the final figures into the summary and close the run, as failed unless its status is ``ok``.
+
+    Args:
+        logger: as ``start`` gave it.
+        summary: final figures by flat names.
+        shown: pictures and texts of the run's folder to show with it.
 
     Returns:
         What names the W&B run, for the record, with ``error`` if W&B could not close it; None where there is
@@ -106,11 +112,22 @@ def finish(logger: Any, summary: Mapping[str, Any]) -> dict[str, Any] | None:
     }
     try:
         run.summary.update(dict(summary))
+        if shown:
+            run.log({f"sample/{path.stem}": _media(path) for path in shown})
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
     # The record is yet to be written, and is worth more than its view.
     except Exception as error:
         named["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
     return None if disabled else named
+
+
+def _media(path: Path) -> Any:
+    """A picture, or a text as it stands: media files, which need no artifact as a table would."""
+    import wandb
+
+    if path.suffix == ".png":
+        return wandb.Image(str(path))
+    return wandb.Html(f"<pre>{html.escape(path.read_text(encoding='utf-8'))}</pre>")
 
 
 def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:

@@ -165,8 +165,9 @@ def test_swapped_splits_are_another_text(tmp_path: Path, monkeypatch: pytest.Mon
     from seqbench.sources import table
 
     texts = {"ptb.train.txt": "abc" * 2000, "ptb.valid.txt": "bca" * 50, "ptb.test.txt": "cab" * 50}
-    sums = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
-    ours = table.Dataset(**{**table.get("ptb").__dict__, "sha256": sums})
+    published = table.get("ptb")
+    sums = {p: hashlib.sha256(texts[Path(f).name].encode()).hexdigest() for p, f in published.files.items()}
+    ours = table.Dataset(**{**published.__dict__, "sha256": sums})
     monkeypatch.setattr(table, "DATASETS", {"ptb": ours})
     for name, text in texts.items():
         (tmp_path / name).write_text(text)

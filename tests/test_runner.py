@@ -10,10 +10,11 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import options, records, runner, scoring
+from seqbench import options, records, runner
 from seqbench.callbacks.curve import Curve
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
+from seqbench.samples import text
 
 COPY = {"name": "copy", "delay": 2, "samples": 40}
 OPTIM = {"steps": 120, "batch_size": 8, "validate_every": 40, "schedule": "cosine"}
@@ -169,7 +170,7 @@ def test_a_resumed_stream_carries_its_state_on(
 def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: Path) -> None:
     run = runner.run(text_config(text_folder), tmp_path)
     results = run.record.results
-    assert len(results["sample"]) == scoring.SAMPLE_CHARACTERS
+    assert len(results["sample"]) == text.CHARACTERS
     assert (run.folder / "sample.txt").read_text(encoding="utf-8") == results["sample"]
     bits = results["metrics"]["test"]["bits_per_character"]
     assert (bits["best"], bits["best_unknown"]) == (None, "nobody knows the entropy of real text")

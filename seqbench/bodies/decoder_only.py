@@ -22,16 +22,13 @@ class DecoderOnly(Body):
         spec: what the task shows and asks; source and target share their tokens.
         backbone: causal.
         d_model: its width.
-        d_embed: width of the embedding; None means ``d_model``.
-        dropout: probability on the embedded tokens.
+        embedding: options of ``Embedding``: its width, dropout and start.
 
     Raises:
         SeqbenchError: the backbone looks ahead, or source and target differ in their tokens.
     """
 
-    def __init__(
-        self, spec: SequenceSpec, backbone: nn.Module, d_model: int, d_embed: int | None = None, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, **embedding: Any) -> None:
         super().__init__()
         if getattr(backbone, "causal", True) is False:
             raise SeqbenchError("body.bridge decoder-only needs a causal architecture, this one looks ahead.")
@@ -39,7 +36,7 @@ class DecoderOnly(Body):
         if Tokens(spec.output.vocab) != spec.input:
             raise SeqbenchError("body.bridge decoder-only needs one vocabulary for source and target.")
         self.start = spec.output.start
-        self.embedding = Embedding(spec.input, d_model, d_embed, dropout)
+        self.embedding = Embedding(spec.input, d_model, **embedding)
         self.backbone: Any = backbone
 
     @property

@@ -28,8 +28,7 @@ class EncoderDecoder(Body):
         d_model: width of both.
         bridge: a name in ``bridges.BRIDGES``.
         heads: of multi-head attention.
-        d_embed: width of the embeddings; None means ``d_model``.
-        dropout: probability on the embedded tokens.
+        embedding: options of ``Embedding``: its width, dropout and start.
 
     Raises:
         SeqbenchError: the decoder looks ahead, or there is no such bridge.
@@ -43,17 +42,16 @@ class EncoderDecoder(Body):
         d_model: int,
         bridge: str,
         heads: int = 4,
-        d_embed: int | None = None,
-        dropout: float = 0.0,
+        **embedding: Any,
     ) -> None:
         super().__init__()
         if getattr(decoder, "causal", True) is False:
             raise SeqbenchError("a decoder must be causal; give the one that looks ahead as --encoder.")
         assert isinstance(spec.output, TokenSequence)
         self.start = spec.output.start
-        self.source = Embedding(spec.input, d_model, d_embed, dropout)
+        self.source = Embedding(spec.input, d_model, **embedding)
         tokens = Tokens(spec.output.vocab)
-        self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, d_embed, dropout)
+        self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, **embedding)
         self.encoder: Any = encoder
         self.decoder: Any = decoder
         self.summary = readout.make("last", d_model, getattr(encoder, "causal", True))

@@ -20,15 +20,12 @@ class Single(Body):
         spec: what the task shows and asks.
         backbone: ``(batch, time, d_model)`` to the same; see the backbone contract in ``docs/architecture.md``.
         d_model: the backbone's width.
-        d_embed: width of the embedding; None means ``d_model``.
-        dropout: probability on the embedded inputs.
+        embedding: options of ``Embedding``: its width, dropout and start.
     """
 
-    def __init__(
-        self, spec: SequenceSpec, backbone: nn.Module, d_model: int, d_embed: int | None = None, dropout: float = 0.0
-    ) -> None:
+    def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, **embedding: Any) -> None:
         super().__init__()
-        self.embedding = Embedding(spec.input, d_model, d_embed, dropout)
+        self.embedding = Embedding(spec.input, d_model, **embedding)
         self.backbone: Any = backbone
         # One per step reads every step.
         self.readout = readout.make(getattr(spec.output, "reads", "every"), d_model, getattr(backbone, "causal", True))

@@ -31,6 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-h", "--help", action="store_true", help="show this help; with --arch and --task, all of it")
     arch = parser.add_argument("--arch", metavar="NAME", help="architecture, or package.module:Class")
     arch.completer = lambda **_: list(registry.entries(registry.ARCHITECTURES))  # type: ignore[attr-defined]
+    encoder = parser.add_argument("--encoder", metavar="NAME", help="encoder of a translation (default: as --arch)")
+    encoder.completer = lambda **_: list(registry.entries(registry.ARCHITECTURES))  # type: ignore[attr-defined]
     task = parser.add_argument("--task", metavar="NAME", help="task")
     task.completer = lambda **_: list(registry.entries(registry.TASKS))  # type: ignore[attr-defined]
     tier = parser.add_argument("--tier", metavar="TIER", help=f"size: one of {', '.join(TIERS)} (default: small)")
@@ -89,7 +91,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     for key in ("tier", "seed", "logger"):
         if getattr(options, key) is not None:
             given[key] = getattr(options, key)
-    for key in ("arch", "task"):
+    for key in ("arch", "encoder", "task"):
         name = getattr(options, key)
         if name is None:
             continue

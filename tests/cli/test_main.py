@@ -56,7 +56,9 @@ def test_list_shows_what_is_installed() -> None:
 def test_list_check_imports_each() -> None:
     done = seqbench("list", "--check")
     assert done.returncode == 0
-    assert done.stdout.count(" ok") == 9
+    listed = [line for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert len(listed) >= 20
+    assert [line for line in listed if not line.endswith(" ok")] == []
 
 
 def test_show_tells_of_an_architecture() -> None:
@@ -77,7 +79,7 @@ def test_show_tells_of_a_task_and_its_lines() -> None:
 def test_show_tells_of_a_task_whose_data_is_not_at_hand() -> None:
     done = seqbench("show", "char-lm")
     assert done.returncode == 0
-    assert "not computed; the text 'tinyshakespeare'" in done.stdout
+    assert "not computed; the data set 'tinyshakespeare'" in done.stdout
 
 
 def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> None:
@@ -119,10 +121,10 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
         (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["run", "--config", "none.yaml"], "none.yaml cannot be read"),
         (["run", "--resume", "--overwrite"], "not allowed with argument"),
-        (["run", "--arch", "gru", "--task", "char-lm"], "Three ways out"),
+        (["run", "--arch", "gru", "--task", "char-lm"], "Ways out: (1)"),
         (["generate", "nowhere"], "no record at nowhere"),
         (["generate", "x", "--length", "0"], "--length must be at least 1, got 0"),
-        (["generate", "x", "--prompt", ""], "the prompt is empty"),
+        (["generate", "x", "--seed", "-1"], "--seed must be from 0"),
     ],
 )
 @pytest.mark.usefixtures("no_data")
@@ -198,7 +200,7 @@ def test_a_task_without_text_has_nothing_to_go_on_with(tmp_path: Path) -> None:
     folder = done.stdout.splitlines()[-1].removeprefix("record: ").removesuffix("/result.json")
     asked = seqbench("generate", folder, cwd=tmp_path)
     assert asked.returncode == 2
-    assert "'copy' is no text task" in asked.stderr
+    assert "this run's task has nothing to generate; give a run of char-lm, music or translation" in asked.stderr
 
 
 def test_a_folder_that_cannot_be_written_is_named() -> None:
