@@ -60,8 +60,8 @@ def main() -> None:
         }
         line = figures[name]
         print(
-            f"{name:13} first {line['first_seconds']:.2f} s, cached {line['cached_seconds']:.3f} s (median of {AGAIN}), "
-            f"peak {line['peak_bytes'] / 2**30:.2f} GiB"
+            f"{name:13} first {line['first_seconds']:.2f} s, cached {line['cached_seconds']:.3f} s "
+            f"(median of {AGAIN}), peak {line['peak_bytes'] / 2**30:.2f} GiB"
         )
     keep("preparation", {"command": "python -m benchmarks.preparation", "cases": figures})
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -46,6 +47,28 @@ def real_data() -> Path:
     if not root:
         pytest.skip("SEQBENCH_DATA is not set: no published files here")
     return Path(root)
+
+
+@pytest.fixture
+def small_data(tmp_path: Path) -> Path:
+    """Folders ``sentences``, ``rolls`` and ``pairs`` with a little data of our own, in no published layout."""
+    words = ["good", "bad", "fine", "poor", "film", "plot", "the", "a"]
+    rows = [[words[(n * 3 + k * k + n // 7) % 8] for k in range(2 + n % 5)] for n in range(60)]
+    parts = {"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}
+    for name in ("sentences", "rolls", "pairs"):
+        (tmp_path / name).mkdir()
+    for split, some in parts.items():
+        lines = [f"{' '.join(row)}\t{int('good' in row)}" for row in some]
+        (tmp_path / "sentences" / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for language, end in (("en", "."), ("de", " !")):
+            text = "\n".join(" ".join(reversed(row)) + end for row in some) + "\n"
+            (tmp_path / "pairs" / f"{split}.{language}").write_text(text, encoding="utf-8")
+    rolls = {
+        {"dev": "valid"}.get(split, split): [[[60 + (n + k) % 9, 48] for k in range(3 + n)] for n in range(6)]
+        for split in parts
+    }
+    (tmp_path / "rolls" / "tunes.json").write_text(json.dumps(rolls), encoding="utf-8")
+    return tmp_path
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def test_a_run_can_be_repeated_from_any_of_its_files(tmp_path: Path, kind: str) 
 @pytest.mark.parametrize(
     ("given", "arguments", "sentence"),
     [
-        ({"arch": "gruu"}, (), "unknown architecture 'gruu'. Did you mean 'gru'?"),
+        ({"arch": "gruu"}, (), "unknown architecture 'gruu'. Did you mean 'gru'"),
         ({"task": "copi"}, (), "unknown task 'copi'. Did you mean 'copy'?"),
         ({"tier": "smal"}, (), "task 'copy' has no tier 'smal'. Did you mean 'small'?"),
         ({"logger": "wand"}, (), "unknown logger 'wand'. Did you mean 'wandb'?"),

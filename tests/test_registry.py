@@ -41,7 +41,7 @@ def test_a_name_resolves_to_its_class() -> None:
 
 
 def test_an_unknown_name_gets_the_close_matches() -> None:
-    with pytest.raises(SeqbenchError, match=r"unknown architecture 'gruu'\. Did you mean 'gru'\?"):
+    with pytest.raises(SeqbenchError, match=r"unknown architecture 'gruu'\. Did you mean 'gru'"):
         registry.find(registry.ARCHITECTURES, "gruu")
 
 

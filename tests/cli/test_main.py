@@ -116,7 +116,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
         (["list", "--chek"], "unexpected argument '--chek'"),
         (["run", "--arch", "gru"], "no task was given; add --task NAME"),
         (["run", "--arch", "gru", "--help"], "give both --arch and --task"),
-        (["run", "--arch", "gruu", "--task", "copy"], "unknown architecture 'gruu'. Did you mean 'gru'?"),
+        (["run", "--arch", "gruu", "--task", "copy"], "unknown architecture 'gruu'. Did you mean 'gru'"),
         (["run", "--arch", "gru", "--task", "copy", "--tier", "smal"], "no tier 'smal'. Did you mean 'small'?"),
         (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["run", "--config", "none.yaml"], "none.yaml cannot be read"),

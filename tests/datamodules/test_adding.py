@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqbench.batches import Keys
+from seqbench.datamodules.adding import Adding, sample
+from seqbench.errors import SeqbenchError
+from seqbench.specs import Batch
+from tests.datamodules import kit
+
+
+def make(**changed: Any) -> Adding:
+    settings = {"length": 21, "samples": 500, "batch_size": 64, "keys": Keys(0, "adding", 1)}
+    return Adding(**{**settings, **changed})
+
+
+def oracle(batch: Batch) -> torch.Tensor:
+    return torch.stack([row[row[:, 1] == 1, 0].sum()[None, None] for row in batch.inputs])
+
+
+def test_the_oracle_reaches_the_best_possible() -> None:
+    assert kit.score(make(), "test", oracle) == pytest.approx(make().best("test"), abs=1e-6)
+
+
+def test_always_one_stands_at_chance() -> None:
+    data = make(samples=20_000)
+    found = kit.score(data, "test", lambda batch: torch.ones(len(batch), 1, 1))
+    # The squared error has a variance of 7/180, the absolute one of 1/18: four standard errors.
+    assert found["mse"] == pytest.approx(1 / 6, abs=4 * (7 / 180 / 20_000) ** 0.5)
+    assert found["mae"] == pytest.approx(1 / 3, abs=4 * (1 / 18 / 20_000) ** 0.5)
+    assert data.chance("test") == {"mse": 1 / 6, "mae": 1 / 3}
+
+
+def test_one_mark_in_each_half_anywhere_in_it() -> None:
+    inputs, targets = sample(np.random.default_rng(0), 2000, 7)
+    values, marks = inputs[..., 0], inputs[..., 1]
+    assert (marks[:, :3].sum(1) == 1).all()
+    assert (marks[:, 3:].sum(1) == 1).all()
+    assert (marks.sum(0) > 0).all()
+    assert values.min() >= 0
+    assert values.max() < 1
+    assert (inputs.dtype, targets.dtype) == (np.float32, np.float32)
+    assert (inputs.shape, targets.shape) == ((2000, 7, 2), (2000, 1, 1))
+
+
+def test_batches_repeat_and_splits_are_whole() -> None:
+    kit.check_repeats(make(), make())
+    kit.check_samples(make(), "validation", 500)
+    assert not kit.same(make().stream("train", 0), make(keys=Keys(1, "adding", 1)).stream("train", 0))
+    batch = make().stream("test", 7)
+    assert len(batch) == 500 - 7 * 64
+    assert batch.weights.tolist() == [[1.0]] * len(batch)
+    assert batch.total == len(batch)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [({"length": 1}, "at least 2 steps, got 1"), ({"samples": 0}, "samples must be at least 1")],
+)
+def test_values_out_of_range_are_refused(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        make(**changed)
