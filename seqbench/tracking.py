@@ -140,7 +140,7 @@ def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
     # Not left to WandbLogger, which passes on what newer versions warn of.
     return wandb.init(
         project=PROJECT,
-        group=f"{config.card.name}/{config.arch}",
+        group=f"{config.card.name}/{config.model}",
         name=config.name,
         tags=[config.card.name, config.arch, config.tier],
         dir=str(folder),

@@ -154,6 +154,22 @@ def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbSt
         assert summary[f"final/test/{name}_chance"] == line["chance"]
 
 
+def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) -> None:
+    task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300, "longest": 6}
+    arch = {"name": "gru", "d_model": 8}
+    options = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
+    ran = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
+    assert ran.record.status == "ok", ran.record.results["reason"]
+    wandb.teardown()
+    kept = only_file(ran.folder)
+    shown = {name: value for row in kept.history for name, value in row.items() if name.startswith("sample/")}
+    assert shown["sample/attention._type"] == "image-file"
+    assert shown["sample/translations._type"] == "html-file"
+    html = next(ran.folder.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
+    assert "source" in html
+    assert kept.group == "translation-multi30k-en-de/gru+bigru"
+
+
 def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
     (path,) = files(offline[0].folder)
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]

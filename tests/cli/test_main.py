@@ -240,7 +240,8 @@ def test_completion_is_code_for_the_shell() -> None:
     ("line", "expected"),
     [
         ("seqbench r", {"run"}),
-        ("seqbench run --arch ", {"gru", "lstm", "rnn"}),
+        ("seqbench run --arch g", {"gru"}),
+        ("seqbench run --encoder bi", {"birnn", "bilstm", "bigru"}),
         ("seqbench run --task par", {"parity", "parity-last"}),
         ("seqbench run --tier ", {"smoke", "small", "medium", "paper"}),
     ],
