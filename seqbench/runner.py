@@ -73,6 +73,9 @@ def run(
     if resume:
         _check_checkpoint(folder / folders.LAST)
     module = assembly.build(config)
+    left_out = module.data.facts().get("left_out") if module.data else None
+    if left_out and say is not None and leads():
+        say(f"{left_out} training samples are longer than the task's max_length and are left out")
     with _quiet():
         attempt = _Attempt(config, folder, module, say)
         if leads():

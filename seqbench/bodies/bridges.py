@@ -7,12 +7,18 @@ import math
 import torch
 from torch import Tensor, nn
 
+from seqbench.bodies import readout
+
 Memory = dict[str, Tensor]
-"""``outputs (batch, time, d_model)``, ``valid (batch, time)``, ``summary (batch, 1, d_model)`` of an encoder."""
+"""What a bridge keeps of an encoder's outputs; batch first on every tensor."""
 
 
 class Bridge(nn.Module):
     """Changes what enters a decoder, or what leaves it, by what the encoder read; here neither."""
+
+    def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
+        """What is needed of the encoder's ``outputs (batch, time, d_model)``, ``lengths (batch,)`` of them valid."""
+        raise NotImplementedError
 
     def enter(self, x: Tensor, memory: Memory) -> Tensor:
         """Decoder inputs ``(batch, out_time, d_model)``."""
@@ -28,20 +34,28 @@ class Bridge(nn.Module):
 
 
 class Vector(Bridge):
-    """The encoder's summary, projected and added to every decoder input (Cho et al. 2014).
+    """The encoder's last valid output (its first and last, if it looks ahead), added to every decoder input.
+
+    (Cho et al. 2014.)
 
     Args:
         d_model: width of encoder and decoder.
         heads: not used.
+        causal: whether the encoder is.
     """
 
-    def __init__(self, d_model: int, heads: int = 1) -> None:
+    def __init__(self, d_model: int, heads: int = 1, causal: bool = True) -> None:
         super().__init__()
+        self.read = readout.make("last", d_model, causal)
         self.project = nn.Linear(d_model, d_model)
+
+    def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
+        """The projected ``summary (batch, 1, d_model)`` alone."""
+        return {"summary": self.project(self.read(outputs, lengths))}
 
     def enter(self, x: Tensor, memory: Memory) -> Tensor:
         """``(batch, out_time, d_model)`` plus the summary."""
-        return x + self.project(memory["summary"])
+        return x + memory["summary"]
 
 
 class Attention(Bridge):
@@ -57,6 +71,10 @@ class Attention(Bridge):
     def __init__(self, d_model: int) -> None:
         super().__init__()
         self.combine = nn.Linear(2 * d_model, d_model)
+
+    def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
+        """All ``outputs (batch, time, d_model)``, and which are ``valid (batch, time)``."""
+        return {"outputs": outputs, "valid": torch.arange(outputs.shape[1], device=outputs.device) < lengths[:, None]}
 
     def leave(self, hidden: Tensor, memory: Memory) -> Tensor:
         """``(batch, out_time, d_model)`` after a look at the source."""
@@ -74,9 +92,10 @@ class Additive(Attention):
     Args:
         d_model: width of encoder and decoder.
         heads: not used: additive attention has one.
+        causal: whether the encoder is; not used.
     """
 
-    def __init__(self, d_model: int, heads: int = 1) -> None:
+    def __init__(self, d_model: int, heads: int = 1, causal: bool = True) -> None:
         super().__init__(d_model)
         self.query = nn.Linear(d_model, d_model)
         self.key = nn.Linear(d_model, d_model, bias=False)
@@ -98,12 +117,13 @@ class MultiHead(Attention):
     Args:
         d_model: width of encoder and decoder.
         heads: how many; divides ``d_model``.
+        causal: whether the encoder is; not used.
 
     Raises:
         ValueError: it does not.
     """
 
-    def __init__(self, d_model: int, heads: int = 4) -> None:
+    def __init__(self, d_model: int, heads: int = 4, causal: bool = True) -> None:
         super().__init__(d_model)
         if heads < 1 or d_model % heads:
             raise ValueError(f"body.heads must divide d_model ({d_model}), got {heads}")

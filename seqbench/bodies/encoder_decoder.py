@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqbench.bodies import readout
 from seqbench.bodies.base import Body, State
 from seqbench.bodies.bridges import BRIDGES, Memory
 from seqbench.bodies.embedding import Embedding
@@ -54,8 +53,7 @@ class EncoderDecoder(Body):
         self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, **embedding)
         self.encoder: Any = encoder
         self.decoder: Any = decoder
-        self.summary = readout.make("last", d_model, getattr(encoder, "causal", True))
-        self.bridge = BRIDGES[bridge](d_model, heads)
+        self.bridge = BRIDGES[bridge](d_model, heads, getattr(encoder, "causal", True))
 
     @property
     def streaming(self) -> Any:
@@ -63,10 +61,8 @@ class EncoderDecoder(Body):
         return self.decoder
 
     def encode(self, batch: Batch) -> Memory:
-        """What the encoder read."""
-        outputs = self.encoder(self.source(batch.inputs), batch.lengths)
-        valid = torch.arange(outputs.shape[1], device=outputs.device) < batch.lengths[:, None]
-        return {"outputs": outputs, "valid": valid, "summary": self.summary(outputs, batch.lengths)}
+        """What the bridge keeps of what the encoder read."""
+        return self.bridge.remember(self.encoder(self.source(batch.inputs), batch.lengths), batch.lengths)
 
     def forward(self, batch: Batch) -> Tensor:
         """Hidden vectors ``(batch, out_time, d_model)``, each after the true tokens before it."""

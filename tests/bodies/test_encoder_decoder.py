@@ -98,7 +98,7 @@ def test_step_by_step_equals_teacher_forcing(kind: str, decoder: Any) -> None:
 def test_additive_weights_by_hand() -> None:
     bridge = Additive(3)
     hidden, outputs = torch.randn(1, 2, 3), torch.randn(1, 4, 3)
-    memory = {"outputs": outputs, "valid": torch.tensor([[True, True, True, False]]), "summary": outputs[:, :1]}
+    memory = bridge.remember(outputs, torch.tensor([3]))
     weights = bridge.weights(hidden, memory)
     for step in range(2):
         scores = [
@@ -115,7 +115,7 @@ def test_multi_head_attention_is_pytorchs() -> None:
     bridge = MultiHead(8, heads=2)
     hidden, outputs = torch.randn(2, 3, 8), torch.randn(2, 5, 8)
     valid = torch.tensor([[True] * 5, [True, True, False, False, False]])
-    memory = {"outputs": outputs, "valid": valid, "summary": outputs[:, :1]}
+    memory = bridge.remember(outputs, torch.tensor([5, 2]))
     reference = torch.nn.MultiheadAttention(8, 2, batch_first=True)
     with torch.no_grad():
         reference.in_proj_weight.copy_(torch.cat([m.weight for m in (bridge.query, bridge.key, bridge.value)]))
@@ -132,9 +132,16 @@ def test_the_vector_bridge_shows_the_summary_alone() -> None:
     assert isinstance(body.bridge, Vector)
     assert body.attention(batch) is None  # type: ignore[operator]
     memory = body.encode(batch)  # type: ignore[operator]
-    torch.testing.assert_close(
-        body.bridge.enter(torch.zeros(4, 6, WIDTH), memory), body.bridge.project(memory["summary"]).expand(-1, 6, -1)
-    )
+    torch.testing.assert_close(body.bridge.enter(torch.zeros(4, 6, WIDTH), memory), memory["summary"].expand(-1, 6, -1))
+    assert set(memory) == {"summary"}
+
+
+@pytest.mark.parametrize("kind", [*BRIDGES, "decoder-only"])
+def test_every_parameter_is_trained(kind: str) -> None:
+    """Also of an encoder that looks ahead; a parameter without a gradient would stop several processes."""
+    body = make(kind)
+    body(random_batch()).square().sum().backward()
+    assert [name for name, p in body.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
 def test_source_and_target_share_their_embedding() -> None:
