@@ -13,6 +13,9 @@ from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.records import to_json
 
 LOGGERS = ("wandb", "csv", "none")
+FILES = ("auto", "folder", "hub")
+"""Sources that give the same files, wherever they lie."""
+
 DECODER_ONLY = "decoder-only"
 BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
 
@@ -170,9 +173,12 @@ class RunConfig:
         for key in ("logger", "trainer"):
             del data[key]
         data["task"].pop("data_dir", None)
+        # Where files were found does not matter, only which they are.
+        if data["task"].get("source") in FILES:
+            data["task"]["source"] = "auto"
         data["precision"] = self.trainer.precision
         data["card"] = self.card.digest(self.tier)
-        data["data"] = sorted((name.partition("/")[0], value) for name, value in self.checksums.items())
+        data["data"] = sorted((name.rpartition("/")[0], value) for name, value in self.checksums.items())
         return digest_of(_plain(data))
 
     def folder(self, runs: Path) -> Path:
@@ -187,6 +193,7 @@ class RunConfig:
             f"task.{key}"
             for key, value in sorted(self.task_options.items())
             if key != "data_dir" and _plain(value) != _plain(self.task_standard.get(key))
+            if key != "source" or value not in FILES
         ]
         standard = dataclasses.replace(tier.optim, **tier.optims.get(self.arch, {}))
         for key in (f.name for f in dataclasses.fields(Optim)):

@@ -146,7 +146,7 @@ def _encoder(group: dict[str, Any], card: cards.Card, datamodule: Any) -> dict[s
 
 def _check_encoder(encoder: Mapping[str, Any], parsed: Mapping[str, Any]) -> None:
     if encoder and parsed["body"].get("bridge") == DECODER_ONLY:
-        raise SeqbenchError("body.bridge decoder-only has no encoder; leave out --encoder, or choose another bridge.")
+        raise SeqbenchError("body.bridge decoder-only has no encoder; give --encoder none, or choose another bridge.")
 
 
 def _body_options(datamodule: Any) -> type[SingleOptions]:

@@ -16,7 +16,18 @@ from seqbench import assembly, registry
 from seqbench.config import RunConfig
 from seqbench.module import SequenceModule, trainable_parameters
 
-PACKAGES = ("seqbench", "torch", "lightning", "torchmetrics", "numpy", "datasets", "wandb")
+PACKAGES = (
+    "seqbench",
+    "torch",
+    "lightning",
+    "torchmetrics",
+    "numpy",
+    "scipy",
+    "datasets",
+    "tokenizers",
+    "sacrebleu",
+    "wandb",
+)
 
 
 def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:

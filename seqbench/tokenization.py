@@ -19,6 +19,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 from seqbench.errors import SeqbenchError
 
 UNKNOWN = 0
+VERSION = tokenizers.__version__
 UNKNOWN_TOKEN = "[UNK]"
 
 

@@ -142,7 +142,7 @@ def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
         project=PROJECT,
         group=f"{config.card.name}/{config.model}",
         name=config.name,
-        tags=[config.card.name, config.arch, config.tier],
+        tags=[config.card.name, config.arch, config.tier, *(["modified"] if config.modified() else [])],
         dir=str(folder),
         config=config.options(),
         id=run_id,

@@ -115,6 +115,41 @@ def test_what_departs_from_the_card_is_named(arguments: tuple[str, ...], changed
     assert resolve(*arguments).modified() == changed
 
 
+def test_where_files_lie_modifies_nothing_and_what_they_are_does(real_data: Path, small_data: Path) -> None:
+    auto = options.resolve({"arch": "gru", "task": "music"})
+    folder = options.resolve({"arch": "gru", "task": {"name": "music", "source": "folder"}})
+    assert folder.modified() == []
+    assert folder.digest() == auto.digest()
+    synthetic = options.resolve({"arch": "gru", "task": {"name": "music", "source": "synthetic"}})
+    assert synthetic.modified() == ["task.source", "data"]
+    assert synthetic.digest() != auto.digest()
+
+
+def test_swapped_languages_are_other_data(small_data: Path) -> None:
+    task = {"name": "translation", "data_dir": str(small_data / "pairs")}
+    before = options.resolve({"arch": "gru", "task": task}).digest()
+    for split in ("train", "dev", "test"):
+        en, de = (small_data / "pairs" / f"{split}.{language}" for language in ("en", "de"))
+        first, second = en.read_bytes(), de.read_bytes()
+        en.write_bytes(second)
+        de.write_bytes(first)
+    assert options.resolve({"arch": "gru", "task": task}).digest() != before
+
+
+def test_an_encoder_is_for_pairs_alone(small_data: Path) -> None:
+    task = {"name": "translation", "data_dir": str(small_data / "pairs")}
+    config = options.resolve({"arch": "gru", "task": task, "encoder": "lstm"}, ["--encoder.num_layers", "2"])
+    assert (config.encoder, config.encoder_options["num_layers"], config.arch_options["num_layers"]) == ("lstm", 2, 1)
+    assert config.model == "gru+lstm"
+    assert options.resolve(json.loads(json.dumps(config.options()))) == config
+    with pytest.raises(SeqbenchError, match="task 'copy' has no encoder"):
+        resolve(encoder="lstm")
+    with pytest.raises(SeqbenchError, match="decoder-only has no encoder; give --encoder none"):
+        options.resolve({"arch": "gru", "task": task, "encoder": "lstm", "body": {"bridge": "decoder-only"}})
+    with pytest.raises(SeqbenchError, match="Did you mean 'multihead'"):
+        options.resolve({"arch": "gru", "task": task, "body": {"bridge": "multihed"}})
+
+
 def test_the_digest_is_of_what_decides_the_results() -> None:
     digest = resolve().digest()
     for same in (("--trainer.threads", "1"), ("--trainer.devices", "2")):

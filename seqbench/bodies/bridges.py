@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.bodies import readout
+from seqbench.errors import SeqbenchError
 
 Memory = dict[str, Tensor]
 """What a bridge keeps of an encoder's outputs; batch first on every tensor."""
@@ -120,13 +121,13 @@ class MultiHead(Attention):
         causal: whether the encoder is; not used.
 
     Raises:
-        ValueError: it does not.
+        SeqbenchError: it does not.
     """
 
     def __init__(self, d_model: int, heads: int = 4, causal: bool = True) -> None:
         super().__init__(d_model)
         if heads < 1 or d_model % heads:
-            raise ValueError(f"body.heads must divide d_model ({d_model}), got {heads}")
+            raise SeqbenchError(f"body.heads must divide arch.d_model ({d_model}), got {heads}; give --body.heads.")
         self.heads = heads
         self.query, self.key, self.value = (nn.Linear(d_model, d_model) for _ in range(3))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError
-from seqbench.sources import hub, locating, table
+from seqbench.sources import files, hub, locating, table
 from seqbench.sources.locating import Location
 
 
@@ -40,8 +40,10 @@ def _fetch(names: list[str]) -> int:
     _some(names)
     for name in names:
         place = _at_hand(name)
+        entry = table.get(name)
+        if place is not None:
+            place = _whole(place)
         if place is None:
-            entry = table.get(name)
             if entry.hub is not None and not hub.reachable():
                 locating.locate(name, source="hub")  # Raises, with the ways out.
             print(f"{name}: fetching {entry.hub.id if entry.hub else ''}", file=sys.stderr)
@@ -49,6 +51,24 @@ def _fetch(names: list[str]) -> int:
             place = locating.locate(name, source="folder", languages=entry.languages)
         print(f"{name}: {_folder(place)}")
     return 0
+
+
+def _whole(place: Location) -> Location | None:
+    """The place, if its files are the published ones; None where damaged ones were our own and are gone.
+
+    Raises:
+        SeqbenchError: files that are not ours to remove differ.
+    """
+    try:
+        locating.verified(place)
+        return place
+    except SeqbenchError:
+        paths = [path for paths in place.files.values() for path in paths]
+        if not all(path.is_relative_to(files.fetched()) for path in paths):
+            raise
+        for path in paths:
+            path.unlink(missing_ok=True)
+        return None
 
 
 def _verify(names: list[str]) -> int:

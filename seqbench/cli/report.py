@@ -42,6 +42,8 @@ def of(record: Record, card: Card) -> str:
             ]
         )
     notes += [line["best_unknown"] for line in metrics.values() if "best_unknown" in line][:1]
+    if record.config["modified"]:
+        notes.append(f"differs from the card in {', '.join(record.config['modified'])}: it does not rank")
     if results["above_chance"] is False:
         notes.append(f"{card.metric.name} is NOT clearly better than chance")
     measured, config = record.measured, record.config

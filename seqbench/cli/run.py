@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-h", "--help", action="store_true", help="show this help; with --arch and --task, all of it")
     arch = parser.add_argument("--arch", metavar="NAME", help="architecture, or package.module:Class")
     arch.completer = lambda **_: list(registry.entries(registry.ARCHITECTURES))  # type: ignore[attr-defined]
-    encoder = parser.add_argument("--encoder", metavar="NAME", help="encoder of a translation (default: as --arch)")
+    encoder = parser.add_argument(
+        "--encoder", metavar="NAME", help="encoder of a translation (default, or none: as --arch)"
+    )
     encoder.completer = lambda **_: list(registry.entries(registry.ARCHITECTURES))  # type: ignore[attr-defined]
     task = parser.add_argument("--task", metavar="NAME", help="task")
     task.completer = lambda **_: list(registry.entries(registry.TASKS))  # type: ignore[attr-defined]
@@ -54,9 +57,9 @@ def main(options: argparse.Namespace) -> int:
     if options.help:
         return _help(options.parser, given)
     config = opts.resolve(given, options.rest)
-    say(f"{config.name}, tier {config.tier}: {config.optim.steps} steps of {config.optim.batch_size}")
-    if config.modified():
-        say(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
+    # Processes that Lightning starts for more devices run the same command.
+    if os.environ.get("LOCAL_RANK", "0") == "0":
+        _announce(config)
 
     from seqbench import runner  # torch and lightning: only when all that is cheap has been checked.
 
@@ -66,6 +69,12 @@ def main(options: argparse.Namespace) -> int:
     if run.record.status == "ok":
         return 0
     return 130 if run.record.status == "interrupted" else 1
+
+
+def _announce(config: RunConfig) -> None:
+    say(f"{config.name}, tier {config.tier}: {config.optim.steps} steps of {config.optim.batch_size}")
+    if config.modified():
+        say(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
 
 
 def _tell(run: Run, config: RunConfig) -> None:
@@ -94,6 +103,9 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
     for key in ("arch", "encoder", "task"):
         name = getattr(options, key)
         if name is None:
+            continue
+        if key == "encoder" and name == "none":  # As the architecture; a repeated run may have had another.
+            given.pop("encoder", None)
             continue
         earlier = given.get(key)
         same = isinstance(earlier, Mapping) and earlier.get("name") == name

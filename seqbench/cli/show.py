@@ -74,7 +74,8 @@ def _task(card: cards.Card) -> str:
         settings = {**card.arguments, **tier.task}
         rows = [
             ("task", ", ".join(f"{key} {_short(value)}" for key, value in settings.items())),
-            ("model", ", ".join(f"{key} {value}" for key, value in {**tier.arch, **tier.body}.items())),
+            ("model", ", ".join(f"{key} {value}" for key, value in tier.arch.items())),
+            *([("around it", ", ".join(f"{key} {value}" for key, value in tier.body.items()))] if tier.body else []),
             (
                 "budget",
                 f"{optim.steps} steps of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "

@@ -20,7 +20,7 @@ from seqbench.errors import did_you_mean
 from seqbench.sources import cache, locating, sentences
 from seqbench.sources.layouts import SPLITS
 from seqbench.specs import Batch, SequenceClass, SequenceSpec, Tokens
-from seqbench.tokenization import UNKNOWN, Tokenizer
+from seqbench.tokenization import UNKNOWN, VERSION, Tokenizer
 
 EVALUATION_ROWS = 256
 """Sentences in one evaluation batch, whatever the training batch."""
@@ -187,7 +187,7 @@ class Sentences(Labelled):
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
         location = locating.locate(dataset, data_dir, source)
         options: dict[str, Any] = {"tokens": tokens, "vocabulary_size": vocabulary_size, "min_count": min_count}
-        key = {"data": locating.checksums(location), **options}
+        key = {"data": locating.verified(location), "library": VERSION, **options}
         arrays = cache.prepared("sentences-1", key, lambda: _prepare(sentences.read(location), **options))
         tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         classes = arrays["classes"].tobytes().decode().split("\n")

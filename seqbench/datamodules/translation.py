@@ -24,7 +24,7 @@ from seqbench.datamodules.base import Lines, SequenceDataModule, require
 from seqbench.datamodules.buckets import batches_by_length, batches_of_epoch
 from seqbench.sources import cache, locating, pairs
 from seqbench.specs import Batch, SequenceSpec, Tokens, TokenSequence
-from seqbench.tokenization import Tokenizer
+from seqbench.tokenization import VERSION, Tokenizer
 
 SPECIALS = ("[START]", "[END]")
 START, END = 1, 2
@@ -88,7 +88,8 @@ class Translation(SequenceDataModule):
         if not self.exact:
             self.best_unknown = "a sentence has more right translations than its reference"
         key = {
-            "data": locating.checksums(location),
+            "data": locating.verified(location),
+            "library": VERSION,
             "languages": [source_language, target_language],
             "vocabulary_size": vocabulary_size,
         }
@@ -173,7 +174,8 @@ class Translation(SequenceDataModule):
 
     def written(self, decoded: Mapping[int, list[int]]) -> list[str]:
         """Translations as text, in the order of the split."""
-        return [self.tokenizer.decode(decoded[index]) for index in sorted(decoded)]
+        # A line each: what bytes a model writes is its own affair.
+        return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]
 
     def by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[Any]]:
         """Test BLEU over the length of the source, in words: a column for each of length (mean), sentences, bleu."""

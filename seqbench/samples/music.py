@@ -48,7 +48,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     Raises:
         SeqbenchError: the prompt is no such line, or the file cannot be written.
     """
-    prompt = _frames(request.prompt) if request.prompt else records.read(folder).results["sample"]["prompt"]
+    prompt = _frames(request.prompt) if request.prompt else _first_prompt(folder)
     played = go_on(module, prompt, request.length or CONTINUATION, request.temperature, request.seed)
     path = request.out or folder / "generated.mid"
     try:
@@ -56,6 +56,13 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     except OSError as error:
         raise SeqbenchError(f"{path} cannot be written: {error.strerror or error}.") from error
     return f"{_line(prompt)} | {_line(played)}\n{path}"
+
+
+def _first_prompt(folder: Path) -> list[list[int]]:
+    sample_drawn = records.read(folder).results.get("sample")
+    if not sample_drawn:
+        raise SeqbenchError(f"{folder} holds no sample to go on from; give frames of MIDI notes with --prompt.")
+    return [list(frame) for frame in sample_drawn["prompt"]]
 
 
 def _frames(line: str) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,8 @@ def show(module: SequenceModule, folder: Path) -> Sample:
     records.write_text(folder / folders.TOKENIZER, data.tokenizer.to_json())
     sources = data.source_texts("test")
     places = np.linspace(0, len(sources) - 1, min(SHOWN, len(sources))).astype(int).tolist()
-    chosen = [
-        {"source": sources[i], "reference": data.references["test"][i], "translation": written[i]} for i in places
-    ]
+    references = data.references["test"]
+    chosen = [{"source": sources[i], "reference": references[i], "translation": written[i]} for i in places]
     text = "\n".join("".join(f"{name:12}{line}\n" for name, line in one.items()) for one in chosen)
     records.write_text(folder / folders.TRANSLATIONS, text)
     files = [folder / folders.TRANSLATIONS]
@@ -44,7 +44,8 @@ def show(module: SequenceModule, folder: Path) -> Sample:
     if maps:
         _draw(maps, folder / folders.ATTENTION)
         files.append(folder / folders.ATTENTION)
-    return Sample(chosen, files)
+    # Records may be published, the sentences of a data set may not.
+    return Sample([{"sentence": i, "translation": written[i]} for i in places], files)
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
@@ -119,8 +120,9 @@ def _draw(maps: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(11, 11), layout="constrained")
     FigureCanvasAgg(figure)
     for place, one in enumerate(maps, 1):
-        axes = figure.add_subplot(2, 2, place)
-        axes.imshow(one["weights"], cmap="Greys", vmin=0, vmax=1, aspect="auto")
+        axes = figure.add_subplot(math.ceil(len(maps) / 2), min(2, len(maps)), place)
+        image = axes.imshow(one["weights"], cmap="Greys", vmin=0, aspect="auto")
+        figure.colorbar(image, ax=axes, shrink=0.6, label="weight")
         plain: dict[str, Any] = {"fontsize": 8, "parse_math": False}
         axes.set_xticks(range(len(one["source"])), one["source"], rotation=90, **plain)
         axes.set_yticks(range(len(one["target"])), one["target"], **plain)

@@ -76,7 +76,7 @@ def decode(path_or_part: str, data: bytes) -> str:
     if not data:
         raise SeqbenchError(f"{path_or_part} is empty; expected a text in UTF-8.")
     try:
-        text = data.decode("utf-8")
+        text = data.decode("utf-8-sig")  # A byte-order mark would become part of the first word.
     except UnicodeDecodeError as error:
         raise SeqbenchError(
             f"{path_or_part} is not a text in UTF-8 (byte {error.start} is 0x{data[error.start]:02x}); "

@@ -9,16 +9,20 @@ from seqbench.errors import SeqbenchError
 
 SPLITS = ("train", "validation", "test")
 Files = Mapping[str, tuple[Path, ...]]
-_SPLIT_WORDS = {"train": "train", "valid": "validation", "val": "validation", "dev": "validation", "test": "test"}
+_SPLIT_WORDS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing"), "test"),
+}
 
 
 def text(folder: Path, languages: Sequence[str]) -> Files:
-    """Any ``*.txt``: the splits where their names tell, else all of them joined."""
+    """Any ``*.txt``: the splits where their names tell, else all of them joined, to be cut."""
     return _splits_or_all([path for path in _listed(folder) if path.suffix == ".txt"])
 
 
 def sentences(folder: Path, languages: Sequence[str]) -> Files:
-    """Any ``*.tsv`` or ``*.txt``: the splits where their names tell, else all of them together."""
+    """Any ``*.tsv`` or ``*.txt``: the splits where their names tell, else all of them together, to be cut."""
     return _splits_or_all([path for path in _listed(folder) if path.suffix in (".tsv", ".txt")])
 
 
@@ -79,6 +83,11 @@ def _splits_or_all(found: list[Path]) -> Files:
             splits[split] = (*splits.get(split, ()), path)
     if set(splits) == set(SPLITS):
         return splits
+    if len(splits) == len(SPLITS) - 1:
+        # Pooled and cut anew, the user's test set would be trained on.
+        (missing,) = set(SPLITS) - set(splits)
+        names = ", ".join(path.name for paths in splits.values() for path in paths)
+        raise SeqbenchError(f"{found[0].parent} holds {names} but no {missing} file; add one, or name a single file.")
     return {"all": tuple(found)} if found else {}
 
 

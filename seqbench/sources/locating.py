@@ -99,22 +99,42 @@ def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
     return sorted((name.rpartition("/")[0], value) for name, value in sums.items()) == sorted(entry.sha256.items())
 
 
-def contents(location: Location) -> tuple[dict[str, bytes], dict[str, str]]:
-    """The bytes of each part, unpacked, and their checksums; fetched first where the hub has them.
+def verified(location: Location) -> dict[str, str]:
+    """As ``checksums``, of files that are the published ones where they must be.
 
     Raises:
-        SeqbenchError: a file cannot be read, or is not the published one where it must be.
+        SeqbenchError: one of them is not.
     """
+    sums = checksums(location)
+    if location.strict and location.source == "folder":
+        check(location, sums)
+    return sums
+
+
+def contents(location: Location, expected: str) -> tuple[dict[str, bytes], dict[str, str]]:
+    """The bytes of each part, unpacked, and their checksums; fetched first where the hub has them.
+
+    Args:
+        location: where they are.
+        expected: the format that the task reads.
+
+    Raises:
+        SeqbenchError: the data set has another format, a file cannot be read, or is not the published one where
+            it must be.
+    """
+    if location.entry.format != expected:
+        fitting = ", ".join(name for name, entry in table.DATASETS.items() if entry.format == expected)
+        raise SeqbenchError(
+            f"the data set '{location.dataset}' holds {location.entry.format}, and this task reads {expected}; "
+            f"give --task.dataset one of {fitting}."
+        )
     if location.source == "hub":
         root = hub.fetch(location.dataset, location.entry)
         location = Location(
             location.dataset, "folder", _published(root, location.entry, location.languages), True, location.languages
         )
     parts = {part: b"".join(files.read(path) for path in paths) for part, paths in location.files.items()}
-    sums = checksums(location)
-    if location.strict:
-        check(location, sums)
-    return parts, sums
+    return parts, verified(location)
 
 
 def check(location: Location, sums: Mapping[str, str]) -> None:

@@ -30,7 +30,7 @@ def read(location: Location) -> Pairs:
     """
     if location.source == "synthetic":
         return Pairs(synthetic_pairs.splits(), exact=True)
-    parts, _ = locating.contents(location)
+    parts, _ = locating.contents(location, "pairs")
     return Pairs({split: _both(location, split, parts) for split in SPLITS})
 
 

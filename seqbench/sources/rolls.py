@@ -66,7 +66,7 @@ def read(location: Location) -> Rolls:
         key = {**locating.checksums(location), "version": chorales.VERSION}
         arrays = cache.prepared("chorales", key, _of_package)
         return _rolls(arrays, failed=int(arrays["failed"][0]))
-    parts, sums = locating.contents(location)
+    parts, sums = locating.contents(location, "rolls")
     name = ", ".join(map(str, location.files.get("all", ()))) or f"'{location.dataset}'"
     arrays = cache.prepared(f"rolls-{VERSION}", sums, lambda: _packed(_parse(name, parts["all"])))
     return _rolls(arrays)

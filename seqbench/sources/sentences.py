@@ -47,7 +47,7 @@ def read(location: Location) -> Sentences:
         SeqbenchError: a file is no text, a line lacks its sentence or its label, a label occurs in evaluation
             only, or there are fewer than two classes.
     """
-    parts, sums = locating.contents(location)
+    parts, sums = locating.contents(location, "sentences")
     split = {
         part: [line for name, piece in _pieces(location, part, data) for line in _lines(name, piece)]
         for part, data in parts.items()

@@ -34,7 +34,7 @@ def read(location: Location) -> Text:
     if location.source == "synthetic":
         source = synthetic_text.Source()
         return Text(source.splits(), source.entropy, source.accuracy)
-    parts, _ = locating.contents(location)
+    parts, _ = locating.contents(location, "text")
     decoded = {part: files.decode(_named(location, part), data) for part, data in parts.items()}
     return Text(_cut(decoded["all"]) if "all" in decoded else decoded)
 

@@ -158,5 +158,5 @@ def test_what_looks_ahead_cannot_decode() -> None:
         make("vector", Both())
     with pytest.raises(SeqbenchError, match="needs a causal architecture"):
         make("decoder-only", Both())
-    with pytest.raises(ValueError, match=r"heads must divide d_model \(8\), got 3"):
+    with pytest.raises(SeqbenchError, match=r"heads must divide arch\.d_model \(8\), got 3"):
         EncoderDecoder(SPEC, Both(), GRU(WIDTH), WIDTH, "multihead", heads=3)

@@ -28,7 +28,8 @@ def test_a_run_leaves_translations_that_can_be_scored_again(folder: Path, tmp_pa
     again = sacrebleu.corpus_bleu(hypotheses, [references]).score
     assert results["metrics"]["test"]["bleu"]["value"] == pytest.approx(again)
     assert results.get("sample_error") is None
-    assert results["sample"][0]["reference"] in references
+    assert results["sample"][0]["translation"] in hypotheses
+    assert references[0] in (run.folder / "translations.txt").read_text()
     assert (run.folder / "attention.png").is_file() == (bridge in ("additive", "multihead"))
     assert results["lengths"]["sentences"]
     assert "bleu_signature" in run.record.config["data_facts"]

@@ -63,11 +63,11 @@ def test_rows_that_are_not_the_published_ones_leave_nothing(tmp_path: Path, monk
     place = repository(tmp_path / tmp_path.name, {split: {"sentence": rows} for split, rows in WORDS.items()})
     put(monkeypatch, "ptb", place, {**PUBLISHED, "test": " f \n"})
     with pytest.raises(SeqbenchError, match=r"ptb\.test\.txt of 'ptb' from the hub .* is not the published file"):
-        locating.contents(locating.locate("ptb"))
+        locating.contents(locating.locate("ptb"), "text")
     assert not files.fetched().exists()
     put(monkeypatch, "ptb", place, PUBLISHED, lines={"": "{words}\n"})
     with pytest.raises(SeqbenchError, match="could not be read from the hub"):
-        locating.contents(locating.locate("ptb"))
+        locating.contents(locating.locate("ptb"), "text")
 
 
 @pytest.mark.usefixtures("connected")
@@ -78,7 +78,7 @@ def test_one_column_for_each_language_and_files_without_a_last_line_end(
     published = {f"{s}/{w}": "\n".join(columns[w]) + "\n" for s, columns in rows.items() for w in ("en", "de")}
     published["test/de"] = published["test/de"][:-1]
     put(monkeypatch, "multi30k", repository(tmp_path / tmp_path.name, rows), published)
-    parts, _ = locating.contents(locating.locate("multi30k", languages=("en", "de")))
+    parts, _ = locating.contents(locating.locate("multi30k", languages=("en", "de")), "pairs")
     assert {part: data.decode() for part, data in parts.items()} == published
     assert (files.fetched() / "multi30k-en-de" / "train.en").is_file()
 
@@ -87,5 +87,5 @@ def test_one_column_for_each_language_and_files_without_a_last_line_end(
 def test_labels_beside_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {split: {"text": ["good", "bad"], "label": [1, 0], "label_text": ["p", "n"]} for split in SPLITS}
     put(monkeypatch, "sst2", repository(tmp_path / tmp_path.name, rows), dict.fromkeys(SPLITS, "good\t1\nbad\t0"))
-    parts, _ = locating.contents(locating.locate("sst2"))
+    parts, _ = locating.contents(locating.locate("sst2"), "sentences")
     assert parts == dict.fromkeys(SPLITS, b"good\t1\nbad\t0")

@@ -55,7 +55,7 @@ def test_a_changed_file_in_the_data_folder_is_refused(tmp_path: Path, monkeypatc
     (tmp_path / "tinyshakespeare" / "input.txt").write_text("not the plays " * 50)
     monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path))
     with pytest.raises(SeqbenchError, match=r"input\.txt of 'tinyshakespeare' .* is not the published file"):
-        locating.contents(locating.locate("tinyshakespeare"))
+        locating.contents(locating.locate("tinyshakespeare"), "text")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_the_published_files_are_known_by_their_checksums(real_data: Path, name:
     languages = ("en", "de") if table.get(name).format == "pairs" else ()
     place = locating.locate(name, languages=languages)
     assert locating.is_published(name, locating.checksums(place))
-    assert set(locating.contents(place)[0]) == set(table.get(name).files)
+    assert set(locating.contents(place, table.get(name).format)[0]) == set(table.get(name).files)
 
 
 def pair_folder(folder: Path, names: dict[str, str]) -> Path:
@@ -101,7 +101,7 @@ def test_a_folder_of_other_languages(tmp_path: Path) -> None:
     names = {"train.en.gz": "a\n", "train.fr": "b\n", "val.en": "c\n", "val.fr.gz": "d\n"}
     names |= {"test_2016_flickr.en": "e\n", "test_2016_flickr.fr": "f\n", "train.de": "no\n"}
     place = locating.locate("multi30k", str(pair_folder(tmp_path, names)), languages=("en", "fr"))
-    parts, sums = locating.contents(place)
+    parts, sums = locating.contents(place, "pairs")
     assert parts == {
         **{"train/en": b"a\n", "train/fr": b"b\n", "validation/en": b"c\n", "validation/fr": b"d\n"},
         **{"test/en": b"e\n", "test/fr": b"f\n"},
@@ -132,3 +132,40 @@ def test_several_collections_must_be_told_apart(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"")
     with pytest.raises(SeqbenchError, match=r"several collections \(a\.mat, b\.json\)"):
         locating.locate("jsb", str(tmp_path))
+
+
+def test_a_data_set_of_another_kind_is_refused() -> None:
+    with pytest.raises(SeqbenchError, match=r"'ptb' holds text, and this task reads rolls; give .* jsb, nottingham"):
+        locating.contents(locating.Location("ptb", "folder"), "rolls")
+
+
+@pytest.mark.parametrize("name", ["validation", "valid", "val", "dev"])
+def test_splits_are_known_by_their_names(tmp_path: Path, name: str) -> None:
+    for split in ("train", name, "my-test"):
+        (tmp_path / f"{split}.tsv").write_text("a\t1\n")
+    assert set(locating.locate("sst2", str(tmp_path)).files) == set(layouts.SPLITS)
+
+
+def test_a_missing_split_is_not_made_up(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        (tmp_path / f"{split}.tsv").write_text("a\t1\n")
+    with pytest.raises(SeqbenchError, match=r"holds test\.tsv, train\.tsv|train\.tsv.* but no validation file"):
+        locating.locate("sst2", str(tmp_path))
+
+
+def test_a_wrong_file_is_refused_also_where_it_was_prepared_before(
+    tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch, cache: Path
+) -> None:
+    from seqbench.batches import Keys
+    from seqbench.datamodules.labelled import Sentences
+
+    for path in table.get("sst2").files.values():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_bytes((real_data / path).read_bytes())
+    with (tmp_path / "sst2-sentences/train.tsv").open("a") as file:
+        file.write("\none more\t1")
+    options = {"dataset": "sst2", "batch_size": 8, "keys": Keys(0, "s", 1)}
+    Sentences(**options, data_dir=str(tmp_path))
+    monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path))
+    with pytest.raises(SeqbenchError, match=r"train\.tsv of 'sst2' .* is not the published file"):
+        Sentences(**options)

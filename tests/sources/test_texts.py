@@ -79,3 +79,8 @@ def test_a_synthetic_text_brings_its_entropy() -> None:
     assert found.entropy is not None
     assert found.accuracy is not None
     assert set(found.splits) == set(layouts.SPLITS)
+
+
+def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_bytes(b"\xef\xbb\xbf" + b"abc " * 50)
+    assert "".join(read("ptb", str(tmp_path)).splits.values()) == "abc " * 50
