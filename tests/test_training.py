@@ -82,7 +82,7 @@ def test_attention_learns_the_toy_grammar(tmp_path: Path) -> None:
     run = seqbench.run(arch, task, tier="smoke", optim=optim, encoder="bigru", logger="none", runs=tmp_path)
     bleu = run.record.results["metrics"]["test"]["bleu"]
     assert bleu["best"] == 100
-    assert bleu["value"] > 60
+    assert bleu["value"] > max(40, 2 * bleu["chance"])
     assert {"task.source", "data"} <= set(run.record.config["modified"])
 
 
