@@ -37,6 +37,54 @@ def test_the_figures_are_those_of_the_benchmarks() -> None:
     assert f"{startup['help']['median_ms']:.0f} ms, {startup['list']['median_ms']:.0f} ms" in README
 
 
+def test_the_figures_of_real_data_are_those_of_the_benchmarks() -> None:
+    jsb = results("music-jsb")["summary"]["gru"]["nll_per_frame"]
+    assert f"gru {with_interval(jsb, 3)} |" in README
+    assert f"gru {results('music-nottingham')['summary']['gru']['nll_per_frame']['mean']:.3f} |" in README
+    sentiment = results("sentiment")
+    bayes = sentiment["cells"]["bigru"][0]["baselines"]["naive Bayes"]["accuracy"]
+    accuracy = with_interval(sentiment["summary"]["bigru"]["accuracy"], 3)
+    assert f"bigru {accuracy}, naive Bayes {bayes:.3f}" in README
+    for claim, archs in (("order", ("bow", "bigru")), ("position", ("tdnn", "gru"))):
+        lines = {arch: results(claim)["summary"][arch]["accuracy"] for arch in archs}
+        assert ", ".join(f"{arch} {with_interval(line, 3)}" for arch, line in lines.items()) in README
+    translation = results("translation")
+    attention, vector = (translation["summary"][label]["bleu"]["mean"] for label in ("attention", "vector"))
+    assert f"attention {attention:.1f}, vector {vector:.1f}" in README
+    gaps = gap_over_length(translation)
+    assert f"in chrF {gaps[0]:.1f} apart in the shortest sentences, {gaps[-1]:.1f} in the longest" in README
+    for name in ("multi30k", "sst2"):
+        case = results("preparation")["cases"][name]
+        assert f"{case['first_seconds']:.1f} s, {case['cached_seconds']:.2f} s" in README
+
+
+def gap_over_length(translation: Any) -> list[float]:
+    """The chrF that attention is ahead of the vector bridge, in each bin of the source's length."""
+    curves = [translation["cells"][label][0]["lengths"]["chrf"] for label in ("attention", "vector")]
+    return [ahead - behind for ahead, behind in zip(*curves, strict=True)]
+
+
+def test_the_claims_on_real_data_hold_in_the_figures() -> None:
+    assert results("music-jsb")["summary"]["gru"]["nll_per_frame"]["mean"] <= 8.60
+    assert results("music-nottingham")["summary"]["gru"]["nll_per_frame"]["mean"] <= 3.80
+    assert results("sentiment")["summary"]["bigru"]["accuracy"]["mean"] >= 0.78
+    order = results("order")["summary"]
+    assert order["bow"]["accuracy"]["mean"] == 0.5
+    assert order["bigru"]["accuracy"]["mean"] >= 0.90
+    position = results("position")["summary"]
+    assert position["tdnn"]["accuracy"]["mean"] < 0.7 < 0.95 < position["gru"]["accuracy"]["mean"]
+    translation = results("translation")
+    attention, vector = (translation["summary"][label]["bleu"]["mean"] for label in ("attention", "vector"))
+    assert attention >= max(26, vector + 3)
+    gaps = gap_over_length(translation)
+    assert gaps == sorted(gaps)
+    assert gaps[0] > 0
+    for case in results("preparation")["cases"].values():
+        assert case["first_seconds"] <= 20
+        assert case["cached_seconds"] <= 1
+        assert case["peak_bytes"] <= 1.5 * 2**30
+
+
 def test_the_claims_hold_in_the_figures() -> None:
     gru, rnn = (results("copy")["summary"][arch]["accuracy"] for arch in ("gru", "rnn"))
     assert gru["mean"] >= 0.95

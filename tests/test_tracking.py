@@ -118,7 +118,7 @@ def test_without_a_key_a_run_is_offline_and_asks_nobody(offline: tuple[Run, list
 def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], WandbStub]) -> None:
     kept = only_file(offline[0].folder)
     assert (kept.project, kept.group, kept.name) == ("seqbench", "copy/gru", "gru-copy-s0")
-    assert sorted(kept.tags) == ["copy", "gru", "smoke"]
+    assert sorted(kept.tags) == ["copy", "gru", "modified", "smoke"]
     assert kept.id == offline[0].record.measured["wandb"]["id"]
     assert kept.exit_code == 0
 
@@ -229,7 +229,7 @@ def test_with_a_key_a_run_reaches_the_server(
     assert (named["id"], named["mode"]) == (sent.id, "online")
     assert named["url"] == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
     assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")
-    assert sorted(sent.tags) == ["copy", "gru", "smoke"]
+    assert sorted(sent.tags) == ["copy", "gru", "modified", "smoke"]
     assert sent.config["arch"]["name"] == "gru"
     assert points(sent.history, "train/loss") == {20: ran.record.results["curves"]["train"]["loss"][0]}
     assert sent.summary["final/test/accuracy"] == ran.record.results["metrics"]["test"]["accuracy"]["value"]

@@ -178,17 +178,17 @@ class Translation(SequenceDataModule):
         return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]
 
     def by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[Any]]:
-        """Test BLEU over the length of the source, in words: a column for each of length (mean), sentences, bleu."""
+        """Test BLEU and chrF over the length of the source, in words: columns of length (mean), sentences and both."""
         words = np.array([len(sentence.split()) for sentence in self.source_texts("test")])
         hypotheses, references = self.written(decoded), self.references["test"]
         bins = np.searchsorted(LENGTHS, words, side="left")
-        found: dict[str, list[Any]] = {"length": [], "sentences": [], "bleu": []}
+        found: dict[str, list[Any]] = {"length": [], "sentences": [], "bleu": [], "chrf": []}
         for number in np.unique(bins):
             places = np.flatnonzero(bins == number)
             found["length"].append(float(words[places].mean()))
             found["sentences"].append(len(places))
-            score = bleu.scores([hypotheses[i] for i in places], [references[i] for i in places])
-            found["bleu"].append(score["bleu"])
+            for name, score in bleu.scores([hypotheses[i] for i in places], [references[i] for i in places]).items():
+                found[name].append(score)
         return found
 
     def source_texts(self, split: str) -> list[str]:
