@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 from torch import Tensor, nn
@@ -14,12 +15,12 @@ Memory = dict[str, Tensor]
 """What a bridge keeps of an encoder's outputs; batch first on every tensor."""
 
 
-class Bridge(nn.Module):
+class Bridge(nn.Module, ABC):
     """Changes what enters a decoder, or what leaves it, by what the encoder read; here neither."""
 
+    @abstractmethod
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
         """What is needed of the encoder's ``outputs (batch, time, d_model)``, ``lengths (batch,)`` of them valid."""
-        raise NotImplementedError
 
     def enter(self, x: Tensor, memory: Memory) -> Tensor:
         """Decoder inputs ``(batch, out_time, d_model)``."""
@@ -82,9 +83,9 @@ class Attention(Bridge):
         combined: Tensor = torch.tanh(self.combine(torch.cat([hidden, self.context(hidden, memory)], dim=-1)))
         return combined
 
+    @abstractmethod
     def context(self, hidden: Tensor, memory: Memory) -> Tensor:
         """The weighted mean of what the encoder put out, ``(batch, out_time, d_model)``."""
-        raise NotImplementedError
 
 
 class Additive(Attention):

@@ -93,7 +93,16 @@ class Translation(SequenceDataModule):
             "languages": [source_language, target_language],
             "vocabulary_size": vocabulary_size,
         }
-        arrays = cache.prepared("pairs-1", key, lambda: _prepare(pairs.read(location), vocabulary_size))
+        self._take(cache.prepared("pairs-1", key, lambda: _prepare(pairs.read(location), vocabulary_size)), max_length)
+        self._kept: tuple[int, list[np.ndarray]] = (-1, [])
+        self._evaluation = {s: batches_by_length(self.lengths[s][0], EVALUATION_ROWS) for s in ("validation", "test")}
+        size = len(self.tokenizer)
+        output = TokenSequence(size, START, END, longest, smoothing, beam, length_penalty)
+        most = max(int(both[0].max()) for both in self.lengths.values())
+        self.spec = SequenceSpec(Tokens(size), output, max_length=most, look_ahead=True)
+
+    def _take(self, arrays: cache.Arrays, max_length: int) -> None:
+        """Take up what was prepared, and leave out training pairs that are too long."""
         self.tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         self.references = {
             split: arrays[f"{split}-references"].tobytes().decode().split("\n") for split in ("validation", "test")
@@ -114,29 +123,22 @@ class Translation(SequenceDataModule):
             f"no training pair has at most {max_length} tokens; raise --task.max_length.",
         )
         self.lengths = {split: [side[self.samples[split]] for side in both] for split, both in lengths.items()}
-        size = len(self.tokenizer)
-        output = TokenSequence(size, START, END, longest, smoothing, beam, length_penalty)
-        most = max(int(both[0].max()) for both in self.lengths.values())
-        self.spec = SequenceSpec(Tokens(size), output, max_length=most, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
         """A batch of pairs of like length; in training of the epoch's permutation."""
         if split != "train":
-            return self._batch(split, self._evaluation(split)[step])
+            return self._batch(split, self._evaluation[split][step])
         epoch, place = divmod(step, math.ceil(len(self.samples["train"]) / self.batch_size))
         return self._batch(split, self._epoch(epoch)[place])
 
     def _epoch(self, epoch: int) -> list[np.ndarray]:
         """The batches of one epoch; the last one asked for is kept."""
-        if getattr(self, "_kept", (None,))[0] != epoch:
+        if self._kept[0] != epoch:
             source, target = self.lengths["train"]
             rng = self.keys.generator("train", epoch)
             # By the target first, which costs most; by the source among equals.
             self._kept = (epoch, batches_of_epoch(rng, target * 1000 + source, self.batch_size, pool=50))
         return self._kept[1]
-
-    def _evaluation(self, split: str) -> list[np.ndarray]:
-        return batches_by_length(self.lengths[split][0], EVALUATION_ROWS)
 
     def _batch(self, split: str, places: np.ndarray) -> Batch:
         index = self.samples[split][places]
@@ -158,7 +160,7 @@ class Translation(SequenceDataModule):
 
     def steps(self, split: str) -> int:
         """Batches in which each pair of the split comes once."""
-        return len(self._evaluation(split))
+        return len(self._evaluation[split])
 
     # Lines, and what decoding is judged by.
 
