@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 
 def pytest_configure() -> None:
+    # A shell starts background jobs deaf to Ctrl-C, and what they start inherits it: the tests press it themselves.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # No test may talk to W&B or to the hub unless it sets up its own server.
     for name in [n for n in os.environ if n.startswith("WANDB_")]:
         del os.environ[name]
