@@ -34,7 +34,7 @@ class Embedding(nn.Module):
             raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
         self.table: nn.Module
         if isinstance(kind, Features):
-            # As PyTorch starts it: from rows as large as a token's, nets fit music faster and worse (4.00 for 3.79).
+            # As PyTorch starts it: from rows as large as a token's, nets fit Nottingham faster and foretell it worse.
             self.table = nn.Linear(kind.dim, width)
         else:
             self.table = nn.Embedding(kind.vocab, width)
