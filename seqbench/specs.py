@@ -109,7 +109,6 @@ _KINDS: dict[str, type] = {
         *(StepClasses, StepLabels, StepValues, SequenceClass, SequenceValue, TokenSequence),
     )
 }
-READS = ("last", "mean", "every")
 
 
 @dataclass(frozen=True)

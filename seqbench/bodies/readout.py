@@ -53,7 +53,7 @@ class Mean(nn.Module):
 
 
 def make(reads: str, d_model: int, causal: bool) -> nn.Module:
-    """The readout of that name (see ``specs.READS``).
+    """The readout of that name (see ``specs.SequenceClass``).
 
     Args:
         reads: ``every``, ``last`` or ``mean``.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,13 +24,11 @@ class Sentences:
         texts: the sentences of each split.
         labels: the class of each, ``(sentences,)`` int64.
         classes: their names: the labels that occur in training, in order.
-        checksums: of the files, by ``part/file``.
     """
 
     texts: Mapping[str, list[str]]
     labels: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
-    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ def read(location: Location) -> Sentences:
         SeqbenchError: a file is no text, a line lacks its sentence or its label, a label occurs in evaluation
             only, or there are fewer than two classes.
     """
-    parts, sums = locating.contents(location, "sentences")
+    parts, _ = locating.contents(location, "sentences")
     split = {
         part: [line for name, piece in _pieces(location, part, data) for line in _lines(name, piece)]
         for part, data in parts.items()
@@ -68,7 +66,6 @@ def read(location: Location) -> Sentences:
         {name: [line.text for line in lines[name]] for name in SPLITS},
         {name: np.array([numbers[line.label] for line in lines[name]], np.int64) for name in SPLITS},
         classes,
-        sums,
     )
 
 
