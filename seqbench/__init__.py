@@ -22,6 +22,7 @@ def run(
     arch: str | Mapping[str, Any],
     task: str | Mapping[str, Any],
     *,
+    match_params: int | str | None = None,
     runs: str | Path = "runs",
     resume: bool = False,
     overwrite: bool = False,
@@ -33,6 +34,7 @@ def run(
     Args:
         arch: a name, or a mapping with ``name`` and the backbone's options.
         task: a name, or a mapping with ``name`` and the task's options.
+        match_params: trainable parameters of the whole module, as a number or ``"100k"``; chooses the width.
         runs: folder under which the run's own is made.
         resume: go on with an unfinished run of this configuration.
         overwrite: throw an earlier run of this configuration away.
@@ -45,14 +47,19 @@ def run(
     Raises:
         SeqbenchError: a name or option is wrong, data is missing, or the folder holds an earlier run.
     """
-    from seqbench import options as opts
-    from seqbench import runner
+    from seqbench import runner, sizes
 
-    config = opts.resolve({"arch": arch, "task": task, **options})
+    config = sizes.resolve({"arch": arch, "task": task, "match_params": match_params, **options})
     return runner.run(config, Path(runs), resume=resume, overwrite=overwrite, say=say)
 
 
-def build(arch: str | Mapping[str, Any], task: str | Mapping[str, Any], **options: Any) -> SequenceModule:
+def build(
+    arch: str | Mapping[str, Any],
+    task: str | Mapping[str, Any],
+    *,
+    match_params: int | str | None = None,
+    **options: Any,
+) -> SequenceModule:
     """Make the LightningModule of an architecture on a task, with the task's data and initial weights.
 
     ``lightning.pytorch.Trainer(max_steps=500).fit(seqbench.build("gru", "copy"))`` trains it.
@@ -60,15 +67,15 @@ def build(arch: str | Mapping[str, Any], task: str | Mapping[str, Any], **option
     Args:
         arch: a name, or a mapping with ``name`` and the backbone's options.
         task: a name, or a mapping with ``name`` and the task's options.
+        match_params: trainable parameters of the whole module, as a number or ``"100k"``; chooses the width.
         options: ``tier``, ``seed``, and the mappings ``optim`` and ``body``.
 
     Raises:
         SeqbenchError: a name or option is wrong, or data is missing.
     """
-    from seqbench import assembly
-    from seqbench import options as opts
+    from seqbench import assembly, sizes
 
-    return assembly.build(opts.resolve({"arch": arch, "task": task, **options}))
+    return assembly.build(sizes.resolve({"arch": arch, "task": task, "match_params": match_params, **options}))
 
 
 def load(run: str | Path) -> SequenceModule:

@@ -8,11 +8,10 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils._pytree import tree_leaves
 
 from seqbench import cards, folders, objectives, options, records, registry
 from seqbench.batches import Keys
-from seqbench.bodies import Body, DecoderOnly, EncoderDecoder, Single
+from seqbench.bodies import Body, DecoderOnly, EncoderDecoder, Feedback, Single
 from seqbench.config import DECODER_ONLY, RunConfig
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.errors import SeqbenchError
@@ -26,11 +25,56 @@ def build(config: RunConfig) -> SequenceModule:
     Raises:
         SeqbenchError: the backbone or the datamodule refuses its options.
     """
-    backbone_class = registry.find(registry.ARCHITECTURES, config.arch).load()
-    data = _data(config, carry_state=hasattr(backbone_class, "unroll"))
-    module = _module(config, data.spec)
+    data = task_data(config)
+    module = make(config, data.spec)
     module.data = data
     return module
+
+
+def task_data(config: RunConfig) -> SequenceDataModule:
+    """The task's data alone.
+
+    Raises:
+        SeqbenchError: the datamodule refuses its options, or the data is not at hand.
+    """
+    datamodule = options.load_datamodule(config.card)
+    protocol: dict[str, Any] = {
+        "batch_size": config.optim.batch_size,
+        "keys": Keys(config.seed, config.card.name, config.card.version),
+    }
+    if datamodule.streams:
+        protocol["carry_state"] = hasattr(registry.find(registry.ARCHITECTURES, config.arch).load(), "unroll")
+    try:
+        data: SequenceDataModule = datamodule(**config.task_options, **protocol)
+        return data
+    except (TypeError, ValueError) as error:
+        raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error
+
+
+def make(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
+    """The module of a configuration on a spec, without data; its weights are its seed's.
+
+    Raises:
+        SeqbenchError: the backbone refuses its options, or does not suit the task.
+    """
+    # The seed decides the weights, and leaves the caller's random numbers alone.
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(config.seed)
+        body = _body(config, spec, _backbone(config.arch, config.arch_options))
+        objective = objectives.make(spec, config.arch_options["d_model"])
+        if isinstance(body, Feedback):
+            body.answer = objective.answer
+    return SequenceModule(spec, body, objective, config.optim, config.seed)
+
+
+def sketch(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
+    """The same module on the meta device: shapes without numbers, so that any width costs next to nothing.
+
+    Raises:
+        SeqbenchError: as ``make``.
+    """
+    with torch.device("meta"):
+        return make(config, spec)
 
 
 def load(run: Path) -> SequenceModule:
@@ -59,7 +103,7 @@ def load(run: Path) -> SequenceModule:
         body=saved["body"],
         optim=cards.Optim(**saved["optim"]),
     )
-    module = _module(config, SequenceSpec.from_dict(spec))
+    module = make(config, SequenceSpec.from_dict(spec))
     load_weights(module, folder)
     return module.eval()
 
@@ -81,45 +125,10 @@ def load_weights(module: SequenceModule, folder: Path) -> int:
         raise SeqbenchError(f"{path} does not fit its record: {' '.join(str(error).split())[:300]}.") from error
 
 
-def state_bytes(module: SequenceModule) -> int | None:
-    """Bytes of one sequence's state after one step; None for a backbone without ``unroll``."""
-    if not module.body.can_unroll:
-        return None
-    training = module.training
-    module.eval()
-    width = module.objective.head.in_features
-    with torch.no_grad():
-        _, state = module.body.streaming.unroll(torch.zeros(1, 1, width, device=module.device))
-    module.train(training)
-    tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, torch.Tensor)]
-    return sum(leaf.numel() * leaf.element_size() for leaf in tensors)
-
-
-def _data(config: RunConfig, carry_state: bool) -> SequenceDataModule:
-    datamodule = options.load_datamodule(config.card)
-    protocol: dict[str, Any] = {
-        "batch_size": config.optim.batch_size,
-        "keys": Keys(config.seed, config.card.name, config.card.version),
-    }
-    if datamodule.streams:
-        protocol["carry_state"] = carry_state
-    try:
-        return datamodule(**config.task_options, **protocol)
-    except (TypeError, ValueError) as error:
-        raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error
-
-
-def _module(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
-    # The seed decides the weights, and leaves the caller's random numbers alone.
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(config.seed)
-        body = _body(config, spec, _backbone(config.arch, config.arch_options))
-        objective = objectives.make(spec, config.arch_options["d_model"])
-    return SequenceModule(spec, body, objective, config.optim, config.seed)
-
-
 def _body(config: RunConfig, spec: SequenceSpec, backbone: nn.Module) -> Body:
     d_model, settings = config.arch_options["d_model"], dict(config.body)
+    if getattr(backbone, "feeds_back_output", False):
+        return Feedback(spec, backbone, d_model, **{k: v for k, v in settings.items() if k not in ("bridge", "heads")})
     if isinstance(spec.output, TokenSequence):
         if settings["bridge"] == DECODER_ONLY:
             del settings["bridge"], settings["heads"]

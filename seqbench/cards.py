@@ -24,6 +24,8 @@ from seqbench.records import to_json
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
+_BUILT_IN = "seqbench"
+"""The package whose cards lie in a folder of their own, in the wheel and beside it in the checkout."""
 
 
 @dataclass(frozen=True)
@@ -189,13 +191,19 @@ def load(name: str) -> Card:
     if set(data) == {"alias"}:
         entry = registry.find(registry.TASKS, str(data["alias"]))
         data = _read(_path(entry))
-    return parse(data, f"{entry.name}.yaml")
+    card = parse(data, f"{entry.name}.yaml{entry.owner}")
+    if card.name != entry.name:
+        raise SeqbenchError(
+            f"{entry.name}.yaml{entry.owner} cannot be used: its name is '{card.name}', but it is registered as "
+            f"'{entry.name}'; give it one name."
+        )
+    return card
 
 
 def summary(name: str) -> str:
     """One line on a task for a list: its card's summary, or what it stands for."""
     data = _read(_path(registry.find(registry.TASKS, name)))
-    return f"stands for {data['alias']}" if "alias" in data else str(data.get("summary", ""))
+    return f"stands for {data['alias']}" if "alias" in data else " ".join(str(data.get("summary", "")).split())
 
 
 def parse(data: Any, where: str) -> Card:
@@ -240,20 +248,23 @@ def _tier(data: Any, where: str) -> Tier:
 
 
 def _path(entry: registry.Entry) -> Path:
-    """Where an entry's card lies: in the installed package first, beside its checkout second."""
+    """Where an entry's card lies: in the package that it names, which is found and not imported."""
     package = entry.value.partition(":")[0]
+    top, *below = package.split(".")
     try:
-        spec = importlib.util.find_spec(package)
+        spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    folders = [Path(f) for f in (spec.submodule_search_locations or ())] if spec else []
-    places = [p for f in folders for p in (f / "_data" / "tasks", f.parent / "tasks")]
+    # A dotted name is followed by its folders, since to find it is to import what stands above it.
+    places = [Path(folder, *below) for folder in (spec.submodule_search_locations or ())] if spec else []
+    if package == _BUILT_IN:
+        places = [place for folder in places for place in (folder / "_data" / "tasks", folder.parent / "tasks")]
     for place in places:
         if (place / f"{entry.name}.yaml").is_file():
             return place / f"{entry.name}.yaml"
     raise SeqbenchError(
-        f"task '{entry.name}' of {entry.distribution} has no card: looked for {entry.name}.yaml in "
-        f"{', '.join(map(str, places)) or f'the package {package}, which is not installed'}."
+        f"task '{entry.name}'{entry.owner} has no card: looked for {entry.name}.yaml in "
+        f"{', '.join(map(str, places)) or f'{package}, which is no package that is installed'}."
     )
 
 

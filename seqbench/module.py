@@ -84,7 +84,8 @@ class SequenceModule(L.LightningModule):
         # A checkpoint gives its state back before the module has moved to its device.
         carried = None if batch.first else tree_map(lambda leaf: leaf.to(batch.inputs.device), carried)
         hidden, state = self.body.unroll(batch, carried)
-        return hidden, tree_map(lambda leaf: leaf.detach(), state)
+        # Copies: a view of the chunk would keep all of it, and a checkpoint would save it.
+        return hidden, tree_map(lambda leaf: leaf.detach().clone(), state)
 
     def configure_optimizers(self) -> Any:
         """The card's optimiser and schedule; the backbone may choose its own parameter groups."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import inspect
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -65,7 +64,6 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     checksums = locating.checksums(location) if location else {}
 
     backbone, datamodule = entry.load(), load_datamodule(card)
-    _check_backbone(arch, backbone)
     encoder = _encoder(groups["encoder"], card, datamodule)
     parser = _parser({"arch": (arch, backbone), **encoder}, datamodule)
     parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
@@ -101,9 +99,21 @@ def load_datamodule(card: cards.Card) -> Any:
     """The class that a card names, imported.
 
     Raises:
-        SeqbenchError: it cannot be imported.
+        SeqbenchError: it cannot be imported, or is no task's datamodule.
     """
-    return registry.Entry(card.name, card.datamodule, None, None).load()
+    # It is its card's distribution that is to blame; a card that is only checked has none.
+    offers = registry.entries(registry.TASKS).get(card.name) or (registry.Entry(card.name, "", None, None),)
+    entry = dataclasses.replace(offers[0], value=card.datamodule)
+    datamodule = entry.load()
+
+    from seqbench.datamodules.base import SequenceDataModule  # Lightning, which any task's class has imported.
+
+    unusable = f"task '{card.name}'{entry.owner} cannot be used: its datamodule {card.datamodule}"
+    if not (isinstance(datamodule, type) and issubclass(datamodule, SequenceDataModule)):
+        raise SeqbenchError(f"{unusable} is no class that extends seqbench.datamodules.base.SequenceDataModule.")
+    if lacking := sorted(datamodule.__abstractmethods__):
+        raise SeqbenchError(f"{unusable} lacks {', '.join(lacking)}.")
+    return datamodule
 
 
 def help_text(given: Mapping[str, Any]) -> str:
@@ -140,7 +150,6 @@ def _encoder(group: dict[str, Any], card: cards.Card, datamodule: Any) -> dict[s
     if not getattr(datamodule, "pairs", False):
         raise SeqbenchError(f"task '{card.name}' has no encoder, its outputs go with its inputs; leave out --encoder.")
     backbone = registry.find(registry.ARCHITECTURES, name).load()
-    _check_backbone(name, backbone)
     return {"encoder": (name, backbone)}
 
 
@@ -192,18 +201,6 @@ def _locate(card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], argume
         return None
     languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
     return locating.locate(str(options["dataset"]), options.get("data_dir"), options.get("source", "auto"), languages)
-
-
-def _check_backbone(arch: str, backbone: Any) -> None:
-    try:
-        fits = isinstance(backbone, type) and "d_model" in inspect.signature(backbone).parameters
-    except ValueError:  # A class written in C has no signature.
-        fits = False
-    if not fits:
-        raise SeqbenchError(
-            f"architecture '{arch}' is no backbone: expected a class whose __init__ takes d_model and whose "
-            f"forward(x, lengths=None) maps (batch, time, d_model) to the same, got {backbone!r}."
-        )
 
 
 def _accepted(parser: Any, group: str, options: Mapping[str, Any]) -> dict[str, Any]:

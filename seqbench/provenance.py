@@ -12,9 +12,11 @@ from typing import Any
 import torch
 import yaml
 
-from seqbench import assembly, registry
+from seqbench import registry
 from seqbench.config import RunConfig
+from seqbench.diagnostics import cost
 from seqbench.module import SequenceModule, trainable_parameters
+from seqbench.sizes import Matched
 
 PACKAGES = (
     "seqbench",
@@ -32,7 +34,7 @@ PACKAGES = (
 
 def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
     """All that says what was run."""
-    card = config.card
+    card, task = config.card, registry.find(registry.TASKS, config.card.name)
     return {
         "architecture": _architecture(config.arch),
         **({"encoder": _architecture(config.encoder)} if config.encoder else {}),
@@ -41,6 +43,8 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
             "version": card.version,
             "tier": config.tier,
             "digest": card.digest(config.tier),
+            "distribution": task.distribution,
+            "distribution_version": task.version,
             "metric": card.metric.name,
             "direction": card.metric.direction,
         },
@@ -50,7 +54,8 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "digest": config.digest(),
         "spec": module.spec.to_dict(),
         "parameters": trainable_parameters(module),
-        "state_bytes": _state_bytes(module),
+        "match_params": config.match_params if isinstance(config, Matched) else None,
+        **cost.figures(config, module.spec),
         "data": dict(config.checksums),
         "data_facts": dict(module.data.facts()) if module.data else {},
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
@@ -81,14 +86,6 @@ def device_name(device: torch.device) -> str:
 def to_yaml(data: Any) -> str:
     """Plain data as YAML, in the order given."""
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-
-
-def _state_bytes(module: SequenceModule) -> int | None:
-    try:
-        return assembly.state_bytes(module)
-    # A stranger's `unroll` may break in any way; the run itself will tell how.
-    except Exception:
-        return None
 
 
 def _processor() -> str:

@@ -1,17 +1,19 @@
 """Names to architectures and tasks, through entry points; listing imports nothing.
 
 Built-ins use the same two groups as a plug-in does: ``seqbench.architectures``, whose values are backbone
-classes, and ``seqbench.tasks``, whose values are the packages that hold the task's card.
+classes, and ``seqbench.tasks``, whose values are the packages that hold the task's card. A value may end in an
+extra, ``module:Class [extra]``: the one that brings the library which the entry needs.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -22,56 +24,133 @@ TASKS = "seqbench.tasks"
 _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
 
 
+class MissingLibrary(SeqbenchError):
+    """An entry needs a library that one of its distribution's extras brings, and that is not installed."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """One registered name and where it comes from.
 
-    ``distribution`` and ``version`` are None for a class given by its path rather than its name.
+    ``distribution`` and ``version`` are None for a class given by its path rather than its name. ``extras`` are
+    those of the distribution that the entry needs, ``group`` is the one it was found in.
     """
 
     name: str
     value: str
     distribution: str | None
     version: str | None
+    extras: str = ""
+    group: str = ""
+
+    @property
+    def owner(self) -> str:
+        """`` (from DISTRIBUTION VERSION)``, for a sentence; empty for a class given by its path."""
+        return f" (from {self.distribution} {self.version})" if self.distribution else ""
 
     def load(self) -> Any:
-        """Import what the entry names.
+        """Import what the entry names; an architecture must be a backbone.
 
         Raises:
-            SeqbenchError: the module fails to import, or lacks the attribute.
+            MissingLibrary: it needs a library that one of its distribution's extras brings.
+            SeqbenchError: the module fails to import or lacks the attribute, or an architecture is no backbone.
         """
         module_name, _, attribute = self.value.partition(":")
-        source = f" (from {self.distribution} {self.version})" if self.distribution else ""
         try:
             found: Any = importlib.import_module(module_name)
             for part in attribute.split(".") if attribute else ():
                 found = getattr(found, part)
-        # A stranger's module may raise anything while it is imported; it must break only itself.
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        # A stranger's module may raise anything while it is imported, and even exit; it must break only itself.
+        except BaseException as error:
+            if isinstance(error, ModuleNotFoundError) and self._is_foreign(error.name):
+                raise self._lacking(str(error.name).partition(".")[0]) from error
             raise SeqbenchError(
-                f"'{self.name}'{source} could not be imported from {self.value}: "
-                f"{type(error).__name__}: {error}. The rest of seqbench is unaffected."
+                f"'{self.name}'{self.owner} could not be imported from {self.value}: "
+                f"{type(error).__name__}: {_one_line(error)}. The rest of seqbench is unaffected."
             ) from error
+        if self.group == ARCHITECTURES and (reason := _no_backbone(found)):
+            raise SeqbenchError(
+                f"architecture '{self.name}'{self.owner} is no backbone: expected a class whose __init__ takes d_model "
+                f"and whose forward(x, lengths=None) maps (batch, time, d_model) to the same, but {reason}."
+            )
         return found
+
+    def _is_foreign(self, module: str | None) -> bool:
+        """Whether a module that was not found belongs to another package than the entry's own."""
+        return bool(module) and str(module).partition(".")[0] != self.value.partition(":")[0].partition(".")[0]
+
+    def _lacking(self, library: str) -> SeqbenchError:
+        needs = f"'{self.name}'{self.owner} needs the library '{library}', which is not installed here"
+        if self.distribution and self.extras:
+            return MissingLibrary(f"{needs}; get it by `pip install '{self.distribution}[{self.extras}]'`.")
+        return SeqbenchError(f"{needs}; install it. The rest of seqbench is unaffected.")
+
+
+def _no_backbone(found: Any) -> str:
+    """Why something cannot be a backbone, as the end of a sentence; empty if it can."""
+    if not isinstance(found, type):
+        return f"{getattr(found, '__name__', repr(found))} is of type {type(found).__name__}, no class"
+    torch: Any = sys.modules.get("torch")  # Whatever extends its modules has imported it.
+    if torch is None or not issubclass(found, torch.nn.Module):
+        return f"{found.__name__} does not extend torch.nn.Module"
+    if "d_model" not in (_parameters(found) or ()):
+        return f"the __init__ of {found.__name__} takes no d_model"
+    forward: Any = inspect.getattr_static(found, "forward")
+    if forward is torch.nn.Module.forward:
+        return f"{found.__name__} has no forward"
+    taken = _parameters(forward)
+    if taken is not None and "lengths" not in taken and not any(p.kind is p.VAR_POSITIONAL for p in taken.values()):
+        return f"the forward of {found.__name__} takes ({', '.join(taken)}), no lengths"
+    return ""
+
+
+def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
+    """What a callable takes, by name; None where it does not say (it is written in C)."""
+    try:
+        return inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return None
 
 
 @cache
 def entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
     """All entries of a group by name, sorted; several where distributions clash. Imports none of them."""
     found: dict[str, dict[str, Entry]] = {}
-    for point in _installed().select(group=group):
-        distribution = point.dist.name if point.dist else None
-        version = point.dist.version if point.dist else None
-        entry = Entry(point.name, point.value, distribution, version)
+    owners: dict[int, tuple[str, str]] = {}
+    for point in _installed():
+        if point.group != group:
+            continue
+        # Each look at a name or a version parses all metadata again.
+        key = id(point.dist)
+        if key not in owners:
+            owners[key] = (str(point.dist.name), str(point.dist.version)) if point.dist else ("unknown", "unknown")
+        distribution, version = owners[key]
+        value, _, extras = point.value.partition("[")
+        entry = Entry(point.name, value.strip(), distribution, version, extras.strip(" ]"), group)
         # The same distribution may be seen twice on sys.path (a checkout and its editable install).
-        found.setdefault(point.name, {}).setdefault(str(distribution), entry)
+        found.setdefault(point.name, {}).setdefault(distribution, entry)
     return {name: tuple(found[name].values()) for name in sorted(found)}
 
 
 @cache
-def _installed() -> Any:
-    """Every entry point here: looked up once, because it reads the metadata of all distributions (35 ms)."""
-    return entry_points()
+def _installed() -> tuple[EntryPoint, ...]:
+    """Our entry points: looked up once, because it reads the metadata of all distributions (35 ms)."""
+    try:
+        every: Any = entry_points()  # All at once: with a group given it reads as much.
+        found: Iterable[EntryPoint] = [point for group in _KINDS for point in every.select(group=group)]
+    # One malformed file must not take all the others with it.
+    except Exception:
+        found = [point for distribution in distributions() for point in _readable(distribution)]
+    return tuple(found)
+
+
+def _readable(distribution: Any) -> Iterable[EntryPoint]:
+    try:
+        return [point for point in distribution.entry_points if point.group in _KINDS]
+    except Exception:
+        return []
 
 
 def find(group: str, name: str) -> Entry:
@@ -84,7 +163,7 @@ def find(group: str, name: str) -> Entry:
         # A class given by path is usually one in the folder the user stands in.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
-        return Entry(name, name, None, None)
+        return Entry(name, name, None, None, group=group)
     known = entries(group)
     kind = _KINDS[group]
     if name not in known:
@@ -96,7 +175,12 @@ def find(group: str, name: str) -> Entry:
         raise SeqbenchError(f"unknown {kind} '{name}'.{did_you_mean(name, known)}")
     if len(known[name]) > 1:
         owners = " and ".join(f"{e.distribution} {e.version} ({e.value})" for e in known[name])
+        by_path = f" Its class works meanwhile: --arch {known[name][0].value}." if group == ARCHITECTURES else ""
         raise SeqbenchError(
-            f"{kind} '{name}' is offered by {owners}; uninstall one of them, or ask its author for another name."
+            f"{kind} '{name}' is offered by {owners}; uninstall one, or ask its author for another name.{by_path}"
         )
     return known[name][0]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -26,6 +26,7 @@ from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
 from seqbench.config import RunConfig
+from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.records import Record
@@ -124,7 +125,7 @@ class _Attempt:
         logger = self._logger(earlier)
         self.trainer.loggers = [logger] if logger else []
         results = self._results()
-        record = Record(results, self._measured(earlier), self.described)
+        record = Record(results, self._measured(earlier, results["status"]), self.described)
         if not leads():
             return Run(record, self.folder)
         # The record comes first: closing W&B may upload for long, and be cut short.
@@ -235,11 +236,11 @@ class _Attempt:
         self.say(f"W&B: {how} ({why})")
         return logger
 
-    def _measured(self, earlier: Mapping[str, Any]) -> dict[str, Any]:
+    def _measured(self, earlier: Mapping[str, Any], status: str) -> dict[str, Any]:
         """Times, speeds and memory of this attempt; seconds add up over resumed ones."""
         device = self.trainer.strategy.root_device  # The module has been moved back to the CPU by now.
         clock = self.clock
-        return {
+        measured = {
             "started": self.started,
             "seconds": time.time() - self.started + earlier.get("seconds", 0.0),
             "training_seconds": clock.seconds,
@@ -250,6 +251,17 @@ class _Attempt:
             "threads": torch.get_num_threads(),
             "wandb": None,
         }
+        return {**measured, "decode_tokens_per_second": self._decoding(device) if status == "ok" else None}
+
+    def _decoding(self, device: torch.device) -> float | None:
+        """How fast the trained module decodes; last, so that neither its time nor its memory is the run's."""
+        if not leads():
+            return None
+        try:
+            return cost.decode_tokens_per_second(self.module.to(device))
+        # A stranger's `unroll` may break in any way, and Ctrl-C must not cost a finished run its record.
+        except (Exception, KeyboardInterrupt):
+            return None
 
 
 def _accelerator(name: str) -> str:

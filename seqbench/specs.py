@@ -25,6 +25,13 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Context:
+    """One vector for the whole sequence, ``(batch, dim)``, the same at every step of it."""
+
+    dim: int
+
+
+@dataclass(frozen=True)
 class StepClasses:
     """One class below ``classes`` at every step: targets ``(batch, time)``.
 
@@ -100,12 +107,12 @@ class TokenSequence:
     length_penalty: float = 1.0
 
 
-Input = Tokens | Features
+Input = Tokens | Features | Context
 Output = StepClasses | StepLabels | StepValues | SequenceClass | SequenceValue | TokenSequence
 _KINDS: dict[str, type] = {
     cls.__name__: cls
     for cls in (
-        *(Tokens, Features),
+        *(Tokens, Features, Context),
         *(StepClasses, StepLabels, StepValues, SequenceClass, SequenceValue, TokenSequence),
     )
 }
@@ -150,7 +157,7 @@ class Batch:
     """One batch of sequences, or one rank's rows of it.
 
     Args:
-        inputs: ``(batch, time)`` token ids, or ``(batch, time, dim)`` features.
+        inputs: ``(batch, time)`` token ids, ``(batch, time, dim)`` features, or one context ``(batch, dim)``.
         targets: ``(batch, out_time)`` ids, or ``(batch, out_time, dim)``; valid also where the weight is 0.
             ``out_time`` is that of the inputs for outputs of one per step, 1 for one per sequence.
         lengths: ``(batch,)`` input steps that are not padding.
@@ -193,3 +200,19 @@ class Batch:
     def _map(self, function: Any) -> Batch:
         tensors = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "device")}
         return replace(self, **{name: function(tensor) for name, tensor in tensors.items()})
+
+
+def fed_back(output: Output) -> Input | None:
+    """What previous outputs of this kind are as inputs; None where an output is not one per step.
+
+    An output for the whole sequence has none before it, and a decoder of another sequence reads its own anyway.
+    """
+    match output:
+        case StepClasses(classes=classes):
+            return Tokens(classes)
+        case StepLabels(labels=labels):
+            return Features(labels)
+        case StepValues(dim=dim):
+            return Features(dim)
+        case _:
+            return None

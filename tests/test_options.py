@@ -20,7 +20,7 @@ def resolve(*arguments: str, **given: Any) -> RunConfig:
 def test_defaults_come_from_the_card_and_the_signatures() -> None:
     config = resolve()
     assert config.tier == "small"
-    assert config.arch_options == {"d_model": 128, "num_layers": 1, "dropout": 0.0}
+    assert config.arch_options == {"d_model": 128, "num_layers": 1, "dropout": 0.0, "skip": False}
     assert config.task_options == {"delay": 30, "alphabet": 8, "payload": 10, "samples": 1000, "blank_weight": 0.01}
     assert config.optim == config.chosen.optim
     assert config.modified() == []
@@ -29,7 +29,7 @@ def test_defaults_come_from_the_card_and_the_signatures() -> None:
 def test_the_command_line_wins_over_the_file_and_the_file_over_the_card() -> None:
     given = {"arch": {"name": "gru", "num_layers": 3, "d_model": 16}, "seed": 5}
     config = resolve("--arch.num_layers", "2", "--optim.lr", "1e-3", **given)
-    assert config.arch_options == {"d_model": 16, "num_layers": 2, "dropout": 0.0}
+    assert config.arch_options == {"d_model": 16, "num_layers": 2, "dropout": 0.0, "skip": False}
     assert (config.optim.lr, config.seed) == (1e-3, 5)
 
 
@@ -191,7 +191,7 @@ def test_what_is_no_backbone_is_refused(arch: str) -> None:
 def test_the_cards_options_reach_a_backbone_through_its_keywords(text_folder: Path) -> None:
     task = {"name": "char-lm", "data_dir": str(text_folder)}
     config = options.resolve({"arch": "tests.backbones:Keyword", "task": task})
-    assert config.arch_options == {"d_model": 256, "num_layers": 2, "dropout": 0.2}
+    assert config.arch_options == {"d_model": 256, "num_layers": 2, "dropout": 0.2, "skip": False}
 
 
 def test_swapped_splits_are_another_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

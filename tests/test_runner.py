@@ -12,6 +12,7 @@ import torch
 import seqbench
 from seqbench import options, records, runner
 from seqbench.callbacks.curve import Curve
+from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.samples import text
@@ -62,6 +63,9 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
     assert record.results["curves"]["validation"]["step"] == [40, 80, 120]
     assert record.config["parameters"] > 0
     assert record.config["state_bytes"] == 2 * 8 * 4
+    assert record.config["flops_per_token"] == 2 * 12 * 8 * 8 + 2 * 8 * 10
+    assert record.config["match_params"] is None
+    assert record.measured["decode_tokens_per_second"] > 0
     assert record.config["architecture"]["distribution"] == "seqbench"
     assert record.config["modified"] == [
         "task.delay",
@@ -184,6 +188,8 @@ def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -
     run = runner.run(text_config(text_folder, arch=arch), tmp_path)
     assert run.record.status == "ok"
     assert run.record.config["state_bytes"] is None
+    assert "state_bytes_error" not in run.record.config
+    assert run.record.measured["decode_tokens_per_second"] is None
     assert run.record.config["architecture"]["distribution"] is None
 
 
@@ -221,6 +227,9 @@ def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, s
     run = runner.run(config(arch={"name": f"tests.backbones:{name}", "d_model": 8}), tmp_path)
     assert (run.record.status, run.record.results["reason"]) == (status, reason)
     assert (run.folder / "error.txt").exists() == (status == "failed")
+    assert run.record.config["flops_per_token"] is None
+    assert reason.removeprefix("RuntimeError: ") in run.record.config["flops_per_token_error"]
+    assert run.record.measured["decode_tokens_per_second"] is None
 
 
 def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
@@ -249,6 +258,19 @@ def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
     run = runner.run(config(arch={"name": "tests.backbones:Deaf", "d_model": 8}), tmp_path)
     assert run.record.status == "ok"
     assert run.record.config["state_bytes"] is None
+    assert run.record.config["state_bytes_error"] == "RuntimeError: no state here"
+    assert run.record.config["flops_per_token"] > 0
+    assert run.record.measured["decode_tokens_per_second"] is None
+
+
+def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cost, "decode_tokens_per_second", interrupt)
+    run = runner.run(config(), tmp_path)
+    assert records.read(run.folder).status == "ok"
+    assert run.record.measured["decode_tokens_per_second"] is None
 
 
 def test_an_architecture_that_looks_ahead_is_refused_where_it_must_not(tmp_path: Path) -> None:

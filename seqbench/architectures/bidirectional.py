@@ -8,9 +8,13 @@ changes no number. As its end is needed first, there is no ``unroll``.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
+
+from seqbench.architectures.blocks import check_options
+from seqbench.architectures.recurrent import LSTMLayer
 
 
 class _Bidirectional(nn.Module):
@@ -18,18 +22,18 @@ class _Bidirectional(nn.Module):
 
     causal = False
 
-    def __init__(self, cell: Callable[..., nn.RNNBase], d_model: int, num_layers: int, dropout: float) -> None:
+    def __init__(
+        self, cell: Callable[..., nn.RNNBase], d_model: int, num_layers: int, dropout: float, skip: bool
+    ) -> None:
         super().__init__()
-        if d_model < 2 or d_model % 2:
+        check_options(d_model, dropout, num_layers=num_layers)
+        if d_model % 2:
             raise ValueError(f"d_model must be even, half for each direction, got {d_model}")
-        if num_layers < 1:
-            raise ValueError(f"num_layers must be at least 1, got {num_layers}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout must be in [0, 1), got {dropout}")
         self.forwards, self.backwards = (
-            nn.ModuleList(cell(d_model, d_model // 2, batch_first=True) for _ in range(num_layers)) for _ in range(2)
+            nn.ModuleList(cell(d_model, d_model // 2) for _ in range(num_layers)) for _ in range(2)
         )
         self.dropout = nn.Dropout(dropout)
+        self.skip = skip
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Hidden vectors of whole sequences.
@@ -42,10 +46,11 @@ class _Bidirectional(nn.Module):
             ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
         """
         order = _reversal(x, lengths)
-        for forwards, backwards in zip(self.forwards, self.backwards, strict=True):
+        for layer, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
             # Reversed copies, not packed sequences: those take longer on a CPU, and on a GPU wait for the lengths.
             back = _take(backwards(_take(x, order))[0], order)
-            x = self.dropout(torch.cat([forwards(x)[0], back], dim=-1))
+            y = self.dropout(torch.cat([forwards(x)[0], back], dim=-1))
+            x = x + y if self.skip and layer else y
         return x
 
 
@@ -56,10 +61,11 @@ class BiRNN(_Bidirectional):
         d_model: width of input and output; even.
         num_layers: layers, each reading both directions of the one below.
         dropout: probability on each layer's output.
+        skip: residual connections between layers, x + layer(x) for each layer but the first.
     """
 
-    def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0) -> None:
-        super().__init__(nn.RNN, d_model, num_layers, dropout)
+    def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
+        super().__init__(partial(nn.RNN, batch_first=True), d_model, num_layers, dropout, skip)
 
 
 class BiLSTM(_Bidirectional):
@@ -69,17 +75,19 @@ class BiLSTM(_Bidirectional):
         d_model: width of input and output; even.
         num_layers: layers, each reading both directions of the one below.
         dropout: probability on each layer's output.
+        skip: residual connections between layers, x + layer(x) for each layer but the first.
         forget_bias: bias of the forget gates at the start of training, as in ``recurrent.LSTM``.
     """
 
-    def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, forget_bias: float = 1.0) -> None:
-        super().__init__(nn.LSTM, d_model, num_layers, dropout)
-        half = d_model // 2
-        with torch.no_grad():
-            for name, bias in self.named_parameters():
-                # Gates lie in the order input, forget, cell, output; the two biases of a layer are added.
-                if "bias" in name:
-                    bias[half : 2 * half] = forget_bias if "bias_ih" in name else 0.0
+    def __init__(
+        self,
+        d_model: int,
+        num_layers: int = 1,
+        dropout: float = 0.0,
+        skip: bool = False,
+        forget_bias: float = 1.0,
+    ) -> None:
+        super().__init__(partial(LSTMLayer, forget_bias=forget_bias), d_model, num_layers, dropout, skip)
 
 
 class BiGRU(_Bidirectional):
@@ -89,10 +97,11 @@ class BiGRU(_Bidirectional):
         d_model: width of input and output; even.
         num_layers: layers, each reading both directions of the one below.
         dropout: probability on each layer's output.
+        skip: residual connections between layers, x + layer(x) for each layer but the first.
     """
 
-    def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0) -> None:
-        super().__init__(nn.GRU, d_model, num_layers, dropout)
+    def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
+        super().__init__(partial(nn.GRU, batch_first=True), d_model, num_layers, dropout, skip)
 
 
 def _reversal(x: Tensor, lengths: Tensor | None) -> Tensor:

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.errors import SeqbenchError
-from seqbench.specs import Features, Input
+from seqbench.specs import Batch, Context, Features, Input
 
 
 class Embedding(nn.Module):
-    """Tokens looked up in a table, or features mapped linearly; then dropout, then the backbone's width.
+    """Tokens looked up in a table, or numbers mapped linearly; then dropout, then the backbone's width.
 
     Args:
         kind: what goes in.
@@ -33,7 +33,8 @@ class Embedding(nn.Module):
         if width < 1:
             raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
         self.table: nn.Module
-        if isinstance(kind, Features):
+        self.kind = kind
+        if isinstance(kind, Features | Context):
             # As PyTorch starts it: from rows as large as a token's, nets fit Nottingham faster and foretell it worse.
             self.table = nn.Linear(kind.dim, width)
         else:
@@ -44,6 +45,12 @@ class Embedding(nn.Module):
         self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """``(batch, time)`` ids or ``(batch, time, dim)`` features to ``(batch, time, d_model)``."""
+        """``(batch, time)`` ids or ``(batch, time, dim)`` numbers to ``(batch, time, d_model)``."""
         embedded: Tensor = self.projection(self.dropout(self.table(inputs)))
         return embedded
+
+    def steps(self, batch: Batch) -> Tensor:
+        """Each step's embedded input, ``(batch, time, d_model)``; a context is there at every step of the output."""
+        if isinstance(self.kind, Context):
+            return self(batch.inputs[:, None]).expand(-1, batch.targets.shape[1], -1)
+        return self(batch.inputs)

@@ -37,12 +37,12 @@ class Single(Body):
 
     def forward(self, batch: Batch) -> Tensor:
         """Hidden vectors ``(batch, out_time, d_model)`` of whole sequences."""
-        hidden: Tensor = self.readout(self.backbone(self.embedding(batch.inputs), batch.lengths), batch.lengths)
+        hidden: Tensor = self.readout(self.backbone(self.embedding.steps(batch), batch.lengths), batch.lengths)
         return hidden
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Hidden vectors ``(batch, time, d_model)`` of one chunk of a stream, and the state after it."""
-        hidden, state = self.backbone.unroll(self.embedding(batch.inputs), state)
+        hidden, state = self.backbone.unroll(self.embedding.steps(batch), state)
         return hidden, state
 
     def begin(self, batch: Batch | None = None) -> tuple[None, State]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 
 from seqbench import cards, registry
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
+OK, NEEDS, BROKEN = "ok", "lacking a library", "broken"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,19 +20,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print names and where they come from; imports nothing unless asked to check."""
-    failed = 0
+    """Print names and where they come from; imports nothing unless asked to check. 1 if a check finds one broken."""
+    states: Counter[str] = Counter()
     for kind, group in KINDS.items():
         if options.kind not in (None, kind):
             continue
         rows = []
         for name, entries in registry.entries(group).items():
-            state = _check(group, name) if options.check else _about(group, name)
-            failed += options.check and state != "ok"
+            state, about = _check(group, name) if options.check else (OK, _about(group, name))
+            states[state] += 1
             owners = " AND ".join(f"{entry.distribution} {entry.version}" for entry in entries)
-            rows.append((name, owners, state))
+            rows.append((name, owners, about))
         print(f"{kind}:\n{aligned(rows, indent='  ')}")
-    return 1 if failed else 0
+    if options.check:
+        others = "".join(f", {states[state]} {state}" for state in (NEEDS, BROKEN) if states[state])
+        print(f"{states[OK]} of {states.total()} ok{others}")
+    return 1 if states[BROKEN] else 0
 
 
 def _about(group: str, name: str) -> str:
@@ -42,12 +47,17 @@ def _about(group: str, name: str) -> str:
         return f"broken: {error}"
 
 
-def _check(group: str, name: str) -> str:
+def _check(group: str, name: str) -> tuple[str, str]:
+    """The state of an entry, and the line that says so."""
     try:
         if group == registry.TASKS:
-            cards.load(name)
+            from seqbench.options import load_datamodule  # Here, so that a plain list does not pay for it.
+
+            load_datamodule(cards.load(name))
         else:
             registry.find(group, name).load()
+    except registry.MissingLibrary as error:
+        return NEEDS, str(error)
     except SeqbenchError as error:
-        return str(error)
-    return "ok"
+        return BROKEN, f"broken: {error}"
+    return OK, OK

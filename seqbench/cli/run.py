@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tier.completer = lambda **_: list(TIERS)  # type: ignore[attr-defined]
     parser.add_argument("--seed", type=int, help="seed of weights, batches and dropout (default: 0)")
     parser.add_argument("--config", metavar="FILE", type=Path, help="repeat a run: its config.yaml, record or folder")
+    parser.add_argument(
+        "--match-params", metavar="NUMBER", help="choose arch.d_model for so many parameters: 100k, 1.5M, 100000"
+    )
     logger = parser.add_argument("--logger", metavar="NAME", help=f"one of {', '.join(LOGGERS)} (default: wandb)")
     logger.completer = lambda **_: list(LOGGERS)  # type: ignore[attr-defined]
     parser.add_argument("--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="where runs are kept")
@@ -56,9 +59,8 @@ def main(options: argparse.Namespace) -> int:
     given = _given(options)
     if options.help:
         return _help(options.parser, given)
-    config = opts.resolve(given, options.rest)
-    # Processes that Lightning starts for more devices run the same command.
-    if os.environ.get("LOCAL_RANK", "0") == "0":
+    config = _resolve(given, options.rest)
+    if _first():
         _announce(config)
 
     from seqbench import runner  # torch and lightning: only when all that is cheap has been checked.
@@ -69,6 +71,23 @@ def main(options: argparse.Namespace) -> int:
     if run.record.status == "ok":
         return 0
     return 130 if run.record.status == "interrupted" else 1
+
+
+def _first() -> bool:
+    """Whether this is the user's process: those that Lightning starts for more devices run the same command."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def _resolve(given: Mapping[str, Any], arguments: Sequence[str]) -> RunConfig:
+    if given.get("match_params") is None:
+        return opts.resolve({key: value for key, value in given.items() if key != "match_params"}, arguments)
+    from seqbench import sizes  # Counting parameters takes torch.
+
+    config = sizes.resolve(given, arguments)
+    if isinstance(config, sizes.Matched) and _first():
+        width = config.arch_options["d_model"]
+        say(f"d_model {width} has {config.parameters:,} parameters, for the {config.match_params:,} asked for")
+    return config
 
 
 def _announce(config: RunConfig) -> None:
@@ -97,7 +116,7 @@ def say(line: str) -> None:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The configuration file's options, overlaid with the command line's."""
     given = opts.read_config(options.config) if options.config else {}
-    for key in ("tier", "seed", "logger"):
+    for key in ("tier", "seed", "match_params", "logger"):
         if getattr(options, key) is not None:
             given[key] = getattr(options, key)
     for key in ("arch", "encoder", "task"):

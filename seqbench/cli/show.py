@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from seqbench import cards, registry
 from seqbench.cli.tables import aligned, number
+from seqbench.config import RunConfig, SingleOptions
 from seqbench.errors import SeqbenchError, did_you_mean
+
+if TYPE_CHECKING:
+    from seqbench.module import SequenceModule
+
+WIDTH, SYMBOLS, STEPS = 128, 64, 256
+"""The model that an architecture's size is shown in: its width, its alphabet, and the length of its sequences."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +60,82 @@ def _architecture(entry: registry.Entry) -> str:
         ("causal", "yes" if getattr(backbone, "causal", False) else "no"),
         ("streams", "yes, by unroll" if hasattr(backbone, "unroll") else "no: reads whole windows"),
     ]
-    return f"{entry.name}: an architecture\n\n{text}\n\n{aligned(facts)}\n\noptions:\n{aligned(rows)}"
+    parts = [f"{entry.name}: an architecture", text, aligned(facts), f"options:\n{aligned(rows)}", _size(entry)]
+    return "\n\n".join(parts)
+
+
+def _size(entry: registry.Entry) -> str:
+    """What it costs with its default options in a small model of symbols; what cannot be measured says why."""
+    import torch  # The backbone has brought it already.
+
+    from seqbench import assembly
+    from seqbench.diagnostics import cost
+    from seqbench.module import trainable_parameters
+    from seqbench.specs import SequenceSpec, StepClasses, Tokens
+
+    title = f"size at d_model {WIDTH}, other options by default, between an embedding and a head of {SYMBOLS} symbols:"
+    spec = SequenceSpec(Tokens(SYMBOLS), StepClasses(SYMBOLS), max_length=STEPS, look_ahead=True)
+    config = _config(entry.name)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        module = assembly.make(config, spec)
+        own, all_in_all = trainable_parameters(module.body.streaming), trainable_parameters(module)
+        figures = cost.figures(config, spec)
+        rows = [
+            ("parameters", f"{own:,}, with embedding and head {all_in_all:,}"),
+            ("state", _figure(figures, "state_bytes", f"bytes after {STEPS} steps")),
+            ("arithmetic", _figure(figures, "flops_per_token", f"FLOPs per token, forward over {STEPS} steps")),
+            ("decoding", _speed(module)),
+        ]
+        return f"{title}\n{aligned(rows, indent='  ')}"
+    # A stranger's backbone may break in any way, and the rest is worth showing.
+    except Exception as error:
+        return f"{title}\n  not measured: {_one_line(error)}"
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _config(arch: str) -> RunConfig:
+    """A configuration of the architecture's own defaults; of the card's protocol nothing matters here."""
+    card = cards.load("copy")
+    tier = next(iter(card.tiers))
+    return RunConfig(
+        card=card,
+        tier=tier,
+        arch=arch,
+        seed=0,
+        arch_options={"d_model": WIDTH},
+        task_options={},
+        body=asdict(SingleOptions()),
+        optim=card.tier(tier).optim,
+    )
+
+
+def _figure(figures: Mapping[str, Any], name: str, unit: str) -> str:
+    if figures[name] is None:
+        return str(figures.get(f"{name}_error", "none is kept: it has no unroll"))
+    return f"{figures[name]:,.0f} {unit}"
+
+
+def _speed(module: SequenceModule) -> str:
+    """Tokens per second, and the machine."""
+    from seqbench import provenance
+    from seqbench.diagnostics import cost
+
+    try:
+        speed = cost.decode_tokens_per_second(module)
+    except Exception as error:
+        return _one_line(error)
+    if speed is None:
+        return "anew from all inputs for each token: it has no unroll"
+    return f"{speed:,.0f} tokens/s, one sequence, on {provenance.device_name(module.device)}"
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, SeqbenchError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _annotation(parameter: inspect.Parameter) -> str:

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 import lightning.pytorch as L
+from torch import Tensor
 
 from seqbench.batches import EvaluationLoader, Keys, Shard, TrainingLoader
 from seqbench.errors import SeqbenchError
@@ -68,6 +69,18 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     @abstractmethod
     def best(self, split: str) -> Lines:
         """Per metric, the best possible score; None where it cannot be known."""
+
+    def oracle(self, batch: Batch) -> Tensor | None:
+        """What solves the task, for its proof in ``seqbench.testing``; None where nobody knows how.
+
+        Args:
+            batch: its targets are hidden.
+
+        Returns:
+            Integers, shaped as targets: certain answers. Or floats ``(batch, out_time, width)``: what an objective's
+            head would give (log-odds of classes, numbers). What it says where nothing is scored does not matter.
+        """
+        return None
 
     def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:
         """Other lines to print beside a score, by name and metric."""

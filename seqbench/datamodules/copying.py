@@ -99,6 +99,12 @@ class Copy(SequenceDataModule):
         """Batches in which all of a split's samples come once."""
         return math.ceil(self.samples / self.batch_size)
 
+    def oracle(self, batch: Batch) -> torch.Tensor:
+        """Blanks, then the payload again: ``(batch, time)`` ids."""
+        said = torch.full_like(batch.inputs, BLANK)
+        said[:, -self.payload :] = batch.inputs[:, : self.payload]
+        return said
+
     def chance(self, split: str) -> Lines:
         """A predictor that knows the time of recall and guesses symbols uniformly."""
         loss = math.log(self.alphabet)

@@ -17,11 +17,13 @@ import itertools
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, require
 from seqbench.datamodules.labelled import Labelled, encoded
 from seqbench.sources.layouts import SPLITS
+from seqbench.specs import Batch
 from seqbench.tokenization import Tokenizer
 
 CLASSES = ("negative", "positive")
@@ -87,6 +89,18 @@ def pair_sentences(split: str) -> list[tuple[str, int]]:
     ]
 
 
+def polarity(text: str) -> int:
+    """The class of a sentence: that of its adjective, or of the one of two that its template says tells."""
+    words = text.split()
+    first, *second = [word for word in words if word in POSITIVE or word in NEGATIVE]
+    told = first
+    if second:
+        noun = next(word for word in words if word in NOUNS)
+        (tells,) = (t for form, t in PAIRS if form.format(n=noun, a=first, b=second[0]) == text)
+        told = first if tells == "a" else second[0]
+    return int(told in POSITIVE)
+
+
 class _Generated(Labelled):
     """What the two share: sentences as text for each split, and that all can be told."""
 
@@ -96,6 +110,12 @@ class _Generated(Labelled):
         tokenizer = Tokenizer.words(texts["train"], min_count=1)
         super().__init__(tokenizer, encoded(tokenizer, texts, labels), CLASSES, batch_size, keys)
         self.texts = texts
+
+    def oracle(self, batch: Batch) -> torch.Tensor:
+        """Read each sentence by the rules it was made by: ``(batch, 1)`` classes."""
+        rows = zip(batch.inputs, batch.lengths, strict=True)
+        texts = [self.tokenizer.decode(ids[:length].tolist()) for ids, length in rows]
+        return torch.tensor([[polarity(text)] for text in texts])
 
     def best(self, split: str) -> Lines:
         """The class is a function of the words and their order."""

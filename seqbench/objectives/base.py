@@ -82,6 +82,17 @@ class Objective(nn.Module, ABC):
     def emit(self, hidden: Tensor) -> Tensor:
         """What the model says, ``(..., width)`` for ``hidden (..., d_model)``, in float32."""
 
+    def answer(self, hidden: Tensor) -> Tensor:
+        """What the model settles on, ``(batch, time, ...)`` as targets are, to be fed back to it.
+
+        Args:
+            hidden: ``(batch, time, d_model)``.
+
+        Raises:
+            TypeError: this kind of output is not one per step.
+        """
+        raise TypeError(f"{type(self.output).__name__} is not fed back")
+
     def loss_sum(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Weighted sum of the targets' losses; divide by ``batch.total`` for the mean.
 

@@ -62,6 +62,10 @@ class StepClassesObjective(Objective):
         """Log-probabilities of the classes."""
         return F.log_softmax(self.head(hidden).float(), dim=-1)
 
+    def answer(self, hidden: Tensor) -> Tensor:
+        """The likeliest class, ``(batch, time)``."""
+        return self.head(hidden).argmax(-1)
+
     def draw(
         self, emitted: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
     ) -> Tensor:

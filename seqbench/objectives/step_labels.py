@@ -57,6 +57,10 @@ class StepLabelsObjective(Objective):
         """Log-odds of each label."""
         return self.head(hidden).float()
 
+    def answer(self, hidden: Tensor) -> Tensor:
+        """The labels above one half, ``(batch, time, labels)`` of 0 and 1."""
+        return (self.head(hidden) > 0).float()
+
     def draw(
         self, emitted: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
     ) -> Tensor:

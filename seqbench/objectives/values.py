@@ -42,5 +42,9 @@ class ValuesObjective(Objective):
         """The numbers themselves."""
         return self.head(hidden).float()
 
+    def answer(self, hidden: Tensor) -> Tensor:
+        """The numbers, ``(batch, time, dim)``."""
+        return self.emit(hidden)
+
     def _errors(self, hidden: Tensor, batch: Batch) -> Tensor:
         return self.head(hidden).float() - batch.targets.expand(*hidden.shape[:2], -1).float()

@@ -88,19 +88,37 @@ def test_dropout_acts_in_training_only() -> None:
         assert not (backbone.eval()(x) == 0).any()
 
 
+def test_skip_adds_each_layer_but_the_first_to_the_one_below(backbone: Any) -> None:
+    x, one = torch.randn(4, 9, 6), type(backbone)(6)
+    one.load_state_dict({name: p for name, p in backbone.state_dict().items() if ".1." not in name})
+    both = type(backbone)(6, num_layers=2, skip=True)
+    both.load_state_dict(backbone.state_dict())
+    torch.testing.assert_close(both(x, LENGTHS)[valid()], (one(x, LENGTHS) + backbone(x, LENGTHS))[valid()])
+
+
 def test_the_lstm_starts_with_its_memory_open() -> None:
     net = BiLSTM(10, num_layers=2)
     for cell in (*net.forwards, *net.backwards):
-        total = cell.bias_ih_l0 + cell.bias_hh_l0  # type: ignore[operator]
+        total = cell.bias_ih_l0 + cell.bias_hh_l0
         assert total[5:10].tolist() == [1.0] * 5
         assert 0 < total[:5].abs().max() < 2 / math.sqrt(5)
+
+
+def test_half_precision_and_the_meta_device(backbone: Any) -> None:
+    x = torch.randn(4, 9, 6)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = backbone(x, LENGTHS)
+    y.float().square().sum().backward()
+    assert [name for name, p in backbone.named_parameters() if p.grad is None or not p.grad.any()] == []
+    assert backbone.bfloat16()(x.bfloat16(), LENGTHS).isfinite().all()
+    assert backbone.float().to("meta")(x.to("meta")).shape == (4, 9, 6)
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"d_model": 7}, "even"),
-        ({"d_model": 0}, "even"),
+        ({"d_model": 0}, "d_model must be at least 1"),
         ({"num_layers": 0}, "num_layers"),
         ({"dropout": 1.0}, "dropout"),
     ],

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqbench.batches import Keys
+from seqbench.datamodules.plan import Plan, sample
+from seqbench.errors import SeqbenchError
+from tests.datamodules import kit
+
+
+def make(**changed: Any) -> Plan:
+    return Plan(**{"length": 20, "samples": 500, "batch_size": 64, "keys": Keys(0, "plan", 1), **changed})
+
+
+def test_the_oracle_reaches_the_best_possible() -> None:
+    assert kit.score(make(), "test", make().oracle) == pytest.approx(make().best("test"), abs=1e-5)
+
+
+def test_always_nothing_stands_at_chance() -> None:
+    data = make(samples=20_000)
+    found = kit.score(data, "test", lambda batch: torch.zeros_like(batch.targets))
+    # Waves are whole rows: their means have a variance of at most 1/8 each; four standard errors.
+    assert found["mse"] == pytest.approx(0.5, abs=4 * (1 / 8 / 20_000) ** 0.5)
+    assert found["mae"] == pytest.approx(2 / math.pi, abs=4 * (1 / 8 / 20_000) ** 0.5)
+
+
+def test_waves_are_what_their_plans_say() -> None:
+    plans, waves = sample(np.random.default_rng(0), 300, 9, 0.2, 1.0)
+    assert (plans.shape, waves.shape, plans.dtype, waves.dtype) == ((300, 3), (300, 9, 1), np.float32, np.float32)
+    np.testing.assert_allclose(waves[:, 0, 0], plans[:, 1], atol=1e-6)
+    # A wave of one frequency obeys y_t = 2 cos(w) y_{t-1} - y_{t-2}.
+    y = waves[:, :, 0].astype(float)
+    np.testing.assert_allclose(y[:, 2:], 2 * np.cos(plans[:, 2:]) * y[:, 1:-1] - y[:, :-2], atol=1e-5)
+    assert 0.2 <= plans[:, 2].min() < 0.25
+    assert 0.95 < plans[:, 2].max() < 1.0
+
+
+def test_batches_repeat_and_splits_are_whole() -> None:
+    kit.check_repeats(make(), make())
+    kit.check_samples(make(), "validation", 500)
+    batch = make().stream("test", 7)
+    assert (len(batch), batch.total) == (500 - 7 * 64, (500 - 7 * 64) * 20.0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"length": 0}, "length must be at least 1 step, got 0"),
+        ({"slow": 0.5, "fast": 0.4}, "needs 0 <= slow < fast <= pi"),
+        ({"fast": 4.0}, "needs 0 <= slow < fast <= pi"),
+        ({"samples": 0}, "samples must be at least 1"),
+    ],
+)
+def test_values_out_of_range_are_refused(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        make(**changed)

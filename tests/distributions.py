@@ -1,0 +1,77 @@
+"""Distributions of strangers, for tests: a folder on ``sys.path`` with their metadata and modules, as pip leaves it."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from seqbench import registry
+
+NET = """
+from torch import nn
+class Net(nn.Module):
+    causal = True
+    def __init__(self, d_model: int):
+        super().__init__()
+        self.linear = nn.Linear(d_model, d_model)
+    def forward(self, x, lengths=None):
+        return self.linear(x)
+"""
+
+
+class Site:
+    """A folder of installed distributions."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(
+        self,
+        name: str,
+        architectures: Mapping[str, str] | None = None,
+        tasks: Mapping[str, str] | None = None,
+        files: Mapping[str, str] | None = None,
+        version: str = "1.0",
+    ) -> None:
+        """Put a distribution there: its entries by name, and its files by path."""
+        info = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
+        groups = {registry.ARCHITECTURES: architectures or {}, registry.TASKS: tasks or {}}
+        lines = [
+            f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in group_.items()) for group, group_ in groups.items()
+        ]
+        texts = {
+            info / "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+            info / "entry_points.txt": "\n".join(lines),
+            **{self.folder / path: textwrap.dedent(text) for path, text in (files or {}).items()},
+        }
+        for path, text in texts.items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        forget()
+
+
+def forget() -> None:
+    """Let the registry look again."""
+    registry.entries.cache_clear()
+    registry._installed.cache_clear()
+
+
+@contextmanager
+def site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """An empty folder on ``sys.path``; what is imported from it is forgotten afterwards."""
+    folder.mkdir(exist_ok=True)
+    monkeypatch.syspath_prepend(folder)
+    known = set(sys.modules)
+    try:
+        yield Site(folder)
+    finally:
+        for name in set(sys.modules) - known:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
+                del sys.modules[name]
+        monkeypatch.undo()
+        forget()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from seqbench.ops.chunks import as_given, cut, join, spans, widen
+from seqbench.ops.delta_rule import delta_rule
+from seqbench.ops.linear_attention import linear_attention
+from seqbench.ops.matrix_memory import matrix_memory
+
+
+@pytest.mark.parametrize(
+    ("time", "chunks", "length"), [(1, 1, 1), (64, 1, 64), (65, 2, 33), (128, 2, 64), (531, 9, 59), (6401, 101, 64)]
+)
+def test_pieces_are_of_one_length_and_little_is_padded(time: int, chunks: int, length: int) -> None:
+    x = torch.arange(2.0 * 3 * time * 2).view(2, 3, time, 2)
+    pieces = cut(x, 64, padding=-1.0)
+    assert pieces.shape == (2, 3, chunks, length, 2)
+    assert torch.equal(join(pieces, time), x)
+    rest = pieces.flatten(2, 3)[:, :, time:]
+    assert (rest == -1).all()
+    assert rest.shape[2] < min(length, chunks)
+
+
+def test_spans_are_the_sums_between_two_steps() -> None:
+    x = torch.randn(3, 6, dtype=torch.float64)
+    sums = spans(x)
+    for t in range(6):
+        for s in range(6):
+            expected = x[:, s + 1 : t + 1].sum(1) if s <= t else torch.full((3,), -torch.inf, dtype=torch.float64)
+            torch.testing.assert_close(sums[:, t, s], expected)
+
+
+def test_spans_lose_nothing_beside_a_large_total() -> None:
+    x = torch.tensor([-1e4, -1e-3, -2e-3])
+    assert spans(x)[2, 0] == x[1] + x[2]
+    assert x.cumsum(0)[2] - x.cumsum(0)[0] != x[1] + x[2]
+
+
+def test_sums_are_of_single_precision_at_least() -> None:
+    half, double = torch.ones(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.float64)
+    assert [x.dtype for x in widen(half, half.float(), double)] == [torch.float32, torch.float32, torch.float64]
+    x = torch.randn(4, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (x @ x).dtype == torch.bfloat16
+        with as_given(x):
+            assert (x @ x).dtype == torch.float32
+    with as_given(x.to("meta")):
+        pass
+
+
+def largest(run: Callable[[], Any]) -> int:
+    """Numbers in the largest tensor that ``run`` makes."""
+    sizes = [0]
+
+    class Watch(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            made = func(*args, **(kwargs or {}))
+            sizes.extend(leaf.numel() for leaf in tree_leaves(made) if isinstance(leaf, Tensor))
+            return made
+
+    with Watch():
+        run()
+    return max(sizes)
+
+
+def test_memory_grows_with_time_and_not_with_its_square() -> None:
+    def runs(time: int) -> list[Callable[[], Any]]:
+        x, gate = torch.ones(2, 2, time, 8, device="meta"), torch.zeros(2, 2, time, device="meta")
+        return [
+            lambda: linear_attention(x, x, x),
+            lambda: delta_rule(x, x, x, gate, gate),
+            lambda: matrix_memory(x, x, x, gate, gate),
+        ]
+
+    for short, long in zip(runs(512), runs(2048), strict=True):
+        # One state more than pieces, where those before and after all are kept together.
+        assert largest(short) < largest(long) <= 4 * largest(short)
+        assert largest(long) < 2 * 2 * 2048 * 200

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from seqbench.ops import _scan_in_place
+from seqbench.ops import linear_scan as module
+from seqbench.ops.linear_scan import linear_scan
+
+needs_numba = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="numba is not installed")
+OPERATORS = ["in-place", pytest.param("numba", marks=needs_numba)]
+HERE = ["reference", *OPERATORS]
+EXACT = [torch.float64, torch.complex128]
+REAL_AND_COMPLEX = [torch.float32, torch.float64, torch.complex64, torch.complex128]
+# Around the in-place form's chunks of 32 steps.
+LENGTHS = [2, 31, 32, 33, 75]
+
+
+def draw(*shape: int, dtype: torch.dtype = torch.float64, start: bool = True) -> tuple[Tensor, Tensor, Tensor | None]:
+    torch.manual_seed(0)
+    a, b = torch.randn(shape, dtype=dtype) * 0.6, torch.randn(shape, dtype=dtype)
+    return a, b, torch.randn(shape[:1] + shape[2:], dtype=dtype) if start else None
+
+
+def by_numpy(a: Tensor, b: Tensor, h0: Tensor | None) -> Tensor:
+    """The formula in numpy's widest numbers."""
+    wide = np.clongdouble if b.is_complex() else np.longdouble
+    decays, inputs = (np.broadcast_to(x.detach().resolve_conj().numpy(), b.shape).astype(wide) for x in (a, b))
+    h = np.zeros_like(inputs[:, 0]) if h0 is None else h0.detach().numpy().astype(wide)
+    out = np.empty_like(inputs)
+    for t in range(b.shape[1]):
+        h = decays[:, t] * h + inputs[:, t]
+        out[:, t] = h
+    return torch.from_numpy(out.astype(np.complex128 if b.is_complex() else np.float64))
+
+
+def gradients(form: str, a: Tensor, b: Tensor, h0: Tensor | None, dy: Tensor) -> tuple[Tensor, ...]:
+    leaves = [x.detach().clone().requires_grad_() for x in (a, b, h0) if x is not None]
+    y = linear_scan(leaves[0], leaves[1], leaves[2] if h0 is not None else None, form)
+    return torch.autograd.grad(y, leaves, dy)
+
+
+@pytest.mark.parametrize("form", HERE)
+@pytest.mark.parametrize("dtype", REAL_AND_COMPLEX)
+@pytest.mark.parametrize("time", LENGTHS)
+def test_it_is_the_formula(form: str, dtype: torch.dtype, time: int) -> None:
+    a, b, h0 = draw(2, time, 3, dtype=dtype)
+    y = linear_scan(a, b, h0, form)
+    assert y.dtype == dtype
+    assert y.is_contiguous()
+    tolerance = 1e-12 if dtype in EXACT else 2e-6
+    torch.testing.assert_close(y.to(by_numpy(a, b, h0).dtype), by_numpy(a, b, h0), atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("form", HERE)
+@pytest.mark.parametrize("dtype", EXACT)
+@pytest.mark.parametrize("time", [1, 3, 35])
+def test_gradients_are_those_of_finite_differences(form: str, dtype: torch.dtype, time: int) -> None:
+    inputs = [x.requires_grad_() for x in draw(2, time, 2, dtype=dtype) if x is not None]
+    assert torch.autograd.gradcheck(lambda a, b, h0: linear_scan(a, b, h0, form), inputs, fast_mode=time > 3)
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+@pytest.mark.parametrize("dtype", EXACT)
+@pytest.mark.parametrize("start", [True, False])
+@pytest.mark.parametrize("time", LENGTHS)
+def test_gradients_are_those_of_the_reference(form: str, dtype: torch.dtype, start: bool, time: int) -> None:
+    a, b, h0 = draw(3, time, 2, 2, dtype=dtype, start=start)
+    dy = torch.randn_like(b)
+    torch.testing.assert_close(gradients(form, a, b, h0, dy), gradients("reference", a, b, h0, dy))
+
+
+@pytest.mark.parametrize("time", [128, 129, 180, 192])
+def test_in_place_spans_follow_each_other(time: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_scan_in_place, "SPAN", 64)
+    a, b, h0 = draw(2, time, 3)
+    dy = torch.randn_like(b)
+    torch.testing.assert_close(linear_scan(a, b, h0, "in-place"), by_numpy(a, b, h0))
+    torch.testing.assert_close(gradients("in-place", a, b, h0, dy), gradients("reference", a, b, h0, dy))
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+@pytest.mark.parametrize("shape", [(1, 1, 4), (3, 1, 4), (1, 40, 4), (3, 40, 1), (1, 1, 1)])
+def test_decays_may_be_shared(form: str, shape: tuple[int, ...]) -> None:
+    _, b, h0 = draw(3, 40, 4)
+    a = torch.rand(shape, dtype=b.dtype)
+    assert h0 is not None
+    torch.testing.assert_close(linear_scan(a, b, h0, form), linear_scan(a.expand(3, 40, 4).clone(), b, h0, "reference"))
+    dy = torch.randn_like(b)
+    mine = gradients(form, a, b, h0, dy)
+    assert mine[0].shape == shape
+    torch.testing.assert_close(mine, gradients("reference", a, b, h0, dy))
+
+
+@pytest.mark.parametrize("form", HERE)
+@pytest.mark.parametrize("sizes", [[40, 35], [1] * 75, [32, 1, 42]])
+def test_chunks_equal_the_whole_and_keep_their_states(form: str, sizes: list[int]) -> None:
+    a, b, h0 = draw(2, 75, 3)
+    assert h0 is not None
+    parts, state, before = [], h0, h0.clone()
+    for some, more in zip(a.split(sizes, 1), b.split(sizes, 1), strict=True):
+        parts.append(linear_scan(some, more, state, form))
+        state = parts[-1][:, -1]
+    torch.testing.assert_close(torch.cat(parts, 1), linear_scan(a, b, h0, form))
+    assert torch.equal(h0, before)
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+def test_inputs_need_not_be_contiguous(form: str) -> None:
+    a, b, _ = (x.transpose(0, 1) if x is not None else x for x in draw(40, 3, 8, dtype=torch.complex128))
+    assert a is not None
+    assert b is not None
+    a, b, h0 = a[:, :, ::2].conj(), b[:, :, 1::2], torch.randn(4, 3, dtype=a.dtype).T.conj()
+    torch.testing.assert_close(linear_scan(a, b, h0, form), linear_scan(a.clone(), b.clone(), h0.clone(), "reference"))
+    dy = torch.randn(4, 40, 3, dtype=a.dtype).permute(2, 1, 0).conj()
+    torch.testing.assert_close(gradients(form, a, b, h0, dy), gradients("reference", a, b, h0, dy))
+    same = torch.ones((), dtype=a.dtype).expand_as(b)
+    torch.testing.assert_close(gradients(form, a, b, h0, same), gradients("reference", a, b, h0, same))
+
+
+@pytest.mark.parametrize("form", HERE)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precisions_round_at_the_end_only(form: str, dtype: torch.dtype) -> None:
+    """Summing 400 ones and more: in half precision alone, bfloat16 would stop at 256."""
+    a, b = torch.ones(2, 400, 3, dtype=dtype), torch.ones(2, 400, 3, dtype=dtype)
+    y = linear_scan(a, b, form=form)
+    assert y.dtype == dtype
+    assert torch.equal(y[0, :, 0], torch.arange(1, 401).to(dtype))
+    for gradient, x in zip(gradients(form, a, b, None, torch.full_like(b, 0.5)), (a, b), strict=True):
+        assert gradient.dtype == x.dtype
+        assert gradient.isfinite().all()
+    assert gradients(form, a, b, None, torch.full_like(b, 0.5))[1][0, 0, 0] == 200
+
+
+def test_types_are_promoted() -> None:
+    a, b, _ = draw(2, 5, 3, dtype=torch.float32)
+    assert linear_scan(a.bfloat16(), b).dtype == torch.float32
+    assert linear_scan(a, b.to(torch.complex64)).dtype == torch.complex64
+    assert linear_scan(a, b, torch.zeros(2, 3, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("form", HERE)
+@pytest.mark.parametrize("shape", [(0, 4, 3), (2, 0, 3), (2, 4, 0), (2, 40), (2, 1), (2, 3, 2, 2)])
+def test_odd_shapes(form: str, shape: tuple[int, ...]) -> None:
+    a, b, h0 = draw(*shape)
+    assert h0 is not None
+    torch.testing.assert_close(linear_scan(a, b, h0, form), by_numpy(a, b, h0))
+    for leaf in (inputs := [x.requires_grad_() for x in (a, b, h0)]):
+        assert leaf.shape in (shape, h0.shape)
+    linear_scan(*inputs, form).sum().backward()
+    assert [x.grad is not None or shape[1] == 0 for x in inputs] == [True] * 3
+
+
+def test_one_step_is_no_operator_and_no_view() -> None:
+    a, b, h0 = draw(2, 1, 3, start=False)
+    with FlopCounterMode(display=False) as counter:
+        y = linear_scan(a, b, h0)
+    assert counter.get_total_flops() == 0
+    assert torch.equal(y, b)
+    assert y.data_ptr() != b.data_ptr()
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+@pytest.mark.parametrize("slowest", [0.9, 0.9999])
+def test_long_memories_stay_exact(form: str, slowest: float) -> None:
+    torch.manual_seed(0)
+    a, b = 1 - (1 - slowest) * torch.rand(1, 16384, 4), torch.randn(1, 16384, 4)
+    exact = by_numpy(a, b, None)
+    assert float((linear_scan(a, b, form=form) - exact).abs().max() / exact.abs().max()) < 1e-5
+
+
+@pytest.mark.parametrize("form", HERE)
+def test_growing_and_forgetting_states(form: str) -> None:
+    """Decays above one in absolute value, and zeros, which forget at once."""
+    a, b, h0 = draw(2, 70, 3)
+    a = 3 * a
+    a[:, 10::20] = 0
+    torch.testing.assert_close(linear_scan(a, b, h0, form), by_numpy(a, b, h0), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex128, torch.bfloat16])
+def test_the_operator_keeps_torchs_rules(form: str, dtype: torch.dtype) -> None:
+    a, b, h0 = draw(2, 5, 3, dtype=dtype)
+    assert h0 is not None
+    a = a[:, :1].expand_as(b)
+    operator, gradient = torch.ops.seqbench.linear_scan.default, torch.ops.seqbench.linear_scan_backward.default
+    torch.library.opcheck(operator, (a, b, h0, form))
+    torch.library.opcheck(gradient, (a, b, h0, torch.ones_like(b), form))
+    torch.library.opcheck(operator, (a.clone().requires_grad_(), b.requires_grad_(), h0.requires_grad_(), form))
+
+
+@pytest.mark.parametrize("form", ["auto", "numba", "triton"])
+def test_meta_tensors_have_shapes_and_gradients(form: str) -> None:
+    a = torch.rand(1, 1, 6, device="meta", requires_grad=True)
+    b = torch.rand(2, 9, 6, device="meta", requires_grad=True)
+    y = linear_scan(a, b, form=form)
+    assert (y.device.type, y.shape) == ("meta", b.shape)
+    y.sum().backward()
+    assert a.grad is not None
+    assert a.grad.shape == (1, 1, 6)
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+def test_compiling_keeps_it_whole(form: str) -> None:
+    """Conjugates too: inside a compiled graph they are views whose values torch has not turned round yet."""
+    a, b, _ = draw(2, 40, 3, dtype=torch.complex128)
+    whole = torch.compile(lambda a, b: linear_scan(a.conj(), b.conj(), form=form), fullgraph=True, backend="aot_eager")
+    a.requires_grad_()
+    mine, plain = whole(a, b), linear_scan(a.conj_physical(), b.conj_physical(), form="reference")
+    torch.testing.assert_close(mine, plain)
+    (gradient,) = torch.autograd.grad(mine.abs().sum(), a)
+    torch.testing.assert_close(gradient, torch.autograd.grad(plain.abs().sum(), a)[0])
+
+
+@pytest.mark.parametrize(("dtype", "there", "back"), [(torch.float32, 2, 3), (torch.complex64, 8, 14)])
+def test_operations_are_counted(dtype: torch.dtype, there: int, back: int) -> None:
+    a, b, _ = (x.to("meta") if x is not None else x for x in draw(2, 7, 3, dtype=dtype))
+    with FlopCounterMode(display=False) as counter:
+        y = linear_scan(a.requires_grad_(), b)  # type: ignore[union-attr,arg-type]
+        assert counter.get_total_flops() == there * 42
+        y.abs().sum().backward()
+    assert counter.get_total_flops() == (there + back) * 42
+
+
+@pytest.mark.parametrize("form", OPERATORS)
+def test_it_keeps_decays_and_states_for_the_gradient_and_nothing_else(form: str) -> None:
+    a, b, _ = draw(2, 400, 8)
+    kept: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x.numel()) or x, lambda x: x):
+        linear_scan(a.requires_grad_(), b.requires_grad_(), None, form)
+    assert sorted(kept) == [2 * 8, a.numel(), a.numel()]
+
+
+def test_second_gradients_are_refused_in_a_sentence() -> None:
+    a, b, _ = draw(2, 5, 3)
+    (gradient,) = torch.autograd.grad(linear_scan(a.requires_grad_(), b).sum(), a, create_graph=True)
+    with pytest.raises(NotImplementedError, match="differentiable once"):
+        gradient.sum().backward()
+    (gradient,) = torch.autograd.grad(linear_scan(a, b, form="reference").sum(), a, create_graph=True)
+    gradient.sum().backward()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "h0", "form", "sentence"),
+    [
+        ((2, 5, 3), (2, 5, 3), None, "fast", "form must be one of"),
+        ((5, 3), (2, 5, 3), None, "auto", "like b"),
+        ((2, 4, 3), (2, 5, 3), None, "auto", "like b"),
+        ((2, 5, 3), (2, 1, 3), None, "auto", "like b"),
+        ((2,), (2,), None, "auto", "like b"),
+        ((2, 5, 3), (2, 5, 3), (1, 3), "auto", r"h0 must be \(batch, ...\) = \(2, 3\)"),
+    ],
+)
+def test_wrong_calls_are_refused(
+    a: tuple[int, ...], b: tuple[int, ...], h0: tuple[int, ...] | None, form: str, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=sentence):
+        linear_scan(torch.rand(a), torch.rand(b), torch.rand(h0) if h0 else None, form)
+
+
+def test_a_form_for_another_device_is_refused() -> None:
+    with pytest.raises(ValueError, match="works on cuda tensors, got cpu"):
+        linear_scan(torch.rand(2, 5), torch.rand(2, 5), form="triton")
+
+
+def test_whole_numbers_are_refused() -> None:
+    with pytest.raises(ValueError, match="real or complex"):
+        linear_scan(torch.ones(2, 5, dtype=torch.long), torch.ones(2, 5, dtype=torch.long))
+
+
+@pytest.fixture
+def no_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As where numba is not installed."""
+    monkeypatch.setitem(sys.modules, "numba", None)
+    monkeypatch.delitem(sys.modules, "seqbench.ops._scan_numba", raising=False)
+    module._compiled.cache_clear()
+    yield
+    module._compiled.cache_clear()
+
+
+@pytest.mark.usefixtures("no_numba")
+def test_without_numba_it_works_in_place() -> None:
+    a, b, h0 = draw(2, 40, 3)
+    assert module._choose("auto", b).__name__ == "seqbench.ops._scan_in_place"
+    torch.testing.assert_close(linear_scan(a, b, h0), by_numpy(a, b, h0))
+    with pytest.raises(ImportError, match="needs numba"):
+        linear_scan(a, b, h0, "numba")
+
+
+@needs_numba
+def test_numba_is_chosen_on_a_cpu_and_imported_late() -> None:
+    assert module._choose("auto", torch.zeros(1)).__name__ == "seqbench.ops._scan_numba"
+    code = "import sys, seqbench.ops.linear_scan; print([n for n in ('numba', 'triton') if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+TRITON = """
+import torch
+from seqbench.ops import _scan_in_place, _scan_triton
+for dtype in (torch.float64, torch.complex128):
+    a, b, dy = (torch.randn(2, 70, 17, dtype=dtype) for _ in range(3))
+    h0, a = torch.randn(2, 17, dtype=dtype), a[:1, :, :1].mul(0.5).expand_as(a)
+    h = _scan_in_place.forward(a, b, h0)
+    torch.testing.assert_close(_scan_triton.forward(a, b, h0), h)
+    torch.testing.assert_close(_scan_triton.backward(a, h, h0, dy), _scan_in_place.backward(a, h, h0, dy))
+"""
+
+
+def test_the_triton_kernel_in_tritons_interpreter() -> None:
+    """What it computes; whether a GPU runs it, the next test says."""
+    pytest.importorskip("triton")
+    subprocess.run([sys.executable, "-c", TRITON], env=os.environ | {"TRITON_INTERPRET": "1"}, check=True)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [*REAL_AND_COMPLEX, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize(("time", "channels"), [(2, 1), (64, 16), (65, 17), (3000, 40)])
+def test_triton_on_a_gpu(dtype: torch.dtype, shared: bool, time: int, channels: int) -> None:
+    a, b, h0 = (x.cuda() for x in draw(3, time, channels, dtype=dtype) if x is not None)
+    a = a[:, :1].contiguous() if shared else a
+    dy = torch.randn_like(b)
+    assert module._choose("auto", b).__name__ == "seqbench.ops._scan_triton"
+    half = dtype in module.HALF
+    # The reference rounds as often, but elsewhere; a shared decay's gradient is a sum over time.
+    near = {"atol": 5e-2, "rtol": 2e-2} if half else {"atol": 1e-3, "rtol": 1e-4} if dtype not in EXACT else {}
+    torch.testing.assert_close(linear_scan(a, b, h0, "triton"), linear_scan(a, b, h0, "reference"), **near)
+    if not (half and shared):
+        torch.testing.assert_close(gradients("triton", a, b, h0, dy), gradients("reference", a, b, h0, dy), **near)
