@@ -16,7 +16,7 @@ from typing import NoReturn
 from seqbench import __version__
 from seqbench.errors import SeqbenchError, did_you_mean
 
-COMMANDS = ("run", "list", "show", "data", "generate", "completion")
+COMMANDS = ("run", "list", "show", "check", "new", "data", "generate", "completion")
 
 
 class Parser(argparse.ArgumentParser):
