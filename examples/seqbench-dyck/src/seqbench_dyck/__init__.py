@@ -1,0 +1,1 @@
+"""dyck, a task for seqbench; its card is dyck.yaml beside this file."""
