@@ -17,6 +17,7 @@ from scipy import stats
 
 import seqbench
 from benchmarks._results import keep
+from seqbench import cards
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,35 @@ def _models(*names: str) -> dict[str, dict[str, Any]]:
     return {name: {"arch": name} for name in names}
 
 
+def _grid(task: str, tier: str, names: Sequence[str], match_params: str) -> dict[str, dict[str, Any]]:
+    """Each architecture at one size, at each learning rate of the card's grid."""
+    rates = cards.load(task).tier(tier).learning_rates
+    return {
+        f"{name} {rate:g}": {"arch": name, "match_params": match_params, "optim": {"lr": rate}}
+        for name in names
+        for rate in rates
+    }
+
+
+_FAMILIES = ("rnn", "lstm", "gru", "transformer", "tcn", "s4d", "mamba")
 _PAIR = {"arch": "gru", "encoder": "bigru"}
 CLAIMS = {
     "parity": Claim("parity", _models("gru", "lstm"), 3, ["accuracy", "accuracy_longer", "solved_length"]),
+    # Who generalises from lengths up to 40 to 500: recurrent nets, and who else?
+    "parity-families": Claim(
+        "parity",
+        _grid("parity", "smoke", _FAMILIES, "100k"),
+        3,
+        ["accuracy", "accuracy_longer", "solved_length"],
+        "smoke",
+    ),
     "copy": Claim("copy", _models("gru", "lstm", "rnn"), 3, ["accuracy", "loss_all_positions"]),
+    "copy-1000": Claim("copy", _models("tcn", "lstm"), 1, ["accuracy", "loss_all_positions"], "paper"),
+    "plan": Claim("plan", _models("jordan", "narx", "gru", "tdnn"), 3, ["mse", "mae"]),
     "char-lm": Claim("char-lm-shakespeare", _models("gru"), 1, ["bits_per_character", "loss"]),
     "char-lm-ptb": Claim("char-lm-ptb", _models("gru"), 1, ["bits_per_character", "loss"], "medium"),
     "music-jsb": Claim("music-jsb", _models("gru"), 3, ["nll_per_frame", "frame_accuracy"]),
+    "music-jsb-tcn": Claim("music-jsb", _models("tcn"), 3, ["nll_per_frame", "frame_accuracy"], "paper"),
     "music-nottingham": Claim("music-nottingham", _models("gru"), 1, ["nll_per_frame", "frame_accuracy"], "medium"),
     "sentiment": Claim("sentiment-sst2", _models("bigru"), 3, ["accuracy", "macro_f1"]),
     "order": Claim("sentiment-order", _models("bow", "bigru"), 3, ["accuracy"]),
