@@ -58,8 +58,15 @@ CLAIMS = {
         "smoke",
     ),
     "copy": Claim("copy", _models("gru", "lstm", "rnn"), 3, ["accuracy", "loss_all_positions"]),
-    "copy-1000": Claim("copy", _models("tcn", "lstm"), 1, ["accuracy", "loss_all_positions"], "paper"),
-    "plan": Claim("plan", _models("jordan", "narx", "gru", "tdnn"), 3, ["mse", "mae"]),
+    # Ten of the paper's fifty passes: there the TCN is right, and the LSTM where it was at the start.
+    "copy-1000": Claim(
+        "copy",
+        {name: {"arch": name, "optim": {"steps": 3130}} for name in ("tcn", "lstm")},
+        1,
+        ["accuracy", "loss_all_positions"],
+        "paper",
+    ),
+    "plan": Claim("plan", _models("jordan", "narx", "gru", "bow"), 3, ["mse", "mae"]),
     "char-lm": Claim("char-lm-shakespeare", _models("gru"), 1, ["bits_per_character", "loss"]),
     "char-lm-ptb": Claim("char-lm-ptb", _models("gru"), 1, ["bits_per_character", "loss"], "medium"),
     "music-jsb": Claim("music-jsb", _models("gru"), 3, ["nll_per_frame", "frame_accuracy"]),

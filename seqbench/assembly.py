@@ -135,6 +135,11 @@ def _body(config: RunConfig, spec: SequenceSpec, backbone: nn.Module) -> Body:
             return DecoderOnly(spec, backbone, d_model, **settings)
         options = config.arch_options if config.encoder is None else {**config.encoder_options, "d_model": d_model}
         encoder = _backbone(config.encoder or config.arch, options)
+        if getattr(encoder, "feeds_back_output", False):
+            raise SeqbenchError(
+                f"architecture '{config.encoder}' feeds its output back, and an encoder has none; "
+                f"choose another --encoder."
+            )
         return EncoderDecoder(spec, encoder, backbone, d_model, **settings)
     if getattr(backbone, "causal", True) is False and not spec.look_ahead:
         raise SeqbenchError(

@@ -9,7 +9,7 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_map_only
 
 from seqbench.bodies import Body
 from seqbench.cards import Optim
@@ -82,10 +82,10 @@ class SequenceModule(L.LightningModule):
         if batch.first is None:
             return self.body(batch), None
         # A checkpoint gives its state back before the module has moved to its device.
-        carried = None if batch.first else tree_map(lambda leaf: leaf.to(batch.inputs.device), carried)
+        carried = None if batch.first else tree_map_only(Tensor, lambda leaf: leaf.to(batch.inputs.device), carried)
         hidden, state = self.body.unroll(batch, carried)
         # Copies: a view of the chunk would keep all of it, and a checkpoint would save it.
-        return hidden, tree_map(lambda leaf: leaf.detach().clone(), state)
+        return hidden, tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
 
     def configure_optimizers(self) -> Any:
         """The card's optimiser and schedule; the backbone may choose its own parameter groups."""
@@ -106,7 +106,7 @@ class SequenceModule(L.LightningModule):
         """Add the carried state of truncated back-propagation: no function of the step counter."""
         state = self._carried
         if state is not None and self.trainer.world_size > 1:
-            state = tree_map(self._gather, state)
+            state = tree_map_only(Tensor, self._gather, state)
         checkpoint["seqbench_carried"] = state
 
     def _gather(self, leaf: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class SequenceModule(L.LightningModule):
         state = checkpoint.get("seqbench_carried")
         if state is not None and self._trainer is not None:
             rank, world = self.trainer.global_rank, self.trainer.world_size
-            state = tree_map(lambda leaf: leaf.tensor_split(world)[rank], state)
+            state = tree_map_only(Tensor, lambda leaf: leaf.tensor_split(world)[rank], state)
         self._carried = state
 
     # Evaluation: one path for validation and test.

@@ -25,7 +25,7 @@ from seqbench.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
 from seqbench.callbacks.table import MetricsTable
-from seqbench.config import RunConfig
+from seqbench.config import RunConfig, TrainerOptions
 from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
@@ -200,7 +200,7 @@ class _Attempt:
                 accelerator=_accelerator(options.accelerator),
                 devices=options.devices,
                 num_nodes=options.num_nodes,
-                strategy=options.strategy,
+                strategy=_strategy(options, streams=bool(self.module.data and self.module.data.streams)),
                 precision=options.precision,  # type: ignore[arg-type]
                 max_steps=config.optim.steps,
                 max_epochs=-1,
@@ -262,6 +262,13 @@ class _Attempt:
         # A stranger's `unroll` may break in any way, and Ctrl-C must not cost a finished run its record.
         except (Exception, KeyboardInterrupt):
             return None
+
+
+def _strategy(options: TrainerOptions, streams: bool) -> str:
+    """Of a stream's chunks only the first starts a net: in the others no gradient reaches a start that it learns."""
+    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and options.devices not in (1, "1"))):
+        return "ddp_find_unused_parameters_true"
+    return options.strategy
 
 
 def _accelerator(name: str) -> str:

@@ -88,7 +88,7 @@ def match(config: RunConfig, target: int) -> Matched:
     widths = {end + step for end in _bracket(counts, target) for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
     found = {width: count for width in sorted(widths) if width > 0 and (count := counts(width)) is not None}
     if not found:
-        raise SeqbenchError(f"match_params tried widths up to {WIDEST_REFUSED}, and all were refused: {counts.refusal}")
+        raise counts.refusal or SeqbenchError("no width could be tried")  # It is not about the width.
     nearest = sorted(found, key=lambda width: (abs(found[width] - target), width))
     width = nearest[0]
     if abs(found[width] - target) > TOLERANCE * target:

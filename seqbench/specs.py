@@ -162,7 +162,7 @@ class Batch:
             ``out_time`` is that of the inputs for outputs of one per step, 1 for one per sequence.
         lengths: ``(batch,)`` input steps that are not padding.
         weights: ``(batch, out_time)`` weight of each target in the loss (``(batch, time)`` where every step
-            answers for its sequence).
+            answers for its sequence); 0 where nothing is asked.
         total: the weight of the whole global batch, the same on every rank.
         scored: weight of each target in the metrics, shaped as ``weights``; None means ``weights``.
         index: ``(batch,)`` which samples of the split these are.

@@ -124,6 +124,33 @@ def train_and_test(arch: Any, task: dict[str, Any], text_folder: Path, small_dat
     assert set(module.evaluated) == {"validation", *module.data.splits("test")}
 
 
+def test_an_encoder_that_feeds_back_its_output_is_refused(text_folder: Path, small_data: Path) -> None:
+    task = {**PAIRS, "data_dir": str(small_data / "pairs")}
+    with pytest.raises(SeqbenchError, match="'jordan' feeds its output back, and an encoder has none"):
+        seqbench.build("gru", task, tier="smoke", encoder="jordan", optim=SMALL)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("arch", ["narx", "jordan"])
+def test_where_one_step_is_asked_there_is_no_output_to_feed_back(arch: str, text_folder: Path) -> None:
+    """The targets of the steps before hold the answer, and the task withholds them."""
+    module = build(arch, OTHERS[0], text_folder)
+    batch = module.data.stream("train", 0)
+    hidden = module.body(batch)[batch.valid()]
+    batch.targets = 1 - batch.targets
+    assert torch.equal(module.body(batch)[batch.valid()], hidden)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("training", [True, False])
+def test_a_stream_carries_a_backbone_that_has_no_state(training: bool, text_folder: Path) -> None:
+    module = build({"name": "tests.bodies.test_feedback:Echo", "d_model": 8}, CHARACTERS, text_folder).train(training)
+    first, second = (module.data.stream("train", step) for step in range(2))
+    _, carried = module._hidden(first, None)
+    hidden, _ = module._hidden(second, carried)
+    torch.testing.assert_close(hidden[:, :1], carried[1])
+
+
 def test_building_leaves_the_callers_random_numbers_alone(text_folder: Path) -> None:
     torch.manual_seed(7)
     expected = torch.rand(3)

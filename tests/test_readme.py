@@ -100,9 +100,9 @@ def test_the_claims_hold_in_the_figures() -> None:
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
-    (command,) = re.findall(r"^python3 -m venv .*pytest$", README, re.MULTILINE)
+    (command,) = re.findall(r"^python3 -m venv .*pytest -n auto$", README, re.MULTILINE)
     ci = (ROOT / ".ci" / "run").read_text()
-    for words in ('pip install -q -c constraints.txt ".[test]"', "python -m pytest"):
+    for words in ('pip install -q -c constraints.txt ".[test]"', "python -m pytest -n auto"):
         assert words in ci
         assert words.replace(" -q", "") in command.replace(".venv/bin/", "")
 

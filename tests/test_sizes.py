@@ -61,7 +61,7 @@ def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) 
 @pytest.mark.parametrize("arch", OWN)
 def test_every_architecture_comes_within_two_percent(arch: str, task: str, number: int) -> None:
     if registry.find(registry.ARCHITECTURES, arch).load().causal is False:
-        with pytest.raises(SeqbenchError, match=f"all were refused: architecture '{arch}' looks ahead"):
+        with pytest.raises(SeqbenchError, match=f"architecture '{arch}' looks ahead"):
             matched(arch, task, number)
         return
     if (task, arch) in TOO_COARSE:
@@ -145,7 +145,7 @@ def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> 
         ),
         ("lstm", 3, "d_model 1 has 22 and d_model 2 has 58"),
         ("tests.test_sizes:Seven", 20_000, "d_model 7 has 86; ask for such .* or change another option"),
-        ({"name": "gru", "num_layers": 0}, 20_000, "all were refused: .* num_layers must be at least 1, got 0"),
+        ({"name": "gru", "num_layers": 0}, 20_000, "num_layers must be at least 1, got 0"),
     ],
 )
 def test_a_size_that_cannot_be_met_says_what_can(arch: Any, number: int, sentence: str) -> None:

@@ -38,6 +38,8 @@ class _Context(nn.RNN):
 
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """``(batch, time, d_model)`` and ``(1, batch, d_model)`` to the same."""
+        if not torch.is_grad_enabled():
+            return super().forward(x, state)
         if state is None:
             state = x.new_zeros(1, len(x), self.hidden_size)
         # Once the contexts are known, as constants, all steps are one: no loop has to be differentiated.

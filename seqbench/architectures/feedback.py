@@ -55,7 +55,7 @@ class Jordan(nn.Module):
 
     def unroll(self, x: Tensor, y_previous: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the context after it, ``(batch, d_model)``."""
-        context = linear_scan(torch.full_like(y_previous, self.decay), (1 - self.decay) * y_previous, state)
+        context = linear_scan(y_previous.new_full((1, 1, 1), self.decay), (1 - self.decay) * y_previous, state)
         return self.dropout(torch.tanh(self.inputs(x) + self.context(context))), context[:, -1]
 
 

@@ -2,7 +2,8 @@
 
 Shapes are named ``(batch, time, d_model)``, inside attention ``(batch, heads, time, width)``. A head's width is
 ``d_model / heads``, rounded up, so that every ``d_model`` fits. Positions enter as rotations of queries and keys (Su et
-al. 2021, arXiv 2104.09864): what a query sees of a key depends on the distance alone.
+al. 2021, arXiv 2104.09864): what a query sees of a key depends on the distance alone, up to the rounding of angles (in
+float32 about a thousandth at step 100,000).
 """
 
 from __future__ import annotations

@@ -37,6 +37,10 @@ class Body(nn.Module, ABC):
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
         """What decoding starts from: what is remembered throughout, and the state before the first step."""
 
+    def said(self, state: State, drawn: Tensor) -> State:
+        """The state after ``drawn (batch, 1, ...)`` was chosen to come next; for bodies that are fed their output."""
+        return state
+
     @abstractmethod
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state."""

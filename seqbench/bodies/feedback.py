@@ -19,7 +19,8 @@ class Feedback(Body):
 
     In training the previous output is the previous target (teacher forcing, Williams & Zipser 1989): all steps at
     once. In evaluation it is what the model itself answered: the likeliest class, the labels above one half, the
-    numbers; step by step. Before the first step stands a learned vector.
+    numbers; step by step. Before the first step stands a learned vector, and behind every step at which nothing is
+    asked (its weight is 0): what a task withholds is not fed.
 
     Args:
         spec: what the task shows and asks: one output for each step.
@@ -60,47 +61,58 @@ class Feedback(Body):
 
     def forward(self, batch: Batch) -> Tensor:
         """Hidden vectors ``(batch, time, d_model)`` of whole sequences: taught in training, else on its own."""
-        x = self.embedding.steps(batch)
         if not self.training:
-            return self._alone(x, None)[0]
-        hidden: Tensor = self.backbone(x, self._previous(batch.targets, None), batch.lengths)
+            return self.unroll(batch, None)[0]
+        x = self.embedding.steps(batch)
+        hidden: Tensor = self.backbone(x, self._taught(batch, self._start(x))[:, :-1], batch.lengths)
         return hidden
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Hidden vectors ``(batch, time, d_model)`` of one chunk of a stream, and the state after it.
 
-        A state is the backbone's, and the last output, ``(batch, 1, ...)``.
+        A state is the backbone's, and the embedded last output, ``(batch, 1, d_model)``.
         """
         x = self.embedding.steps(batch)
-        if not self.training:
-            return self._alone(x, state)
-        before, last = state or (None, None)
-        hidden, after = self.backbone.unroll(x, self._previous(batch.targets, last), before)
-        return hidden, (after, batch.targets[:, -1:])
+        before, previous = state or (None, self._start(x))
+        if self.training:
+            fed = self._taught(batch, previous)
+            hidden, before = self.backbone.unroll(x, fed[:, :-1], before)
+            return hidden, (before, fed[:, -1:])
+        parts = []
+        for step, asked in zip(x.split(1, dim=1), (batch.weights > 0).split(1, dim=1), strict=True):
+            y, before = self.backbone.unroll(step, previous, before)
+            previous = self._fed(self.answer(y), asked)
+            parts.append(y)
+        return torch.cat(parts, dim=1), (before, previous)
 
     def begin(self, batch: Batch | None = None) -> tuple[None, State]:
         """Nothing remembered but the state, which is empty."""
         return None, None
 
     def step(self, inputs: Tensor, memory: None, state: State) -> tuple[Tensor, State]:
-        """Go on by ``inputs (batch, time, ...)``, on its own; return the last hidden vector and a state."""
-        hidden, state = self._alone(self.embedding(inputs), state)
-        return hidden[:, -1], state
+        """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state.
 
-    def _previous(self, outputs: Tensor, last: Tensor | None) -> Tensor:
-        """Embedded outputs ``(batch, time, ...)``, one step late, behind the last of the chunk before."""
-        first = self._first(outputs, last)
-        return torch.cat([first, self.outputs(outputs[:, :-1])], dim=1) if outputs.shape[1] > 1 else first
+        Of several inputs each is the output of the step before it, as in a text.
+        """
+        x = self.embedding(inputs)
+        before, previous = state or (None, self._start(x))
+        fed = torch.cat([previous, self._fed(inputs[:, 1:])], dim=1) if x.shape[1] > 1 else previous
+        y, before = self.backbone.unroll(x, fed, before)
+        return y[:, -1], (before, self._fed(self.answer(y[:, -1:])))
 
-    def _first(self, rows: Tensor, last: Tensor | None) -> Tensor:
-        """The previous output of a chunk's first step, ``(batch, 1, d_model)``."""
-        return self.start.expand(len(rows), 1, -1) if last is None else self.outputs(last)
+    def said(self, state: State, drawn: Tensor) -> State:
+        """The state with what was drawn in the place of the likeliest answer."""
+        return state[0], self._fed(drawn)
 
-    def _alone(self, x: Tensor, state: State) -> tuple[Tensor, State]:
-        before, last = state or (None, None)
-        hidden = []
-        for step in x.split(1, dim=1):
-            y, before = self.backbone.unroll(step, self._first(x, last), before)
-            last = self.answer(y)
-            hidden.append(y)
-        return torch.cat(hidden, dim=1), (before, last)
+    def _taught(self, batch: Batch, previous: Tensor) -> Tensor:
+        """What is fed at each step and behind the last one, ``(batch, time + 1, d_model)``."""
+        return torch.cat([previous, self._fed(batch.targets, batch.weights > 0)], dim=1)
+
+    def _fed(self, outputs: Tensor, asked: Tensor | None = None) -> Tensor:
+        """Embedded outputs ``(batch, time, d_model)``; the start where nothing was asked, ``(batch, time)``."""
+        # Numbers come as float32 whatever the net's precision.
+        embedded: Tensor = self.outputs(outputs.to(self.start.dtype) if outputs.is_floating_point() else outputs)
+        return embedded if asked is None else torch.where(asked[..., None], embedded, self.start.to(embedded.dtype))
+
+    def _start(self, x: Tensor) -> Tensor:
+        return self.start.to(x.dtype).expand(len(x), 1, -1)

@@ -80,21 +80,24 @@ class Parity(SequenceDataModule):
         rows = self.batch_size if split == "train" else min(self.batch_size, self._count(split) - first)
         if split.startswith(PROBE):
             lengths = np.full(rows, int(split.removeprefix(PROBE)))
-            return self._batch(rng, lengths, first, last_only=True)
+            return self._batch(rng, lengths, first, probed=True)
         lengths = rng.integers(self.min_length, self.max_length + 1, size=rows)
-        return self._batch(rng, lengths, first, last_only=self.weights == "last")
+        return self._batch(rng, lengths, first)
 
-    def _batch(self, rng: np.random.Generator, lengths: np.ndarray, first: int, last_only: bool) -> Batch:
+    def _batch(self, rng: np.random.Generator, lengths: np.ndarray, first: int, probed: bool = False) -> Batch:
+        """Bits of these lengths; probes are scored at the last one alone, whatever is asked."""
         time = int(lengths.max())
         bits = rng.integers(0, 2, size=(len(lengths), time))
         position = np.arange(time)[None, :]
-        counted = position == lengths[:, None] - 1 if last_only else position < lengths[:, None]
+        last = (position == lengths[:, None] - 1).astype(np.float32)
+        asked = last if self.weights == "last" else (position < lengths[:, None]).astype(np.float32)
         return Batch(
             inputs=torch.from_numpy(bits),
             targets=torch.from_numpy(running_parity(bits)),
             lengths=torch.from_numpy(lengths),
-            weights=torch.from_numpy(counted.astype(np.float32)),
-            total=float(counted.sum()),
+            weights=torch.from_numpy(asked),
+            total=float(asked.sum()),
+            scored=torch.from_numpy(last) if probed else None,
             index=torch.arange(first, first + len(lengths)),
         )
 

@@ -1,10 +1,10 @@
-"""A plan: one constant vector in, a whole wave out.
+"""A plan: one constant vector in, a whole movement out.
 
-    plan    cos(.9) sin(.9) .6        phase .9, .6 radians a step
-    target  sin(.9) sin(1.5) sin(2.1) sin(2.7) ...
+    plan    cos(.9) sin(.9) .6                                from the angle .9 on, .6 radians a step
+    target  (cos .9, sin .9) (cos 1.5, sin 1.5) (cos 2.1, sin 2.1) ...
 
 What Jordan (1986) built his network for: nothing in the input says where in the sequence the net is; it has to
-know by what it did before. A net that looks at its input alone gives one number for all steps.
+know by what it did before. A net that looks at its input alone gives one point for all steps.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from seqbench.specs import Batch, Context, SequenceSpec, StepValues
 
 
 def sample(rng: np.random.Generator, batch: int, length: int, slow: float, fast: float) -> tuple[np.ndarray, ...]:
-    """Draw plans ``(batch, 3)`` and their waves ``(batch, length, 1)``, float32.
+    """Draw plans ``(batch, 3)`` and their ways round the circle ``(batch, length, 2)``, float32.
 
-    A plan is the cosine and the sine of the phase, uniform on the circle, and the frequency, uniform in [slow, fast)
+    A plan is the cosine and the sine of the first angle, uniform on the circle, and the speed, uniform in [slow, fast)
     radians a step.
     """
-    phase = rng.uniform(0, 2 * math.pi, size=(batch, 1))
-    frequency = rng.uniform(slow, fast, size=(batch, 1))
-    plans = np.concatenate([np.cos(phase), np.sin(phase), frequency], axis=1)
-    waves = np.sin(phase + frequency * np.arange(length))
-    return plans.astype(np.float32), waves[:, :, None].astype(np.float32)
+    start = rng.uniform(0, 2 * math.pi, size=(batch, 1))
+    speed = rng.uniform(slow, fast, size=(batch, 1))
+    plans = np.concatenate([np.cos(start), np.sin(start), speed], axis=1)
+    angles = start + speed * np.arange(length)
+    return plans.astype(np.float32), np.stack([np.cos(angles), np.sin(angles)], axis=-1).astype(np.float32)
 
 
 class Plan(SequenceDataModule):
-    """Waves from plans; fresh ones at every step.
+    """Ways round a circle from plans; fresh ones at every step.
 
     Args:
-        length: steps of every wave.
-        slow: lowest frequency, radians a step.
-        fast: highest frequency, radians a step; at most pi.
-        samples: waves in validation, and in test.
-        batch_size: waves in one batch.
+        length: steps of every way.
+        slow: lowest speed, radians a step.
+        fast: highest speed, radians a step; at most pi.
+        samples: ways in validation, and in test.
+        batch_size: ways in one batch.
         keys: what random draws are keyed by.
     """
 
@@ -53,18 +53,18 @@ class Plan(SequenceDataModule):
             0 <= slow < fast <= math.pi,
             f"plan needs 0 <= slow < fast <= pi radians a step, got {slow} and {fast}.",
         )
-        require(samples >= 1, f"plan's samples must be at least 1 wave, got {samples}.")
+        require(samples >= 1, f"plan's samples must be at least 1 way, got {samples}.")
         self.length, self.slow, self.fast, self.samples = length, slow, fast, samples
-        self.spec = SequenceSpec(Context(3), StepValues(1), max_length=length, look_ahead=True)
+        self.spec = SequenceSpec(Context(3), StepValues(2), max_length=length, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh waves for training; ``samples`` fixed ones for validation and test."""
+        """Fresh ways for training; ``samples`` fixed ones for validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
-        plans, waves = sample(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
+        plans, ways = sample(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
         return Batch(
             inputs=torch.from_numpy(plans),
-            targets=torch.from_numpy(waves),
+            targets=torch.from_numpy(ways),
             lengths=torch.full((rows,), self.length),
             weights=torch.ones(rows, self.length),
             total=float(rows * self.length),
@@ -76,15 +76,15 @@ class Plan(SequenceDataModule):
         return math.ceil(self.samples / self.batch_size)
 
     def chance(self, split: str) -> Lines:
-        """Always 0: with a phase uniform on the circle, the mean of sin^2 is 1/2 and that of abs(sin) is 2/pi."""
+        """Always the centre: on the circle the mean of sin^2 is 1/2 and that of abs(sin) is 2/pi."""
         return {"mse": 0.5, "mae": 2 / math.pi}
 
     def best(self, split: str) -> Lines:
-        """The wave is a function of the plan."""
+        """The way is a function of the plan."""
         return {"mse": 0.0, "mae": 0.0}
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """The waves of a batch's plans, ``(batch, time, 1)``."""
-        cosine, sine, frequency = batch.inputs.double().unbind(1)
-        steps = torch.arange(self.length, dtype=torch.float64)
-        return torch.sin(torch.atan2(sine, cosine)[:, None] + frequency[:, None] * steps)[:, :, None].float()
+        """The ways of a batch's plans, ``(batch, time, 2)``."""
+        cosine, sine, speed = batch.inputs.double().unbind(1)
+        angles = torch.atan2(sine, cosine)[:, None] + speed[:, None] * torch.arange(self.length, dtype=torch.float64)
+        return torch.stack([angles.cos(), angles.sin()], dim=-1).float()

@@ -39,5 +39,6 @@ def sample(
     for _ in range(steps):
         following = objective.draw(objective.emit(hidden).cpu(), generator, temperature, forbidden)
         drawn.append(following)
-        hidden, state = body.step(following.to(prompt.device), memory, state)
+        following = following.to(prompt.device)
+        hidden, state = body.step(following, memory, body.said(state, following))
     return torch.cat(drawn, dim=1) if drawn else prompt[:, :0]

@@ -81,11 +81,46 @@ def test_steps_equal_the_whole() -> None:
     batch = random_batch(1)
     whole = body(batch)
     memory, state = body.begin()
-    hidden, state = body.step(batch.inputs[:, :3], memory, state)
-    torch.testing.assert_close(hidden, whole[:, 2])
-    for step in range(3, 7):
+    for step in range(7):
         hidden, state = body.step(batch.inputs[:, step : step + 1], memory, state)
         torch.testing.assert_close(hidden, whole[:, step])
+
+
+def test_in_a_text_each_character_is_the_output_of_the_step_before() -> None:
+    """A prompt, and what is drawn behind it, are fed back as they are, not as the likeliest answer."""
+    body, _ = make(NARX(6))
+    batch = random_batch(1)
+    text = batch.inputs
+    batch.targets = torch.cat([text[:, 1:], text[:, :1]], dim=1)
+    taught = body(batch)  # In training the previous target is fed: the present character.
+    body.eval()
+    hidden, state = body.step(text[:, :3], None, None)
+    torch.testing.assert_close(hidden, taught[:, 2])
+    for step in range(3, 7):
+        drawn = text[:, step : step + 1]
+        hidden, state = body.step(drawn, None, body.said(state, drawn))
+        torch.testing.assert_close(hidden, taught[:, step])
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_where_nothing_is_asked_nothing_is_fed_back(training: bool) -> None:
+    body, _ = make(Echo(6))
+    body.train(training)
+    batch = random_batch(0)
+    batch.weights = torch.zeros_like(batch.weights)
+    batch.weights[:, 2] = 1
+    hidden = body(batch)
+    start = body.start.expand(5, -1)
+    assert [bool(torch.equal(hidden[:, t], start)) for t in range(7)] == [True, True, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("output", [StepLabels(3), StepValues(3)])
+def test_numbers_are_fed_back_in_the_nets_precision(output: Any) -> None:
+    body, objective = make(Jordan(6), SequenceSpec(Context(3), output, max_length=5))
+    body, objective = body.to(torch.bfloat16).eval(), objective.to(torch.bfloat16)
+    ones, context = torch.ones(2, 5), torch.randn(2, 3, dtype=torch.bfloat16)
+    batch = Batch(context, torch.zeros(2, 5, 3), torch.full((2,), 5), ones, 10.0, torch.arange(2))
+    assert body(batch).isfinite().all()
 
 
 @pytest.mark.parametrize(

@@ -49,13 +49,17 @@ def test_weights_say_where_the_answer_is() -> None:
     assert (last.weights.argmax(1) == last.lengths - 1).all()
 
 
-def test_a_probe_has_one_length_and_asks_at_its_end() -> None:
+def test_a_probe_has_one_length_and_is_scored_at_its_end() -> None:
     data = make()
     assert data.splits("test") == ("test", "length-10", "length-50")
     assert data.splits("validation") == ("validation",)
     batch = data.stream("length-50", 0)
     assert set(batch.lengths.tolist()) == {50}
-    assert batch.weights.nonzero()[:, 1].tolist() == [49] * 64
+    assert batch.scored.nonzero()[:, 1].tolist() == [49] * 64
+    # What is asked is as in training: an output that is fed back must not stop being one.
+    assert batch.weights.sum(1).tolist() == [50.0] * 64
+    asked_once = make(weights="last").stream("length-50", 0)
+    assert torch.equal(asked_once.weights, asked_once.scored)
     kit.check_samples(data, "length-50", 100)
 
 

@@ -24,18 +24,18 @@ def test_the_oracle_reaches_the_best_possible() -> None:
 def test_always_nothing_stands_at_chance() -> None:
     data = make(samples=20_000)
     found = kit.score(data, "test", lambda batch: torch.zeros_like(batch.targets))
-    # Waves are whole rows: their means have a variance of at most 1/8 each; four standard errors.
+    # Ways are whole rows: their means have a variance of at most 1/8 each; four standard errors.
     assert found["mse"] == pytest.approx(0.5, abs=4 * (1 / 8 / 20_000) ** 0.5)
     assert found["mae"] == pytest.approx(2 / math.pi, abs=4 * (1 / 8 / 20_000) ** 0.5)
 
 
-def test_waves_are_what_their_plans_say() -> None:
-    plans, waves = sample(np.random.default_rng(0), 300, 9, 0.2, 1.0)
-    assert (plans.shape, waves.shape, plans.dtype, waves.dtype) == ((300, 3), (300, 9, 1), np.float32, np.float32)
-    np.testing.assert_allclose(waves[:, 0, 0], plans[:, 1], atol=1e-6)
-    # A wave of one frequency obeys y_t = 2 cos(w) y_{t-1} - y_{t-2}.
-    y = waves[:, :, 0].astype(float)
-    np.testing.assert_allclose(y[:, 2:], 2 * np.cos(plans[:, 2:]) * y[:, 1:-1] - y[:, :-2], atol=1e-5)
+def test_ways_are_what_their_plans_say() -> None:
+    plans, ways = sample(np.random.default_rng(0), 300, 9, 0.2, 1.0)
+    assert (plans.shape, ways.shape, plans.dtype, ways.dtype) == ((300, 3), (300, 9, 2), np.float32, np.float32)
+    np.testing.assert_allclose(ways[:, 0], plans[:, :2], atol=1e-6)
+    # In the complex plane each step is a rotation by the speed.
+    points = ways[..., 0].astype(float) + 1j * ways[..., 1]
+    np.testing.assert_allclose(points[:, 1:], points[:, :-1] * np.exp(1j * plans[:, 2:]), atol=1e-5)
     assert 0.2 <= plans[:, 2].min() < 0.25
     assert 0.95 < plans[:, 2].max() < 1.0
 
