@@ -35,11 +35,12 @@ class Residual(nn.Module):
 
     Args:
         d_model: width of input and output.
-        mixers: one module a layer. A causal one has ``unroll(x, state=None) -> (y, state)``, and its ``forward(x)``
-            is the first of the two; one that looks ahead has ``forward(x, lengths)``.
+        mixers: one module a layer, ``forward(x, lengths)``.
         dropout: probability on what is added to the residual stream.
         expansion: inner width of the MLP over ``d_model``; 0 for none.
     """
+
+    causal = False
 
     def __init__(self, d_model: int, mixers: Iterable[nn.Module], dropout: float = 0.0, expansion: int = 0) -> None:
         super().__init__()
@@ -50,10 +51,42 @@ class Residual(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors ``(batch, time, d_model)`` of whole sequences; mixers that look ahead get ``lengths``."""
+        """Hidden vectors of whole sequences.
+
+        Args:
+            x: ``(batch, time, d_model)``.
+            lengths: ``(batch,)`` steps that are not padding; None means all.
+
+        Returns:
+            ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
+        """
         for layer, mixer in enumerate(self.mixers):
-            normed = self.norms[layer](x)
-            x = self._after(layer, x, mixer(normed) if hasattr(mixer, "unroll") else mixer(normed, lengths))
+            x = self._after(layer, x, mixer(self.norms[layer](x), lengths))
+        y: Tensor = self.last(x)
+        return y
+
+    def _after(self, layer: int, x: Tensor, y: Tensor) -> Tensor:
+        x = x + self.dropout(y)
+        return x + self.dropout(self.mlps[layer](x)) if self.mlps else x
+
+
+class CausalResidual(Residual):
+    """The stack of mixers that look at no later step: ``forward(x)`` and ``unroll(x, state=None) -> (y, state)``."""
+
+    causal = True
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Hidden vectors of whole sequences.
+
+        Args:
+            x: ``(batch, time, d_model)``.
+            lengths: not needed: what follows a causal step cannot change it.
+
+        Returns:
+            ``(batch, time, d_model)``.
+        """
+        for layer, mixer in enumerate(self.mixers):
+            x = self._after(layer, x, mixer(self.norms[layer](x)))
         y: Tensor = self.last(x)
         return y
 
@@ -65,10 +98,6 @@ class Residual(nn.Module):
             after.append(left)
             x = self._after(layer, x, y)
         return self.last(x), tuple(after)
-
-    def _after(self, layer: int, x: Tensor, y: Tensor) -> Tensor:
-        x = x + self.dropout(y)
-        return x + self.dropout(self.mlps[layer](x)) if self.mlps else x
 
 
 class _MLP(nn.Sequential):

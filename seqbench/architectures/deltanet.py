@@ -12,19 +12,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu, softplus
 
-from seqbench.architectures.blocks import Convolution, Residual, State, check_options
+from seqbench.architectures.blocks import CausalResidual, Convolution, check_options
 from seqbench.ops.chunks import widen
 from seqbench.ops.delta_rule import delta_rule
 
 TAPS = 4
 
 
-class GatedDeltaNet(nn.Module):
+class GatedDeltaNet(CausalResidual):
     """S_t = alpha_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T, o_t = S_t^T q_t, with gates of the input.
 
     Queries, keys and values pass a short convolution and SiLU; queries and keys have length one; the keeping rate is
     Mamba-2's, alpha = exp(-a softplus(w x + b)); each head's output is normed, and gated by SiLU. Unlike the paper's,
-    keys, queries and values are all ``d_model`` wide together, and the MLP has GELU in place of SwiGLU.
+    keys, queries and values are all ``d_model`` wide together, and the MLP has GELU in place of SwiGLU. A layer's state
+    is the last inputs of its convolution, ``(batch, 3, 3 * heads * width)``, and its memory, ``(batch, heads, width,
+    width)``.
 
     Args:
         d_model: width of input and output; a head's is ``d_model / heads``, rounded up.
@@ -35,40 +37,16 @@ class GatedDeltaNet(nn.Module):
             only fades cannot tell odd from even (Grazzi et al. 2024, arXiv 2411.12537).
     """
 
-    causal = True
-
     def __init__(
         self, d_model: int, num_layers: int = 2, dropout: float = 0.0, heads: int = 4, negative: bool = False
     ) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads)
         mixers = [_Mixer(d_model, heads, negative) for _ in range(num_layers)]
-        self.stack = Residual(d_model, mixers, dropout, expansion=4)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        y: Tensor = self.stack(x)
-        return y
-
-    def unroll(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds each layer's last inputs of its convolution, ``(batch, 3, 3 * heads * width)``, and its
-        memory, ``(batch, heads, width, width)``; None is the start.
-        """
-        return self.stack.unroll(x, state)
+        super().__init__(d_model, mixers, dropout, expansion=4)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Rates of forgetting: weight decay would pull them to values that mean nothing."""
-        return [{"params": [p for m in self.stack.mixers for p in (m.log_a, m.step_bias)], "weight_decay": 0.0}]
+        return [{"params": [p for m in self.mixers for p in (m.log_a, m.step_bias)], "weight_decay": 0.0}]
 
 
 class _Mixer(nn.Module):

@@ -5,16 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import Residual, State, check_options
+from seqbench.architectures.blocks import CausalResidual, check_options
 from seqbench.ops.linear_attention import linear_attention
 
 Sums = tuple[Tensor, Tensor]
 
 
-class LinearAttention(nn.Module):
+class LinearAttention(CausalResidual):
     """Attention with weights phi(q) . phi(k), phi(x) = elu(x) + 1, in place of exp(q . k).
 
-    Positions enter through causality alone. Training is parallel over time, in chunks.
+    Positions enter through causality alone. Training is parallel over time, in chunks. A layer's state is the sums of
+    phi(k) v^T, ``(batch, heads, width, width)``, and of phi(k), ``(batch, heads, width)``.
 
     Args:
         d_model: width of input and output; a head's is ``d_model / heads``, rounded up.
@@ -23,33 +24,9 @@ class LinearAttention(nn.Module):
         heads: of each attention.
     """
 
-    causal = True
-
     def __init__(self, d_model: int, num_layers: int = 2, dropout: float = 0.0, heads: int = 4) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads)
-        self.stack = Residual(d_model, [_Mixer(d_model, heads) for _ in range(num_layers)], dropout, expansion=4)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        y: Tensor = self.stack(x)
-        return y
-
-    def unroll(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds each layer's sums of phi(k) v^T, ``(batch, heads, width, width)``, and of phi(k), ``(batch,
-        heads, width)``; None is the start.
-        """
-        return self.stack.unroll(x, state)
+        super().__init__(d_model, [_Mixer(d_model, heads) for _ in range(num_layers)], dropout, expansion=4)
 
 
 class _Mixer(nn.Module):

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import Convolution, Residual, check_options
+from seqbench.architectures.blocks import CausalResidual, Convolution, check_options
 from seqbench.ops.linear_scan import linear_scan
 
 State = tuple[Tensor, Tensor]
@@ -26,12 +26,14 @@ State = tuple[Tensor, Tensor]
 _CHUNK = 64
 
 
-class Mamba(nn.Module):
+class Mamba(CausalResidual):
     """A stack of selective state spaces, with a norm before and a residual around each (Gu & Dao 2023).
 
     A starts at -1 .. -state_size in each channel (S4D-Real), Delta log-uniform in [0.001, 0.1]. As in the authors'
     code, A is discretised exactly and B by Euler's rule. Two deviations: no projection is scaled down by depth, and
-    training keeps the states of all steps, ``(batch, time, inner, state_size)``, where their kernel recomputes them.
+    training keeps the states of all steps, ``(batch, time, inner, state_size)``, where their kernel recomputes them. A
+    layer's state is the convolution's last inputs, ``(batch, taps - 1, inner)``, and h ``(batch, inner, state_size)``,
+    float32 at least.
 
     Args:
         d_model: width of input and output.
@@ -45,8 +47,6 @@ class Mamba(nn.Module):
         ValueError: a value is out of range.
     """
 
-    causal = True
-
     def __init__(
         self,
         d_model: int,
@@ -56,34 +56,13 @@ class Mamba(nn.Module):
         expansion: int = 2,
         taps: int = 4,
     ) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, state_size=state_size, expansion=expansion, taps=taps)
         mixers = [_Mixer(d_model, state_size, expansion, taps) for _ in range(num_layers)]
-        self.layers = Residual(d_model, mixers, dropout)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        return self.layers(x)
-
-    def unroll(self, x: Tensor, state: tuple[State, ...] | None = None) -> tuple[Tensor, tuple[State, ...]]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds for each layer the convolution's last inputs ``(batch, taps - 1, inner)`` and h
-        ``(batch, inner, state_size)``, float32 at least; None is the start, zeros.
-        """
-        return self.layers.unroll(x, state)
+        super().__init__(d_model, mixers, dropout)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """A, D and the bias of Delta without weight decay: zero is no neutral value for them."""
-        params = [p for mixer in self.layers.mixers for p in (mixer.log_a, mixer.skip, mixer.step_bias)]
+        params = [p for mixer in self.mixers for p in (mixer.log_a, mixer.skip, mixer.step_bias)]
         return [{"params": params, "weight_decay": 0.0}]
 
 

@@ -14,53 +14,32 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import Convolution, Residual, check_options
+from seqbench.architectures.blocks import CausalResidual, Convolution, check_options
 from seqbench.ops.linear_scan import linear_scan
 
 State = tuple[Tensor, Tensor]
 
 
-class _Minimal(nn.Module):
-    """What the two share: a stack of ``mixer`` layers, whole sequences and chunks alike."""
-
-    causal = True
+class _Minimal(CausalResidual):
+    """What the two share: a stack of ``mixer`` layers."""
 
     def __init__(
         self, mixer: type[_Mixer], d_model: int, num_layers: int, dropout: float, expansion: int, taps: int, mlp: int
     ) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, expansion=expansion)
         for name, value in (("taps", taps), ("mlp", mlp)):
             if value < 0:
                 raise ValueError(f"{name} must be at least 0 (none), got {value}")
-        self.layers = Residual(d_model, [mixer(d_model, expansion, taps) for _ in range(num_layers)], dropout, mlp)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        return self.layers(x)
-
-    def unroll(self, x: Tensor, state: tuple[State, ...] | None = None) -> tuple[Tensor, tuple[State, ...]]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds for each layer the convolution's last inputs ``(batch, taps - 1, d_model)``, empty without
-        one, and h ``(batch, expansion * d_model)``; None is the start, zeros.
-        """
-        return self.layers.unroll(x, state)
+        super().__init__(d_model, [mixer(d_model, expansion, taps) for _ in range(num_layers)], dropout, mlp)
 
 
 class MinGRU(_Minimal):
     """One gate that reads the input: h_t = (1 - z_t) h_{t-1} + z_t (V x_t + c), z_t = sigmoid(W x_t + b).
 
     A layer is convolution, recurrence and projection, then an MLP, each half with a norm before and a residual around,
-    as the paper's language models have it; ``taps=0`` and ``mlp=0`` leave the bare recurrence.
+    as the paper's language models have it; ``taps=0`` and ``mlp=0`` leave the bare recurrence. A layer's state is the
+    convolution's last inputs, ``(batch, taps - 1, d_model)``, empty without one, and h ``(batch, expansion *
+    d_model)``.
 
     Args:
         d_model: width of input and output.
@@ -119,7 +98,7 @@ class MinLSTM(_Minimal):
         super().__init__(_MinLSTMMixer, d_model, num_layers, dropout, expansion, taps, mlp)
         inner = expansion * d_model
         with torch.no_grad():
-            for mixer in self.layers.mixers:
+            for mixer in self.mixers:
                 # Parts lie in the order forget, input, candidate.
                 mixer.parts.bias[:inner] = forget_bias
 

@@ -11,21 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import layer_norm, logsigmoid, silu
 
-from seqbench.architectures.blocks import Convolution, Residual, State, check_options
+from seqbench.architectures.blocks import CausalResidual, Convolution, check_options
 from seqbench.ops.chunks import widen
 from seqbench.ops.matrix_memory import matrix_memory
 
 TAPS = 4
 
 
-class MLSTM(nn.Module):
+class MLSTM(CausalResidual):
     """A stack of mLSTM blocks, each twice as wide inside, without MLPs.
 
     In each, one half of the widened input passes a causal convolution and SiLU, from which queries, keys and gates are
     made (values are made from what entered the convolution); the memory's output is normed by heads, what left the
     convolution is added, scaled by channel, and the other half gates all by SiLU. Unlike the paper's: queries, keys
     and values are full maps within each head, not within blocks of four channels, and gates see what left the
-    convolution, not queries, keys and values.
+    convolution, not queries, keys and values. A block's state is the last inputs of its convolution, ``(batch, 3,
+    heads * width)``, and its memory: ``(batch, heads, width, width)``, ``(batch, heads, width)``, ``(batch, heads)``.
 
     Args:
         d_model: width of input and output; a head's is ``2 * d_model / heads``, rounded up, and 2 at least.
@@ -34,37 +35,13 @@ class MLSTM(nn.Module):
         heads: memories of each block.
     """
 
-    causal = True
-
     def __init__(self, d_model: int, num_layers: int = 2, dropout: float = 0.0, heads: int = 4) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads)
-        self.stack = Residual(d_model, [_Mixer(d_model, heads) for _ in range(num_layers)], dropout)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        y: Tensor = self.stack(x)
-        return y
-
-    def unroll(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds each block's last inputs of its convolution, ``(batch, 3, heads * width)``, and its memory:
-        ``(batch, heads, width, width)``, ``(batch, heads, width)`` and ``(batch, heads)``; None is the start.
-        """
-        return self.stack.unroll(x, state)
+        super().__init__(d_model, [_Mixer(d_model, heads) for _ in range(num_layers)], dropout)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Biases of the gates: weight decay would make memories short."""
-        return [{"params": [mixer.gates.bias for mixer in self.stack.mixers], "weight_decay": 0.0}]
+        return [{"params": [mixer.gates.bias for mixer in self.mixers], "weight_decay": 0.0}]
 
 
 class _Mixer(nn.Module):

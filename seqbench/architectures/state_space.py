@@ -11,50 +11,23 @@ weight decay.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import Residual, check_options
+from seqbench.architectures.blocks import CausalResidual, check_options
 from seqbench.ops.diagonal import Powers, convolve
 from seqbench.ops.linear_scan import linear_scan
 
 
-class _StateSpace(nn.Module):
-    """What the two share: a stack of mixers, whole sequences and chunks alike."""
-
-    causal = True
-
-    def __init__(self, d_model: int, mixers: Iterable[_Mixer], dropout: float) -> None:
-        super().__init__()
-        self.layers = Residual(d_model, mixers, dropout)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        return self.layers(x)
-
-    def unroll(self, x: Tensor, state: tuple[Tensor, ...] | None = None) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds each layer's h as real pairs, ``(batch, state_size, 2)`` of an LRU and
-        ``(batch, d_model, state_size / 2, 2)`` of S4D; None is the start, zeros.
-        """
-        return self.layers.unroll(x, state)
+class _StateSpace(CausalResidual):
+    """What the two share."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """The recurrences' own parameters without weight decay: they are logarithms, steps and frequencies."""
-        params = [getattr(mixer, name) for mixer in self.layers.mixers for name in mixer.recurrent]
+        params = [getattr(mixer, name) for mixer in self.mixers for name in mixer.recurrent]
         return [{"params": params, "weight_decay": 0.0}]
 
 
@@ -62,7 +35,8 @@ class LRU(_StateSpace):
     """The linear recurrent unit (Orvieto et al. 2023, arXiv 2303.06349): lambda = exp(-nu + i theta).
 
     lambda starts uniform on a ring in the complex plane; inputs are scaled by a learnable gamma that starts at
-    sqrt(1 - |lambda|^2), so that states start at the inputs' scale whatever their memory.
+    sqrt(1 - |lambda|^2), so that states start at the inputs' scale whatever their memory. A layer's state is h as real
+    pairs, ``(batch, state_size, 2)``.
 
     Args:
         d_model: width of input and output.
@@ -103,7 +77,7 @@ class S4D(_StateSpace):
     Each channel has a system h' = A h + x, discretised by a zero-order hold with its own learnable step. Sequences go
     through FFTs of the systems' responses, single steps through the recurrence. The real part of A starts at -1/2, and
     its frequencies as ``init`` says. B is one throughout, as only its product with C counts; for ``legs`` the paper
-    starts it otherwise.
+    starts it otherwise. A layer's state is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
 
     Args:
         d_model: width of input and output.

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
-from seqbench.architectures.blocks import Residual, State, check_options
+from seqbench.architectures.blocks import CausalResidual, Residual, check_options
 
 Cache = tuple[Tensor, Tensor, Tensor]
 
@@ -20,10 +20,12 @@ Cache = tuple[Tensor, Tensor, Tensor]
 BLOCK = 512
 
 
-class Transformer(nn.Module):
+class Transformer(CausalResidual):
     """The causal one, with a cache of keys and values.
 
     A stream's cache grows to ``max_context`` steps, and so does what each new step costs: choose it small for streams.
+    A layer's state is its last keys and values, ``(batch, heads, steps, width)`` with fewer ``steps`` than
+    ``max_context``, and the count of all steps so far, ``(batch, 1)``.
 
     Args:
         d_model: width of input and output.
@@ -33,39 +35,15 @@ class Transformer(nn.Module):
         max_context: steps that a layer's attention sees at most, the present one included.
     """
 
-    causal = True
-
     def __init__(
         self, d_model: int, num_layers: int = 2, dropout: float = 0.0, heads: int = 4, max_context: int = 1024
     ) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads, max_context=max_context)
         mixers = [_CausalAttention(d_model, heads, dropout, max_context) for _ in range(num_layers)]
-        self.stack = Residual(d_model, mixers, dropout, expansion=4)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        y: Tensor = self.stack(x)
-        return y
-
-    def unroll(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` holds each layer's last keys and values, ``(batch, heads, steps, width)`` with fewer ``steps`` than
-        ``max_context``, and the count of all steps so far, ``(batch, 1)``; None is the start.
-        """
-        return self.stack.unroll(x, state)
+        super().__init__(d_model, mixers, dropout, expansion=4)
 
 
-class BiTransformer(nn.Module):
+class BiTransformer(Residual):
     """The one that looks both ways: every output knows the whole sequence.
 
     Args:
@@ -75,26 +53,10 @@ class BiTransformer(nn.Module):
         heads: of each attention.
     """
 
-    causal = False
-
     def __init__(self, d_model: int, num_layers: int = 2, dropout: float = 0.0, heads: int = 4) -> None:
-        super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads)
         mixers = [_Attention(d_model, heads, dropout) for _ in range(num_layers)]
-        self.stack = Residual(d_model, mixers, dropout, expansion=4)
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: ``(batch,)`` steps that are not padding; None means all.
-
-        Returns:
-            ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
-        """
-        y: Tensor = self.stack(x, lengths)
-        return y
+        super().__init__(d_model, mixers, dropout, expansion=4)
 
 
 class _Attention(nn.Module):

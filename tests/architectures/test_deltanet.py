@@ -40,7 +40,7 @@ def by_hand(mixer: Any, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("negative", [False, True])
 @pytest.mark.parametrize(("d_model", "heads", "time"), [(8, 2, 1), (14, 3, 5), (12, 2, 70)])
 def test_it_is_the_formula(d_model: int, heads: int, time: int, negative: bool) -> None:
-    mixer = GatedDeltaNet(d_model, 1, heads=heads, negative=negative).stack.mixers[0]
+    mixer = GatedDeltaNet(d_model, 1, heads=heads, negative=negative).mixers[0]
     x = torch.randn(2, time, d_model)
     y = mixer(x)
     torch.testing.assert_close(y, by_hand(mixer, x).float(), atol=2e-5, rtol=1e-4)
@@ -62,7 +62,7 @@ def test_chunks_of_any_sizes_make_the_whole(sizes: list[int], negative: bool) ->
 
 
 def test_memories_last_one_to_a_thousand_steps_at_the_start() -> None:
-    mixer = GatedDeltaNet(400, heads=200).stack.mixers[0]
+    mixer = GatedDeltaNet(400, heads=200).mixers[0]
     rate = mixer.log_a.exp() * softplus(mixer.step_bias)
     assert 0.001 <= rate.min() < 0.01
     assert 0.3 < rate.max() <= 1.6
@@ -71,7 +71,7 @@ def test_memories_last_one_to_a_thousand_steps_at_the_start() -> None:
 @pytest.mark.parametrize(("negative", "after"), [(False, [0.0, 0.0, 0.0]), (True, [-1.0, 1.0, -1.0])])
 def test_only_a_negative_one_alternates(negative: bool, after: list[float]) -> None:
     """What parity needs: at the same input, a memory that goes to and fro (the largest beta, no fading, v = 0)."""
-    mixer: Any = GatedDeltaNet(8, 1, heads=2, negative=negative).stack.mixers[0]
+    mixer: Any = GatedDeltaNet(8, 1, heads=2, negative=negative).mixers[0]
     with torch.no_grad():
         mixer.convolution.filter.weight.zero_()
         mixer.convolution.filter.bias[16:] = 0.0
@@ -92,7 +92,7 @@ def test_rates_of_forgetting_do_not_decay() -> None:
     (group,) = net.parameter_groups()
     assert group["weight_decay"] == 0.0
     names = {name for name, p in net.named_parameters() if any(p is own for own in group["params"])}
-    assert names == {f"stack.mixers.{layer}.{name}" for layer in range(3) for name in ("log_a", "step_bias")}
+    assert names == {f"mixers.{layer}.{name}" for layer in range(3) for name in ("log_a", "step_bias")}
 
 
 @pytest.mark.parametrize("negative", [False, True])

@@ -13,7 +13,7 @@ from seqbench.testing.architectures import check_architecture
 
 def by_hand(net: LinearAttention, x: Tensor) -> Tensor:
     """In double precision: o_t = sum_s phi(q_t) . phi(k_s) v_s / sum_s phi(q_t) . phi(k_s), without any state."""
-    stack, x, width = net.double().stack, x.double(), x.shape[2]
+    stack, x, width = net.double(), x.double(), x.shape[2]
     for norm, mixer, mlp in zip(stack.norms, stack.mixers, stack.mlps, strict=True):
         inward = rms_norm(x, (width,), norm.weight, 1e-6) @ mixer.inward.weight.T  # type: ignore[operator, union-attr]
         heads = [part.unflatten(-1, (mixer.heads, -1)).unbind(2) for part in inward.chunk(3, dim=-1)]

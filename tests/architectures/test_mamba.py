@@ -22,7 +22,7 @@ def backbone() -> Mamba:
 
 def by_hand(net: Mamba, x: Tensor) -> Tensor:
     """The paper's equations for a net of one layer, one step at a time."""
-    mixer = net.layers.mixers[0]
+    mixer = net.mixers[0]
     normed = x / x.square().mean(-1, keepdim=True).add(1e-6).sqrt()
     u, z = (normed @ mixer.enter.weight.T).chunk(2, -1)
     filters, bias = mixer.convolution.filter.parameters()
@@ -44,7 +44,7 @@ def by_hand(net: Mamba, x: Tensor) -> Tensor:
 @pytest.mark.parametrize("d_model", [1, 6, 17])
 def test_it_is_the_formula(d_model: int) -> None:
     net = Mamba(d_model, num_layers=1, state_size=3).double()
-    torch.nn.init.normal_(net.layers.mixers[0].skip)
+    torch.nn.init.normal_(net.mixers[0].skip)
     x = torch.randn(2, 9, d_model, dtype=torch.float64)
     torch.testing.assert_close(net(x), by_hand(net, x))
 
@@ -104,7 +104,7 @@ def test_gradients_reach_every_parameter(layers: int) -> None:
 
 
 def test_it_starts_as_the_paper_says() -> None:
-    mixer = Mamba(512, num_layers=1).layers.mixers[0]
+    mixer = Mamba(512, num_layers=1).mixers[0]
     assert mixer.step.weight.shape == (1024, 32)
     assert mixer.log_a.exp().mean(0).tolist() == pytest.approx(range(1, 17))
     assert (mixer.skip == 1).all()

@@ -21,7 +21,7 @@ def backbone(request: pytest.FixtureRequest) -> Any:
 
 def recur(net: Any, x: Tensor) -> Tensor:
     """The paper's equations for one layer's recurrence, one step at a time."""
-    weights, biases = (p.chunk(3 if isinstance(net, MinLSTM) else 2) for p in net.layers.mixers[0].parts.parameters())
+    weights, biases = (p.chunk(3 if isinstance(net, MinLSTM) else 2) for p in net.mixers[0].parts.parameters())
     h, outputs = x.new_zeros(len(x), len(biases[0])), []
     for step in x.unbind(1):
         *gates, candidate = (step @ w.T + b for w, b in zip(weights, biases, strict=True))
@@ -32,7 +32,7 @@ def recur(net: Any, x: Tensor) -> Tensor:
             f, i = (torch.sigmoid(gate) for gate in gates)
             h = f / (f + i) * h + i / (f + i) * candidate
         outputs.append(h)
-    return net.layers.mixers[0].out(torch.stack(outputs, 1))
+    return net.mixers[0].out(torch.stack(outputs, 1))
 
 
 def rms(x: Tensor) -> Tensor:
@@ -50,11 +50,11 @@ def test_the_bare_recurrence_is_the_paper_s(cls: Any) -> None:
 def test_a_whole_layer_adds_a_convolution_and_an_mlp(cls: Any) -> None:
     net = cls(5, num_layers=1, taps=3, mlp=2).double()
     x = torch.randn(2, 7, 5, dtype=torch.float64)
-    filters, bias = net.layers.mixers[0].convolution.filter.parameters()
+    filters, bias = net.mixers[0].convolution.filter.parameters()
     padded = F.pad(rms(x), (0, 0, 2, 0))
     mixed = sum(filters[:, 0, tap] * padded[:, tap : tap + 7] for tap in range(3)) + bias
     y = x + recur(net, mixed)
-    _, wide, _, narrow = net.layers.mlps[0]
+    _, wide, _, narrow = net.mlps[0]
     torch.testing.assert_close(net(x), rms(y + narrow(F.gelu(wide(rms(y))))))
 
 
@@ -99,7 +99,7 @@ def test_shut_gates_keep_and_open_gates_take() -> None:
         (MinLSTM, [0.0, -1e3, 0.0], [-1e3, 0.0, 0.0]),
     ):
         net = cls(4, taps=0)
-        mixer, x = net.layers.mixers[0], torch.randn(2, 1000, 4)
+        mixer, x = net.mixers[0], torch.randn(2, 1000, 4)
         h0 = torch.randn(2, 4)
         with torch.no_grad():
             mixer.parts.bias.copy_(torch.tensor(shut).repeat_interleave(4))
@@ -114,7 +114,7 @@ def test_shut_gates_keep_and_open_gates_take() -> None:
 def test_two_vanishing_gates_divide_nothing() -> None:
     net = MinLSTM(4, num_layers=1)
     with torch.no_grad():
-        net.layers.mixers[0].parts.bias[:8] = -500.0
+        net.mixers[0].parts.bias[:8] = -500.0
     x = torch.randn(2, 5, 4, requires_grad=True)
     y = net(x)
     y.square().sum().backward()
@@ -125,7 +125,7 @@ def test_two_vanishing_gates_divide_nothing() -> None:
 
 def test_the_minlstm_starts_with_its_memory_open() -> None:
     net = MinLSTM(5, num_layers=2, expansion=2, forget_bias=3.0)
-    for mixer in net.layers.mixers:
+    for mixer in net.mixers:
         assert mixer.parts.bias[:10].tolist() == [3.0] * 10
         assert 0 < mixer.parts.bias[10:].abs().max() < 1
 

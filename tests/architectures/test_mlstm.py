@@ -13,7 +13,7 @@ from seqbench.testing.architectures import check_architecture
 
 def stirred(net: MLSTM) -> MLSTM:
     """With gates that depend on the input, and scales that differ."""
-    for mixer in net.stack.mixers:
+    for mixer in net.mixers:
         nn.init.normal_(mixer.gates.weight, std=0.5)
         for p in (mixer.scale, mixer.skip):
             nn.init.uniform_(p, 0.5, 2.0)
@@ -49,7 +49,7 @@ def by_hand(mixer: Any, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("d_model", "heads", "time"), [(8, 2, 1), (7, 3, 5), (6, 2, 70)])
 def test_it_is_the_formula(d_model: int, heads: int, time: int) -> None:
-    mixer: Any = stirred(MLSTM(d_model, 1, heads=heads)).stack.mixers[0]
+    mixer: Any = stirred(MLSTM(d_model, 1, heads=heads)).mixers[0]
     x = torch.randn(2, time, d_model)
     y = mixer(x)
     torch.testing.assert_close(y, by_hand(mixer, x).float(), atol=1e-4, rtol=1e-4)
@@ -72,7 +72,7 @@ def test_chunks_of_any_sizes_make_the_whole(sizes: list[int]) -> None:
 
 
 def test_heads_remember_for_different_times_at_the_start() -> None:
-    mixer = MLSTM(8).stack.mixers[0]
+    mixer = MLSTM(8).mixers[0]
     assert mixer.gates.bias[4:].tolist() == [3.0, 4.0, 5.0, 6.0]
     assert 0 < mixer.gates.bias[:4].abs().max() < 1
     assert not mixer.gates.weight.any()
@@ -83,7 +83,7 @@ def test_biases_of_gates_do_not_decay() -> None:
     (group,) = net.parameter_groups()
     assert group["weight_decay"] == 0.0
     names = {name for name, p in net.named_parameters() if any(p is own for own in group["params"])}
-    assert names == {f"stack.mixers.{layer}.gates.bias" for layer in range(3)}
+    assert names == {f"mixers.{layer}.gates.bias" for layer in range(3)}
 
 
 def test_it_keeps_the_contract() -> None:

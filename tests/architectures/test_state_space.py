@@ -26,7 +26,7 @@ def backbone(request: pytest.FixtureRequest) -> Any:
 
 def whole(net: Any, x: Tensor, recur: Any) -> Tensor:
     """A net of one layer around ``recur(mixer, normed)``: norm, recurrence, D, GELU, GLU, residual, norm."""
-    mixer = net.layers.mixers[0]
+    mixer = net.mixers[0]
     normed = x / x.square().mean(-1, keepdim=True).add(1e-6).sqrt()
     y = F.gelu(recur(mixer, normed) + mixer.skip * normed)
     left, right = (y @ mixer.gate.weight.T + mixer.gate.bias).chunk(2, -1)
@@ -67,7 +67,7 @@ def test_it_is_the_formula(cls: Any, recur: Any, time: int) -> None:
 
 def test_s4d_is_scipys_discretised_system() -> None:
     """Each channel with its real 2n x 2n matrices: state_size real numbers, zero-order hold."""
-    mixer = S4D(3, num_layers=1, state_size=8).double().layers.mixers[0]
+    mixer = S4D(3, num_layers=1, state_size=8).double().mixers[0]
     x = torch.randn(1, 20, 3, dtype=torch.float64)
     y = recur_s4d(mixer, x).detach()
     for channel in range(3):
@@ -143,7 +143,7 @@ def test_gradients_reach_every_parameter(backbone: Any, layers: int) -> None:
 
 
 def test_the_lru_starts_on_its_ring() -> None:
-    mixer = LRU(4, num_layers=1, state_size=4000, r_min=0.5, r_max=0.9, max_phase=1.5).layers.mixers[0]
+    mixer = LRU(4, num_layers=1, state_size=4000, r_min=0.5, r_max=0.9, max_phase=1.5).mixers[0]
     radii, angles = torch.exp(-mixer.log_nu.detach().exp()), mixer.log_theta.detach().exp()
     assert 0.5 <= float(radii.min()) < 0.51
     assert 0.89 < float(radii.max()) <= 0.9 + 1e-6
@@ -156,7 +156,7 @@ def test_the_lru_starts_on_its_ring() -> None:
 
 
 def test_the_lrus_states_have_the_inputs_scale_whatever_their_memory() -> None:
-    mixer = LRU(64, num_layers=1, state_size=256, r_min=0.5, r_max=0.99).layers.mixers[0]
+    mixer = LRU(64, num_layers=1, state_size=256, r_min=0.5, r_max=0.99).mixers[0]
     with torch.no_grad():
         _, h = mixer.unroll(torch.randn(64, 600, 64))
     assert float(h.square().sum(-1).mean()) == pytest.approx(1, abs=0.1)
@@ -165,7 +165,7 @@ def test_the_lrus_states_have_the_inputs_scale_whatever_their_memory() -> None:
 
 
 def test_s4d_starts_as_the_paper_says() -> None:
-    mixer = S4D(2000, num_layers=1).layers.mixers[0]
+    mixer = S4D(2000, num_layers=1).mixers[0]
     assert mixer.log_step.shape == (2000,)
     steps = mixer.log_step.detach() / math.log(10)
     assert -3.001 < float(steps.min()) < -2.99
@@ -177,7 +177,7 @@ def test_s4d_starts_as_the_paper_says() -> None:
 
 
 def test_other_frequencies_are_the_papers() -> None:
-    inverse = S4D(1, state_size=8, init="inv").layers.mixers[0].frequency[0]
+    inverse = S4D(1, state_size=8, init="inv").mixers[0].frequency[0]
     torch.testing.assert_close(inverse, 8 / math.pi * (8 / torch.tensor([1.0, 3.0, 5.0, 7.0]) - 1))
     # HiPPO-LegS itself, made normal by p p^T.
     n = np.arange(16)
@@ -185,7 +185,7 @@ def test_other_frequencies_are_the_papers() -> None:
     normal = legs + np.sqrt(np.outer(n + 0.5, n + 0.5))
     values = np.linalg.eigvals(normal)
     assert values.real == pytest.approx(-0.5)
-    found = S4D(1, state_size=16, init="legs").layers.mixers[0].frequency[0]
+    found = S4D(1, state_size=16, init="legs").mixers[0].frequency[0]
     assert found.tolist() == pytest.approx(sorted(values.imag[values.imag > 0]), rel=1e-5)
 
 
@@ -194,7 +194,7 @@ def test_it_stays_stable_wherever_its_parameters_go(backbone: Any) -> None:
     net = backbone.double()
     for p in net.parameter_groups()[0]["params"]:
         p.add_(3 * torch.randn_like(p))
-    for mixer in net.layers.mixers:
+    for mixer in net.mixers:
         if isinstance(backbone, LRU):
             radii = torch.exp(-mixer.log_nu.exp())
         else:

@@ -28,7 +28,7 @@ def by_hand(net: Any, x: Tensor, allowed: Tensor) -> Tensor:
     """Both transformers in double precision; ``allowed`` says which step sees which, ``(batch or 1, time, time)``."""
     net = net.double()
     x = x.double()
-    stack = net.stack
+    stack = net
     width = x.shape[2]
     for norm, mixer, mlp in zip(stack.norms, stack.mixers, stack.mlps, strict=True):
         inward = rms_norm(x, (width,), norm.weight, 1e-6) @ mixer.inward.weight.T
@@ -104,7 +104,7 @@ def test_half_precision_still_tells_far_steps_apart() -> None:
 
 def test_attention_weights_are_dropped_in_training_only() -> None:
     for cls in (Transformer, BiTransformer):
-        mixer = cls(8, dropout=0.3).stack.mixers[0]
+        mixer = cls(8, dropout=0.3).mixers[0]
         x = torch.randn(1, 6, 8)
         with torch.no_grad():
             many = mixer(x.expand(20_000, -1, -1))
