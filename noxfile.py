@@ -4,6 +4,7 @@ import os
 import re
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import nox
@@ -52,8 +53,7 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHONS[0])
 def minimums(session: nox.Session) -> None:
     """The fast tests with the lowest Python and the lowest versions that pyproject.toml declares."""
-    declared = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
-    pins = {requirement.name: lowest(requirement) for requirement in map(Requirement, declared)}
+    pins = {requirement.name: lowest(requirement) for requirement in [*declared(), *declared("test")]}
     # Old torch wheels without CUDA are not on PyPI, and those with it take several GB: by default torch alone
     # stays as constraints.txt pins it. Where its minimum can be had: SEQBENCH_MINIMUMS_TORCH=2.6.0.
     pins["torch"] = os.environ.get("SEQBENCH_MINIMUMS_TORCH") or pinned("torch")
@@ -102,6 +102,15 @@ def constraints(session: nox.Session) -> None:
     kept = [re.sub(r"\+.*", "", line) for line in frozen.splitlines() if not re.match("nvidia|cuda|triton", line)]
     comment = [line for line in Path(CONSTRAINTS).read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     Path(CONSTRAINTS).write_text("\n".join([*comment, *kept]) + "\n", encoding="utf-8")
+
+
+def declared(extra: str = "") -> Iterator[Requirement]:
+    """What pyproject.toml asks for, or one of its extras does; an extra may stand for another of its own."""
+    for requirement in map(Requirement, PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]):
+        if requirement.name == PROJECT["name"]:
+            yield from (inner for name in requirement.extras for inner in declared(name))
+        else:
+            yield requirement
 
 
 def lowest(requirement: Requirement) -> str:

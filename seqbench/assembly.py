@@ -153,8 +153,8 @@ def _backbone(name: str, options: Mapping[str, Any]) -> nn.Module:
     try:
         backbone: nn.Module = registry.find(registry.ARCHITECTURES, name).load()(**options)
         return backbone
-    # A stranger's class refuses with whatever error it likes.
-    except Exception as error:
+    # A stranger's class refuses with whatever error it likes, and may even exit.
+    except (Exception, SystemExit) as error:
         raise SeqbenchError(
             f"architecture '{name}' refuses its options: {' '.join(str(error).split()) or repr(error)}."
         ) from error

@@ -113,6 +113,7 @@ class RunConfig:
         published: whether those are the published data set's (true for generated tasks).
         encoder: name of the encoder's architecture; None where there is none, or it is as ``arch``.
         encoder_options: its backbone's arguments.
+        match_params: the number of parameters that ``d_model`` was found for, if it was; no part of the digest.
     """
 
     card: Card
@@ -130,6 +131,7 @@ class RunConfig:
     task_standard: Mapping[str, Any] = field(default_factory=dict)
     encoder: str | None = None
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
+    match_params: int | None = None
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:

@@ -166,7 +166,8 @@ def _known_keys(given: Mapping[str, Any]) -> None:
     known = (*GROUPS, *_PLAIN_KEYS)
     for key in given:
         if key not in known:
-            raise SeqbenchError(f"unknown key '{key}' in the configuration.{did_you_mean(str(key), known)}")
+            hint = did_you_mean(str(key), (*known, "match_params"))  # That one is taken out by ``sizes``.
+            raise SeqbenchError(f"unknown key '{key}' in the configuration.{hint}")
 
 
 def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:

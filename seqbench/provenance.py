@@ -16,7 +16,6 @@ from seqbench import registry
 from seqbench.config import RunConfig
 from seqbench.diagnostics import cost
 from seqbench.module import SequenceModule, trainable_parameters
-from seqbench.sizes import Matched
 
 PACKAGES = (
     "seqbench",
@@ -54,7 +53,7 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "digest": config.digest(),
         "spec": module.spec.to_dict(),
         "parameters": trainable_parameters(module),
-        "match_params": config.match_params if isinstance(config, Matched) else None,
+        "match_params": config.match_params,
         **cost.figures(config, module.spec),
         "data": dict(config.checksums),
         "data_facts": dict(module.data.facts()) if module.data else {},

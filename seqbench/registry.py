@@ -157,9 +157,12 @@ def find(group: str, name: str) -> Entry:
     """The one entry of that name; an architecture may also be ``package.module:Class``.
 
     Raises:
-        SeqbenchError: the name is unknown, or two distributions offer it.
+        SeqbenchError: the name is unknown or no path, or two distributions offer it.
     """
     if group == ARCHITECTURES and ":" in name:
+        module, _, attribute = name.partition(":")
+        if not module or not attribute:
+            raise SeqbenchError(f"'{name}' is no path to a class; expected package.module:Class.")
         # A class given by path is usually one in the folder the user stands in.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))

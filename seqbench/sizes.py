@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seqbench import assembly, options
+from seqbench import options
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
-from seqbench.module import trainable_parameters
-from seqbench.specs import SequenceSpec
+
+if TYPE_CHECKING:
+    from seqbench.specs import SequenceSpec
 
 TOLERANCE = 0.02
 """Share of the asked number that a model may have more or fewer."""
@@ -28,24 +28,21 @@ WIDEST, WIDEST_REFUSED = 2**17, 2**8
 REACH, NEIGHBOURS = 64, 8
 """How far from a refused width another is sought; and how far around the end, as counts may fall between widths."""
 
+MOST = 10**12
+"""More parameters than this are taken for a slip of the pen."""
+
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 
 
-@dataclass(frozen=True)
-class Matched(RunConfig):
-    """A configuration whose width was found, not given; the same run as one that names the width.
+def resolve(
+    given: Mapping[str, Any], arguments: Sequence[str] = (), say: Callable[[str], None] | None = None
+) -> RunConfig:
+    """As ``options.resolve``; a further key ``match_params`` (see ``parse``) chooses ``arch.d_model``.
 
     Args:
-        match_params: trainable parameters that were asked for.
-        parameters: those that it has.
-    """
-
-    match_params: int = 0
-    parameters: int = 0
-
-
-def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfig:
-    """As ``options.resolve``; a further key ``match_params`` (see ``parse``) chooses ``arch.d_model``.
+        given: as there, and perhaps ``match_params``.
+        arguments: as there.
+        say: told which width was found.
 
     Raises:
         SeqbenchError: as ``options.resolve``; ``match_params`` is no number, comes together with a width, or no width
@@ -60,7 +57,10 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     dotted = any(argument.partition("=")[0] == "--arch.d_model" for argument in arguments)
     if dotted or (isinstance(arch, Mapping) and "d_model" in arch):
         raise SeqbenchError("match_params finds the width that arch.d_model gives; choose one of the two.")
-    return match(options.resolve(rest, arguments), target)
+    config, count = match(options.resolve(rest, arguments), target)
+    if say is not None:
+        say(f"d_model {config.arch_options['d_model']} has {count:,} parameters, for the {target:,} asked for")
+    return config
 
 
 def parse(asked: Any) -> int:
@@ -71,19 +71,23 @@ def parse(asked: Any) -> int:
     """
     found = re.fullmatch(r"(\d+\.?\d*(?:e\+?\d{1,2})?)([kmb]?)", str(asked).strip().lower())
     number = Decimal(found[1]) * _UNITS[found[2]] if found else Decimal(0)
-    if isinstance(asked, bool) or number < 1 or number != int(number):
+    if isinstance(asked, bool) or not 1 <= number <= MOST or number != int(number):
         raise SeqbenchError(
             f"match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000, got {asked!r}."
         )
     return int(number)
 
 
-def match(config: RunConfig, target: int) -> Matched:
-    """The configuration with the width whose trainable parameters (of the whole module) come nearest to ``target``.
+def match(config: RunConfig, target: int) -> tuple[RunConfig, int]:
+    """The configuration with the width whose trainable parameters come nearest to ``target``, and their number.
+
+    Counted is the whole module: embedding, backbone and head.
 
     Raises:
         SeqbenchError: none comes within ``TOLERANCE`` of it.
     """
+    from seqbench import assembly  # Torch, only where something is counted.
+
     counts = _Counts(config, assembly.task_data(config).spec)
     widths = {end + step for end in _bracket(counts, target) for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
     found = {width: count for width in sorted(widths) if width > 0 and (count := counts(width)) is not None}
@@ -98,9 +102,8 @@ def match(config: RunConfig, target: int) -> Matched:
             f"no width of '{config.model}' on '{config.card.name}' comes within {TOLERANCE:.0%} of {target:,} "
             f"parameters: {seen}; ask for such a number, or change {option}."
         )
-    given = {field.name: getattr(config, field.name) for field in dataclasses.fields(RunConfig)}
-    given["arch_options"] = {**config.arch_options, "d_model": width}
-    return Matched(**given, match_params=target, parameters=found[width])
+    arch = {**config.arch_options, "d_model": width}
+    return dataclasses.replace(config, arch_options=arch, match_params=target), found[width]
 
 
 class _Counts:
@@ -121,6 +124,9 @@ class _Counts:
         return self._known[width]
 
     def _count(self, width: int) -> int | None:
+        from seqbench import assembly
+        from seqbench.module import trainable_parameters
+
         arch = {**self._config.arch_options, "d_model": width}
         try:
             module = assembly.sketch(dataclasses.replace(self._config, arch_options=arch), self._spec)

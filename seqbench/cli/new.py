@@ -90,19 +90,22 @@ def write(files: Mapping[Path, str], folder: Path) -> None:
     """Write all the files, or none: under another name first.
 
     Raises:
-        SeqbenchError: the folder exists, or the one that it should stand in does not.
+        SeqbenchError: the folder exists, the one that it should stand in does not, or it cannot be written.
     """
     if os.path.lexists(folder):
         raise SeqbenchError(f"{folder} exists already and was left as it is; choose another --folder.")
     parent = folder.absolute().parent
     if not parent.is_dir():
         raise SeqbenchError(f"{folder} cannot be made, there is no folder {parent}; make that one first.")
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".seqbench-new-") as unfinished:
-        whole = Path(unfinished, "package")
-        for path, text in files.items():
-            (whole / path).parent.mkdir(parents=True, exist_ok=True)
-            (whole / path).write_text(text, encoding="utf-8")
-        whole.rename(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=".seqbench-new-") as unfinished:
+            whole = Path(unfinished, "package")
+            for path, text in files.items():
+                (whole / path).parent.mkdir(parents=True, exist_ok=True)
+                (whole / path).write_text(text, encoding="utf-8")
+            whole.rename(folder)
+    except OSError as error:
+        raise SeqbenchError(f"{folder} cannot be written: {error.strerror}; choose another --folder.") from error
 
 
 def _a(kind: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqbench import folders, records, registry
+from seqbench import folders, records, registry, sizes
 from seqbench import options as opts
 from seqbench.cards import TIERS
 from seqbench.cli import report
@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> int:
     given = _given(options)
     if options.help:
         return _help(options.parser, given)
-    config = _resolve(given, options.rest)
+    config = sizes.resolve(given, options.rest, say if _first() else None)
     if _first():
         _announce(config)
 
@@ -76,18 +76,6 @@ def main(options: argparse.Namespace) -> int:
 def _first() -> bool:
     """Whether this is the user's process: those that Lightning starts for more devices run the same command."""
     return os.environ.get("LOCAL_RANK", "0") == "0"
-
-
-def _resolve(given: Mapping[str, Any], arguments: Sequence[str]) -> RunConfig:
-    if given.get("match_params") is None:
-        return opts.resolve({key: value for key, value in given.items() if key != "match_params"}, arguments)
-    from seqbench import sizes  # Counting parameters takes torch.
-
-    config = sizes.resolve(given, arguments)
-    if isinstance(config, sizes.Matched) and _first():
-        width = config.arch_options["d_model"]
-        say(f"d_model {width} has {config.parameters:,} parameters, for the {config.match_params:,} asked for")
-    return config
 
 
 def _announce(config: RunConfig) -> None:

@@ -48,7 +48,8 @@ def main(options: argparse.Namespace) -> int:
 
 def _architecture(entry: registry.Entry) -> str:
     backbone = entry.load()
-    text = inspect.getdoc(backbone) or "(no description)"
+    # Its own: a class without one would inherit that of nn.Module.
+    text = inspect.cleandoc(vars(backbone).get("__doc__") or "(no description)")
     rows = [
         (f"  --arch.{p.name}", _annotation(p), "required" if p.default is p.empty else f"default {p.default}")
         for p in inspect.signature(backbone).parameters.values()
@@ -57,7 +58,7 @@ def _architecture(entry: registry.Entry) -> str:
     facts = [
         ("class", entry.value),
         ("from", owner),
-        ("causal", "yes" if getattr(backbone, "causal", False) else "no"),
+        ("causal", "yes" if getattr(backbone, "causal", True) else "no"),
         ("streams", "yes, by unroll" if hasattr(backbone, "unroll") else "no: reads whole windows"),
     ]
     parts = [f"{entry.name}: an architecture", text, aligned(facts), f"options:\n{aligned(rows)}", _size(entry)]
@@ -90,7 +91,7 @@ def _size(entry: registry.Entry) -> str:
         ]
         return f"{title}\n{aligned(rows, indent='  ')}"
     # A stranger's backbone may break in any way, and the rest is worth showing.
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return f"{title}\n  not measured: {_one_line(error)}"
     finally:
         torch.set_num_threads(threads)
@@ -125,21 +126,21 @@ def _speed(module: SequenceModule) -> str:
 
     try:
         speed = cost.decode_tokens_per_second(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _one_line(error)
     if speed is None:
         return "anew from all inputs for each token: it has no unroll"
     return f"{speed:,.0f} tokens/s, one sequence, on {provenance.device_name(module.device)}"
 
 
-def _one_line(error: Exception) -> str:
+def _one_line(error: BaseException) -> str:
     if isinstance(error, SeqbenchError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _annotation(parameter: inspect.Parameter) -> str:
-    annotation = parameter.annotation
+    annotation = "any" if parameter.annotation is parameter.empty else parameter.annotation
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from seqbench.cli.main import main
+from seqbench.config import RunConfig
+from seqbench.errors import SeqbenchError
 
 TINY = ["--optim.steps", "2", "--optim.validate_every", "2", "--optim.batch_size", "4", "--logger", "none"]
 COPY = ["--arch", "gru", "--task", "copy", "--tier", "smoke", "--task.delay", "2", "--task.samples", "8"]
@@ -66,9 +69,17 @@ def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
 
 
 def test_only_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    from seqbench.cli import run
+    from seqbench import runner
 
-    given = {"arch": "gru", "task": "copy", "tier": "smoke", "match_params": "10k"}
-    monkeypatch.setenv("LOCAL_RANK", "1")
-    assert abs(run._resolve(given, []).parameters - 10_000) <= 200  # type: ignore[attr-defined]
-    assert capsys.readouterr().err == ""
+    def stop(config: RunConfig, *_: Any, **__: Any) -> None:
+        raise SeqbenchError(f"width {config.arch_options['d_model']}")
+
+    monkeypatch.setattr(runner, "run", stop)
+    words = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--match-params", "10k"]
+    heard = {}
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert main(words) == 2
+        heard[rank] = capsys.readouterr().err.splitlines()
+    assert "parameters, for the 10,000 asked for" in heard["0"][0]
+    assert heard["1"] == heard["0"][-1:]
