@@ -49,6 +49,7 @@ class Feedback(Body):
             )
         if not hasattr(backbone, "unroll"):
             raise SeqbenchError("an architecture that feeds its output back must have unroll; it is scored by steps.")
+        self.continues = spec.input == kind
         self.embedding = Embedding(spec.input, d_model, **embedding)
         self.outputs = Embedding(kind, d_model, **embedding)
         self.start = nn.Parameter(torch.zeros(d_model))
@@ -78,12 +79,7 @@ class Feedback(Body):
             fed = self._taught(batch, previous)
             hidden, before = self.backbone.unroll(x, fed[:, :-1], before)
             return hidden, (before, fed[:, -1:])
-        parts = []
-        for step, asked in zip(x.split(1, dim=1), (batch.weights > 0).split(1, dim=1), strict=True):
-            y, before = self.backbone.unroll(step, previous, before)
-            previous = self._fed(self.answer(y), asked)
-            parts.append(y)
-        return torch.cat(parts, dim=1), (before, previous)
+        return self._alone(x, batch.weights > 0, before, previous)
 
     def begin(self, batch: Batch | None = None) -> tuple[None, State]:
         """Nothing remembered but the state, which is empty."""
@@ -92,17 +88,29 @@ class Feedback(Body):
     def step(self, inputs: Tensor, memory: None, state: State) -> tuple[Tensor, State]:
         """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state.
 
-        Of several inputs each is the output of the step before it, as in a text.
+        Where inputs are what outputs are, as in a text, each of several inputs is the output of the step before it;
+        else it goes on its own.
         """
         x = self.embedding(inputs)
         before, previous = state or (None, self._start(x))
-        fed = torch.cat([previous, self._fed(inputs[:, 1:])], dim=1) if x.shape[1] > 1 else previous
-        y, before = self.backbone.unroll(x, fed, before)
-        return y[:, -1], (before, self._fed(self.answer(y[:, -1:])))
+        if not self.continues or x.shape[1] == 1:
+            hidden, state = self._alone(x, torch.ones_like(x[:, :, 0], dtype=torch.bool), before, previous)
+            return hidden[:, -1], state
+        hidden, before = self.backbone.unroll(x, torch.cat([previous, self._fed(inputs[:, 1:])], dim=1), before)
+        return hidden[:, -1], (before, self._fed(self.answer(hidden[:, -1:])))
 
     def said(self, state: State, drawn: Tensor) -> State:
         """The state with what was drawn in the place of the likeliest answer."""
         return state[0], self._fed(drawn)
+
+    def _alone(self, x: Tensor, asked: Tensor, before: State, previous: Tensor) -> tuple[Tensor, State]:
+        """Hidden vectors, each fed what was answered at the step before where that was asked, and the state after."""
+        parts = []
+        for step, here in zip(x.split(1, dim=1), asked.split(1, dim=1), strict=True):
+            y, before = self.backbone.unroll(step, previous, before)
+            previous = self._fed(self.answer(y), here)
+            parts.append(y)
+        return torch.cat(parts, dim=1), (before, previous)
 
     def _taught(self, batch: Batch, previous: Tensor) -> Tensor:
         """What is fed at each step and behind the last one, ``(batch, time + 1, d_model)``."""

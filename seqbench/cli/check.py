@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import contextlib
+import inspect
+import sys
+import typing
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqbench import registry
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
     from seqbench.testing import Report
 
 CARD = (".yaml", ".yml")
+PROTOCOL = frozenset({"batch_size", "keys"})
+"""What the card gives a datamodule, so no option of the task."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,40 +56,87 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"'{name}' is an architecture, which has no tiers; leave out --tier.")
     if options.parameters is not None and not architecture:
         raise SeqbenchError(f"'{name}' is a task, which has no parameters; leave out --parameters.")
+    if options.parameters is not None and options.parameters < 0:
+        raise SeqbenchError(f"--parameters must be at least 0, got {options.parameters}; leave it out to count none.")
     given = _given(options.option)
-
-    from seqbench.testing import check_architecture, check_task
-
-    reports = []
-    if architecture:
-        settings: dict[str, Any] = {"d_model": given.get("d_model", 16), "parameters": options.parameters}
-        rest = {key: value for key, value in given.items() if key != "d_model"}
-        reports.append(check_architecture(name, options=rest, strict=False, **settings))
-    if task:
-        reports.append(check_task(name, options.tier or "smoke", strict=False, **given))
+    # What is checked may print; standard output is the report's alone.
+    with contextlib.redirect_stdout(sys.stderr):
+        reports = [_architecture(name, given, options.parameters)] if architecture else []
+        reports += [_task(name, given, options.tier or "smoke")] if task else []
     for report in reports:
         _show(report)
     return 1 if any(report.failed for report in reports) else 0
 
 
-def _given(words: Sequence[str]) -> dict[str, Any]:
-    """Options of ``key=value``, each value as YAML reads it.
+def _architecture(name: str, given: Mapping[str, str], parameters: int | None) -> Report:
+    from seqbench.testing import check_architecture
+
+    backbone = registry.find(registry.ARCHITECTURES, name).load()
+    options = {"d_model": 16, **_read(given, backbone, name)}
+    d_model: Any = options.pop("d_model")
+    return check_architecture(backbone, d_model=d_model, options=options, parameters=parameters, strict=False)
+
+
+def _task(name: str, given: Mapping[str, str], tier: str) -> Report:
+    from seqbench.options import load_datamodule
+    from seqbench.testing import check_task
+    from seqbench.testing.task_subject import card_of
+
+    card = card_of(name)
+    options = _read(given, load_datamodule(card), name, PROTOCOL) if given else {}
+    return check_task(card, tier, options=options, strict=False)
+
+
+def _given(words: Sequence[str]) -> dict[str, str]:
+    """Options of ``key=value``, not yet read.
 
     Raises:
-        SeqbenchError: there is no ``=``, or the value is no YAML.
+        SeqbenchError: there is no ``=``.
     """
-    import yaml
-
-    given: dict[str, Any] = {}
+    given = {}
     for word in words:
         key, equals, value = word.partition("=")
         if not (key and equals):
             raise SeqbenchError(f"--option expects KEY=VALUE, got '{word}'.")
-        try:
-            given[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise SeqbenchError(f"--option {key} has no readable value: '{value}'.") from error
+        given[key] = value
     return given
+
+
+def _read(given: Mapping[str, str], made: type, name: str, without: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """The options of a class, each read by its type as ``seqbench run`` reads it.
+
+    Raises:
+        SeqbenchError: the class takes no such option, or the value is not of its type.
+    """
+    parameters = inspect.signature(made).parameters
+    known = {p.name for p in parameters.values() if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)} - without
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for key in given:
+            if key not in known:
+                raise SeqbenchError(f"'{name}' has no option '{key}'.{did_you_mean(key, known)}")
+    try:
+        types = typing.get_type_hints(made.__init__)  # type: ignore[misc]
+    # The annotations are a stranger's: they may name anything.
+    except Exception:
+        types = {}
+    return {key: _value(key, text, types.get(key, Any)) for key, text in given.items()}
+
+
+def _value(key: str, text: str, kind: Any) -> Any:
+    """One value of a type, read by what reads the options of ``seqbench run``."""
+    import jsonargparse  # 0.15 s, and only where an option is given.
+
+    parser = jsonargparse.ArgumentParser(exit_on_error=False)
+    try:
+        parser.add_argument("--value", type=kind)
+    # A type that no text can stand for: the class itself may make something of it.
+    except Exception:
+        return _value(key, text, Any)
+    try:
+        return parser.parse_args([f"--value={text}"]).value
+    except argparse.ArgumentError as error:
+        wanted = kind.__name__ if isinstance(kind, type) else str(kind).replace("typing.", "")
+        raise SeqbenchError(f"--option {key} expects {wanted}, got '{text}'.") from error
 
 
 def _show(report: Report) -> None:

@@ -27,8 +27,9 @@ def signature(subject: Subject) -> None:
             given or option.kind in kinds or option.default is not option.empty,
             f"the option {option.name} has no default, so that nobody can run the class by its name; give it one.",
         )
-    causal = getattr(subject.backbone, "causal", True)
-    expect(isinstance(causal, bool), f"the class attribute causal must be True or False, got {causal!r}.")
+    net: Any = subject.make()
+    expect(hasattr(net, "causal"), "it does not say whether it looks ahead; say causal = True or False.")
+    expect(isinstance(net.causal, bool), f"its attribute causal must be True or False, got {net.causal!r}.")
     _called(subject, "forward", "lengths")
     if hasattr(subject.backbone, "unroll"):
         _called(subject, "unroll", "state")
@@ -36,10 +37,17 @@ def signature(subject: Subject) -> None:
 
 def _called(subject: Subject, method: str, last: str) -> None:
     wanted = f"{method}({', '.join(subject.streams)}, {last}=None)"
-    found = list(inspect.signature(getattr(subject.backbone, method)).parameters.values())[1:]
+    found = list(inspect.signature(getattr(subject.backbone, method)).parameters.values())
+    # A wrapped method may take (*args), self among them.
+    found = found if found and found[0].kind is inspect.Parameter.VAR_POSITIONAL else found[1:]
     place = len(subject.streams)
-    fits = len(found) > place and found[place].name == last and found[place].default is None
-    rest = [p.name for p in found[place + 1 :] if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD]
+    starred = any(p.kind is p.VAR_POSITIONAL for p in found[: place + 1])
+    fits = starred or (len(found) > place and found[place].name == last and found[place].default is None)
+    rest = [
+        p.name
+        for p in found[place + 1 :]
+        if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
     came = f"{method}({', '.join(map(str, found))})"
     expect(fits and not rest, f"expected {wanted}, got {came}; name and order its arguments so.")
 
@@ -73,7 +81,7 @@ def widths(subject: Subject) -> None:
         except ValueError:
             continue
         # Whatever else comes, a user of this width would have to read its source.
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise Failure(
                 f"d_model {width} raised {type(error).__name__}: {error}; refuse it by a ValueError."
             ) from error

@@ -73,8 +73,8 @@ class Check:
             return Outcome(self.name, self.about, SKIPPED, str(skip))
         except Failure as failure:
             return Outcome(self.name, self.about, FAILED, str(failure))
-        # The code under test is a stranger's: it may raise anything.
-        except Exception as error:
+        # The code under test is a stranger's: it may raise anything, and even exit.
+        except (Exception, SystemExit) as error:
             return Outcome(self.name, self.about, FAILED, f"raised {told(error)}")
         return Outcome(self.name, self.about, PASSED)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from seqbench.testing.report import Failure, expect
+from seqbench.testing.report import Failure, Skip, expect
 from seqbench.testing.subject import ROUNDING, Subject, difference
 
 TIME = 11
@@ -87,12 +87,23 @@ def state_form(subject: Subject) -> None:
         raise Failure("the state cannot be read back from a checkpoint; use plain tuples, lists and dicts.") from error
 
 
+def _of_tensors(state: Any) -> Any:
+    """The state, if all of it can be reordered, copied and detached; what else it holds is for ``state_form`` to tell.
+
+    Raises:
+        Skip: something in it is no tensor.
+    """
+    if not all(isinstance(leaf, Tensor) for leaf in tree_leaves(state)):
+        raise Skip("its state is not of tensors alone, see state_form")
+    return state
+
+
 def state_rows(subject: Subject) -> None:
     """Reordering a state's rows, as a beam search does, reorders the outputs."""
     net, x, after = subject.stirred(), subject.inputs(3, 4), subject.inputs(3, 2, number=1)
     order = torch.tensor([2, 0, 0, 1])
     with torch.no_grad():
-        _, state = subject.unroll(net, x)
+        state = _of_tensors(subject.unroll(net, x)[1])
         reordered = tree_map(lambda leaf: leaf[order], state)
         wanted = subject.unroll(net, after, state)[0][order]
         y, _ = subject.unroll(net, after[order], reordered)
@@ -106,7 +117,7 @@ def state_kept(subject: Subject) -> None:
     """A state is not changed by going on from it: it can be gone on from twice."""
     net, x, after = subject.stirred(), subject.inputs(3, 4), subject.inputs(3, 2, number=1)
     with torch.no_grad():
-        _, state = subject.unroll(net, x)
+        state = _of_tensors(subject.unroll(net, x)[1])
         before = [leaf.clone() for leaf in tree_leaves(state)]
         first, _ = subject.unroll(net, after, state)
         kept = all(torch.equal(old, new) for old, new in zip(before, tree_leaves(state), strict=True))
@@ -124,6 +135,7 @@ def state_detached(subject: Subject) -> None:
             y, state = subject.unroll(
                 net, chunk, tree_map(lambda leaf: leaf.detach(), state) if state is not None else None
             )
+        _of_tensors(state)
         if not y.requires_grad:
             return
         try:

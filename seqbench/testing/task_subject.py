@@ -64,8 +64,8 @@ class TaskSubject:
             data: SequenceDataModule = made(batch_size=self.tier.optim.batch_size, keys=keys, **self.options)
         except SeqbenchError:
             raise
-        # A stranger's class refuses with whatever error it likes.
-        except Exception as error:
+        # A stranger's class refuses with whatever error it likes, and may even exit.
+        except (Exception, SystemExit) as error:
             raise SeqbenchError(f"task '{self.card.name}' cannot be made, it raised {told(error)}.") from error
         return data
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,11 @@ TASK_CHECKS: tuple[Callable[[TaskSubject], None], ...] = (
 
 
 def task_checks(
-    task: Card | Path | str, tier: str = "smoke", *, oracle: Oracle | None = None, **options: Any
+    task: Card | Path | str,
+    tier: str = "smoke",
+    *,
+    options: Mapping[str, Any] | None = None,
+    oracle: Oracle | None = None,
 ) -> list[Check]:
     """The checks of a task one by one, for a test of one's own.
 
@@ -49,27 +53,32 @@ def task_checks(
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
         tier: which of the card's tiers.
-        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
         options: of the datamodule; they win over the card's.
+        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
 
     Raises:
         SeqbenchError: there is no such card or tier, or the card cannot be used.
     """
-    subject = TaskSubject(card_of(task), tier, options, oracle)
+    subject = TaskSubject(card_of(task), tier, options or {}, oracle)
     return checks_of(TASK_CHECKS, lambda: subject)
 
 
 def check_task(
-    task: Card | Path | str, tier: str = "smoke", *, oracle: Oracle | None = None, strict: bool = True, **options: Any
+    task: Card | Path | str,
+    tier: str = "smoke",
+    *,
+    options: Mapping[str, Any] | None = None,
+    oracle: Oracle | None = None,
+    strict: bool = True,
 ) -> Report:
     """Ask all checks of a task.
 
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
         tier: which of the card's tiers.
+        options: of the datamodule; they win over the card's.
         oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
         strict: whether to raise if one fails; else the report alone tells.
-        options: of the datamodule; they win over the card's.
 
     Returns:
         What came of each.
@@ -78,7 +87,7 @@ def check_task(
         SeqbenchError: there is no such card or tier, the datamodule cannot be made, or its data is not at hand.
         Failure: checks failed; it names them all.
     """
-    subject = TaskSubject(card_of(task), tier, options, oracle)
+    subject = TaskSubject(card_of(task), tier, options or {}, oracle)
     _ = subject.data  # What cannot even be made is one error, not nineteen.
     report = Report(subject.card.name, tuple(check.outcome() for check in checks_of(TASK_CHECKS, lambda: subject)))
     return report.require() if strict else report

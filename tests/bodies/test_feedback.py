@@ -86,6 +86,17 @@ def test_steps_equal_the_whole() -> None:
         torch.testing.assert_close(hidden, whole[:, step])
 
 
+def test_several_inputs_that_are_no_outputs_are_taken_one_by_one() -> None:
+    body, _ = make(NARX(6), SequenceSpec(Tokens(4), StepLabels(3), max_length=7))
+    body.eval()
+    inputs = torch.randint(4, (2, 7))
+    at_once, _ = body.step(inputs, None, None)
+    state = None
+    for step in inputs.split(1, dim=1):
+        hidden, state = body.step(step, None, state)
+    torch.testing.assert_close(at_once, hidden)
+
+
 def test_in_a_text_each_character_is_the_output_of_the_step_before() -> None:
     """A prompt, and what is drawn behind it, are fed back as they are, not as the likeliest answer."""
     body, _ = make(NARX(6))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,20 @@ def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["gru", "--tier", "small"], "'gru' is an architecture, which has no tiers"),
         (["copy", "--parameters", "3"], "'copy' is a task, which has no parameters"),
         (["gru", "--option", "d_model"], "--option expects KEY=VALUE, got 'd_model'"),
-        (["gru", "--option", "d_model=["], r"--option d_model has no readable value: '\['"),
+        (["gru", "--option", "d_model=["], r"--option d_model expects int, got '\['"),
+        (["gru", "--option", "num_layers=two"], "--option num_layers expects int, got 'two'"),
+        (["parity", "--option", "samples=1.5"], "--option samples expects int, got '1.5'"),
+        (["gru", "--option", "num_layer=2"], "'gru' has no option 'num_layer'. Did you mean 'num_layers'"),
+        (["copy", "--option", "dalay=2"], "'copy' has no option 'dalay'. Did you mean 'delay'"),
+        (["copy", "--option", "strict=1"], "'copy' has no option 'strict'"),
+        (["copy", "--option", "tier=small"], "'copy' has no option 'tier'"),
+        (["copy", "--option", "batch_size=3"], "'copy' has no option 'batch_size'"),
+        (["gru", "--parameters", "-5"], "--parameters must be at least 0, got -5"),
+        (
+            ["tests.testing.backbones:Keywords", "--option", "scale=1e-1", "--option", "d_model=4"],
+            r"cannot be made, it raised ValueError: got \[\('scale', 0.1\)\]",
+        ),
+        (["tests.testing.backbones:LeavingAtOnce"], "cannot be made, it raised SystemExit: no licence"),
         (["gru", "--option", "num_layers=0"], "cannot be made, it raised ValueError: num_layers must be at least 1"),
         (["copy", "--tier", "smal"], "no tier 'smal'"),
         (["no_such_module:Net"], "could not be imported from no_such_module:Net: ModuleNotFoundError"),
@@ -76,6 +90,22 @@ def test_a_mistake_is_one_sentence(words: list[str], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_read_as_run_reads_them() -> None:
+    backbone = registry.find(registry.ARCHITECTURES, "gru").load()
+    assert check._read({"dropout": "1e-1", "num_layers": "2"}, backbone, "gru") == {"dropout": 0.1, "num_layers": 2}
+    assert check._value("scale", "1e-1", Any) == 0.1
+    assert check._value("path", "3", str) == "3"
+    assert check._value("rate", "null", float | None) is None
+
+
+def test_what_a_class_prints_is_not_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tests.testing.backbones:Printing") == 0
+    shown = capsys.readouterr()
+    assert "hello" in shown.err
+    assert shown.out.startswith("signature ")
+    assert "hello" not in shown.out
 
 
 def test_names_are_completed() -> None:

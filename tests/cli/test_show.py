@@ -25,7 +25,7 @@ def test_the_size_of_an_architecture_is_shown(capsys: pytest.CaptureFixture[str]
     assert f"parameters  {own:,}, with embedding and head {own + symbols * d + symbols * d + symbols:,}\n" in out
     assert f"state       {2 * d * 4:,} bytes after 256 steps\n" in out
     assert f"arithmetic  {16 * d * d + 2 * d * symbols:,} FLOPs per token, forward over 256 steps\n" in out
-    assert re.search(r"decoding    [\d,]+ tokens/s, one sequence, on .*1 threads", out)
+    assert re.search(r"decoding    [\d,]+ tokens/s, one sequence, on .*1 thread\b", out)
 
 
 def test_an_architecture_without_a_state(capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,8 +36,8 @@ def test_an_architecture_without_a_state(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_one_that_reads_its_own_output(capsys: pytest.CaptureFixture[str]) -> None:
-    # Its context, and the last symbol it said.
-    assert f"state       {128 * 4 + 8:,} bytes after 256 steps" in shown("jordan", capsys)
+    # Its context, and the last symbol it said, embedded.
+    assert f"state       {2 * 128 * 4:,} bytes after 256 steps" in shown("jordan", capsys)
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,121 @@ class Good(Plain):
         return self.run(x, state)
 
 
+class DropPath(nn.Module):
+    """A GRU with a residual, whose branch is left out for one row in ten (stochastic depth)."""
+
+    causal = True
+
+    def __init__(self, d_model: int, drop_path: float = 0.1) -> None:
+        super().__init__()
+        self.gru, self.p = nn.GRU(d_model, d_model, batch_first=True), drop_path
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return self.unroll(x)[0]
+
+    def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        y, after = self.gru(x, None if state is None else state.transpose(0, 1).contiguous())
+        return x + self.keep(x) * y, after.transpose(0, 1)
+
+    def keep(self, x: Tensor) -> Tensor:
+        """Ones, and zeros for the rows that go without, ``(batch, 1, 1)``."""
+        kept = torch.rand(len(x), 1, 1, device=x.device) >= self.p if self.training else torch.ones_like(x[:, :1, :1])
+        return kept.to(x)
+
+
+class NumpyPath(DropPath):
+    """Draws which rows go without from numpy."""
+
+    def keep(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(np.random.random((len(x), 1, 1)) >= self.p * self.training).to(x)
+
+
+class Wrapped(Good):
+    """Its methods take what they are given, as wrapped ones do."""
+
+    def forward(self, x: Tensor, *args: Any) -> Tensor:
+        return super().forward(x, *args)
+
+    def unroll(*args: Any) -> tuple[Tensor, Any]:
+        return Good.unroll(*args)
+
+
+class Choosing(Plain):
+    """Looks ahead, and says so, where an option asks for it."""
+
+    def __init__(self, d_model: int, dropout: float = 0.0, ahead: bool = False) -> None:
+        super().__init__(d_model, dropout)
+        self.causal = not ahead
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        y = super().forward(x)
+        return y if self.causal else y - mean(x, lengths)
+
+
+class Undeclared(nn.Module):
+    """Does not say whether it looks ahead."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.net = Plain(d_model)
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        y: Tensor = self.net(x, lengths)
+        return y
+
+
+class Vague(Plain):
+    """Says it in a word that means True and is not."""
+
+    causal = "yes"  # type: ignore[assignment]
+
+
+class NamedOnly(Plain):
+    """Cannot be called without an option of its forward."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, *, depth: int) -> Tensor:  # type: ignore[override]
+        return super().forward(x, lengths)
+
+
+class Leaving(Good):
+    """Exits in its forward."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        raise SystemExit("no licence")
+
+
+class LeavingAtOnce(Good):
+    """Exits when it is made."""
+
+    def __init__(self, d_model: int, dropout: float = 0.0) -> None:
+        raise SystemExit("no licence")
+
+
+class Printing(Good):
+    """Greets whoever makes it."""
+
+    def __init__(self, d_model: int, dropout: float = 0.0) -> None:
+        super().__init__(d_model, dropout)
+        print("hello from the constructor")
+
+
+class Lacking(Good):
+    """Its state has a place for what it does not keep."""
+
+    def unroll(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
+        y, after = self.run(x, None if state is None else state[0])
+        return y, (after, None)
+
+
+class Keywords(Good):
+    """Hands its other options on, and tells what came."""
+
+    def __init__(self, d_model: int, **options: Any) -> None:
+        if options:
+            raise ValueError(f"got {sorted(options.items())}")
+        super().__init__(d_model)
+
+
 class Masked(Good):
     """Its lengths have another name."""
 

@@ -249,6 +249,13 @@ class StrangeFacts(Previous):
         return {"splits": {"train", "test"}}
 
 
+class Leaving(Previous):
+    """Exits when it is made."""
+
+    def __init__(self, batch_size: int, keys: Keys, samples: int = 150) -> None:
+        raise SystemExit("no licence")
+
+
 def card(cls: type = Previous, **changed: Any) -> Card:
     """A card for one of these classes."""
     tier = {"arch": {"d_model": 8}, "optim": {"steps": 10, "batch_size": 64, "validate_every": 5, "lr": 1e-3}}

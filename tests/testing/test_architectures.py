@@ -10,6 +10,7 @@ import torch
 from seqbench.errors import SeqbenchError
 from seqbench.testing import ARCHITECTURE_CHECKS, Check, Failure, architecture_checks, check_architecture
 from seqbench.testing.report import name_of
+from seqbench.testing.subject import Subject
 from tests.backbones import Raising, Refusing
 from tests.testing import backbones
 from tests.testing.backbones import BROKEN, Feeding, FeedingAhead, Good, Plain
@@ -22,10 +23,22 @@ def test_a_good_one_passes_each(check: Check) -> None:
     check()
 
 
-@pytest.mark.parametrize("cls", [Plain, Feeding])
+@pytest.mark.parametrize("cls", [Plain, Feeding, backbones.DropPath, backbones.Wrapped])
 def test_other_good_ones_pass(cls: Any) -> None:
     report = check_architecture(cls)
     assert ("start" in {outcome.name for outcome in report.skipped}) == (cls is Plain)
+
+
+@pytest.mark.parametrize("cls", [Good, backbones.DropPath, backbones.NumpyPath])
+def test_what_draws_in_training_is_not_compared_there(cls: Any) -> None:
+    subject = Subject(cls)
+    assert [net.training for net in subject.modes(subject.stirred())] == ([False, True] if cls is Good else [False])
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_an_option_may_decide_whether_it_looks_ahead(ahead: bool) -> None:
+    report = check_architecture(backbones.Choosing, options={"ahead": ahead})
+    assert ("causality_by_gradient" in {outcome.name for outcome in report.skipped}) == ahead
 
 
 def test_each_check_has_its_broken_example() -> None:
@@ -110,6 +123,20 @@ def test_failures_say_what_came_and_what_to_do(cls: Any, name: str, sentence: st
 
 
 @pytest.mark.parametrize(
+    ("cls", "sentence"),
+    [
+        (backbones.Undeclared, "it does not say whether it looks ahead; say causal = True or False."),
+        (backbones.Vague, "its attribute causal must be True or False, got 'yes'."),
+        (backbones.NamedOnly, r"expected forward\(x, lengths=None\), got forward\(.*depth.*\); name and order"),
+    ],
+)
+def test_what_signature_refuses(cls: Any, sentence: str) -> None:
+    (check,) = [check for check in architecture_checks(cls) if check.name == "signature"]
+    with pytest.raises(Failure, match=sentence):
+        check()
+
+
+@pytest.mark.parametrize(
     ("state", "sentence"),
     [
         (lambda h: h[None], "the batch must come first"),
@@ -126,6 +153,19 @@ def test_states_of_other_forms_are_refused(state: Any, sentence: str) -> None:
 
     (outcome,) = [check.outcome() for check in architecture_checks(Odd) if check.name == "state_form"]
     assert sentence in outcome.reason
+
+
+def test_a_none_in_a_state_is_told_once() -> None:
+    report = check_architecture(backbones.Lacking, strict=False)
+    assert [outcome.name for outcome in report.failed] == ["state_form"]
+    skipped = {outcome.name for outcome in report.skipped if "see state_form" in outcome.reason}
+    assert skipped == {"state_rows", "state_kept", "state_detached"}
+
+
+def test_a_forward_that_exits_fails_its_checks() -> None:
+    report = check_architecture(backbones.Leaving, strict=False)
+    (shapes,) = [outcome for outcome in report.failed if outcome.name == "shapes"]
+    assert shapes.reason.startswith("raised SystemExit: no licence (backbones.py:")
 
 
 @pytest.mark.parametrize(
@@ -162,6 +202,7 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
     ("backbone", "sentence"),
     [
         (Refusing, r"Refusing\(d_model=16\) cannot be made, it raised AssertionError: d_model must be 7, got 16"),
+        (backbones.LeavingAtOnce, r"LeavingAtOnce\(d_model=16\) cannot be made, it raised SystemExit: no licence"),
         ("gruu", "unknown architecture 'gruu'. Did you mean 'gru'"),
         ("math:sqrt", "sqrt"),
         (Good(4), "a backbone is a class that extends torch.nn.Module, got Good"),

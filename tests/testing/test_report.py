@@ -27,6 +27,11 @@ def strange(number: int) -> None:
     raise KeyError("h")
 
 
+def leaving(number: int) -> None:
+    """It has had enough."""
+    raise SystemExit("no more")
+
+
 def checks(number: int) -> list[Check]:
     return checks_of([fine, impossible, strange], lambda: number)
 
@@ -48,6 +53,12 @@ def test_outcomes_tell_the_reason() -> None:
     ]
     assert "(test_report.py:" in found[2].reason
     assert checks(3)[0].outcome() == Outcome("fine", "A number is small", PASSED)
+
+
+def test_a_check_that_exits_has_failed() -> None:
+    (check,) = checks_of([leaving], lambda: 0)
+    found = check.outcome()
+    assert (found.state, found.reason.partition(" (")[0]) == (FAILED, "raised SystemExit: no more")
 
 
 def test_called_they_raise_what_a_test_understands() -> None:

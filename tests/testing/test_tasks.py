@@ -37,18 +37,19 @@ def test_a_good_stream_passes() -> None:
 
 @pytest.mark.parametrize("name", GENERATED)
 def test_generated_tasks_pass_and_are_solved(name: str) -> None:
-    report = check_task(name, **GENERATED[name])
+    report = check_task(name, options=GENERATED[name])
     assert {o.name for o in report.skipped} <= {"stream_chunks", "probe_lengths"}
 
 
 @pytest.mark.parametrize("name", ["char-lm", "music-jsb", "music-jsb-melody"])
 def test_stand_ins_of_real_data_pass(name: str) -> None:
-    report = check_task(name, source="synthetic")
+    report = check_task(name, options={"source": "synthetic"})
     assert {o.name for o in report.skipped} <= {"stream_chunks", "probe_lengths", "samples_once", "oracle_solves"}
 
 
 def test_a_stream_read_in_windows_passes() -> None:
-    checks = {check.name: check for check in task_checks("char-lm", source="synthetic", carry_state=False)}
+    options = {"source": "synthetic", "carry_state": False}
+    checks = {check.name: check for check in task_checks("char-lm", options=options)}
     for name in ("batch_shapes", "batch_values", "batch_weights", "splits_disjoint", "chance_matches"):
         checks[name]()
     assert checks["stream_chunks"].outcome().reason == "its batches are whole sequences"
@@ -117,7 +118,7 @@ def test_a_card_may_be_a_file(tmp_path: Path) -> None:
         "datamodule: tests.testing.tasks:Previous\nmetric: {name: accuracy, direction: max}\ntiers:\n"
         f"  smoke: {{arch: {{d_model: 8}}, optim: {optim}}}\n  small: {{arch: {{d_model: 8}}, optim: {optim}}}\n"
     )
-    assert not check_task(path, samples=100).failed
+    assert not check_task(path, options={"samples": 100}).failed
     assert not check_task(str(path)).failed
 
 
@@ -125,12 +126,24 @@ def test_a_card_may_be_a_file(tmp_path: Path) -> None:
     ("task", "options", "sentence"),
     [
         ("coppy", {}, "unknown task 'coppy'. Did you mean 'copy'"),
-        ("copy", {"tier": "smal"}, "no tier 'smal'. Did you mean 'small'"),
         ("copy", {"delay": 0}, "delay must be at least 1 step, got 0"),
         ("copy", {"dalay": 3}, "task 'copy' cannot be made, it raised TypeError: .*dalay"),
+        # Names of the kit's own arguments are no others.
+        ("copy", {"strict": 1}, "task 'copy' cannot be made, it raised TypeError: .*strict"),
+        ("copy", {"tier": "small"}, "task 'copy' cannot be made, it raised TypeError: .*tier"),
         ("none.yaml", {}, "none.yaml cannot be read"),
     ],
 )
 def test_what_cannot_be_made_is_one_sentence(task: str, options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
-        check_task(task, **options)
+        check_task(task, options=options)
+
+
+def test_an_unknown_tier_is_one_sentence() -> None:
+    with pytest.raises(SeqbenchError, match=r"no tier 'smal'\. Did you mean 'small'"):
+        check_task("copy", "smal")
+
+
+def test_a_datamodule_that_exits_takes_nothing_with_it() -> None:
+    with pytest.raises(SeqbenchError, match="'previous' cannot be made, it raised SystemExit: no licence"):
+        check_task(card(tasks.Leaving))
