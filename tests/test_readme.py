@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import seqbench
+from seqbench import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -97,6 +98,43 @@ def test_the_claims_hold_in_the_figures() -> None:
     assert results("steps")["pairs"] >= 20
     for command in ("help", "list"):
         assert results("startup")[command]["median_ms"] <= 150
+
+
+def best_rate(families: dict[str, Any], arch: str) -> str:
+    """The label of an architecture's cells at the learning rate that validation chooses."""
+    rates = [label for label in families["cells"] if label.split()[0] == arch]
+    return max(rates, key=lambda label: sum(seed["validation"]["accuracy"] for seed in families["cells"][label]))
+
+
+def test_the_figures_of_architectures_are_those_of_the_benchmarks() -> None:
+    families = results("parity-families")
+    at_best = {arch: best_rate(families, arch) for arch in ("rnn", "lstm", "gru", "transformer", "tcn", "s4d", "mamba")}
+    longer = {arch: families["summary"][label]["accuracy_longer"]["mean"] for arch, label in at_best.items()}
+    assert {arch: longer.pop(arch) for arch in ("rnn", "lstm", "gru")} == {"rnn": 1.0, "lstm": 1.0, "gru": 1.0}
+    assert "rnn, lstm, gru 1.000; " + ", ".join(f"{arch} {value:.3f}" for arch, value in longer.items()) in README
+    assert f"right to {families['summary'][at_best['tcn']]['accuracy']['mean']:.3f} within the lengths" in README
+    for cells in families["cells"].values():
+        assert len(cells) == 3
+        assert all(abs(cell["parameters"] - 100_000) <= 2_000 for cell in cells)
+    copy = results("copy-1000")["summary"]
+    assert ", ".join(f"{arch} {copy[arch]['accuracy']['mean']:.3f}" for arch in ("tcn", "lstm")) in README
+    assert f"tcn {with_interval(results('music-jsb-tcn')['summary']['tcn']['nll_per_frame'], 3)} |" in README
+    plan = results("plan")["summary"]
+    assert ", ".join(f"{arch} {line['mse']['mean']:.4f}" for arch, line in plan.items()) in README
+
+
+def test_the_figures_of_the_scan_are_those_of_its_benchmark() -> None:
+    scan = results("scan")
+    over = scan["speed"]["over_the_limit"]
+    in_place, compiled, loop = (over[form] for form in ("in-place", "numba", "reference"))
+    assert f"PyTorch alone {in_place:.1f}, compiled {compiled:.1f} (a plain loop {loop:.1f})" in README
+    assert scan["missed"] == []
+
+
+def test_every_architecture_is_described() -> None:
+    described = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
+    assert [name for name in registry.entries(registry.ARCHITECTURES) if f"`{name}`" not in described] == []
+    assert [name for name in registry.entries(registry.ARCHITECTURES) if f"`{name}`" not in README] == []
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
