@@ -22,7 +22,7 @@ from seqbench.sources.locating import Location
 GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer")
 _PLAIN_KEYS = ("tier", "seed", "logger")
 # What the protocol gives a datamodule, so no option of the task.
-_PROTOCOL = {"batch_size", "keys", "carry_state"}
+PROTOCOL = frozenset({"batch_size", "keys", "carry_state"})
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -230,7 +230,7 @@ def _parser(models: Mapping[str, tuple[str, type]], datamodule: type) -> Any:
         # The signature is a stranger's: anything may go wrong in reading its annotations.
         except Exception as error:
             raise SeqbenchError(f"the signature of architecture '{name}' could not be read: {error}.") from error
-    parser.add_class_arguments(datamodule, "task", skip=_PROTOCOL, fail_untyped=False)
+    parser.add_class_arguments(datamodule, "task", skip=PROTOCOL, fail_untyped=False)
     parser.add_class_arguments(cards.Optim, "optim")
     parser.add_class_arguments(_body_options(datamodule), "body")
     parser.add_class_arguments(TrainerOptions, "trainer")

@@ -260,13 +260,14 @@ class _Attempt:
         try:
             return cost.decode_tokens_per_second(self.module.to(device))
         # A stranger's `unroll` may break in any way, and Ctrl-C must not cost a finished run its record.
-        except (Exception, KeyboardInterrupt):
+        except (Exception, SystemExit, KeyboardInterrupt):
             return None
 
 
 def _strategy(options: TrainerOptions, streams: bool) -> str:
     """Of a stream's chunks only the first starts a net: in the others no gradient reaches a start that it learns."""
-    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and options.devices not in (1, "1"))):
+    several = options.devices not in (1, "1") or options.num_nodes > 1
+    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and several)):
         return "ddp_find_unused_parameters_true"
     return options.strategy
 

@@ -12,6 +12,7 @@ import torch
 import seqbench
 from seqbench import options, records, runner
 from seqbench.callbacks.curve import Curve
+from seqbench.config import TrainerOptions
 from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
@@ -323,3 +324,20 @@ def test_records_can_be_read_by_others(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     assert (run.folder / "result.json").stat().st_mode & stat.S_IRGRP
     assert math.isfinite(run.record.measured["seconds"])
+
+
+@pytest.mark.parametrize(
+    ("given", "streams", "strategy"),
+    [
+        ({}, True, "auto"),
+        ({"devices": 2}, True, "ddp_find_unused_parameters_true"),
+        ({"num_nodes": 2}, True, "ddp_find_unused_parameters_true"),
+        ({"devices": 2, "strategy": "ddp"}, True, "ddp_find_unused_parameters_true"),
+        ({"devices": 2}, False, "auto"),
+        ({"devices": 2, "strategy": "fsdp"}, True, "fsdp"),
+    ],
+)
+def test_streams_on_several_devices_allow_for_unused_starts(
+    given: dict[str, Any], streams: bool, strategy: str
+) -> None:
+    assert runner._strategy(TrainerOptions(**given), streams) == strategy

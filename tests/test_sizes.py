@@ -85,6 +85,11 @@ def test_every_architecture_comes_within_two_percent(arch: str, task: str, numbe
     assert said == [f"d_model {width} has {counted(config):,} parameters, for the {number:,} asked for"]
 
 
+@pytest.mark.parametrize("arch", [a for a in OWN if registry.find(registry.ARCHITECTURES, a).load().causal is False])
+def test_so_does_one_that_looks_ahead_where_it_may(arch: str) -> None:
+    assert abs(counted(matched(arch, "sentiment-order", "100k")) - 100_000) <= 2_000
+
+
 def test_only_the_width_is_changed() -> None:
     given = {"name": "gru", "num_layers": 2, "dropout": 0.25}
     config = matched(given, {"name": "copy", "delay": 7}, "100k", optim={"lr": 1e-4})

@@ -61,8 +61,12 @@ class Residual(nn.Module):
             ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
         """
         for layer, mixer in enumerate(self.mixers):
-            x = self._after(layer, x, mixer(self.norms[layer](x), lengths))
+            x = self._after(layer, x, self._mixed(mixer, self.norms[layer](x), lengths))
         y: Tensor = self.last(x)
+        return y
+
+    def _mixed(self, mixer: Any, x: Tensor, lengths: Tensor | None) -> Tensor:
+        y: Tensor = mixer(x, lengths)
         return y
 
     def _after(self, layer: int, x: Tensor, y: Tensor) -> Tensor:
@@ -75,19 +79,9 @@ class CausalResidual(Residual):
 
     causal = True
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
-
-        Args:
-            x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
-
-        Returns:
-            ``(batch, time, d_model)``.
-        """
-        for layer, mixer in enumerate(self.mixers):
-            x = self._after(layer, x, mixer(self.norms[layer](x)))
-        y: Tensor = self.last(x)
+    def _mixed(self, mixer: Any, x: Tensor, lengths: Tensor | None) -> Tensor:
+        # What follows a causal step cannot change it: lengths are not needed.
+        y: Tensor = mixer(x)
         return y
 
     def unroll(self, x: Tensor, state: Sequence[State] | None = None) -> tuple[Tensor, tuple[State, ...]]:

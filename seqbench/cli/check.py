@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from seqbench.testing import Report
 
 CARD = (".yaml", ".yml")
-PROTOCOL = frozenset({"batch_size", "keys"})
-"""What the card gives a datamodule, so no option of the task."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -78,7 +76,7 @@ def _architecture(name: str, given: Mapping[str, str], parameters: int | None) -
 
 
 def _task(name: str, given: Mapping[str, str], tier: str) -> Report:
-    from seqbench.options import load_datamodule
+    from seqbench.options import PROTOCOL, load_datamodule
     from seqbench.testing import check_task
     from seqbench.testing.task_subject import card_of
 

@@ -1,7 +1,7 @@
 """What an architecture costs beside its parameters: arithmetic, memory between steps, the pace of decoding.
 
 All are of one sequence of the task's ``max_length`` steps, all zeros: a cache of keys grows, so one step would not
-tell. It runs on the CPU, not on PyTorch's meta device, where a loop over time takes a hundred times as long; and on a
+tell. It runs on the CPU, not on PyTorch's meta device, where a loop over time takes far longer; and on a
 twin of the module, so that nothing which a stranger's backbone counts or draws meanwhile changes a run.
 """
 
@@ -49,8 +49,8 @@ def figures(config: RunConfig, spec: SequenceSpec) -> dict[str, Any]:
         try:
             with torch.random.fork_rng(devices=[]):
                 found[name] = figure(assembly.make(config, spec))
-        # A stranger's backbone may break in any way; the run itself will tell how.
-        except Exception as error:
+        # A stranger's backbone may break in any way, and even exit; the run itself will tell how.
+        except (Exception, SystemExit) as error:
             kind = "" if isinstance(error, SeqbenchError) else f"{type(error).__name__}: "
             found |= {name: None, f"{name}_error": kind + " ".join(str(error).split())[:300]}
     return found

@@ -114,6 +114,19 @@ def test_looking_changes_nothing() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
+class Exiting(Window):
+    """It ends the program."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        raise SystemExit("out")
+
+
+def test_a_backbone_that_exits_ends_nothing() -> None:
+    found = figures("tests.diagnostics.test_cost:Exiting")
+    assert found["flops_per_token"] is None
+    assert found["flops_per_token_error"] == "SystemExit: out"
+
+
 def test_a_backbone_that_breaks_says_why() -> None:
     assert figures("tests.backbones:Raising") == {
         "state_bytes": None,
