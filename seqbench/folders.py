@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,11 @@ CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
 VOCABULARY, SAMPLE = "vocabulary.json", "sample.txt"
 TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
 ATTENTION = "attention.png"
+LOCK, WANDB_ID = ".lock", "wandb-id"
+
+
+class BusyError(SeqbenchError):
+    """Another process is at work in a run's folder."""
 
 
 def finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:
@@ -44,21 +51,70 @@ def finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:
     return None
 
 
-def make(folder: Path, overwrite: bool) -> None:
-    """Make the run's folder, emptied of an earlier run if that is wanted.
+@contextlib.contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make the folder, and have it to oneself until the end of the block, or of this process.
+
+    The lock is the system's (``flock``), on a file that stays: it ends with its owner, however that one ends, and
+    holds between machines wherever the file system they share has such locks (NFS 4 and most of the others do).
+
+    Raises:
+        BusyError: another process has it.
+        SeqbenchError: it cannot be written.
+    """
+    import filelock  # Here: `list` has no need of it.
+
+    lock = filelock.FileLock(folder / LOCK, blocking=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout:
+        raise BusyError(
+            f"another process is at work on this run ({folder}); wait for its end, or choose other --runs FOLDER."
+        ) from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def clear(folder: Path, overwrite: bool) -> None:
+    """Remove what a killed attempt left half-written, the traceback of a failed one, and, if wanted, all the rest.
+
+    Only who holds the folder may do so.
 
     Raises:
         SeqbenchError: it cannot be written.
     """
+    gone = [path for path in (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*")) if path.name != LOCK]
+    gone += [path for path in folder.iterdir() if path.name != LOCK] if overwrite else [folder / ERROR]
     try:
-        if overwrite and folder.exists():
-            shutil.rmtree(folder)
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / ERROR).unlink(missing_ok=True)
+        for path in gone:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
     except OSError as error:
-        raise SeqbenchError(
-            f"the run folder {folder} cannot be written: {error.strerror or error}; choose another with --runs FOLDER."
-        ) from error
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> SeqbenchError:
+    reason = error.strerror or error
+    return SeqbenchError(f"the run folder {folder} cannot be written: {reason}; choose another with --runs FOLDER.")
+
+
+def wandb_id(folder: Path) -> str:
+    """The id of the folder's W&B run: chosen by the first attempt, kept before W&B hears of it.
+
+    Raises:
+        SeqbenchError: it cannot be written.
+    """
+    path = folder / WANDB_ID
+    if not path.is_file():
+        records.write_text(path, secrets.token_hex(4) + "\n")
+    return path.read_text(encoding="utf-8").strip()
 
 
 def measured_before(folder: Path) -> Mapping[str, Any]:

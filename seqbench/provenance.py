@@ -33,6 +33,17 @@ PACKAGES = (
 
 def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
     """All that says what was run."""
+    return {
+        **identify(config),
+        "spec": module.spec.to_dict(),
+        "parameters": trainable_parameters(module),
+        **cost.figures(config, module.spec),
+        "data_facts": dict(module.data.facts()) if module.data else {},
+    }
+
+
+def identify(config: RunConfig) -> dict[str, Any]:
+    """What is known of a run before its module is made: all that a record has whose process died too early."""
     card, task = config.card, registry.find(registry.TASKS, config.card.name)
     return {
         "architecture": _architecture(config.arch),
@@ -51,12 +62,8 @@ def describe(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "options": config.options(),
         "seed": config.seed,
         "digest": config.digest(),
-        "spec": module.spec.to_dict(),
-        "parameters": trainable_parameters(module),
         "match_params": config.match_params,
-        **cost.figures(config, module.spec),
         "data": dict(config.checksums),
-        "data_facts": dict(module.data.facts()) if module.data else {},
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git_commit": _commit(),
     }

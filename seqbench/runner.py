@@ -1,31 +1,26 @@
-"""One run, from a configuration to a record; the only room that builds a Trainer."""
+"""One run, from a configuration to a record."""
 
 from __future__ import annotations
 
 import contextlib
-import logging
 import math
-import os
 import time
 import traceback
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import lightning.pytorch as L
 import torch
-from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from seqbench import assembly, folders, provenance, records, samples, scoring, tracking
-from seqbench.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast
+from seqbench import assembly, folders, provenance, records, redaction, samples, scoring, tracking, trainer
+from seqbench.callbacks.checkpoints import BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
+from seqbench.callbacks.stopping import Stopped, Stopping
 from seqbench.callbacks.table import MetricsTable
-from seqbench.config import RunConfig, TrainerOptions
+from seqbench.config import RunConfig
 from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
@@ -36,10 +31,14 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Run:
-    """What a run leaves: its record and the folder that holds it, with checkpoints and curves."""
+    """What a run leaves: its record and the folder that holds it, with checkpoints and curves.
+
+    ``stopped_by`` is the signal that ended it (``Ctrl-C``, ``SIGTERM``), if one did.
+    """
 
     record: Record
     folder: Path
+    stopped_by: str | None = None
 
 
 def run(
@@ -62,7 +61,8 @@ def run(
         say: where progress goes; None is silent.
 
     Raises:
-        SeqbenchError: the folder cannot be written or holds an earlier run, or the module cannot be built.
+        SeqbenchError: the folder cannot be written, holds an earlier run or is in use (``folders.BusyError``), or
+            the module cannot be built.
     """
     folder = config.folder(runs)
     if leads():
@@ -77,12 +77,18 @@ def run(
     left_out = module.data.facts().get("left_out") if module.data else None
     if left_out and say is not None and leads():
         say(f"{left_out} training samples are longer than the task's max_length and are left out")
-    with _quiet():
+    with trainer.quiet():
         attempt = _Attempt(config, folder, module, say)
-        if leads():
-            folders.make(folder, overwrite)
+        if not leads():
+            return attempt.run()
+        with folders.hold(folder):
+            # Once more: another process may have been at it while the module was built.
+            finished = folders.finished(folder, resume, overwrite)
+            if finished is not None:
+                return Run(finished, folder)
+            folders.clear(folder, overwrite)
             records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
-        return attempt.run()
+            return attempt.run()
 
 
 def _check_checkpoint(path: Path) -> None:
@@ -114,50 +120,61 @@ class _Attempt:
         self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
         self.shown_files: Sequence[Path] = ()
-        self.checkpoints = BestAndLast(folder, config.card.metric)
-        self.trainer = self._trainer()
         self.started = time.time()
+        self.stopping = Stopping(folder / folders.LAST, config.optim.validate_every, self.say)
+        shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
+        views = [MetricsTable(self.curve, folder)] if config.logger != "none" else []
+        callbacks = [self.curve, self.clock, *shown, *views, self.stopping, BestAndLast(folder, config.card.metric)]
+        streams = bool(module.data and module.data.streams)
+        self.trainer = trainer.make(config, folder, callbacks, streams)
         # Before training: what a stranger's `unroll` does must not cost the record, nor an edit change the commit.
         self.described = provenance.describe(config, module)
 
     def run(self) -> Run:
+        with self.stopping.listening():
+            return self._run()
+
+    def _run(self) -> Run:
         earlier = folders.measured_before(self.folder)
-        logger = self._logger(earlier)
-        self.trainer.loggers = [logger] if logger else []
-        results = self._results()
+        results, stopped_by = self._results()
+        self.stopping.be_patient()  # What was computed is written, whatever is asked meanwhile.
         record = Record(results, self._measured(earlier, results["status"]), self.described)
         if not leads():
-            return Run(record, self.folder)
+            return Run(record, self.folder, stopped_by)
         # The record comes first: closing W&B may upload for long, and be cut short.
         record.write(self.folder)
-        if logger is not None:
-            measured = {**record.measured, "wandb": tracking.finish(logger, _summary(results), self.shown_files)}
+        if self.trainer.loggers:
+            wandb = tracking.finish(self.trainer.logger, _summary(results), self.shown_files)
+            measured = {**record.measured, "wandb": wandb}
             record = Record(results, measured, self.described)
             record.write(self.folder)
-        return Run(record, self.folder)
+        return Run(record, self.folder, stopped_by)
 
-    def _results(self) -> dict[str, Any]:
-        """Fit and test, whatever happens: the ``results`` section."""
-        status, reason, scores = "ok", None, {}
+    def _results(self) -> tuple[dict[str, Any], str | None]:
+        """Fit and test, whatever happens: the ``results`` section, and the signal that cut it short."""
+        status, reason, scores, stopped_by = "ok", None, {}, None
         try:
+            self.trainer.loggers = self._loggers()
             self._fit()
             scores = self._test()
         except DivergedError as error:
             status, reason = "diverged", str(error)
-        except (KeyboardInterrupt, SystemExit, SIGTERMException) as error:
-            # Lightning turns Ctrl-C into SystemExit.
-            what = "SIGTERM" if isinstance(error, SIGTERMException) else "Ctrl-C"
+        # Lightning turns KeyboardInterrupt into SystemExit.
+        except (Stopped, KeyboardInterrupt, SystemExit) as error:
+            stopped_by = error.name if isinstance(error, Stopped) else "Ctrl-C"
             status = "interrupted"
-            reason = f"stopped by {what} at step {self.trainer.global_step} of {self.config.optim.steps}"
-        except (MemoryError, torch.OutOfMemoryError) as error:
-            status, reason = "out_of_memory", " ".join(str(error).split())[:500] or "memory ran out"
+            reason = f"stopped by {stopped_by} at step {self.trainer.global_step} of {self.config.optim.steps}"
         # The architecture is a stranger's: whatever it raises belongs into the record, its traceback beside it.
         except Exception as error:
-            status, reason = "failed", f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"
-            if leads():
-                with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
-                    records.write_text(self.folder / folders.ERROR, traceback.format_exc())
-        return {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}
+            text = redaction.redact(" ".join(str(error).split()))[:500]
+            if _out_of_memory(error):
+                status, reason = "out_of_memory", text or "memory ran out"
+            else:
+                status, reason = "failed", f"{type(error).__name__}: {text}"
+                if leads():
+                    with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
+                        records.write_text(self.folder / folders.ERROR, redaction.redact(traceback.format_exc()))
+        return {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}, stopped_by
 
     def _fit(self) -> None:
         last = self.folder / folders.LAST
@@ -184,57 +201,24 @@ class _Attempt:
         except SeqbenchError:  # The disk refuses, and will refuse the record as well.
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            reason = redaction.redact(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
             self.say(f"no sample could be drawn: {reason}")
             return {"sample": None, "sample_error": reason}
         self.shown_files = sample.files if sample else ()
         return {"sample": sample.data} if sample else {}
 
-    def _trainer(self) -> L.Trainer:
-        """The Trainer, before the run's folder is touched: its options are the user's and may be wrong."""
-        config, options = self.config, self.config.trainer
-        shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
-        views = [MetricsTable(self.curve, self.folder)] if config.logger != "none" else []
-        try:
-            trainer = L.Trainer(
-                accelerator=_accelerator(options.accelerator),
-                devices=options.devices,
-                num_nodes=options.num_nodes,
-                strategy=_strategy(options, streams=bool(self.module.data and self.module.data.streams)),
-                precision=options.precision,  # type: ignore[arg-type]
-                max_steps=config.optim.steps,
-                max_epochs=-1,
-                val_check_interval=config.optim.validate_every,
-                check_val_every_n_epoch=None,
-                gradient_clip_val=config.optim.clip or None,
-                num_sanity_val_steps=0,
-                use_distributed_sampler=False,
-                callbacks=[self.curve, self.clock, *shown, *views, self.checkpoints],
-                plugins=[AtomicCheckpointIO()],
-                logger=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                default_root_dir=self.folder,
-            )
-        # Lightning refuses with several kinds of error.
-        except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-            raise SeqbenchError(f"the trainer refuses its options: {' '.join(str(error).split())}") from error
-        cores = os.cpu_count() or 1
-        if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
-            raise SeqbenchError(f"--trainer.devices {trainer.num_devices} asks for more processes than {cores} cores.")
-        return trainer
-
-    def _logger(self, earlier: Mapping[str, Any]) -> Any:
+    def _loggers(self) -> list[Any]:
         if self.config.logger != "wandb" or not leads():
-            return None
+            return []
         try:
-            logger, how, why = tracking.start(self.config, self.folder, (earlier.get("wandb") or {}).get("id"))
+            logger, how, why = tracking.start(self.config, self.folder, folders.wandb_id(self.folder))
         # W&B is a view: whatever it raises must not cost the run.
         except Exception as error:
-            self.say(f"W&B could not be started ({' '.join(str(error).split())[:200]}); going on without it")
-            return None
+            text = redaction.redact(" ".join(str(error).split()))[:200]
+            self.say(f"W&B could not be started ({text}); going on without it")
+            return []
         self.say(f"W&B: {how} ({why})")
-        return logger
+        return [logger]
 
     def _measured(self, earlier: Mapping[str, Any], status: str) -> dict[str, Any]:
         """Times, speeds and memory of this attempt; seconds add up over resumed ones."""
@@ -242,7 +226,8 @@ class _Attempt:
         clock = self.clock
         measured = {
             "started": self.started,
-            "seconds": time.time() - self.started + earlier.get("seconds", 0.0),
+            # Of the work that a checkpoint carried on, or, where none was written yet, of all attempts.
+            "seconds": max(clock.total, time.time() - self.started + earlier.get("seconds", 0.0)),
             "training_seconds": clock.seconds,
             "steps_per_second": clock.steps / clock.seconds if clock.seconds else None,
             "tokens_per_second": clock.tokens / clock.seconds if clock.seconds else None,
@@ -259,22 +244,9 @@ class _Attempt:
             return None
         try:
             return cost.decode_tokens_per_second(self.module.to(device))
-        # A stranger's `unroll` may break in any way, and Ctrl-C must not cost a finished run its record.
-        except (Exception, SystemExit, KeyboardInterrupt):
+        # A stranger's `unroll` may break in any way, and no signal must cost a finished run its record.
+        except BaseException:
             return None
-
-
-def _strategy(options: TrainerOptions, streams: bool) -> str:
-    """Of a stream's chunks only the first starts a net: in the others no gradient reaches a start that it learns."""
-    several = options.devices not in (1, "1") or options.num_nodes > 1
-    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and several)):
-        return "ddp_find_unused_parameters_true"
-    return options.strategy
-
-
-def _accelerator(name: str) -> str:
-    """``auto`` as CUDA or the CPU: Apple's GPUs lack the float64 that metrics are summed in."""
-    return ("gpu" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 def _summary(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -287,19 +259,11 @@ def _summary(results: Mapping[str, Any]) -> dict[str, Any]:
     return figures
 
 
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Lightning's advice is not for our users: the loaders, devices and logs are chosen with care."""
-    names = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric")
-    loggers = [logging.getLogger(name) for name in names]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="lightning")
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
+def _out_of_memory(error: Exception) -> bool:
+    """CUDA has an error of its own; on a CPU PyTorch raises a RuntimeError that only its text tells apart."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)
+
+
+_NO_MEMORY = ("can't allocate memory", "not enough memory", "Cannot allocate memory")

@@ -51,13 +51,13 @@ def mode() -> tuple[str, str]:
     return chosen, "an API key is set"
 
 
-def start(config: RunConfig, folder: Path, run_id: str | None) -> tuple[Any, str, str]:
+def start(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str, str]:
     """A WandbLogger for one run, started; with it its mode, and why.
 
     Args:
         config: named, grouped and stored nested as in YAML.
         folder: the run folder, in which W&B keeps its own.
-        run_id: the W&B run to go on with, for a resumed run.
+        run_id: of the W&B run; one that is there already is gone on with.
     """
     import wandb
     from lightning.pytorch.loggers import WandbLogger
@@ -130,7 +130,7 @@ def _media(path: Path) -> Any:
     return wandb.Html(f"<pre>{html.escape(path.read_text(encoding='utf-8'))}</pre>")
 
 
-def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
+def _init(config: RunConfig, folder: Path, run_id: str, how: str) -> Any:
     import wandb
 
     options: dict[str, Any] = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS}
@@ -146,7 +146,7 @@ def _init(config: RunConfig, folder: Path, run_id: str | None, how: str) -> Any:
         dir=str(folder),
         config=config.options(),
         id=run_id,
-        resume="allow" if run_id else None,
+        resume="allow",
         mode=how,  # type: ignore[arg-type]
         settings=wandb.Settings(**options),
     )

@@ -29,10 +29,11 @@ class Exploding(Window):
 
     def __init__(self, d_model: int, after: int = 30) -> None:
         super().__init__(d_model)
-        self.after, self.calls = after, 0
+        self.after = after
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))  # So that a resumed run counts on.
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        self.calls += self.training
+        self.calls = self.calls + int(self.training)
         return super().forward(x) * (float("nan") if self.calls > self.after else 1.0)
 
 
@@ -75,3 +76,10 @@ class Refusing(Window):
 
     def __init__(self, d_model: int) -> None:
         assert d_model == 7, f"d_model must be 7, got {d_model}"
+
+
+class Greedy(Hungry):
+    """Asks for more memory than any machine has."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return x + torch.empty(2**50).sum()

@@ -16,7 +16,7 @@ FLOORS = [
     ["testing"],
     ["__init__"],
     ["runner"],
-    ["provenance", "tracking", "scoring", "samples"],
+    ["provenance", "tracking", "scoring", "samples", "trainer"],
     ["callbacks", "diagnostics"],
     ["sizes"],
     ["assembly"],
@@ -33,7 +33,7 @@ FLOORS = [
     ["config"],
     ["cards", "folders"],
     ["records", "fields"],
-    ["registry", "network"],
+    ["registry", "network", "redaction", "processes"],
     ["errors"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

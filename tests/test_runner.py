@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import signal
 import stat
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,10 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import options, records, runner
+from seqbench import folders, options, records, runner, trainer
 from seqbench.callbacks.curve import Curve
+from seqbench.callbacks.progress import Clock
+from seqbench.callbacks.stopping import HEARD
 from seqbench.config import TrainerOptions
 from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
@@ -77,7 +81,8 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
     ]
     assert record.config["packages"]["torch"] == torch.__version__
     assert record.measured["steps_per_second"] > 0
-    assert {p.name for p in run.folder.iterdir()} == {"result.json", "config.yaml", "metrics.csv", "checkpoints"}
+    left = {"result.json", "config.yaml", "metrics.csv", "checkpoints", ".lock"}
+    assert {p.name for p in run.folder.iterdir()} == left
     assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert (run.folder / "metrics.csv").read_text().splitlines()[0].startswith("step,train/loss,validation/accuracy")
     assert any("step 120/120" in line and "steps/s" in line for line in lines)
@@ -118,6 +123,137 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
     resumed = runner.run(config(), tmp_path / "again", resume=True).record
     assert plain(resumed.results) == plain(whole.results)
     assert resumed.measured["seconds"] > stopped.measured["seconds"]
+
+
+def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int, hook: str = "on_train_batch_end") -> None:
+    """A signal to this very process while the given step, or its validation, is under way."""
+    original = getattr(Clock, hook)
+
+    def send(self: Clock, trainer: Any, *rest: Any) -> None:
+        original(self, trainer, *rest)
+        if trainer.global_step == step:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(Clock, hook, send)
+
+
+@pytest.mark.parametrize("step", [1, 39, 40, 77, 120])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals
+) -> None:
+    whole = runner.run(config(), tmp_path / "whole").record
+    handlers = [signal.getsignal(heard) for heard in HEARD]
+    with monkeypatch.context() as patch:
+        signal_at(patch, step, number)
+        stopped = runner.run(config(), tmp_path / "again")
+    name = "Ctrl-C" if number == signal.SIGINT else number.name
+    assert (stopped.record.status, stopped.stopped_by) == ("interrupted", name)
+    assert stopped.record.results["reason"] == f"stopped by {name} at step {step} of 120"
+    # Where a validation was due next, the step before it was saved.
+    saved = torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert saved["global_step"] == (step if step % 40 else step - 1)
+    assert [signal.getsignal(heard) for heard in HEARD] == handlers
+    resumed = runner.run(config(), tmp_path / "again", resume=True)
+    assert resumed.stopped_by is None
+    assert plain(resumed.record.results) == plain(whole.results)
+
+
+@pytest.mark.parametrize("step", [40, 120])
+def test_a_signal_cuts_a_validation_off_and_costs_one_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    whole = runner.run(config(), tmp_path / "whole").record
+    with monkeypatch.context() as patch:
+        original = SequenceModule.validation_step
+
+        def cut(self: Any, *rest: Any) -> None:
+            if self.trainer.global_step == step:
+                os.kill(os.getpid(), signal.SIGTERM)
+            original(self, *rest)
+
+        patch.setattr(SequenceModule, "validation_step", cut)
+        stopped = runner.run(config(), tmp_path / "again")
+    assert stopped.stopped_by == "SIGTERM"
+    assert torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == step - 1
+    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    assert plain(resumed.results) == plain(whole.results)
+
+
+def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def twice(*_: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the step went on")
+
+    monkeypatch.setattr(SequenceModule, "training_step", twice)
+    stopped = runner.run(config(), tmp_path)
+    assert (stopped.record.status, stopped.stopped_by) == ("interrupted", "Ctrl-C")
+
+
+def test_a_signal_while_the_record_is_written_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cost, "decode_tokens_per_second", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    run = runner.run(config(), tmp_path)
+    assert (run.record.status, run.stopped_by) == ("ok", None)
+    assert records.read(run.folder).status == "ok"
+
+
+def test_counts_go_on_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    original = Clock.on_train_end
+
+    def note(self: Clock, *rest: Any) -> None:
+        original(self, *rest)  # type: ignore[arg-type]
+        counted.append(self.steps)
+
+    monkeypatch.setattr(Clock, "on_train_end", note)
+    with monkeypatch.context() as patch:
+        signal_at(patch, 77, signal.SIGTERM)
+        runner.run(config(), tmp_path)
+    runner.run(config(), tmp_path, resume=True)
+    assert counted == [120]
+
+
+def test_one_run_is_never_run_twice_at_once(tmp_path: Path) -> None:
+    folder = config().folder(tmp_path)
+    with folders.hold(folder), pytest.raises(folders.BusyError, match="another process is at work on this run"):
+        runner.run(config(), tmp_path)
+    assert {path.name for path in folder.iterdir()} == {".lock"}
+    assert runner.run(config(), tmp_path).record.status == "ok"
+
+
+def test_a_run_that_another_process_has_finished_meanwhile_is_not_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first: list[Any] = []
+    original = runner.assembly.build
+
+    def slowly(given: Any) -> Any:
+        if not first:
+            first.append(None)
+            first.append(runner.run(given, tmp_path))
+        return original(given)
+
+    monkeypatch.setattr(runner.assembly, "build", slowly)
+    assert runner.run(config(), tmp_path, resume=True).record == first[1].record
+    assert len(first) == 2
+
+
+def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        signal_at(patch, 50, signal.SIGTERM)
+        run = runner.run(config(), tmp_path)
+    litter = [run.folder / ".result.json.x1", run.folder / "checkpoints" / ".last.ckpt.part"]
+    for path in litter:
+        path.write_text("half")
+    runner.run(config(), tmp_path, resume=True)
+    assert not any(path.exists() for path in litter)
+
+
+def test_memory_that_runs_out_is_told_from_other_errors(tmp_path: Path) -> None:
+    run = runner.run(config(arch={"name": "tests.backbones:Greedy", "d_model": 8}), tmp_path)
+    assert run.record.status == "out_of_memory"
+    assert "memory" in run.record.results["reason"]
 
 
 def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,12 +345,21 @@ def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint
     arch = {"name": "tests.backbones:Exploding", "d_model": 8, "after": 60}
     run = runner.run(config(arch=arch), tmp_path)
     assert run.record.status == "diverged"
-    assert "the training loss is nan at step 80" in run.record.results["reason"]
+    assert "the training loss is nan at step 79" in run.record.results["reason"]
     assert run.record.results["curves"]["validation"]["step"] == [40]
     saved = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 40
     assert all(bool(p.isfinite().all()) for p in saved["state_dict"].values())
     assert records.read(run.folder) == run.record
+
+
+def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arch = {"name": "tests.backbones:Exploding", "d_model": 8, "after": 60}
+    whole = runner.run(config(arch=arch), tmp_path / "whole").record
+    with monkeypatch.context() as patch:
+        signal_at(patch, 65, signal.SIGTERM)
+        assert runner.run(config(arch=arch), tmp_path / "again").record.status == "interrupted"
+    assert plain(runner.run(config(arch=arch), tmp_path / "again", resume=True).record.results) == plain(whole.results)
 
 
 @pytest.mark.parametrize(
@@ -340,4 +485,4 @@ def test_records_can_be_read_by_others(tmp_path: Path) -> None:
 def test_streams_on_several_devices_allow_for_unused_starts(
     given: dict[str, Any], streams: bool, strategy: str
 ) -> None:
-    assert runner._strategy(TrainerOptions(**given), streams) == strategy
+    assert trainer._strategy(TrainerOptions(**given), streams) == strategy

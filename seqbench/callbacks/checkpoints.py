@@ -14,7 +14,7 @@ from seqbench.cards import Metric
 
 
 class BestAndLast(ModelCheckpoint):
-    """Writes ``best.ckpt`` and ``last.ckpt`` at the end of validations only.
+    """Writes ``best.ckpt`` and ``last.ckpt`` at the end of validations; between them, ``Stopping`` writes the last.
 
     Args:
         folder: the run's folder.

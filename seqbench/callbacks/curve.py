@@ -26,7 +26,7 @@ class Curve(L.Callback):
     """Collects ``train`` (step, loss) and ``validation`` (step, one column a metric), for the record.
 
     Losses stay on the device until ``EVERY`` steps are together or validation begins, so that a step costs
-    nothing.
+    nothing. A checkpoint between two points holds those of its steps.
     """
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Curve(L.Callback):
             self._point(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Make a point of what is left, so that a checkpoint holds whole points only."""
+        """Make a point of what is left."""
         self._point(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -61,8 +61,7 @@ class Curve(L.Callback):
     def _point(self, trainer: L.Trainer) -> None:
         if not self._losses:
             return
-        # Each rank holds its share of the global loss times the number of ranks: their mean is the loss.
-        loss = float(trainer.strategy.reduce(torch.stack(self._losses).mean(), reduce_op="mean"))
+        loss = float(self._of_all_ranks(trainer).mean())
         self._losses.clear()
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")
@@ -70,13 +69,34 @@ class Curve(L.Callback):
         self.train["loss"].append(loss)
         self._log(trainer, {"train/loss": loss, "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"])})
 
+    def _of_all_ranks(self, trainer: L.Trainer) -> Tensor:
+        """The losses since the last point, ``(steps,)``."""
+        # Each rank holds its share of the global loss times the number of ranks: their mean is the loss.
+        together: Any = trainer.strategy.reduce(torch.stack(self._losses), reduce_op="mean")
+        return together
+
     @staticmethod
     def _log(trainer: L.Trainer, figures: dict[str, float]) -> None:
         for logger in trainer.loggers:
             logger.log_metrics(figures, step=trainer.global_step)
 
+    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Add the losses since the last point: all ranks are here, as they are not in ``state_dict``.
+
+        Raises:
+            DivergedError: one is no finite number, so that nothing of this step is worth keeping.
+        """
+        losses = self._of_all_ranks(trainer).cpu() if self._losses else torch.empty(0)
+        if not losses.isfinite().all():
+            raise DivergedError(f"the training loss is {float(losses.mean())} at step {trainer.global_step}")
+        checkpoint["seqbench_losses"] = losses
+
+    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Take them up."""
+        self._losses = list(checkpoint["seqbench_losses"].to(trainer.strategy.root_device))
+
     def state_dict(self) -> dict[str, Any]:
-        """The points so far, for the checkpoint."""
+        """The points so far, for the checkpoint and the record."""
         return {"train": self.train, "validation": self.validation}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

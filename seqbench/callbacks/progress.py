@@ -17,11 +17,35 @@ PROBE_SECONDS = 2.0
 
 
 class Clock(L.Callback):
-    """Counts training seconds, steps and tokens of this process, validation left out."""
+    """Counts training seconds, steps and tokens of this process, validation left out, and the run's time in all.
+
+    A checkpoint carries the counts on, so that a resumed run tells of all that its result took.
+    """
 
     def __init__(self) -> None:
         self.seconds, self.steps, self.tokens = 0.0, 0, 0
         self._since: float | None = None
+        self._before, self._born = 0.0, time.time()
+
+    @property
+    def total(self) -> float:
+        """Seconds from the start of the run, those of earlier attempts up to their checkpoint included."""
+        return self._before + time.time() - self._born
+
+    def state_dict(self) -> dict[str, Any]:
+        """The counts so far, for the checkpoint."""
+        running = time.perf_counter() - self._since if self._since is not None else 0.0
+        return {
+            "total": self.total,
+            "seconds": self.seconds + running,
+            "steps": self.steps,
+            "tokens": self.tokens,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the counts of a checkpoint."""
+        self._before = state_dict["total"]
+        self.seconds, self.steps, self.tokens = (state_dict[name] for name in ("seconds", "steps", "tokens"))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""

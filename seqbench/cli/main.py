@@ -1,7 +1,8 @@
 # PYTHON_ARGCOMPLETE_OK
 """``seqbench``: choose a command, run it, and turn a user's mistake into one sentence.
 
-Exit status: 0 done; 1 a run ended otherwise than ``ok``; 2 a mistake in what was asked; 130 interrupted.
+Exit status: 0 done; 1 a run ended otherwise than ``ok``; 2 a mistake in what was asked; 75 stopped by a signal
+(requeue it); 130 interrupted.
 """
 
 from __future__ import annotations

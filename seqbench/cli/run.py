@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqbench import folders, records, registry, sizes
+from seqbench import folders, processes, records, registry, sizes
 from seqbench import options as opts
 from seqbench.cards import TIERS
 from seqbench.cli import report
@@ -18,6 +17,9 @@ from seqbench.errors import SeqbenchError
 
 if TYPE_CHECKING:
     from seqbench.runner import Run
+
+EX_TEMPFAIL = 75
+"""Of sysexits.h: try again later. What a scheduler is told to requeue a run by that it has preempted."""
 
 EPILOG = """\
 Options of the architecture, the task, the optimiser, the body and the trainer are dotted: --arch.num_layers 2,
@@ -55,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Run it; 0 if it ended ``ok``, 130 if it was interrupted, else 1."""
+    """Run it; 0 if it ended ``ok``, 130 after Ctrl-C, 75 where a signal asked it to end, else 1."""
     given = _given(options)
     if options.help:
         return _help(options.parser, given)
@@ -70,12 +72,14 @@ def main(options: argparse.Namespace) -> int:
         _tell(run, config)
     if run.record.status == "ok":
         return 0
-    return 130 if run.record.status == "interrupted" else 1
+    if run.stopped_by is None:
+        return 1
+    return 130 if run.stopped_by == "Ctrl-C" else EX_TEMPFAIL
 
 
 def _first() -> bool:
     """Whether this is the user's process: those that Lightning starts for more devices run the same command."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
+    return processes.rank() == 0
 
 
 def _announce(config: RunConfig) -> None:
