@@ -44,6 +44,11 @@ class TrainerOptions:
         if self.threads < 0:
             raise SeqbenchError(f"trainer.threads must not be negative, got {self.threads}.")
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one process may share a run."""
+        return self.devices not in (1, "1") or self.num_nodes > 1
+
 
 @dataclass(frozen=True)
 class SingleOptions:
@@ -114,6 +119,7 @@ class RunConfig:
         encoder: name of the encoder's architecture; None where there is none, or it is as ``arch``.
         encoder_options: its backbone's arguments.
         match_params: the number of parameters that ``d_model`` was found for, if it was; no part of the digest.
+        tuning: how the learning rate was chosen (see ``sweep.tuning``), if it was; no part of the digest.
     """
 
     card: Card
@@ -132,6 +138,7 @@ class RunConfig:
     encoder: str | None = None
     encoder_options: Mapping[str, Any] = field(default_factory=dict)
     match_params: int | None = None
+    tuning: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:

@@ -80,6 +80,17 @@ def hold(folder: Path) -> Iterator[None]:
         lock.release()
 
 
+def busy(folder: Path) -> bool:
+    """Whether another process holds the folder; False for a folder that cannot be looked into."""
+    try:
+        with hold(folder):
+            return False
+    except BusyError:
+        return True
+    except SeqbenchError:
+        return False
+
+
 def clear(folder: Path, overwrite: bool) -> None:
     """Remove what a killed attempt left half-written, the traceback of a failed one, and, if wanted, all the rest.
 

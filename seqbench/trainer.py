@@ -64,8 +64,7 @@ def make(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], strea
 
 def _strategy(options: TrainerOptions, streams: bool) -> str:
     """Of a stream's chunks only the first starts a net: in the others no gradient reaches a start that it learns."""
-    several = options.devices not in (1, "1") or options.num_nodes > 1
-    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and several)):
+    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
         return "ddp_find_unused_parameters_true"
     return options.strategy
 

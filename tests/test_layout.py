@@ -15,6 +15,7 @@ FLOORS = [
     ["cli"],
     ["testing"],
     ["__init__"],
+    ["sweep"],
     ["runner"],
     ["provenance", "tracking", "scoring", "samples", "trainer"],
     ["callbacks", "diagnostics"],

@@ -1,6 +1,6 @@
 """Stopping when asked: a signal ends a run at the end of its step, with a checkpoint of that very step.
 
-Ctrl-C, SIGTERM (a preemption) and SIGUSR1 (a scheduler's early warning) are heard alike. Asked a second time, a run
+Ctrl-C, SIGTERM (a preemption), SIGUSR1 and SIGUSR2 (a scheduler's early warning) are heard alike. Asked a second time, a run
 stops at once, and goes on later from its last checkpoint.
 """
 
@@ -19,8 +19,8 @@ import torch
 
 from seqbench.callbacks.curve import DivergedError
 
-HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""SIGUSR1 is also what Lightning would requeue a Slurm job by, after a checkpoint in the midst of a step."""
+HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""By SIGUSR1 Lightning would requeue a Slurm job, after a checkpoint in the midst of a step; submitit by SIGUSR2."""
 
 
 class Stopped(BaseException):

@@ -17,7 +17,7 @@ from typing import NoReturn
 from seqbench import __version__
 from seqbench.errors import SeqbenchError, did_you_mean
 
-COMMANDS = ("run", "list", "show", "check", "new", "data", "generate", "completion")
+COMMANDS = ("run", "sweep", "list", "show", "check", "new", "data", "generate", "completion")
 
 
 class Parser(argparse.ArgumentParser):
@@ -81,7 +81,7 @@ def _run(words: list[str]) -> int:
 
         argcomplete.autocomplete(parser)
     options, rest = parser.parse_known_args(words)
-    if rest and options.command != "run":
+    if rest and options.command not in ("run", "sweep"):
         raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
     options.rest = rest
     return int(options.main(options))

@@ -1,0 +1,165 @@
+"""A sweep under way: which cell is started when, what became of it, and what is told meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from seqbench.errors import SeqbenchError
+from seqbench.sweep import deaths, plan
+from seqbench.sweep.jobs import Ended, Engine, Job
+from seqbench.sweep.plan import FINISHED, Cell, Group
+
+LOOK_AGAIN = 5.0
+"""Seconds until a cell that another process is at is looked at again."""
+
+TICK = 0.5
+"""Seconds between two looks at what has ended."""
+
+
+@dataclass
+class State:
+    """Where a sweep stands, for whoever shows it.
+
+    Args:
+        total: cells in all.
+        status: of each cell that is done with, by cell; ``refused`` for one that could not be begun.
+        running: when each was started (``time.monotonic``).
+        expected: seconds that a cell of a group is expected to take.
+        slots: cells at once.
+    """
+
+    total: int
+    status: dict[Cell, str] = field(default_factory=dict)
+    reason: dict[Cell, str | None] = field(default_factory=dict)
+    running: dict[Cell, float] = field(default_factory=dict)
+    waiting: deque[Cell] = field(default_factory=deque)
+    expected: dict[Group, float] = field(default_factory=dict)
+    took: dict[Group, list[float]] = field(default_factory=dict)
+    slots: int = 1
+
+    def counts(self) -> Counter[str]:
+        """How many cells ended in each status."""
+        return Counter(self.status.values())
+
+    def left(self) -> float | None:
+        """Seconds until the end, as far as is known; None before anything is."""
+        known = {group: sum(took) / len(took) for group, took in self.took.items()}
+        # An estimate is set right by what others took against theirs.
+        pairs = [(known[group], self.expected[group]) for group in known if self.expected.get(group)]
+        right = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else 1.0
+        guesses = {group: right * seconds for group, seconds in self.expected.items()} | known
+        if not guesses:
+            return None
+        usual, now = sum(guesses.values()) / len(guesses), time.monotonic()
+        ahead = sum(guesses.get(cell.group, usual) for cell in self.waiting)
+        # What is late is soon over, for all we know.
+        at_work = [
+            max(guesses.get(cell.group, usual) - (now - start), 0.05 * usual) for cell, start in self.running.items()
+        ]
+        return max([(ahead + sum(at_work)) / self.slots, *at_work])
+
+
+class Conductor:
+    """Runs cells through an engine until none is left.
+
+    Args:
+        engine: where they run.
+        work: makes a cell's job.
+        retries: how often a cell that failed is begun again, within this sweep.
+        show: told of the state at every tick, and of each cell that ended.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        work: Callable[[Cell], Job],
+        retries: int = 0,
+        show: Callable[[State, Cell | None], None] = lambda state, cell: None,
+    ) -> None:
+        self.engine, self.work, self.retries, self.show = engine, work, retries, show
+        self._jobs: dict[Job, Cell] = {}
+        self._tries: Counter[Cell] = Counter()
+        # Another process is at them: when to look again.
+        self._elsewhere: dict[Cell, float] = {}
+
+    def run(self, cells: Sequence[Cell], expected: Mapping[Group, float] | None = None) -> State:
+        """Run the cells that are not finished; return when all have ended.
+
+        An exception on the way (Ctrl-C above all) ends the running cells in good order before it goes on.
+        """
+        state = State(len(cells), expected=dict(expected or {}), slots=self.engine.slots)
+        for cell in cells:
+            record = cell.record()
+            if record is not None and record.status in FINISHED:
+                state.status[cell] = record.status
+            else:
+                state.waiting.append(cell)
+        try:
+            while state.waiting or self._jobs or self._elsewhere:
+                self._start(state)
+                self.show(state, None)
+                for ended in self.engine.wait(TICK):
+                    self._take(ended, state)
+        except BaseException:
+            for ended in self.engine.stop():
+                self._take(ended, state, again=False)
+            raise
+        return state
+
+    def _start(self, state: State) -> None:
+        now = time.monotonic()
+        for cell in [cell for cell, when in self._elsewhere.items() if when <= now]:
+            del self._elsewhere[cell]
+            state.waiting.append(cell)
+        while state.waiting and len(self._jobs) < self.engine.slots:
+            cell = state.waiting.popleft()
+            if plan.busy(cell):
+                self._elsewhere[cell] = now + LOOK_AGAIN
+            elif cell.finished():  # By another sweep, meanwhile.
+                self._end(cell, cell.record().status, None, state)  # type: ignore[union-attr]
+            else:
+                job = self.work(cell)
+                self.engine.start(job)
+                self._jobs[job] = cell
+                state.running[cell] = now
+
+    def _take(self, ended: Ended, state: State, again: bool = True) -> None:
+        cell = self._jobs.pop(ended.job)
+        started = state.running.pop(cell)
+        status, reason = self._outcome(ended, cell, time.time() - (time.monotonic() - started))
+        if status == "busy":
+            self._elsewhere[cell] = time.monotonic() + LOOK_AGAIN
+            return
+        if again and status == "interrupted":  # Preempted: its checkpoint is there, and the rest is soon done.
+            state.waiting.append(cell)
+            return
+        if again and status not in (*FINISHED, "refused") and self._tries[cell] < self.retries:
+            self._tries[cell] += 1
+            state.waiting.append(cell)
+            return
+        if status in FINISHED:
+            state.took.setdefault(cell.group, []).append(time.monotonic() - started)
+        self._end(cell, status, reason, state)
+
+    def _outcome(self, ended: Ended, cell: Cell, since: float) -> tuple[str, str | None]:
+        death = ended.death
+        if death is None:
+            return ended.value.status, ended.value.reason
+        record = cell.record()
+        own = record is not None and record.measured.get("started", 0.0) >= since
+        # A process that became a command of its own gives no answer, and yet its record is the truth. Of one that
+        # took too long it only says that it was interrupted.
+        if record is not None and (record.status in FINISHED or (own and death.status != "timeout")):
+            return record.status, record.results["reason"]
+        try:
+            deaths.note(cell, death)
+        except SeqbenchError as error:
+            return death.status, f"{death.reason}; it has no record: {error}"
+        return death.status, death.reason
+
+    def _end(self, cell: Cell, status: str, reason: str | None, state: State) -> None:
+        state.status[cell], state.reason[cell] = status, reason
+        self.show(state, cell)

@@ -1,0 +1,250 @@
+"""Cells on this machine: a process each, forked from one that has imported everything.
+
+A forked process starts in milliseconds where a fresh one imports for seconds, and yet shares nothing with the cells
+before it: what one leaks, breaks or sets is gone with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import math
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing import connection
+from pathlib import Path
+from typing import Any
+
+from seqbench.errors import SeqbenchError
+from seqbench.sweep.jobs import Death, Ended, Job
+
+GRACE = 20.0
+"""Seconds that a process has to save its state once it is asked to end."""
+
+LAST_WORDS = 20_000
+"""Characters kept of what a dying process wrote."""
+
+
+@dataclass
+class _Worker:
+    job: Job
+    process: Any
+    answer: Any
+    log: Path
+    slot: int
+    started: float
+    oom_kills: int
+    asked: float | None = None  # When it was asked to end.
+    late: bool = False  # Because it took too long.
+
+
+class LocalEngine:
+    """Workers on this machine.
+
+    Args:
+        workers: cells at once; None for one on each GPU that they take, or else on each core.
+        threads: CPU threads of each; None shares the cores out.
+        gpus: how many GPUs there are to share out; 0 for a sweep on CPUs.
+        devices: GPUs that one cell takes.
+        memory: bytes of data that a cell may hold; None for no limit. On CUDA, limit nothing: it reserves what it
+            never uses.
+
+    Raises:
+        SeqbenchError: a number is below 1, or a cell asks for more GPUs than there are.
+    """
+
+    def __init__(
+        self,
+        workers: int | None = None,
+        threads: int | None = None,
+        gpus: int = 0,
+        devices: int = 1,
+        memory: int | None = None,
+    ) -> None:
+        for name, number in (("--workers", workers), ("--trainer.threads", threads)):
+            if number is not None and number < 1:
+                raise SeqbenchError(f"{name} must be at least 1, got {number}.")
+        if gpus and devices > gpus:
+            raise SeqbenchError(f"--trainer.devices {devices} asks for more GPUs than the {gpus} of this machine.")
+        cores = _cores()
+        self._places = gpus // devices if gpus else 0
+        self.slots = workers or self._places or max(1, cores // devices)
+        self.threads = threads or max(1, cores // self.slots // (1 if gpus else devices))
+        self._devices, self._memory = devices, memory
+        self._context: Any = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(["seqbench.sweep.preload"])
+        self._workers: list[_Worker] = []
+        self._folder = tempfile.TemporaryDirectory(prefix="seqbench-sweep-")
+
+    def start(self, job: Job) -> None:
+        """Begin a job in the first free slot."""
+        slot = min(set(range(self.slots)) - {worker.slot for worker in self._workers})
+        handle, log = tempfile.mkstemp(dir=self._folder.name)
+        os.close(handle)
+        ours, theirs = self._context.Pipe(duplex=False)
+        place = _Place(log, self.threads, self._gpus(slot), self._memory)
+        with _threads_in_environment(self.threads):  # Of the server, which the first start starts.
+            process = self._context.Process(target=_work, args=(job.call, job.args, theirs, place))
+            process.start()
+        theirs.close()
+        self._workers.append(_Worker(job, process, ours, Path(log), slot, time.monotonic(), _oom_kills()))
+
+    def wait(self, seconds: float) -> Sequence[Ended]:
+        """The jobs that have ended, after so long at most; those that took too long are ended here."""
+        connection.wait([worker.process.sentinel for worker in self._workers], timeout=seconds)
+        now = time.monotonic()
+        for worker in self._workers:
+            if worker.asked is None and worker.job.limit is not None and now - worker.started > worker.job.limit:
+                worker.late = True
+                self._ask(worker)
+            elif worker.asked is not None and now - worker.asked > GRACE:
+                _signal(worker.process, signal.SIGKILL)
+        return self._collect()
+
+    def stop(self) -> Sequence[Ended]:
+        """Ask all to end; those that have not after ``GRACE`` seconds are killed."""
+        for worker in self._workers:
+            if worker.asked is None:
+                self._ask(worker)
+        ended: list[Ended] = []
+        while self._workers:
+            ended += self.wait(1.0)
+        return ended
+
+    def close(self) -> None:
+        """Kill what still runs, and remove what it wrote aside."""
+        for worker in self._workers:
+            _signal(worker.process, signal.SIGKILL)
+        self._folder.cleanup()
+
+    def _ask(self, worker: _Worker) -> None:
+        worker.asked = time.monotonic()
+        _signal(worker.process, signal.SIGTERM)
+
+    def _collect(self) -> list[Ended]:
+        over = [worker for worker in self._workers if worker.process.exitcode is not None]
+        self._workers = [worker for worker in self._workers if worker not in over]
+        return [self._ended(worker) for worker in over]
+
+    def _ended(self, worker: _Worker) -> Ended:
+        value = None
+        with contextlib.suppress(EOFError, OSError):
+            value = worker.answer.recv() if worker.answer.poll() else None
+        worker.answer.close()
+        code = worker.process.exitcode
+        if code != 0:  # What it started is in its process group, and ends with it.
+            _signal(worker.process, signal.SIGKILL)
+        worker.process.close()
+        output = worker.log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+        worker.log.unlink()
+        if worker.late:
+            reason = f"ended after {worker.job.limit:g} s, its limit"
+            return Ended(worker.job, value, Death("timeout", reason, output))
+        if value is not None:
+            return Ended(worker.job, value)
+        return Ended(worker.job, None, _death(code, output, _oom_kills() > worker.oom_kills))
+
+    def _gpus(self, slot: int) -> str | None:
+        if not self._places:
+            return None
+        first = slot % self._places * self._devices
+        return ",".join(str(gpu) for gpu in range(first, first + self._devices))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """What a worker gets of the machine."""
+
+    log: str
+    threads: int
+    gpus: str | None
+    memory: int | None
+
+
+def _work(call: Any, args: tuple[Any, ...], answer: Any, place: _Place) -> None:
+    """A worker's whole life."""
+    # A group of its own: Ctrl-C is for the sweep, which asks its workers to end in good order.
+    os.setsid()
+    log = os.open(place.log, os.O_WRONLY | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(log, stream)
+    faulthandler.enable()
+    threading.Thread(target=_follow, daemon=True).start()
+    if place.gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = place.gpus
+    if place.memory is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (place.memory, place.memory))
+    import torch
+
+    torch.set_num_threads(place.threads)
+    answer.send(call(*args))
+    answer.close()
+    # Without what a library may have left for the end: some thread of a stranger's that never ends, at worst.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _follow() -> None:
+    """End with the sweep, also where that one was killed: nobody would take the answer, or stop what hangs."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    connection.wait([parent.sentinel])
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def _death(code: int, output: str, memory_ran_out: bool) -> Death:
+    if code == -signal.SIGKILL and memory_ran_out:
+        return Death("out_of_memory", "the system killed the process, as memory ran out", output)
+    if code < 0:
+        return Death("failed", f"the process was ended by {signal.Signals(-code).name}", output)
+    return Death("failed", f"the process ended with exit status {code} and no word", output)
+
+
+def _signal(process: Any, number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
+        os.killpg(process.pid, number)
+        return
+    with contextlib.suppress(ProcessLookupError, ValueError):  # It has no group of its own yet.
+        os.kill(process.pid, number)
+
+
+def _cores() -> int:
+    """Cores that this process may use: of a share in a machine, those alone."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _oom_kills() -> int:
+    """How many processes this machine has killed for want of memory since it started; 0 where it does not say."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+    return 0
+
+
+@contextlib.contextmanager
+def _threads_in_environment(threads: int) -> Iterator[None]:
+    """OpenMP reads it once, when it is loaded."""
+    earlier = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = str(max(1, math.floor(threads)))
+    try:
+        yield
+    finally:
+        if earlier is None:
+            del os.environ["OMP_NUM_THREADS"]
+        else:
+            os.environ["OMP_NUM_THREADS"] = earlier

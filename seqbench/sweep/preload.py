@@ -1,0 +1,17 @@
+"""Imported once by the process that a sweep's workers are forked from: what a run needs, and what it would import late.
+
+Nothing here may start a thread or touch CUDA: neither outlives a fork.
+"""
+
+import gc
+
+import filelock._unix  # noqa: F401
+import torch.profiler
+import torch.utils.flop_counter  # noqa: F401
+
+import seqbench.sweep.estimate
+import seqbench.sweep.work  # noqa: F401
+
+# What is there now is there for good: no worker need look through it, and so copy its pages.
+gc.collect()
+gc.freeze()

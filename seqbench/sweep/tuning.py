@@ -1,0 +1,103 @@
+"""The learning rate of each group, from the card's grid: one run each on a seed of its own, chosen on validation.
+
+Every architecture gets the same number of trials, and what was tried stands in each record (``config.tuning``).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from seqbench import folders
+from seqbench.sweep.conductor import Conductor
+from seqbench.sweep.plan import TUNING_SEED, Cell, Group, Plan
+
+
+def trials(group: Group, runs: Path) -> list[Cell]:
+    """A run for each learning rate of the card's tier; for a card without a grid, none."""
+    config = dataclasses.replace(group.config, seed=TUNING_SEED)
+    found = []
+    for rate in config.chosen.learning_rates:
+        tried = dataclasses.replace(config, optim=dataclasses.replace(config.optim, lr=rate))
+        found.append(Cell(Group(tried, (*group.point, f"optim.lr={rate:g}")), tried, runs))
+    return found
+
+
+def run(
+    plan: Plan, conductor: Conductor, expected: Mapping[Group, float] | None = None
+) -> tuple[Plan, dict[Group, float]]:
+    """Run all trials, and give the plan at the learning rates they chose, with what each group is expected to take.
+
+    A group of whose trials none has a score is refused; one whose card has no grid stays as it is.
+    """
+    tried = {group: trials(group, plan.runs) for group in plan.groups}
+    times = {
+        trial.group: (expected or {})[group] for group in tried if group in (expected or {}) for trial in tried[group]
+    }
+    conductor.run([trial for turn in itertools.zip_longest(*tried.values()) for trial in turn if trial], times)
+    seeds: dict[Group, tuple[int, ...]] = {}
+    refused, carried = dict(plan.refused), dict[Group, float]()
+    for group, members in tried.items():
+        chosen = group
+        if members:
+            rate, tuning = choose(members)
+            if rate is None:
+                refused[group.name] = f"none of the {len(members)} learning rates that were tried has a score"
+                continue
+            chosen = tuned(group, rate, tuning)
+        seeds[chosen] = plan.seeds[group]
+        if expected and group in expected:
+            carried[chosen] = expected[group]
+    return Plan(tuple(seeds), seeds, plan.runs, refused), carried
+
+
+def choose(tried: Sequence[Cell]) -> tuple[float | None, dict[str, Any]]:
+    """The learning rate whose run scored best on validation (the first of equals), and what was tried.
+
+    A run that diverged or failed has no score; None if no run has one.
+    """
+    metric = tried[0].config.card.metric
+    rows = [_row(trial, metric.name) for trial in tried]
+    best: Mapping[str, Any] | None = None
+    for row in rows:
+        if row["value"] is not None and (best is None or metric.better(row["value"], best["value"])):
+            best = row
+    chosen = best["lr"] if best else None
+    return chosen, {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": chosen}
+
+
+def tuned(group: Group, rate: float, tuning: Mapping[str, Any]) -> Group:
+    """The group at its learning rate."""
+    optim = dataclasses.replace(group.config.optim, lr=rate)
+    return Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
+
+
+def credit(cell: Cell) -> None:
+    """Add what was tried to the record of a finished run that was made without tuning: it is the same run.
+
+    Raises:
+        SeqbenchError: another process is at it, or the disk refuses.
+    """
+    record = cell.record()
+    if cell.config.tuning is None or record is None or record.config.get("tuning"):
+        return
+    with folders.hold(cell.folder):
+        dataclasses.replace(record, config={**record.config, "tuning": dict(cell.config.tuning)}).write(cell.folder)
+
+
+def _row(trial: Cell, metric: str) -> dict[str, Any]:
+    record = trial.record()
+    value = None
+    if record is not None and record.status == "ok":
+        value = record.results["metrics"]["validation"][metric]["value"]
+    finite = isinstance(value, int | float) and math.isfinite(value)
+    return {
+        "lr": trial.config.optim.lr,
+        "value": value if finite else None,
+        "status": record.status if record else None,
+        "run": trial.folder.name,
+    }
