@@ -9,8 +9,9 @@ from typing import Any
 import lightning.pytorch as L
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_map, tree_map_only
 
+from seqbench.batches import EvaluationLoader, Shard, check_scored
 from seqbench.bodies import Body
 from seqbench.cards import Optim
 from seqbench.datamodules.base import SequenceDataModule
@@ -55,6 +56,7 @@ class SequenceModule(L.LightningModule):
         self.evaluated: dict[str, dict[str, float]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
         self._scores: list[Ratios] = []
+        self._marks: list[Tensor] = []
         self._stage = ""
         self._carried: Any = None
         self._evaluation_carried: Any = None
@@ -89,9 +91,9 @@ class SequenceModule(L.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The card's optimiser and schedule; the backbone may choose its own parameter groups."""
-        # A gradient scaler cannot clip under a fused optimiser, and complex numbers have none.
-        scaled = self._trainer is not None and self.trainer.precision == "16-mixed"
-        fused = not scaled and not any(p.is_complex() for p in self.parameters())
+        # Lightning does not clip under a fused optimiser in mixed precision, and complex numbers have none.
+        mixed = self._trainer is not None and str(self.trainer.precision).endswith("-mixed")
+        fused = not mixed and not any(p.is_complex() for p in self.parameters())
         optimizer = _optimizer(self._parameter_groups(), self.optim, fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _schedule(self.optim))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -103,22 +105,22 @@ class SequenceModule(L.LightningModule):
         return [{"params": [p for p in self.parameters() if id(p) not in taken]}, *own]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the carried state of truncated back-propagation: no function of the step counter."""
+        """Add the carried state of truncated back-propagation, of all ranks' rows: no function of the step counter."""
         state = self._carried
         if state is not None and self.trainer.world_size > 1:
-            state = tree_map_only(Tensor, self._gather, state)
+            own = self._shard().rows(self._data().batch_size)
+            # A rank that has no rows carries another's; on the CPU, because each rank has a device of its own.
+            kept = tree_map_only(Tensor, Tensor.cpu, state) if own.stop > own.start else None
+            parts = [part for part in self._of_all_ranks(kept) if part is not None]
+            state = tree_map(lambda *leaves: torch.cat(leaves) if isinstance(leaves[0], Tensor) else leaves[0], *parts)
         checkpoint["seqbench_carried"] = state
-
-    def _gather(self, leaf: Tensor) -> Tensor:
-        gathered: Any = self.all_gather(leaf)
-        return gathered.flatten(0, 1)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Take up the carried state: of this rank's rows."""
         state = checkpoint.get("seqbench_carried")
         if state is not None and self._trainer is not None:
-            rank, world = self.trainer.global_rank, self.trainer.world_size
-            state = tree_map_only(Tensor, lambda leaf: leaf.tensor_split(world)[rank], state)
+            shard = self._shard()
+            state = tree_map_only(Tensor, lambda leaf: leaf[shard.trained(len(leaf))], state)
         self._carried = state
 
     # Evaluation: one path for validation and test.
@@ -133,11 +135,11 @@ class SequenceModule(L.LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Add a batch to its split's scores."""
-        self._evaluate(batch, dataloader_idx)
+        self._evaluate(batch, batch_idx, dataloader_idx)
 
     def test_step(self, batch: Batch, batch_idx: int, dataloader_idx: int = 0) -> None:
         """Add a batch to its split's scores."""
-        self._evaluate(batch, dataloader_idx)
+        self._evaluate(batch, batch_idx, dataloader_idx)
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log ``validation/<metric>``."""
@@ -150,38 +152,64 @@ class SequenceModule(L.LightningModule):
     def _start(self, stage: str) -> None:
         splits = self._data().splits(stage)
         self._scores = [self.objective.scores().to(self.device) for _ in splits]
+        self._marks = [torch.zeros(2, dtype=torch.int64, device=self.device) for _ in splits]
         self.decoded.update({split: {} for split in splits})
         self._evaluation_carried = None
         self._stage = stage
 
-    def _evaluate(self, batch: Batch, split: int) -> None:
+    def _evaluate(self, batch: Batch, step: int, split: int) -> None:
         if len(batch) == 0:  # More ranks than samples: this one has none.
             return
         hidden, self._evaluation_carried = self._hidden(batch, self._evaluation_carried)
         self.objective.update(self._scores[split], hidden, batch)
+        loader = self._loaders()[split]
+        if isinstance(loader, EvaluationLoader):
+            self._marks[split] += loader.marks(step, batch.index)
         if isinstance(self.spec.output, TokenSequence):
             written = decode(self.body, self.objective, batch, self.spec.output)
             name = self._data().splits(self._stage)[split]
             self.decoded[name].update(zip(batch.index.tolist(), written, strict=True))
 
     def _finish(self, stage: str) -> None:
+        self._check_scored()
         for split, scores in zip(self._data().splits(stage), self._scores, strict=True):
             # ``compute`` has gathered all ranks' sums: the value is the same everywhere.
             values = {name: float(value) for name, value in scores.compute().items()}
             if isinstance(self.spec.output, TokenSequence):
-                self.decoded[split] = self._of_all_ranks(self.decoded[split])
+                parts = self._of_all_ranks(self.decoded[split])
+                self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}
                 values |= self._data().judge(split, self.decoded[split])
             self.evaluated[split] = values
             # For callbacks. Loggers get validation from the curve: Lightning would date it one step early.
             named = {f"{split}/{name}": value for name, value in values.items()}
             self.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
 
-    def _of_all_ranks(self, decoded: dict[int, list[int]]) -> dict[int, list[int]]:
+    def _check_scored(self) -> None:
+        """Each sample once over all ranks; not where someone's own Trainer takes a part of a split, or other data."""
+        parts = zip(self._loaders(), self._steps(), self._marks, strict=False)
+        whole = [(x, marks) for x, steps, marks in parts if isinstance(x, EvaluationLoader) and steps >= len(x)]
+        check_scored(whole, self.trainer.world_size, self.trainer.strategy.reduce)
+
+    def _loaders(self) -> list[Any]:
+        """What the Trainer evaluates now, by split."""
+        found = self.trainer.val_dataloaders if self._stage == "validation" else self.trainer.test_dataloaders
+        return found if isinstance(found, list) else [found]
+
+    def _steps(self) -> list[int | float]:
+        """How many batches of each the Trainer takes."""
+        if self.trainer.sanity_checking:
+            return self.trainer.num_sanity_val_batches
+        return self.trainer.num_val_batches if self._stage == "validation" else self.trainer.num_test_batches
+
+    def _of_all_ranks(self, own: Any) -> list[Any]:
         if self.trainer.world_size == 1:
-            return decoded
+            return [own]
         parts: list[Any] = [None] * self.trainer.world_size
-        torch.distributed.all_gather_object(parts, decoded)
-        return {index: tokens for part in parts for index, tokens in part.items()}
+        torch.distributed.all_gather_object(parts, own)
+        return parts
+
+    def _shard(self) -> Shard:
+        return Shard(self.trainer.global_rank, self.trainer.world_size)
 
     # Data, for a Trainer that is given the module alone.
 

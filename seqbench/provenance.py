@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 import resource
 import subprocess
@@ -16,6 +17,8 @@ from seqbench import registry
 from seqbench.config import RunConfig
 from seqbench.diagnostics import cost
 from seqbench.module import SequenceModule, trainable_parameters
+
+_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 PACKAGES = (
     "seqbench",
@@ -75,10 +78,22 @@ def _architecture(name: str) -> dict[str, Any]:
     return {"name": entry.name, "class": entry.value, "distribution": entry.distribution, "version": entry.version}
 
 
+def forget_peak_memory(device: torch.device) -> None:
+    """Begin anew: what a process held before a run is none of the run's."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):  # Linux alone can forget.
+        _CLEAR.write_text("5")
+
+
 def peak_memory(device: torch.device) -> int:
-    """Most bytes held so far: allocated on a CUDA device, else resident in this process."""
+    """Most bytes held since they were forgotten: allocated on a CUDA device, else resident in this process."""
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if platform.system() == "Darwin" else peak * 1024
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from seqbench import assembly, folders, provenance, records, redaction, samples, scoring, tracking, trainer
+from seqbench import assembly, folders, processes, provenance, records, redaction, samples, scoring, tracking, trainer
 from seqbench.callbacks.checkpoints import BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
@@ -65,10 +65,10 @@ def run(
             the module cannot be built.
     """
     folder = config.folder(runs)
-    if leads():
-        finished = folders.finished(folder, resume, overwrite)
-        if finished is not None:
-            return Run(finished, folder)
+    # In every process: the others would wait for a first one that has nothing to do.
+    finished = folders.finished(folder, resume, overwrite)
+    if finished is not None:
+        return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     if resume:
@@ -108,7 +108,8 @@ def _check_checkpoint(path: Path) -> None:
 
 def leads() -> bool:
     """Whether this process is the first of its run: the one that writes and speaks."""
-    return getattr(rank_zero_only, "rank", 0) == 0
+    # Lightning's own launcher tells a second node its number, which Lightning reads only once there is a Trainer.
+    return processes.rank() == 0 and getattr(rank_zero_only, "rank", 0) == 0
 
 
 class _Attempt:
@@ -136,6 +137,7 @@ class _Attempt:
 
     def _run(self) -> Run:
         earlier = folders.measured_before(self.folder)
+        provenance.forget_peak_memory(self.trainer.strategy.root_device)
         results, stopped_by = self._results()
         self.stopping.be_patient()  # What was computed is written, whatever is asked meanwhile.
         record = Record(results, self._measured(earlier, results["status"]), self.described)

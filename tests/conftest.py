@@ -24,6 +24,14 @@ def pytest_configure() -> None:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("needs a CUDA device")
+
+
 def pytest_unconfigure() -> None:
     shutil.rmtree(os.environ["SEQBENCH_CACHE"], ignore_errors=True)
 

@@ -35,6 +35,7 @@ FLOORS = [
     ["cards", "folders"],
     ["records", "fields"],
     ["registry", "network", "redaction", "processes"],
+    ["units"],
     ["errors"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -117,49 +116,6 @@ def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_
     )
     assert "resumed at step" in done.stderr
     assert results_in(parts) == results_in(tmp_path / "whole")
-
-
-PARITY = ["parity", "--task.samples", "63", "--optim.steps", "100", "--optim.validate_every", "50"]
-TRANSLATION = ["translation", "--encoder", "bigru", "--arch.d_model", "16", "--task.longest", "8"]
-TRANSLATION += ["--task.vocabulary_size", "300", "--optim.steps", "40", "--optim.validate_every", "20"]
-STREAM = ["char-lm", "--task.length", "16", "--optim.steps", "40", "--optim.validate_every", "20"]
-
-
-@pytest.mark.parametrize(
-    ("arch", "task", "metric"),
-    [
-        ("gru", PARITY, "loss"),
-        ("gru", TRANSLATION, "token_loss"),
-        # Their learnt starts get no gradient in chunks that go on from others.
-        ("rnn", STREAM, "loss"),
-        ("jordan", STREAM, "loss"),
-    ],
-)
-def test_two_processes_train_on_the_batches_of_one(
-    arch: str, task: list[str], metric: str, tmp_path: Path, small_data: Path, text_folder: Path
-) -> None:
-    """Unequal lengths on the two ranks; every sample scored, and decoded, once."""
-    words = ["--arch", arch, "--task", *task, "--tier", "smoke", "--trainer.accelerator", "cpu"]
-    if task is STREAM:
-        words += ["--task.data_dir", str(text_folder)]
-    if task is TRANSLATION:
-        words += ["--task.data_dir", str(small_data / "pairs")]
-    for name, more in {"one": [], "two": ["--trainer.devices", "2", "--trainer.strategy", "ddp"]}.items():
-        subprocess.run(
-            command(*words, *more, "--runs", str(tmp_path / name)),
-            check=True,
-            capture_output=True,
-            timeout=250,
-            env={**os.environ, "MASTER_ADDR": "127.0.0.1"},
-        )
-    one, two = results_in(tmp_path / "one"), results_in(tmp_path / "two")
-    assert two["curves"]["train"]["step"] == one["curves"]["train"]["step"]
-    assert two["curves"]["train"]["loss"] == pytest.approx(one["curves"]["train"]["loss"], abs=1e-4)
-    assert two["curves"]["validation"][metric] == pytest.approx(one["curves"]["validation"][metric], abs=1e-4)
-    for name, line in one["metrics"]["test"].items():
-        # What is decoded freely may turn at a tie, by rounding.
-        close = 5.0 if name in ("bleu", "chrf") else 1e-4
-        assert two["metrics"]["test"][name]["value"] == pytest.approx(line["value"], abs=close)
 
 
 def test_the_records_of_a_run_can_be_moved(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import lightning.pytorch as L
 from tqdm import tqdm
 
 from seqbench.callbacks.curve import Curve
+from seqbench.units import duration
 
 PROBE_SECONDS = 2.0
 """Seconds of training after which the whole run's time is estimated."""
@@ -153,13 +154,3 @@ class Progress(L.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``3 min 5 s`` or ``2 h 10 min``."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

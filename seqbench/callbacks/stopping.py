@@ -1,7 +1,7 @@
 """Stopping when asked: a signal ends a run at the end of its step, with a checkpoint of that very step.
 
-Ctrl-C, SIGTERM (a preemption), SIGUSR1 and SIGUSR2 (a scheduler's early warning) are heard alike. Asked a second time, a run
-stops at once, and goes on later from its last checkpoint.
+Ctrl-C, SIGTERM (a preemption), SIGUSR1 and SIGUSR2 (a scheduler's early warning) are heard alike. Asked a second
+time, a run stops at once, and goes on later from its last checkpoint.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from seqbench import registry
 from seqbench.cards import TIERS
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.redaction import redact
 
 if TYPE_CHECKING:
     from seqbench.testing import Report
@@ -138,5 +139,6 @@ def _value(key: str, text: str, kind: Any) -> Any:
 
 
 def _show(report: Report) -> None:
-    rows = [(o.name, o.state, o.reason or o.about) for o in report.outcomes]
+    # A reason may be what a stranger's class said.
+    rows = [(o.name, o.state, redact(o.reason or o.about)) for o in report.outcomes]
     print(f"{aligned(rows)}\n\n{report.subject}: {report}")

@@ -28,7 +28,10 @@ def main(options: argparse.Namespace) -> int:
     if not 0 <= options.seed < 2**63:
         raise SeqbenchError(f"--seed must be from 0 to {2**63 - 1}, got {options.seed}.")
     folder = options.run.parent if options.run.name == records.NAME else options.run
-    card = cards.load(str(records.read(folder).config.get("card", {}).get("name")))
+    named = records.read(folder).config.get("card")
+    if not isinstance(named, dict) or not isinstance(named.get("name"), str):
+        raise SeqbenchError(f"the record in {folder} names no task, so it is not known what to generate.")
+    card = cards.load(named["name"])
 
     from seqbench import samples
     from seqbench.assembly import load

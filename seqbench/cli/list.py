@@ -8,6 +8,7 @@ from collections import Counter
 from seqbench import cards, registry
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError
+from seqbench.redaction import redact
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
 OK, NEEDS, BROKEN = "ok", "lacking a library", "broken"
@@ -56,8 +57,9 @@ def _check(group: str, name: str) -> tuple[str, str]:
             load_datamodule(cards.load(name))
         else:
             registry.find(group, name).load()
+    # What a stranger's module said while it was imported.
     except registry.MissingLibrary as error:
-        return NEEDS, str(error)
+        return NEEDS, redact(str(error))
     except SeqbenchError as error:
-        return BROKEN, f"broken: {error}"
+        return BROKEN, f"broken: {redact(str(error))}"
     return OK, OK

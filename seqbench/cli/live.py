@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from seqbench.callbacks.progress import duration
 from seqbench.sweep.conductor import State
 from seqbench.sweep.plan import FINISHED, Cell
+from seqbench.units import duration
 
 
 class Live:

@@ -12,6 +12,7 @@ from seqbench import cards, registry
 from seqbench.cli.tables import aligned, number
 from seqbench.config import RunConfig, SingleOptions
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.redaction import redact
 
 if TYPE_CHECKING:
     from seqbench.module import SequenceModule
@@ -134,9 +135,8 @@ def _speed(module: SequenceModule) -> str:
 
 
 def _one_line(error: BaseException) -> str:
-    if isinstance(error, SeqbenchError):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    text = redact(str(error))
+    return text if isinstance(error, SeqbenchError) else f"{type(error).__name__}: {' '.join(text.split())[:300]}"
 
 
 def _annotation(parameter: inspect.Parameter) -> str:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import re
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,10 @@ from seqbench.cli.run import EX_TEMPFAIL, say
 from seqbench.cli.tables import aligned, number
 from seqbench.config import LOGGERS
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.units import duration, seconds, size
 
 if TYPE_CHECKING:
+    from seqbench.config import RunConfig
     from seqbench.sweep.jobs import Engine, Job
     from seqbench.sweep.plan import Cell, Group, Plan
 
@@ -72,18 +74,22 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"unknown engine '{options.engine}'.{did_you_mean(options.engine, ENGINES)}")
     if options.retries < 0:
         raise SeqbenchError(f"--retries must not be negative, got {options.retries}.")
-    grid, limit, memory = _grid(options.grid), _limit(options.limit), _memory(options.memory)
+    grid, limit, memory = (
+        _grid(options.grid),
+        _limit(options.limit),
+        size(options.memory, "--memory") if options.memory else None,
+    )
     chosen = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
     if options.tune and "optim.lr" in chosen:
         raise SeqbenchError("--tune chooses optim.lr from the card's grid; leave out the one that is given.")
     given = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
     given = {key: value for key, value in given.items() if value is not None}
 
-    from seqbench.sweep import plan as plans  # torch: only when all that is cheap has been checked.
-
-    plan = plans.make(
-        given, options.rest, _names(options.arch), _names(options.task), _seeds(options.seeds), grid, options.runs, say
-    )
+    archs, tasks, seeds = _names(options.arch), _names(options.task), _seeds(options.seeds)
+    for group, names in ((registry.ARCHITECTURES, archs), (registry.TASKS, tasks)):
+        for name in names:
+            registry.find(group, name)
+    plan = _plan(options.engine, (given, options.rest, archs, tasks, seeds, grid, options.runs))
     engine = _engine(options, plan, memory)
     try:
         with _sigterm():
@@ -96,6 +102,17 @@ def main(options: argparse.Namespace) -> int:
         return EX_TEMPFAIL
     finally:
         engine.close()
+
+
+def _plan(engine: str, asked: tuple[Any, ...]) -> Plan:
+    """The plan, made in a worker where there are some: this process then does without torch for all its life."""
+    from seqbench.sweep import local, plan
+
+    if engine != "local":
+        return plan.make(*asked)
+    local.warm_up()
+    made: Plan = local.ask(plan.make, *asked)
+    return made
 
 
 def _run(options: argparse.Namespace, plan: Plan, engine: Engine, limit: float | None) -> int:
@@ -140,11 +157,12 @@ def _engine(options: argparse.Namespace, plan: Plan, memory: int | None) -> Engi
     devices = trainer.devices if isinstance(trainer.devices, int) else 1
     threads = trainer.threads or None
     if options.engine == "local":
-        from seqbench.sweep.local import LocalEngine
+        from seqbench.sweep import local
 
         if extra:
             raise SeqbenchError("--engine-option is for the engines ray and slurm.")
-        return LocalEngine(options.workers, threads, _gpus(trainer.accelerator), max(1, devices), memory)
+        gpus = local.ask(local.gpus) if trainer.accelerator in ("auto", "gpu", "cuda") else 0
+        return local.LocalEngine(options.workers, threads, gpus, max(1, devices), memory)
     if memory is not None:
         given = {"ray": "memory of Ray's own", "slurm": "--engine-option mem_gb=4"}[options.engine]
         raise SeqbenchError(f"--memory is for the engine local; with {options.engine} use {given}.")
@@ -158,14 +176,6 @@ def _engine(options: argparse.Namespace, plan: Plan, memory: int | None) -> Engi
     return SlurmEngine(options.runs / "slurm", options.workers, threads, gpus, extra)
 
 
-def _gpus(accelerator: str) -> int:
-    if accelerator not in ("auto", "gpu", "cuda"):
-        return 0
-    import torch
-
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
-
-
 def _job(cell: Cell, limit: float | None) -> Job:
     from seqbench.sweep import plan, work
     from seqbench.sweep.jobs import Job
@@ -174,13 +184,12 @@ def _job(cell: Cell, limit: float | None) -> Job:
     if limit is None:
         limit = plan.LIMITS.get(cell.config.tier)
     devices = trainer.devices if isinstance(trainer.devices, int) else 1
-    seconds = None if limit == float("inf") else limit
-    return Job(work.run, (cell.config, cell.runs), seconds, max(1, devices), trainer.num_nodes)
+    limit = None if limit == float("inf") else limit
+    return Job(work.run, (cell.config, cell.runs.absolute()), limit, max(1, devices), trainer.num_nodes)
 
 
 def _announce(plan: Plan, options: argparse.Namespace, engine: Engine) -> tuple[Plan, dict[Group, float]]:
     """The cells, and the time they will take, before any is run; the plan without what cannot be."""
-    from seqbench.callbacks.progress import duration
     from seqbench.sweep import estimate
     from seqbench.sweep.plan import without
 
@@ -233,9 +242,13 @@ def _probing(engine: Engine) -> Iterator[Engine]:
         here.close()
 
 
-def _marks(config: Any) -> str:
-    changed = config.modified()
-    return f"modified: {', '.join(changed)}" if changed else ""
+def _marks(config: RunConfig) -> str:
+    marks = []
+    if config.match_params:
+        marks.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")
+    if config.modified():
+        marks.append(f"modified: {', '.join(config.modified())}")
+    return "; ".join(marks)
 
 
 def _tell_rates(plan: Plan) -> None:
@@ -250,13 +263,15 @@ def _table(rows: Sequence[Any]) -> str:
     lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
     for row in rows:
         values = row.values
-        size = f"{row.parameters:,}" if row.parameters else "-"
+        number_of = f"{row.parameters:,}" if row.parameters else "-"
         width = f"± {row.half_width:.2g}" if row.half_width is not None else "-"
         best = "unknown" if values and row.best is None else number(row.best)
-        seconds = f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-"
+        took = f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-"
         count = f"{row.statuses['ok']}/{sum(row.statuses.values())}"
         metric = row.group.config.card.metric.name
-        lines.append([row.group.name, count, metric, number(row.mean), width, number(row.chance), best, size, seconds])
+        lines.append(
+            [row.group.name, count, metric, number(row.mean), width, number(row.chance), best, number_of, took]
+        )
     return aligned(lines)
 
 
@@ -321,28 +336,11 @@ def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
     return pairs
 
 
-_UNITS: Mapping[str, Mapping[str, float]] = {
-    "time": {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400},
-    "size": {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40},
-}
-
-
 def _limit(text: str | None) -> float | None:
     """Seconds; None for the tier's own, infinity for no limit."""
     if text is None:
         return None
-    return float("inf") if text.strip().lower() == "none" else _measure(text, "time", "--limit", "90s, 30m, 2h or none")
-
-
-def _memory(text: str | None) -> int | None:
-    return None if text is None else int(_measure(text, "size", "--memory", "500M or 4G"))
-
-
-def _measure(text: str, kind: str, option: str, examples: str) -> float:
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]?)", text.strip().lower())
-    if not found or found[2] not in _UNITS[kind] or float(found[1]) == 0:
-        raise SeqbenchError(f"{option} must be such as {examples}, got {text!r}.")
-    return float(found[1]) * _UNITS[kind][found[2]]
+    return float("inf") if text.strip().lower() == "none" else seconds(text, "--limit")
 
 
 @contextlib.contextmanager

@@ -111,7 +111,10 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         return self._evaluation_loaders("test")
 
     def _evaluation_loaders(self, stage: str) -> list[EvaluationLoader]:
-        return [EvaluationLoader(self.stream, s, self.steps(s), self._shard()) for s in self.splits(stage)]
+        return [
+            EvaluationLoader(self.stream, split, self.steps(split), self._shard(), chunks=self.streams)
+            for split in self.splits(stage)
+        ]
 
     def _position(self) -> int:
         # In a trainer of someone's own, accumulation makes one optimiser step of several batches.

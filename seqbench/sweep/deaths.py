@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from seqbench import folders, provenance, records, redaction
+from seqbench import folders, records, redaction
 from seqbench.records import Record
 from seqbench.sweep.jobs import Death
 from seqbench.sweep.plan import Cell
@@ -26,6 +26,8 @@ def note(cell: Cell, death: Death) -> None:
         results: dict[str, Any] = {**(earlier.results if earlier else {"curves": {}})}
         results |= {"status": death.status, "reason": redaction.redact(death.reason)}
         if earlier is None:
+            from seqbench import provenance  # torch, which a sweep's own process does without.
+
             record = Record(results, {"wandb": None}, provenance.identify(cell.config))
             records.write_text(cell.folder / folders.CONFIG, provenance.to_yaml(cell.config.options()))
         else:

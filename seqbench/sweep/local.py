@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
-import math
 import multiprocessing
 import os
 import resource
@@ -17,9 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+import types
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing import connection
+from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,68 @@ GRACE = 20.0
 
 LAST_WORDS = 20_000
 """Characters kept of what a dying process wrote."""
+
+
+_CONTEXT: Any = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["seqbench.sweep.preload"])
+
+
+def warm_up() -> None:
+    """Start the process that workers are forked from, which then imports while this one plans.
+
+    Without it the first job waits for that.
+    """
+    with _no_main_module():
+        forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Workers need nothing of the program that started them, and would run it again where it has no main guard."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
+
+
+def ask(call: Callable[..., Any], *args: Any) -> Any:
+    """What a call answers in a worker of its own: where this process is to stay without what the call imports.
+
+    Raises:
+        SeqbenchError: the worker died, or the call raised one.
+    """
+    engine = LocalEngine(1)
+    try:
+        engine.start(Job(_answer, (call, args)))
+        ended: Sequence[Ended] = ()
+        while not ended:
+            ended = engine.wait(60.0)
+    finally:
+        engine.close()
+    death = ended[0].death
+    if death is not None:
+        last = death.output.strip().splitlines()[-1:] or ["it said nothing"]
+        raise SeqbenchError(f"planning broke off, {death.reason}: {last[0]}.")
+    value, error = ended[0].value
+    if error is not None:
+        raise error
+    return value
+
+
+def _answer(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, SeqbenchError | None]:
+    try:
+        return call(*args), None
+    except SeqbenchError as error:
+        return None, error
+
+
+def gpus() -> int:
+    """How many CUDA devices there are."""
+    import torch
+
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 @dataclass
@@ -79,8 +141,6 @@ class LocalEngine:
         self.slots = workers or self._places or max(1, cores // devices)
         self.threads = threads or max(1, cores // self.slots // (1 if gpus else devices))
         self._devices, self._memory = devices, memory
-        self._context: Any = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["seqbench.sweep.preload"])
         self._workers: list[_Worker] = []
         self._folder = tempfile.TemporaryDirectory(prefix="seqbench-sweep-")
 
@@ -89,10 +149,10 @@ class LocalEngine:
         slot = min(set(range(self.slots)) - {worker.slot for worker in self._workers})
         handle, log = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
-        ours, theirs = self._context.Pipe(duplex=False)
+        ours, theirs = _CONTEXT.Pipe(duplex=False)
         place = _Place(log, self.threads, self._gpus(slot), self._memory)
-        with _threads_in_environment(self.threads):  # Of the server, which the first start starts.
-            process = self._context.Process(target=_work, args=(job.call, job.args, theirs, place))
+        process = _CONTEXT.Process(target=_work, args=(job.call, job.args, theirs, place))
+        with _no_main_module():
             process.start()
         theirs.close()
         self._workers.append(_Worker(job, process, ours, Path(log), slot, time.monotonic(), _oom_kills()))
@@ -138,10 +198,12 @@ class LocalEngine:
         value = None
         with contextlib.suppress(EOFError, OSError):
             value = worker.answer.recv() if worker.answer.poll() else None
-        worker.answer.close()
         code = worker.process.exitcode
         if code != 0:  # What it started is in its process group, and ends with it.
             _signal(worker.process, signal.SIGKILL)
+            # If the server died, the worker dies only now: it is gone when nobody holds its end of the pipe.
+            connection.wait([worker.answer], GRACE)
+        worker.answer.close()
         worker.process.close()
         output = worker.log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
         worker.log.unlink()
@@ -234,17 +296,3 @@ def _oom_kills() -> int:
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0
-
-
-@contextlib.contextmanager
-def _threads_in_environment(threads: int) -> Iterator[None]:
-    """OpenMP reads it once, when it is loaded."""
-    earlier = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = str(max(1, math.floor(threads)))
-    try:
-        yield
-    finally:
-        if earlier is None:
-            del os.environ["OMP_NUM_THREADS"]
-        else:
-            os.environ["OMP_NUM_THREADS"] = earlier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,7 +118,6 @@ def make(
     seeds: Sequence[int] | None,
     grid: Mapping[str, Sequence[str]],
     runs: Path,
-    say: Callable[[str], None] | None = None,
 ) -> Plan:
     """Expand what was asked.
 
@@ -130,7 +129,6 @@ def make(
         seeds: those of every group; None for as many as the task's tier asks for, from 0.
         grid: values by dotted option (``arch.num_layers``), of which each combination is a group.
         runs: folder of the runs.
-        say: told of widths that were found.
 
     Raises:
         SeqbenchError: a name is unknown, or nothing at all can be run; else what cannot is in ``refused``.
@@ -148,9 +146,7 @@ def make(
         for values in itertools.product(*grid.values()):
             point = tuple(f"{key}={value}" for key, value in zip(grid, values, strict=True))
             try:
-                config = sizes.resolve(
-                    {**given, "arch": arch, "task": task}, [*arguments, *(f"--{p}" for p in point)], say
-                )
+                config = sizes.resolve({**given, "arch": arch, "task": task}, [*arguments, *(f"--{p}" for p in point)])
             except SeqbenchError as error:
                 refused[", ".join([f"{arch} on {task}", *point])] = str(error)
                 continue

@@ -9,7 +9,8 @@ import filelock._unix  # noqa: F401
 import torch.profiler
 import torch.utils.flop_counter  # noqa: F401
 
-import seqbench.sweep.estimate
+import seqbench.runner
+import seqbench.sweep.probe
 import seqbench.sweep.work  # noqa: F401
 
 # What is there now is there for good: no worker need look through it, and so copy its pages.

@@ -5,8 +5,12 @@ Ray's workers import once and serve many cells. The run folders must lie where a
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from seqbench.errors import SeqbenchError
@@ -45,7 +49,8 @@ class RayEngine:
         self._ours = not ray.is_initialized()
         if self._ours:
             try:
-                ray.init(log_to_driver=False, include_dashboard=False, **dict(options or {}))
+                settings = {"log_to_driver": False, "include_dashboard": False, "logging_level": logging.ERROR}
+                ray.init(**{**settings, **dict(options or {})})
             # A connection that fails, an option that is unknown: each of another class.
             except Exception as error:
                 raise SeqbenchError(f"Ray could not be reached: {' '.join(str(error).split())[:300]}") from error
@@ -69,7 +74,7 @@ class RayEngine:
         if job.devices * job.nodes > 1:
             raise SeqbenchError("--engine ray runs each cell on one device; for several take --engine local or slurm.")
         call = self._ray.remote(**self._options)(_call)
-        self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"])
+        self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"], str(Path.cwd()))
         self._started[job] = time.monotonic()
 
     def wait(self, seconds: float) -> Sequence[Ended]:
@@ -130,9 +135,12 @@ class RayEngine:
         return Ended(job, value, death)
 
 
-def _call(call: Any, args: tuple[Any, ...], threads: int) -> Any:
-    """In Ray's worker."""
+def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str) -> Any:
+    """In Ray's worker, which starts in a folder of Ray's: a user's own backbone or data lies beside the command."""
     import torch
 
+    if Path(folder).is_dir():
+        os.chdir(folder)
+        sys.path[:0] = [folder] if folder not in sys.path else []
     torch.set_num_threads(threads)
     return call(*args)

@@ -55,7 +55,7 @@ class SlurmEngine:
         self._options = dict(options or {})
         cluster = str(self._options.pop("cluster", "slurm"))
         try:
-            self._executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
+            self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
         except (RuntimeError, ValueError, OSError) as error:
             raise SeqbenchError(f"jobs cannot be submitted to '{cluster}': {_line(error)}") from error
         self.slots = workers or MOST

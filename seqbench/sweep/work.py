@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqbench import folders, runner
+from seqbench import folders
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
 
@@ -30,6 +30,8 @@ def run(config: RunConfig, runs: Path) -> Outcome:
     """
     if config.trainer.several and not launched():
         _become(config, runs)
+    from seqbench import runner  # torch, which the process that plans does without.
+
     try:
         record = runner.run(config, runs, resume=True).record
     except folders.BusyError as error:
@@ -53,6 +55,8 @@ def _become(config: RunConfig, runs: Path) -> None:
 
 def main(path: Path) -> int:
     """The command that ``run`` becomes: as `seqbench run` would end, 0 for a run that is ``ok``, else 1."""
+    from seqbench import runner
+
     config, runs = pickle.loads(path.read_bytes())
     try:
         return int(runner.run(config, runs, resume=True).record.status != "ok")

@@ -7,7 +7,7 @@ import pytest
 
 from seqbench.callbacks import progress
 from seqbench.callbacks.curve import Curve
-from seqbench.callbacks.progress import Clock, Progress, duration
+from seqbench.callbacks.progress import Clock, Progress
 
 
 @pytest.fixture
@@ -64,7 +64,3 @@ def test_a_validation_is_a_line_with_speed_and_time_left(clock: SimpleNamespace)
         "resumed at step 100 of 300",
         "step 200/300: loss 0.25, validation accuracy 0.5; 10.0 steps/s, 10 s left",
     ]
-
-
-def test_durations_read_as_people_say_them() -> None:
-    assert [duration(s) for s in (0.4, 59, 185, 7800)] == ["0 s", "59 s", "3 min 5 s", "2 h 10 min"]

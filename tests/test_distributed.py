@@ -1,0 +1,281 @@
+"""One run on several processes: the batches, curves and scores of one, and one process that writes."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+import seqbench
+from seqbench import folders, records
+from seqbench.batches import Shard
+from seqbench.specs import Batch
+from tests.test_module import COPY, build, trainer
+
+FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
+
+
+class Halved(Shard):
+    """Loses a row even where one process has all of them."""
+
+    def of(self, batch: Batch) -> Batch:
+        return batch.rows(slice(1, None))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"limit_val_batches": 1}, {"limit_val_batches": 0.5}, {"num_sanity_val_steps": 0}, {"fast_dev_run": 2}],
+    ids=str,
+)
+def test_a_trainer_of_ones_own_may_score_a_part(options: dict[str, Any], text_folder: Path) -> None:
+    """By default it checks two batches before training; it may also be told to take a few only."""
+    module = build("gru", {**COPY, "samples": 31}, text_folder)
+    own = trainer(**{"max_steps": 4, "val_check_interval": 2, "check_val_every_n_epoch": None, **options})
+    own.fit(module)
+    own.test(module, verbose=False)
+    assert set(module.evaluated) == {"validation", "test"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("task", [COPY, {"name": "char-lm", "length": 16}], ids=["samples", "streams"])
+def test_a_trainer_that_scores_all_must_score_each_once(
+    task: dict[str, Any], text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = build("gru", task, text_folder)
+    trainer().validate(module, verbose=False)
+    monkeypatch.setattr(module.data, "_shard", lambda: Halved())
+    with pytest.raises(RuntimeError, match=r"of the validation split's .* not each once"):
+        trainer().validate(module, verbose=False)
+    trainer(limit_val_batches=1).validate(module, verbose=False)
+    with pytest.raises(RuntimeError, match=r"of the test split's .* not each once"):
+        trainer().test(module, verbose=False)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_batches_of_ones_own_may_be_scored(text_folder: Path) -> None:
+    module = build("gru", COPY, text_folder)
+    own = DataLoader([module.data.stream("test", 0)] * 3, batch_size=None)  # type: ignore[arg-type]
+    trainer().test(module, dataloaders=own, verbose=False)
+    assert "test" in module.evaluated
+
+
+def test_a_run_that_misses_a_sample_is_a_failed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shard, "of", Halved.of)
+    results = seqbench.run("gru", COPY, tier="smoke", optim=FEW, logger="none", runs=tmp_path).record.results
+    assert results["status"] == "failed"
+    assert "of the validation split's 16 samples, 14 were scored by 1 process" in results["reason"]
+
+
+def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(text_folder: Path) -> None:
+    """However many there are now: three rows on two ranks, and on four, where one has none and takes the first."""
+    module = build("gru", COPY, text_folder)
+    carried = {"seqbench_carried": (torch.arange(3.0)[:, None], [torch.arange(3.0)])}
+    for world, rows in ((2, [[0], [1, 2]]), (4, [[0], [0], [1], [2]])):
+        for rank, own in enumerate(rows):
+            module._trainer = SimpleNamespace(global_rank=rank, world_size=world)
+            module.on_load_checkpoint(carried)
+            state, (other,) = module._carried
+            assert state[:, 0].tolist() == other.tolist() == own
+
+
+# What follows starts processes, of a few seconds each.
+
+COMMON = ["--tier", "smoke", "--logger", "none", "--trainer.accelerator", "cpu"]
+PARITY = ["--task", "parity", "--task.samples", "63", "--optim.batch_size", "8"]
+PARITY += ["--optim.steps", "100", "--optim.validate_every", "50"]
+SHORT = [*PARITY[:-4], "--optim.steps", "20", "--optim.validate_every", "10"]
+TRANSLATION = ["--task", "translation", "--encoder", "bigru", "--arch.d_model", "16", "--task.longest", "8"]
+TRANSLATION += ["--task.vocabulary_size", "300", "--optim.steps", "40", "--optim.validate_every", "20"]
+STREAM = ["--task", "char-lm", "--task.length", "16", "--optim.steps", "40", "--optim.validate_every", "20"]
+
+SLURM = {"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "1", "SLURM_NNODES": "2", "SLURM_LOCALID": "0"}
+SLURM |= {"SLURM_JOB_ID": "4242", "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "127.0.0.1"}
+PLAIN = ["-m", "tests.spy", "run"]
+TORCHRUN = ["-m", "torch.distributed.run"]
+DDP = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
+NODES = ["--trainer.num_nodes", "2"]
+
+
+@dataclass
+class Ended:
+    """What is left of a run: its folder, what its processes said, and what each rank wrote into the folder."""
+
+    folder: Path
+    out: list[str]
+    err: list[str]
+    written: dict[int, list[str]]
+
+    @property
+    def results(self) -> Any:
+        return json.loads((self.folder / records.NAME).read_text())["results"]
+
+    def values(self, split: str) -> dict[str, float]:
+        return {name: line["value"] for name, line in self.results["metrics"][split].items()}
+
+
+def started(how: str) -> list[tuple[list[str], dict[str, str], list[str]]]:
+    """For each process that a user, or Slurm, starts: Python's words, its environment, and the Trainer's options."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    match how:
+        case "one":
+            return [(PLAIN, {}, [])]
+        case "two":
+            return [(PLAIN, {"MASTER_ADDR": "127.0.0.1"}, DDP)]
+        case "torchrun":
+            return [([*TORCHRUN, "--nproc-per-node", "2", "--master-port", port, *PLAIN], {}, DDP)]
+        case "torchrun on two nodes":
+            here = ["--nnodes", "2", "--nproc-per-node", "1", "--master-addr", "127.0.0.1", "--master-port", port]
+            return [([*TORCHRUN, *here, "--node-rank", str(node), *PLAIN], {}, NODES) for node in (0, 1)]
+        case "Slurm":
+            tasks = [{"SLURM_PROCID": str(task), "SLURM_NODEID": str(task)} for task in (0, 1)]
+            return [(PLAIN, {**SLURM, "MASTER_PORT": port, **task}, NODES) for task in tasks]
+        case _:  # Lightning on two nodes: once on each, by hand.
+            return [(PLAIN, {**place, "NODE_RANK": str(node)}, NODES) for node in (0, 1)]
+
+
+def run(how: str, words: list[str], runs: Path) -> Ended:
+    """One run, however many processes that takes; none of them outlives it."""
+    notes = runs.with_name(f"{runs.name}-notes")
+    notes.mkdir(exist_ok=True)
+    processes = [
+        subprocess.Popen(
+            [sys.executable, *python, *words, *COMMON, *more, "--runs", str(runs)],
+            env={**os.environ, **environment, "SPY": str(notes)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for python, environment, more in started(how)
+    ]
+    try:
+        said = [process.communicate(timeout=120) for process in processes]
+    finally:
+        for process in processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    for process, (_, err) in zip(processes, said, strict=True):
+        assert process.returncode == 0, err
+    written: dict[int, list[str]] = {}
+    for note in notes.iterdir():
+        lines = [line for line in note.read_text().splitlines() if line.partition("\t")[2].startswith(str(runs))]
+        written.setdefault(int(note.name.partition("-")[0]), []).extend(lines)
+    (record,) = runs.rglob(records.NAME)
+    return Ended(record.parent, [out for out, _ in said], [err for _, err in said], written)
+
+
+def apart(one: Any, two: Any) -> float:
+    """The largest difference between the numbers of two trees of one shape."""
+    if isinstance(one, dict):
+        assert one.keys() == two.keys()
+        return max((apart(one[key], two[key]) for key in one), default=0.0)
+    if isinstance(one, list):
+        assert len(one) == len(two)
+        return max((apart(*pair) for pair in zip(one, two, strict=True)), default=0.0)
+    return 0.0 if one == two or (math.isnan(one) and math.isnan(two)) else abs(one - two)
+
+
+def check_one_wrote(ended: Ended) -> None:
+    assert {0, 1} <= ended.written.keys()
+    assert len(ended.written.pop(0)) > 5
+    assert not any(ended.written.values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arch", "task"),
+    [
+        ("gru", PARITY),
+        ("gru", TRANSLATION),
+        # Their learnt starts get no gradient in chunks that go on from others.
+        ("rnn", STREAM),
+        ("jordan", STREAM),
+    ],
+    ids=["gru-parity", "gru-translation", "rnn-stream", "jordan-stream"],
+)
+def test_two_processes_train_on_the_batches_of_one_and_score_its_weights_alike(
+    arch: str, task: list[str], tmp_path: Path, small_data: Path, text_folder: Path
+) -> None:
+    """Unequal lengths on the two ranks, and uneven last batches; every sample scored, and decoded, once."""
+    data = {"char-lm": text_folder, "translation": small_data / "pairs"}.get(task[1])
+    words = ["--arch", arch, *task, *(["--task.data_dir", str(data)] if data else [])]
+    one, two = run("one", words, tmp_path / "one"), run("two", words, tmp_path / "two")
+    check_one_wrote(two)
+    assert apart(one.results["curves"]["train"], two.results["curves"]["train"]) < 1e-4
+    free = ("bleu", "chrf")  # What is decoded freely may turn at a tie, where weights differ by rounding.
+    for name, values in one.results["curves"]["validation"].items():
+        if name not in free:
+            assert apart(values, two.results["curves"]["validation"][name]) < 1e-4
+    # The trained weights of the first run, scored by two processes.
+    same = tmp_path / "same" / one.folder.relative_to(tmp_path / "one")
+    shutil.copytree(one.folder, same)
+    (same / records.NAME).unlink()
+    again = run("two", [*words, "--resume"], tmp_path / "same")
+    check_one_wrote(again)
+    assert again.results["metrics"].keys() == one.results["metrics"].keys()
+    for split in one.results["metrics"]:
+        assert apart(one.values(split), again.values(split)) < 1e-6
+    if task is TRANSLATION:
+        written = [(ended.folder / folders.HYPOTHESES).read_text() for ended in (one, again)]
+        assert written[0] == written[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows", ["1", "3"])
+@pytest.mark.parametrize("task", [SHORT, STREAM], ids=["samples", "streams"])
+def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
+    rows: str, task: list[str], tmp_path: Path, text_folder: Path
+) -> None:
+    """Of one row the first process has none, in training and in evaluation; an FFT of no rows raises."""
+    words = ["--arch", "rnn" if task is STREAM else "s4d", *task, "--optim.batch_size", rows]
+    if task is STREAM:
+        words += ["--task.data_dir", str(text_folder), "--task.evaluation_rows", rows]
+    else:
+        words += ["--task.samples", rows, "--task.probe_lengths", "[20]", "--task.probe_samples", rows]
+    one, two = run("one", words, tmp_path / "one"), run("two", words, tmp_path / "two")
+    assert one.results["status"] == two.results["status"] == "ok"
+    assert apart(one.results["curves"], two.results["curves"]) < 1e-4
+    for split in one.results["metrics"]:
+        assert apart(one.values(split), two.values(split)) < 1e-4
+    # The carried state of all rows, whichever process had them, and of none that only stood in.
+    one_left, two_left = (
+        torch.load(ended.folder / folders.LAST, weights_only=True)["seqbench_carried"] for ended in (one, two)
+    )
+    assert (one_left is None) is (task is SHORT)
+    torch.testing.assert_close(two_left, one_left, atol=1e-4, rtol=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["torchrun", "torchrun on two nodes", "Slurm", "Lightning on two nodes"])
+def test_whoever_starts_its_processes_a_run_is_one(how: str, tmp_path: Path) -> None:
+    """The results of one process; one record; one voice."""
+    words = ["--arch", "gru", *SHORT, "--arch.d_model", "16"]
+    one, several = run("one", words, tmp_path / "one"), run(how, words, tmp_path / "several")
+    check_one_wrote(several)
+    assert apart(one.results["curves"], several.results["curves"]) < 1e-4
+    for split in one.results["metrics"]:
+        assert apart(one.values(split), several.values(split)) < 1e-4
+    assert [out.count("record: ") for out in several.out] == [1, 0][: len(several.out)]
+    assert [len(err.splitlines()) for err in several.err] == [len(one.err[0].splitlines()), 0][: len(several.err)]
+    # Asked once more, every process sees that there is nothing to do: none waits for another.
+    again = run(how, [*words, "--resume"], tmp_path / "several")
+    assert again.results == several.results
