@@ -189,6 +189,15 @@ def test_clipping_acts_on_the_gradient_of_the_step(text_folder: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_mixed_precision_clips_too(text_folder: Path) -> None:
+    """Lightning refuses to clip under a fused optimiser there."""
+    module = build("gru", COPY, text_folder)
+    own = trainer(max_steps=2, gradient_clip_val=1.0, precision="bf16-mixed", limit_val_batches=0)
+    own.fit(module)
+    assert own.global_step == 2
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_schedule_runs_at_every_step(text_folder: Path) -> None:
     """A bug of others: a schedule under a key that Lightning does not read never runs."""
     module = build("gru", COPY, text_folder, schedule="cosine", warmup=2)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import stat
 from pathlib import Path
@@ -212,6 +213,24 @@ def test_counts_go_on_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         runner.run(config(), tmp_path)
     runner.run(config(), tmp_path, resume=True)
     assert counted == [120]
+
+
+def test_a_killed_run_goes_on_with_its_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids: list[str] = []
+
+    def start(given: Any, folder: Path, run_id: str) -> Any:
+        ids.append(run_id)
+        raise RuntimeError("not today")
+
+    monkeypatch.setattr(runner.tracking, "start", start)
+    with monkeypatch.context() as patch:
+        signal_at(patch, 50, signal.SIGTERM)
+        run = runner.run(config(logger="wandb"), tmp_path)
+    (run.folder / "result.json").unlink()  # As a SIGKILL leaves it.
+    assert runner.run(config(logger="wandb"), tmp_path, resume=True).record.status == "ok"
+    assert runner.run(config(logger="wandb"), tmp_path, overwrite=True).record.status == "ok"
+    assert ids[0] == ids[1] != ids[2]
+    assert re.fullmatch("[0-9a-f]{8}", ids[0])
 
 
 def test_one_run_is_never_run_twice_at_once(tmp_path: Path) -> None:

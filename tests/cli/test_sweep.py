@@ -91,7 +91,7 @@ def test_what_cannot_run_is_left_out_and_the_rest_runs(tmp_path: Path, capsys: p
     assert main(words(tmp_path, archs="bigru,gru", seeds="1")) == 1
     err = capsys.readouterr().err
     assert "cannot be run: bigru on copy: architecture 'bigru' looks ahead" in err
-    assert "1 cells, 0 finished, 1 to run" in err
+    assert "1 cell, 0 finished, 1 to run" in err
     assert len(results(tmp_path)) == 1
 
 
@@ -163,3 +163,13 @@ def test_a_stopped_sweep_saves_its_cells_and_goes_on(how: signal.Signals, code: 
     whole = [word if word != str(tmp_path / "cut") else str(tmp_path / "whole") for word in command]
     subprocess.run(whole, check=True, capture_output=True, timeout=120, env=environment)
     assert results(tmp_path / "cut") == results(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_cells_of_several_processes_are_commands_of_their_own(tmp_path: Path) -> None:
+    several = ["--trainer.devices", "2", "--trainer.strategy", "ddp", "--trainer.accelerator", "cpu", "--no-probe"]
+    assert main(words(tmp_path / "two", *several, archs="gru", seeds="1")) == 0
+    assert main(words(tmp_path / "one", "--no-probe", archs="gru", seeds="1")) == 0
+    two, one = ([json.loads(text) for text in results(tmp_path / name).values()] for name in ("two", "one"))
+    assert two[0]["curves"]["train"]["loss"] == pytest.approx(one[0]["curves"]["train"]["loss"], abs=1e-4)
+    assert [path.name for path in (tmp_path / "two").rglob("result.json")] == ["result.json"]

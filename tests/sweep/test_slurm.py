@@ -14,6 +14,7 @@ from seqbench.sweep.jobs import Ended, Job
 from seqbench.sweep.slurm import SlurmEngine
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install seqbench[slurm]")
+pytestmark = pytest.mark.slow
 
 
 def double(number: int) -> int:
@@ -45,7 +46,6 @@ def all_of(engine: SlurmEngine, jobs: list[Job]) -> dict[Job, Ended]:
     return ended
 
 
-@pytest.mark.slow
 def test_jobs_answer_or_say_how_they_died(engine: SlurmEngine) -> None:
     jobs = [Job(double, (21,)), Job(segfault, ()), Job(fail, ())]
     for job in jobs:
@@ -58,7 +58,6 @@ def test_jobs_answer_or_say_how_they_died(engine: SlurmEngine) -> None:
     assert "worse than expected" in deaths[1].output
 
 
-@pytest.mark.slow
 def test_stopping_cancels_what_runs(engine: SlurmEngine) -> None:
     job = Job(sleep, ())
     engine.start(job)
