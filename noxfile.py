@@ -30,8 +30,16 @@ def tests(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def slow(session: nox.Session) -> None:
     """The slow tests: real training, several processes; minutes."""
-    session.install(*PINS, "-e", ".[test]")
-    session.run("python", "-m", "pytest", "-m", "slow and not gpu", *session.posargs, success_codes=[0, 5])  # 5: none
+    session.install(*PINS, "-e", ".[test,ray,slurm]")
+    chosen = "slow and not gpu and not exhaustive"
+    session.run("python", "-m", "pytest", "-m", chosen, *session.posargs, success_codes=[0, 5])  # 5: none
+
+
+@nox.session(reuse_venv=True)
+def exhaustive(session: nox.Session) -> None:
+    """Thousands of broken files and commands, dozens of kills; a quarter of an hour."""
+    session.install(*PINS, "-e", ".[test,ray,slurm]")
+    session.run("python", "-m", "pytest", "-m", "exhaustive", "-s", *session.posargs)
 
 
 @nox.session(reuse_venv=True)

@@ -279,3 +279,31 @@ def test_whoever_starts_its_processes_a_run_is_one(how: str, tmp_path: Path) -> 
     # Asked once more, every process sees that there is nothing to do: none waits for another.
     again = run(how, [*words, "--resume"], tmp_path / "several")
     assert again.results == several.results
+
+
+@pytest.mark.slow
+def test_a_signal_to_one_process_ends_all_after_the_same_step(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "seqbench", "run", "--arch", "gru", "--task", "copy", "--tier", "smoke", *DDP]
+    words += ["--logger", "none", "--trainer.threads", "1", "--arch.dropout", "0.1"]
+    words += ["--optim.steps", "400", "--optim.validate_every", "200"]
+    place = {**os.environ, "MASTER_ADDR": "127.0.0.1"}
+    cut = [*words, "--runs", str(tmp_path / "cut")]
+    with subprocess.Popen(cut, stderr=subprocess.PIPE, text=True, env=place) as process:
+        assert process.stderr is not None
+        for line in iter(process.stderr.readline, ""):
+            if line.startswith("estimate:"):  # Two seconds of training.
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 75
+    (record,) = (tmp_path / "cut").rglob(records.NAME)
+    stopped = records.read(record).results
+    assert stopped["reason"].startswith("stopped by SIGTERM at step ")
+    saved = torch.load(record.parent / folders.LAST, weights_only=True)["global_step"]
+    assert saved in (int(stopped["reason"].split()[-3]), int(stopped["reason"].split()[-3]) - 1)
+    for more in ([*cut, "--resume"], [*words, "--runs", str(tmp_path / "whole")]):
+        subprocess.run(more, check=True, capture_output=True, timeout=200, env=place)
+    (whole,) = (tmp_path / "whole").rglob(records.NAME)
+    one, two = records.read(whole).results, records.read(record).results
+    assert two["curves"]["train"]["loss"] == pytest.approx(one["curves"]["train"]["loss"], abs=1e-6)
+    assert two["metrics"]["test"]["accuracy"] == one["metrics"]["test"]["accuracy"]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pickle
+import signal
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -12,6 +15,8 @@ from pathlib import Path
 from seqbench import folders
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
+
+_PARENT_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,9 @@ def _become(config: RunConfig, runs: Path) -> None:
     # An own file of ours, so that it may be a pickle: the parent pickled the same a moment ago.
     with tempfile.NamedTemporaryFile("wb", prefix="seqbench-cell-", delete=False) as file:
         pickle.dump((config, runs), file)
+    # Who watches for the end of the sweep ends here; on Linux the system does so from now on.
+    with contextlib.suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
     os.execv(sys.executable, [sys.executable, "-m", "seqbench.sweep.work", file.name])
 
 
