@@ -87,9 +87,23 @@ def load(run: Path) -> SequenceModule:
     """
     folder = run if run.is_dir() else run.parent
     record = records.read(run)
-    spec, saved = record.config.get("spec"), record.config.get("options")
-    if not isinstance(spec, dict) or not isinstance(saved, dict):
-        raise SeqbenchError(f"the record in {folder} lacks its spec or options, so its module cannot be rebuilt.")
+    try:
+        module = make(*_described(record.config))
+    except SeqbenchError:
+        raise
+    # A record may say anything, and what is made of it fails in any way.
+    except Exception as error:
+        raise SeqbenchError(
+            f"the record in {folder} describes no module ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:200]}); give the folder that a run left."
+        ) from error
+    load_weights(module, folder)
+    return module.eval()
+
+
+def _described(recorded: Mapping[str, Any]) -> tuple[RunConfig, SequenceSpec]:
+    """The configuration and the spec in a record's ``config``."""
+    spec, saved = recorded["spec"], recorded["options"]
     arch, encoder = dict(saved["arch"]), dict(saved.get("encoder", {}))
     config = RunConfig(
         card=cards.load(saved["task"]["name"]),
@@ -103,9 +117,7 @@ def load(run: Path) -> SequenceModule:
         body=saved["body"],
         optim=cards.Optim(**saved["optim"]),
     )
-    module = make(config, SequenceSpec.from_dict(spec))
-    load_weights(module, folder)
-    return module.eval()
+    return config, SequenceSpec.from_dict(spec)
 
 
 def load_weights(module: SequenceModule, folder: Path) -> int:

@@ -11,7 +11,8 @@ import hashlib
 import importlib.util
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,17 @@ from typing import Any
 from seqbench import registry
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.fields import fields_of, mapping
-from seqbench.records import to_json
+from seqbench.records import DEEPEST, read_bytes, shown, to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
+MOST_STEPS = 10**12
+"""More steps or sequences than this are taken for a slip of the pen."""
+MOST_BORROWED = 100_000
+"""Values that the aliases of one YAML file may stand for; a few lines of aliases of aliases make billions."""
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+"""A card's name is that of its file and of a folder of runs, so it must not lead anywhere else."""
 _BUILT_IN = "seqbench"
 """The package whose cards lie in a folder of their own, in the wheel and beside it in the checkout."""
 
@@ -63,6 +70,8 @@ class Optim:
         for name in ("steps", "batch_size", "validate_every"):
             if getattr(self, name) < 1:
                 raise SeqbenchError(f"optim.{name} must be at least 1, got {getattr(self, name)}.")
+            if getattr(self, name) > MOST_STEPS:
+                raise SeqbenchError(f"optim.{name} must be at most {MOST_STEPS:.0e}, got {getattr(self, name):.0e}.")
         for name in ("weight_decay", "momentum", "warmup", "clip"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise SeqbenchError(f"optim.{name} must be a number from 0 on, got {getattr(self, name)}.")
@@ -72,8 +81,8 @@ class Optim:
             raise SeqbenchError(f"optim.betas must be two numbers in [0, 1), got {list(self.betas)}.")
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES)):
             if getattr(self, name) not in known:
-                value = getattr(self, name)
-                raise SeqbenchError(f"optim.{name} '{value}' is unknown.{did_you_mean(str(value), known)}")
+                value = str(getattr(self, name))[:60]
+                raise SeqbenchError(f"optim.{name} '{value}' is unknown.{did_you_mean(value, known)}")
         if self.steps % self.validate_every:
             raise SeqbenchError(
                 f"optim.validate_every ({self.validate_every}) must divide optim.steps ({self.steps}), so that "
@@ -90,7 +99,7 @@ class Metric:
 
     def __post_init__(self) -> None:
         if self.direction not in ("max", "min"):
-            raise SeqbenchError(f"metric.direction must be 'max' or 'min', got {self.direction!r}.")
+            raise SeqbenchError(f"metric.direction must be 'max' or 'min', got {shown(self.direction)}.")
 
     def better(self, a: float, b: float) -> bool:
         """Whether ``a`` is strictly better than ``b``."""
@@ -216,13 +225,18 @@ def parse(data: Any, where: str) -> Card:
     try:
         to_json(data)  # What JSON cannot hold (a date, a set, NaN) has no place in a digest.
         fields = fields_of(Card, data, "card")
+        if not _NAME.fullmatch(fields["name"]):
+            raise SeqbenchError(
+                f"name must be of letters, digits, dots, dashes and underscores, a letter or digit first, "
+                f"got {shown(fields['name'])}."
+            )
         if fields["version"] < 1:
-            raise SeqbenchError(f"version must be a whole number from 1, got {fields['version']!r}.")
+            raise SeqbenchError(f"version must be a whole number from 1, got {shown(fields['version'])}.")
         fields["metric"] = Metric(**fields_of(Metric, fields["metric"], "metric"))
         tiers = mapping(fields["tiers"], "tiers")
         for name in tiers:
             if name not in TIERS:
-                raise SeqbenchError(f"tiers: '{name}' is no tier.{did_you_mean(str(name), TIERS)}")
+                raise SeqbenchError(f"tiers: '{str(name)[:60]}' is no tier.{did_you_mean(str(name)[:60], TIERS)}")
         fields["tiers"] = {name: _tier(tier, f"tiers.{name}") for name, tier in tiers.items()}
         fields["references"] = tuple(
             Reference(**fields_of(Reference, item, "references")) for item in fields.get("references", ())
@@ -277,17 +291,62 @@ def read_yaml(path: Path) -> Any:
     """Plain data of a YAML (or JSON) file; only the safe loader's types.
 
     Raises:
-        SeqbenchError: the file cannot be read, or is no YAML.
+        SeqbenchError: the file cannot be read, is no YAML, or grows beyond all bounds when its aliases are followed.
     """
     import yaml  # Here, so that `--help` does not pay for it.
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
+        text = read_bytes(path).decode("utf-8-sig")
+        _check_growth(str(path), yaml.parse(text, Loader=loader))
+        return yaml.load(text, Loader=loader)
     except (OSError, UnicodeDecodeError) as error:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SeqbenchError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
+    except SeqbenchError:
+        raise
+    # Beside YAMLError, what Python says of a 13th month, a number of 5,000 digits or `!!bool x`.
+    except Exception as error:
+        raise SeqbenchError(f"{path} is not valid YAML: {_one_line(error)}.") from error
+
+
+def _check_growth(where: str, events: Iterable[Any]) -> None:
+    """Refuse what would crash the loader's recursion or grow beyond all bounds, before anything is made of it.
+
+    Raises:
+        SeqbenchError: nested too deeply, an alias that stands within its own anchor, or aliases of aliases of aliases.
+    """
+    import yaml
+
+    sizes: dict[str, int] = {}  # What an anchor holds, counted with all that its aliases stand for.
+    borrowed = 0
+    open_: list[tuple[str | None, int]] = [(None, 0)]
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor in {anchor for anchor, _ in open_}:
+                raise SeqbenchError(f"{where}: the alias '*{event.anchor}' stands within what it names; write it out.")
+            size = sizes.get(str(event.anchor), 0)
+            borrowed += size
+            if borrowed > MOST_BORROWED:
+                raise SeqbenchError(f"{where}: aliases stand for more than {MOST_BORROWED:,} values; write them out.")
+        elif isinstance(event, yaml.CollectionStartEvent):
+            if len(open_) > DEEPEST:
+                raise SeqbenchError(f"{where} is nested more than {DEEPEST} levels deep; nothing of seqbench's is.")
+            open_.append((event.anchor, 1))
+            continue
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, size = open_.pop()
+            sizes.update({anchor: size} if anchor else {})
+        elif isinstance(event, yaml.ScalarEvent):
+            size = 1
+            sizes.update({event.anchor: 1} if event.anchor else {})
+        else:
+            continue
+        holder, held = open_[-1]
+        open_[-1] = (holder, held + size)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _nearest_divisor(steps: int, wanted: int) -> int:

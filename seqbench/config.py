@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -192,7 +193,8 @@ class RunConfig:
 
     def folder(self, runs: Path) -> Path:
         """``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""
-        arch = self.model.replace(":", ".").replace("/", ".")
+        # A stranger may have registered any name; it must not lead out of the folder.
+        arch = re.sub(r"[^A-Za-z0-9._+-]", ".", self.model).lstrip(".") or "unnamed"
         return runs / self.card.name / arch / f"{self.tier}-s{self.seed}-{self.digest()[:8]}"
 
     def modified(self) -> list[str]:

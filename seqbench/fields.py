@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import reprlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -22,7 +24,8 @@ def fields_of(cls: type, data: Any, where: str) -> dict[str, Any]:
     known = {f.name: f for f in dataclasses.fields(cls)}
     for key in given:
         if key not in known:
-            raise SeqbenchError(f"{where} has the unknown key '{key}'.{did_you_mean(str(key), known)}")
+            hint = did_you_mean(str(key)[:60], known)
+            raise SeqbenchError(f"{where} has the unknown key '{str(key)[:60]}'.{hint}")
     for name, field in known.items():
         required = field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
         if required and name not in given:
@@ -32,7 +35,7 @@ def fields_of(cls: type, data: Any, where: str) -> dict[str, Any]:
             try:
                 given[name] = check(given[name])
             except (ValueError, OverflowError):
-                raise SeqbenchError(f"{where}.{name} must be {expected}, got {given[name]!r}.") from None
+                raise SeqbenchError(f"{where}.{name} must be {expected}, got {reprlib.repr(given[name])}.") from None
     return given
 
 
@@ -51,7 +54,10 @@ def _number(value: Any) -> float:
     # YAML 1.1 reads 1e-3 (no dot) as a string; people write it, so take it as the number it is.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise ValueError
-    return float(value)
+    number = float(value)
+    if not math.isfinite(number):  # As text it has passed all that looks for it.
+        raise ValueError
+    return number
 
 
 def _exactly(kind: type) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from seqbench import cards, folders, registry
+from seqbench import cards, folders, records, redaction, registry
 from seqbench.config import DECODER_ONLY, PairOptions, RunConfig, SingleOptions, TrainerOptions
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.sources import locating
@@ -54,6 +54,7 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
             task's data is not at hand.
     """
     _known_keys(given)
+    records.check_plain(given, "the configuration")
     groups = {group: _group(given, group) for group in GROUPS}
     arch, task = (_name(groups[kind], kind) for kind in ("arch", "task"))
     entry = registry.find(registry.ARCHITECTURES, arch)
@@ -69,7 +70,7 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
     parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
     parsed = _parse(parser, groups, arguments)
     _check_encoder(encoder, parsed)
-    return RunConfig(
+    config = RunConfig(
         card=card,
         tier=tier_name,
         arch=arch,
@@ -86,6 +87,23 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
         published=locating.is_published(location.dataset, checksums) if location else True,
         task_standard=_plain_groups(parser.get_defaults())["task"],
     )
+    _check_secrets(config.options(), "option")
+    return config
+
+
+def _check_secrets(value: Any, where: str) -> None:
+    """Options stand in the record, in ``config.yaml`` and in W&B: no place for a secret."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_secrets(item, f"{where} {key}" if where == "option" else f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_secrets(item, where)
+    elif isinstance(value, str) and (what := redaction.secret_in(value)):
+        raise SeqbenchError(
+            f"{where} holds {what}, and options are written into the record; leave it to the environment, "
+            f"where the library that needs it will look."
+        )
 
 
 def _made(cls: type, options: Mapping[str, Any], group: str) -> Any:
@@ -177,7 +195,7 @@ def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise SeqbenchError(f"'{group}' must be a mapping of options, got {value!r}.")
+        raise SeqbenchError(f"'{group}' must be a mapping of options, got {records.shown(value)}.")
     return dict(value)
 
 
@@ -221,7 +239,9 @@ def _parser(models: Mapping[str, tuple[str, type]], datamodule: type) -> Any:
             known = {option for action in self._actions for option in action.option_strings}
             raise SeqbenchError(_sentence(message, known))
 
-    parser = Parser(prog="seqbench run", usage="seqbench run --arch NAME --task NAME [options]", allow_abbrev=False)
+    usage = "seqbench run --arch NAME --task NAME [options]"
+    # No help of its own: it would end the process, of which this may be a small part.
+    parser = Parser(prog="seqbench run", usage=usage, allow_abbrev=False, add_help=False)
     for group, (name, backbone) in models.items():
         try:
             # An encoder is as wide as its decoder.
@@ -260,7 +280,8 @@ def _sentence(message: str, known: Iterable[str]) -> str:
     text = " ".join(message.split())
     for marker in ("Unrecognized arguments:", "unrecognized arguments:"):
         if marker in text:
-            wrong = text.split(marker)[1].split()[0].partition("=")[0]
+            # A word may be empty, or nothing but blanks.
+            wrong = next(iter(text.split(marker)[1].split()), "''").partition("=")[0]
             close = difflib.get_close_matches(wrong, list(known), n=3, cutoff=0.5)
             hint = f" Did you mean {' or '.join(close)}?" if close else " See `seqbench run --arch A --task T --help`."
             return f"unknown option {wrong}.{hint}"
@@ -278,5 +299,5 @@ def _sentence(message: str, known: Iterable[str]) -> str:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise SeqbenchError(f"{name} must be a whole number, got {value!r}.")
+        raise SeqbenchError(f"{name} must be a whole number, got {records.shown(value)}.")
     return value

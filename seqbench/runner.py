@@ -203,7 +203,7 @@ class _Attempt:
         except SeqbenchError:  # The disk refuses, and will refuse the record as well.
             raise
         except Exception as error:
-            reason = redaction.redact(f"{type(error).__name__}: {' '.join(str(error).split())[:300]}")
+            reason = f"{type(error).__name__}: {redaction.redact(' '.join(str(error).split()))[:300]}"
             self.say(f"no sample could be drawn: {reason}")
             return {"sample": None, "sample_error": reason}
         self.shown_files = sample.files if sample else ()

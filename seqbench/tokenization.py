@@ -120,8 +120,18 @@ class Tokenizer:
 
     @classmethod
     def from_json(cls, text: str) -> Tokenizer:
-        """What ``to_json`` wrote."""
-        return cls(tokenizers.Tokenizer.from_str(text))
+        """What ``to_json`` wrote.
+
+        Raises:
+            SeqbenchError: it is no tokenizer.
+        """
+        try:
+            return cls(tokenizers.Tokenizer.from_str(text))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        # The library raises bare exceptions, and where its Rust panics not even those.
+        except BaseException as error:
+            raise SeqbenchError(f"no tokenizer of this library ({' '.join(str(error).split())[:200]})") from error
 
     @cached_property
     def checksum(self) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from seqbench import network
+from seqbench import network, redaction
 from seqbench.config import RunConfig
 
 PROJECT = "seqbench"
@@ -76,7 +76,7 @@ def start(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str, str]:
         except wandb.Error as error:
             if how in ("offline", "disabled"):
                 raise
-            how, why = "offline", " ".join(str(error).split())[:200]
+            how, why = "offline", redaction.redact(" ".join(str(error).split()))[:200]
             run = _init(config, folder, run_id, how)
         # W&B's own step counts calls of ``log``.
         run.define_metric("trainer/global_step")
@@ -117,7 +117,7 @@ def finish(logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = ()) 
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
     # The record is yet to be written, and is worth more than its view.
     except Exception as error:
-        named["error"] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        named["error"] = f"{type(error).__name__}: {redaction.redact(' '.join(str(error).split()))[:200]}"
     return None if disabled else named
 
 

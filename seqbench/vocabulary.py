@@ -8,14 +8,24 @@ from functools import cached_property
 
 import numpy as np
 
+from seqbench.errors import SeqbenchError
+
 UNKNOWN = 0
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The characters of a training text, in code-point order; ids start at 1, 0 is the unknown."""
+    """The characters of a training text, in code-point order; ids start at 1, 0 is the unknown.
+
+    Raises:
+        SeqbenchError: there are none, or one stands twice or out of order.
+    """
 
     characters: str
+
+    def __post_init__(self) -> None:
+        if not self.characters or any(a >= b for a, b in zip(self.characters, self.characters[1:], strict=False)):
+            raise SeqbenchError("a vocabulary must hold at least one character, and each once, in code-point order.")
 
     @classmethod
     def of(cls, text: str) -> Vocabulary:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,15 @@ def test_a_short_name_stands_for_a_default(name: str, stands_for: str) -> None:
         ("tiers/small/optim/steps", 0, "steps must be at least 1"),
         ("tiers/small/optim/betas", [0.9], "two numbers in"),
         ("tiers/small/task", 3, "tiers.small.task must be a mapping"),
+        ("tiers/small/optim/steps", 2**70, "optim.steps must be at most 1e+12"),
+        pytest.param("arguments/delay", 10**5000, "delay is a whole number of 16610 bits", id="huge"),
+        ("arguments/delay", "\ud800", "with half of a character"),
+        ("tiers/small/learning_rates", [0.1, "1e400"], "learning_rates must be a list of numbers"),
+        ("tiers/small/optim/weight_decay", "nan", "weight_decay must be a number, got 'nan'"),
+        ("name", "../toy", "name must be of letters, digits, dots, dashes and underscores"),
+        ("name", "..", "name must be of letters"),
+        ("name", "/toy", "name must be of letters"),
+        ("name", "toy\n", "name must be of letters"),
     ],
 )
 def test_a_broken_card_is_refused_with_its_key(path: str, value: Any, sentence: str) -> None:
@@ -134,6 +144,53 @@ def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
     path.write_text("!!python/object/apply:os.system ['true']")
     with pytest.raises(SeqbenchError, match="not valid YAML"):
         cards.read_yaml(path)
+
+
+def towers(first: str, each: str) -> str:
+    """Lines of anchors, each with nine aliases of the one before."""
+    lines = [f"a{n}: &a{n} {each % ', '.join([f'*a{n - 1}'] * 9)}" for n in range(1, 12)]
+    return "\n".join([f"a0: &a0 {first}", *lines])
+
+
+ENDLESS = {
+    "laughs": (towers("[x, x]", "[%s]"), "aliases stand for more than 100,000 values"),
+    "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
+    "itself": ("a: &a [*a]", r"the alias '\*a' stands within what it names"),
+    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' stands within what it names"),
+    # Made of it, libyaml's loader overruns its stack.
+    "deep": ("- " * 1_000_000, "nested more than 100 levels"),
+    "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),
+    "date": ("when: 2020-13-45", "not valid YAML: month must be in"),
+    "digits": ("n: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
+    "truth": ("n: !!bool x", "not valid YAML"),
+    "time": ("n: !!timestamp x", "not valid YAML"),
+    "nowhere": ("a: *nowhere", "not valid YAML"),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ENDLESS)
+def test_yaml_that_would_crash_or_never_end_is_refused(tmp_path: Path, name: str) -> None:
+    text, sentence = ENDLESS[name]
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    with pytest.raises(SeqbenchError, match=sentence) as caught:
+        cards.read_yaml(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_few_aliases_are_welcome(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
+    assert cards.read_yaml(path) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "card.yaml")
+    for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(SeqbenchError, match="no regular file"):
+            cards.read_yaml(path)
 
 
 plain = st.recursive(

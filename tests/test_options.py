@@ -75,7 +75,11 @@ def test_a_run_can_be_repeated_from_any_of_its_files(tmp_path: Path, kind: str) 
         ({}, ("--optim.optimizer", "adm"), "Did you mean 'adam'"),
         ({}, ("stray",), "unknown option stray"),
         ({"optim": {"betas": None}}, (), "optim"),
-        ({"optim": {"clip": float("inf")}}, (), "optim.clip must be a number from 0 on, got inf"),
+        (
+            {"optim": {"clip": float("inf")}},
+            (),
+            "optim.clip is inf, which JSON cannot hold",
+        ),
         ({"trainer": {"threads": None}}, (), "trainer"),
         ({"logger": False}, (), "unknown logger 'False'"),
         ({}, ("--optim.steps", "1000000007"), "must divide optim.steps (1000000007), so"),
@@ -229,3 +233,31 @@ def test_a_file_without_options_is_refused(tmp_path: Path, content: str) -> None
     (tmp_path / "config.yaml").write_text(content)
     with pytest.raises(SeqbenchError):
         options.read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"seed": 2**5000}, "the configuration.seed is a whole number of"),
+        ({"optim": {"lr": float("nan")}}, "the configuration.optim.lr is nan"),
+        ({"task": {"name": "copy", 3: 4}}, "the configuration.task has the key 3"),
+        ({"body": "x" * 100_000}, "'body' must be a mapping of options, got 'xxx"),
+        ({"optim": {"steps": 10**15, "validate_every": 7}}, "optim.steps must be at most 1e.12"),
+    ],
+)
+def test_what_could_not_be_recorded_is_refused_at_once(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence) as caught:
+        options.resolve({"arch": "gru", "task": "copy", "tier": "smoke", **changed})
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize("word", ["-h", "--help", "--print_config", "--help=x"])
+def test_no_word_ends_the_process(word: str) -> None:
+    with pytest.raises(SeqbenchError, match="unknown option -"):
+        options.resolve({"arch": "gru", "task": "copy", "tier": "smoke"}, [word])
+
+
+@pytest.mark.parametrize("word", ["", " ", "\n"])
+def test_an_empty_word_is_an_unknown_option(word: str) -> None:
+    with pytest.raises(SeqbenchError, match="unknown option ''"):
+        options.resolve({"arch": "gru", "task": "copy", "tier": "smoke"}, [word])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,10 @@ def test_any_plain_data_survives(data: Any) -> None:
         (test_any_plain_data_survives, "record.a[1] is a function"),
         ({1: 2}, "record.a[1] has the key 1"),
         (Path("x"), "record.a[1] is a"),
+        ("a\ud800", "record.a[1] is the text 'a\\ud800', with half of a character"),
+        ({"\udcff": 1}, "record.a[1] has the key '\\udcff'"),
+        (2**1024, "record.a[1] is a whole number of 1025 bits"),
+        ({10**5000: 1}, "record.a[1] has the key something of type int"),
     ],
 )
 def test_what_is_no_plain_data_is_refused_by_its_place(value: Any, where: str) -> None:
@@ -87,6 +92,40 @@ def test_a_broken_record_is_refused_in_a_sentence(tmp_path: Path, text: str, sen
     (tmp_path / "result.json").write_text(text, encoding="utf-8")
     with pytest.raises(SeqbenchError, match=sentence):
         records.read(tmp_path)
+
+
+def test_what_no_record_could_hold_is_refused_where_it_is_read(tmp_path: Path) -> None:
+    for value, sentence in (
+        ("1e999", "a is inf, which JSON cannot hold"),
+        (r'"\ud800"', "half of a character"),
+        ("[" * 300 + "]" * 300, "nested more than 100 levels"),
+        ("[" * 100_000, "nested more than 100 levels"),
+        ("9" * 5000, "not a readable record"),
+        ("9" * 400, "is a whole number of 1329 bits"),
+    ):
+        text = f'{{"results": {{"status": "ok", "a": {value}}}, "measured": {{}}, "config": {{}}, "schema": 1}}'
+        (tmp_path / "result.json").write_text(text)
+        with pytest.raises(SeqbenchError, match=sentence):
+            records.read(tmp_path)
+
+
+@pytest.mark.timeout(20)
+def test_a_record_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "result.json")
+    for path in (tmp_path, Path("/dev/zero")):
+        with pytest.raises(SeqbenchError, match="no regular file"):
+            records.read(path)
+    (tmp_path / "large").touch()
+    os.truncate(tmp_path / "large", 2**40)
+    with pytest.raises(SeqbenchError, match="has more than 64 MiB"):
+        records.read(tmp_path / "large")
+
+
+def test_plain_data_that_holds_itself_is_refused() -> None:
+    data: dict[str, Any] = {}
+    data["again"] = [data]
+    with pytest.raises(SeqbenchError, match="nested more than 100 levels"):
+        records.to_json(data)
 
 
 def test_a_missing_record_is_named(tmp_path: Path) -> None:

@@ -106,3 +106,10 @@ def test_sizes_without_room_are_refused() -> None:
         Tokenizer.bpe(SENTENCES, 258, extra=("[START]", "[END]"))
     with pytest.raises(SeqbenchError, match="1 tokens is too small"):
         Tokenizer.words(SENTENCES, 1, size=1)
+
+
+def test_what_is_no_tokenizer_is_refused() -> None:
+    whole = BPE.to_json()
+    for text in ("", "{}", "null", "[" * 10_000, whole[:-40], whole.replace("BPE", "X")):
+        with pytest.raises(SeqbenchError, match="no tokenizer of this library"):
+            Tokenizer.from_json(text)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from seqbench.errors import SeqbenchError
 from seqbench.vocabulary import UNKNOWN, Vocabulary
 
 
@@ -23,3 +25,9 @@ def test_what_was_never_seen_is_unknown(train: str, test: str) -> None:
 def test_ids_follow_code_points() -> None:
     assert Vocabulary.of("banana").encode("abnz").tolist() == [1, 2, 3, 0]
     assert Vocabulary.of("ab").decode([1, 0, 2]) == "a\ufffdb"
+
+
+@pytest.mark.parametrize("characters", ["", "ba", "aa", "abca"])
+def test_what_is_no_vocabulary_is_refused(characters: str) -> None:
+    with pytest.raises(SeqbenchError, match="each once, in code-point order"):
+        Vocabulary(characters)

@@ -16,6 +16,7 @@ from typing import NoReturn
 
 from seqbench import __version__
 from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.redaction import redact
 
 COMMANDS = ("run", "sweep", "list", "show", "check", "new", "data", "generate", "completion")
 
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()  # Here, where a reader that has gone can still be answered for.
     except SeqbenchError as error:
-        print(f"seqbench: {error}", file=sys.stderr)
+        print(f"seqbench: {redact(str(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("seqbench: interrupted.", file=sys.stderr)
@@ -69,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as error:  # A path that may not be read, or can be no path at all.
-        print(f"seqbench: {error}; give another path.", file=sys.stderr)
+        print(f"seqbench: {redact(str(error))}; give another path.", file=sys.stderr)
         return 2
 
 

@@ -224,7 +224,8 @@ def _announce(plan: Plan, options: argparse.Namespace, engine: Engine) -> tuple[
     total = sum(expected.get(group, 0.0) * (per_group[group] + tried[group]) for group in plan.groups) / engine.slots
     about = f"; about {duration(total)}" if to_do and all(group in expected for group in to_do) else ""
     ahead = sum(per_group[group] for group in plan.groups)
-    say(f"{len(cells)} cell{'s' * (len(cells) != 1)}, {len(cells) - ahead} finished, {ahead} to run{trials}, {engine.slots} at once{about}")
+    all_ = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+    say(f"{all_}, {len(cells) - ahead} finished, {ahead} to run{trials}, {engine.slots} at once{about}")
     return plan, expected
 
 

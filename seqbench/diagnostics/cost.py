@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
-from seqbench import assembly
+from seqbench import assembly, redaction
 from seqbench.config import RunConfig
 from seqbench.diagnostics import flops
 from seqbench.errors import SeqbenchError
@@ -52,7 +52,8 @@ def figures(config: RunConfig, spec: SequenceSpec) -> dict[str, Any]:
         # A stranger's backbone may break in any way, and even exit; the run itself will tell how.
         except (Exception, SystemExit) as error:
             kind = "" if isinstance(error, SeqbenchError) else f"{type(error).__name__}: "
-            found |= {name: None, f"{name}_error": kind + " ".join(str(error).split())[:300]}
+            said = redaction.redact(" ".join(str(error).split()))[:300]
+            found |= {name: None, f"{name}_error": kind + said}
     return found
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from seqbench.decoding.sampling import sample
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
 from seqbench.samples import Request, Sample
+from seqbench.specs import Tokens
 from seqbench.vocabulary import UNKNOWN, Vocabulary
 
 CHARACTERS, TEMPERATURE = 400, 0.8
@@ -32,9 +32,11 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     """The prompt and what the module writes after it.
 
     Raises:
-        SeqbenchError: the run's vocabulary is missing or broken.
+        SeqbenchError: the run's vocabulary is missing, broken, or another run's.
     """
     vocabulary = Vocabulary(_characters(folder / folders.VOCABULARY))
+    if module.spec.input != Tokens(len(vocabulary)):
+        raise SeqbenchError(f"{folder / folders.VOCABULARY} is not the vocabulary of this run; run the model again.")
     prompt = request.prompt or "\n"
     strange = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
     if strange:
@@ -45,7 +47,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
 def _characters(path: Path) -> str:
     """A run's vocabulary: of the training text it saw."""
     try:
-        characters = json.loads(path.read_text(encoding="utf-8"))
+        characters = records.read_json(path)
     except FileNotFoundError:
         raise SeqbenchError(f"{path} is missing: the run did not finish; give the folder of a finished run.") from None
     except (OSError, ValueError) as error:

@@ -59,7 +59,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
         raise SeqbenchError("there is nothing to translate; give a sentence with --prompt.")
     path = folder / folders.TOKENIZER
     try:
-        tokenizer = Tokenizer.from_json(path.read_text(encoding="utf-8"))
+        tokenizer = Tokenizer.from_json(records.read_bytes(path).decode())
     except Exception as error:  # The library raises bare exceptions.
         raise SeqbenchError(f"{path} cannot be read: {' '.join(str(error).split())}; run the model again.") from error
     return "\n".join(translate(module, tokenizer, sentences))

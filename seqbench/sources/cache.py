@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from seqbench import records
 from seqbench.sources import files
 
 Arrays = dict[str, np.ndarray]
@@ -54,10 +55,11 @@ def _load(folder: Path) -> Arrays | None:
         return None
     try:
         found = {path.stem: _mapped(path) for path in sorted(folder.glob("*.npy"))}
-        names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-        if sorted(found) == sorted(names):
+        names = json.loads(records.read_bytes(folder / "names.json"))
+        if sorted(found) == names:
             return found
-    except (OSError, ValueError, EOFError):
+    # Damaged bytes make numpy's reader of headers raise what Python's own parser raises.
+    except Exception:
         pass
     # Damaged after it was written: make room for a whole one.
     shutil.rmtree(folder, ignore_errors=True)
@@ -65,7 +67,7 @@ def _load(folder: Path) -> Arrays | None:
 
 
 def _mapped(path: Path) -> np.ndarray:
-    with path.open("rb") as file:
+    with records.opened(path) as file:
         np.lib.format.read_magic(file)
         shape = np.lib.format.read_array_header_1_0(file)[0]
     # An empty file part cannot be mapped.

@@ -9,7 +9,14 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
+from seqbench import records
 from seqbench.errors import SeqbenchError
+
+MOST_BYTES = 2 * 2**30
+"""Bytes of one file, unpacked: they are held in memory whole, and the largest published one has a thousandth."""
+SMALL_BYTES, MOST_RATIO = 64 * 2**20, 100
+"""Bytes that any packed file may unpack to, and how many times its size a larger one may: texts stay below 10, and
+gzip reaches 1,032 with a file that was made to fill a memory."""
 
 
 def cache_root() -> Path:
@@ -42,15 +49,31 @@ def read(path: Path) -> bytes:
     """The bytes of a file, unpacked if its name ends in ``.gz``.
 
     Raises:
-        SeqbenchError: it cannot be read, or it is cut short.
+        SeqbenchError: it cannot be read, is cut short, is no regular file (a pipe is never waited for), or holds more
+            than ``MOST_BYTES``, also where only its unpacked bytes do.
     """
+    packed = path.suffix == ".gz"
     try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        with records.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            most = min(MOST_BYTES, max(SMALL_BYTES, MOST_RATIO * size)) if packed else MOST_BYTES
+            if size > most:  # Before anything is read: a file of holes takes no place on the disk.
+                raise _too_large(path, most, packed)
+            data = gzip.GzipFile(fileobj=file).read(most + 1) if packed else file.read(most + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SeqbenchError(f"{path} is no whole gzip file ({error}); fetch it again.") from error
     except OSError as error:
         raise SeqbenchError(f"{path} cannot be read: {error.strerror or error}.") from error
+    if len(data) > most:
+        raise _too_large(path, most, packed)
+    return data
+
+
+def _too_large(path: Path, most: int, packed: bool) -> SeqbenchError:
+    return SeqbenchError(
+        f"{path} holds more than {most / 2**20:,.0f} MiB{' unpacked' if packed else ''}, far from any data set of this "
+        f"suite; {'unpack it yourself if you trust it, or ' if packed else ''}give a smaller file."
+    )
 
 
 def checksum(path: Path) -> str:

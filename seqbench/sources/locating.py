@@ -30,6 +30,7 @@ class Location:
         files: by part, the files (several are joined); empty for another source than a folder.
         strict: whether they must be the published ones; a folder the user names may hold other data.
         languages: of source and target, for pairs.
+        folder: the one that the user named, if any: other data than the published must not lead out of it by links.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class Location:
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     strict: bool = True
     languages: tuple[str, ...] = ()
+    folder: Path | None = None
 
     @property
     def entry(self) -> table.Dataset:
@@ -100,15 +102,35 @@ def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
 
 
 def verified(location: Location) -> dict[str, str]:
-    """As ``checksums``, of files that are the published ones where they must be.
+    """As ``checksums``, of files that are what they seem.
+
+    Files in a data folder must be the published ones; then it does not matter where they come from, so
+    ``$SEQBENCH_DATA`` and the folders in it may be links. In a folder that the user names they may be others: a
+    stranger's, perhaps, with a link to what is none of his business and would show up in vocabularies and samples. So
+    a file that leads out of that folder is refused unless all are the published ones. The folder itself may be a link,
+    and so may a file that is named.
 
     Raises:
-        SeqbenchError: one of them is not.
+        SeqbenchError: a file is not the published one where it must be, or leads out of the user's folder.
     """
     sums = checksums(location)
     if location.strict and location.source == "folder":
         check(location, sums)
+    for path in leading_out(location):
+        if not is_published(location.dataset, sums):
+            raise SeqbenchError(
+                f"{path} is a link that leads out of {location.folder}, to {path.resolve()}; put a copy in its place, "
+                f"or name the folder that it leads to with --task.data_dir."
+            )
     return sums
+
+
+def leading_out(location: Location) -> list[Path]:
+    """Files that do not lie below the folder that the user named."""
+    if location.folder is None:
+        return []
+    root = location.folder.resolve()
+    return [path for paths in location.files.values() for path in paths if not path.resolve().is_relative_to(root)]
 
 
 def contents(location: Location, expected: str) -> tuple[dict[str, bytes], dict[str, str]]:
@@ -133,8 +155,8 @@ def contents(location: Location, expected: str) -> tuple[dict[str, bytes], dict[
         location = Location(
             location.dataset, "folder", _published(root, location.entry, location.languages), True, location.languages
         )
-    parts = {part: b"".join(files.read(path) for path in paths) for part, paths in location.files.items()}
-    return parts, verified(location)
+    sums = verified(location)
+    return {part: b"".join(files.read(path) for path in paths) for part, paths in location.files.items()}, sums
 
 
 def check(location: Location, sums: Mapping[str, str]) -> None:
@@ -202,7 +224,7 @@ def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Locatio
         raise SeqbenchError(
             f"{place} holds no such data: expected {published}{expected}, found {layouts.listing(place)}."
         )
-    return Location(dataset, "folder", found, strict=False, languages=languages)
+    return Location(dataset, "folder", found, strict=False, languages=languages, folder=place)
 
 
 def _synthetic(dataset: str, entry: table.Dataset, languages: tuple[str, ...]) -> Location:

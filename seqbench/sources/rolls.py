@@ -6,7 +6,6 @@ JSON one (``train``, ``valid``, ``test``: pieces of frames of MIDI notes). Both 
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqbench.errors import SeqbenchError
-from seqbench.sources import cache, chorales, locating, synthetic_rolls
+from seqbench.sources import cache, chorales, locating, matlab, synthetic_rolls
 from seqbench.sources.layouts import SPLITS
 from seqbench.sources.locating import Location
 from seqbench.sources.synthetic_rolls import KEYS, LOWEST
@@ -105,18 +104,14 @@ def _parse(name: str, data: bytes) -> Splits:
 
 
 def _of_mat(name: str, data: bytes) -> Splits:
-    from scipy.io import loadmat  # 0.3 s: only where it is needed.
-
     try:
-        found = loadmat(io.BytesIO(data))
-    # scipy raises a dozen kinds of errors on damaged files.
-    except Exception as error:
+        found = matlab.read(data)
+    except ValueError as error:
         raise SeqbenchError(
-            f"{name} cannot be read as a MATLAB file ({type(error).__name__}: {' '.join(str(error).split())[:120]}); "
-            f"fetch it again, save it in MATLAB's format 5 to 7, or give the pieces as JSON."
+            f"{name} cannot be read as a MATLAB file ({error}); fetch it again, save it in MATLAB's format 5 to 7, or "
+            f"give the pieces as JSON."
         ) from error
-    keys = [key for key in found if not key.startswith("__")]
-    return {split: _cells(name, key, _entry(name, found, key, keys)) for split, key in _IN_MAT.items()}
+    return {split: _cells(name, key, _entry(name, found, key, list(found))) for split, key in _IN_MAT.items()}
 
 
 def _entry(name: str, found: Mapping[str, Any], key: str, keys: Sequence[str]) -> Any:
@@ -125,18 +120,18 @@ def _entry(name: str, found: Mapping[str, Any], key: str, keys: Sequence[str]) -
     return found[key]
 
 
-def _cells(name: str, key: str, cells: np.ndarray) -> list[np.ndarray]:
-    if not isinstance(cells, np.ndarray) or (cells.dtype != object and cells.size):
+def _cells(name: str, key: str, cells: Any) -> list[np.ndarray]:
+    if not isinstance(cells, list):
         raise SeqbenchError(f"{name}: {key} is no cell array; expected one cell (T, {KEYS}) for each piece.")
-    return [_checked(f"{name}: {key}[{number}]", cell) for number, cell in enumerate(cells.ravel())]
+    return [_checked(f"{name}: {key}[{number}]", cell) for number, cell in enumerate(cells)]
 
 
 def _checked(where: str, roll: Any) -> np.ndarray:
     """A roll as uint8, after looking at its shape and values; pieces and frames are counted from 0."""
     if not isinstance(roll, np.ndarray) or roll.ndim != 2 or roll.shape[1] != KEYS:
-        found = f"of shape {roll.shape}" if isinstance(roll, np.ndarray) else f"a {type(roll).__name__}"
+        found = f"of shape {roll.shape}" if isinstance(roll, np.ndarray) else "no array of numbers"
         raise SeqbenchError(f"{where} is {found}; expected (T, {KEYS}), one column for each key of a piano.")
-    if roll.dtype.kind not in "biuf" or not np.isin(roll, (0, 1)).all():
+    if not np.isin(roll, (0, 1)).all():
         raise SeqbenchError(f"{where} holds other values than 0 and 1; a piano roll has 1 where a key sounds.")
     return _long_enough(where, roll.astype(np.uint8))
 

@@ -38,12 +38,20 @@ def test_the_second_time_is_read_from_disk_mapped(cache: Path) -> None:
     assert len(entries(cache)) == 3
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "unnamed"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "unnamed", "header", "names", "pipe"])
 def test_a_damaged_entry_is_made_anew(cache: Path, damage: str) -> None:
     caching.prepared("ids1", {}, lambda: dict(ARRAYS))
     (folder,) = (cache / "prepared").iterdir()
     if damage == "cut":
         (folder / "ids.npy").write_bytes((folder / "ids.npy").read_bytes()[:500])
+    elif damage == "header":
+        whole = (folder / "ids.npy").read_bytes()
+        (folder / "ids.npy").write_bytes(whole.replace(b"'descr'", b"{{{{{{{"))
+    elif damage == "names":
+        (folder / "names.json").write_text('[1, "ids"]')
+    elif damage == "pipe":
+        (folder / "ids.npy").unlink()
+        os.mkfifo(folder / "ids.npy")
     else:
         (folder / {"gone": "ids.npy", "unnamed": "names.json"}[damage]).unlink()
     found = caching.prepared("ids1", {}, lambda: dict(ARRAYS))

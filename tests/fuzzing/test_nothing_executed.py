@@ -1,0 +1,173 @@
+"""What others made is read and never run: checkpoints, YAML, records, cards, prepared arrays, the hub's folders."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import seqbench
+from seqbench import assembly, cards, folders, options, provenance, records, runner
+from seqbench.cli.main import main
+from seqbench.config import RunConfig
+from seqbench.errors import SeqbenchError
+from seqbench.records import Record
+from seqbench.sources import cache as caching
+from tests.fuzzing.guard import only_within
+
+
+class Evil:
+    """Makes a file where it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Callable[..., object], tuple[object, ...]]:
+        return open, (str(self.path), "w")
+
+
+def zipped(evil: Evil) -> bytes:
+    """As torch saves: its own zip."""
+    written = io.BytesIO()
+    torch.save({"state_dict": {"weight": torch.zeros(2), "evil": evil}, "global_step": evil}, written)
+    return written.getvalue()
+
+
+def legacy(evil: Evil) -> bytes:
+    """As torch saved before."""
+    written = io.BytesIO()
+    torch.save({"state_dict": evil, "global_step": 3}, written, _use_new_zipfile_serialization=False)
+    return written.getvalue()
+
+
+def plain(evil: Evil) -> bytes:
+    """A pickle that torch never saw."""
+    return pickle.dumps({"state_dict": {}, "global_step": 3, "evil": evil})
+
+
+def exchanged(evil: Evil) -> bytes:
+    """A real checkpoint whose pickle was exchanged."""
+    real, written = io.BytesIO(), io.BytesIO()
+    torch.save({"state_dict": {}, "global_step": 3}, real)
+    with zipfile.ZipFile(real) as old, zipfile.ZipFile(written, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, pickle.dumps(evil) if name.endswith("data.pkl") else old.read(name))
+    return written.getvalue()
+
+
+@pytest.fixture
+def config() -> RunConfig:
+    return options.resolve(
+        {
+            "arch": {"name": "gru", "d_model": 8},
+            "task": {"name": "copy", "delay": 2, "samples": 40},
+            "tier": "smoke",
+            "optim": {"steps": 20, "batch_size": 8, "validate_every": 10},
+            "logger": "none",
+        }
+    )
+
+
+@pytest.mark.parametrize("made", [zipped, legacy, plain, exchanged])
+def test_a_checkpoint_that_would_run_something_is_refused(
+    made: Callable[[Evil], bytes], config: RunConfig, tmp_path: Path
+) -> None:
+    witness, runs = tmp_path / "witness", tmp_path / "runs"
+    data = made(Evil(witness))
+    with contextlib.suppress(Exception):
+        torch.load(io.BytesIO(data), weights_only=False)
+    assert witness.exists(), "the trap does not work"
+    witness.unlink()
+
+    folder = config.folder(runs)
+    module = assembly.build(config)
+    Record({"status": "interrupted"}, {}, provenance.describe(config, module)).write(folder)
+    for name in (folders.BEST, folders.LAST):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(data)
+    with only_within(folder):
+        with pytest.raises(SeqbenchError, match=r"best\.ckpt does not fit its record") as loading:
+            seqbench.load(folder)
+        with pytest.raises(SeqbenchError, match=r"last\.ckpt cannot be read") as resuming:
+            runner.run(config, runs, resume=True)
+    assert not witness.exists()
+    assert [str(caught.value).count("\n") for caught in (loading, resuming)] == [0, 0]
+    assert (folder / folders.LAST).read_bytes() == data
+
+
+TAGS = [
+    "!!python/object/apply:builtins.open [witness, w]",
+    "!!python/object/new:builtins.open [witness, w]",
+    "!!python/name:os.system",
+    "!!python/module:antigravity",
+    "!!python/object:pathlib.Path {}",
+]
+
+
+@pytest.mark.parametrize("tag", TAGS)
+@pytest.mark.parametrize("text", ["{}", "arch: gru\ntask:\n  name: copy\n  delay: {}", "- {}"])
+def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, text: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "config.yaml"
+    path.write_text(text.format(tag))
+    with only_within(tmp_path):
+        for action in (options.read_config, cards.read_yaml):
+            with pytest.raises(SeqbenchError, match="not valid YAML"):
+                action(path)
+        assert main(["run", "--config", str(path)]) == 2
+        assert main(["check", str(path)]) == 2
+    assert [found.name for found in tmp_path.iterdir()] == ["config.yaml"]
+
+
+@pytest.fixture
+def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module in the folder where the user stands, which leaves a file when it is imported."""
+    (tmp_path / "trap_of_a_stranger.py").write_text("import pathlib\npathlib.Path('witness').touch()\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    return "trap_of_a_stranger:Net"
+
+
+def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config: RunConfig, tmp_path: Path) -> None:
+    described = provenance.describe(config, assembly.build(config))
+    described["architecture"] |= {"name": trap, "class": trap}
+    described["options"]["arch"]["name"] = trap
+    Record({"status": "ok"}, {}, described).write(tmp_path / "run")
+    card = cards.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
+    with only_within(tmp_path) as watch:
+        records.read(tmp_path / "run")
+        options.read_config(tmp_path / "run" / records.NAME)
+        cards.parse({**card, "datamodule": trap}, "toy.yaml").digest("smoke")
+        assert main(["list"]) == 0
+    assert "trap_of_a_stranger" not in watch.imported
+    assert not (tmp_path / "witness").exists()
+    # What is asked for by its path is imported, and so the trap is one.
+    main(["show", trap])
+    assert (tmp_path / "witness").exists()
+
+
+def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> None:
+    witness, whole = tmp_path / "witness", np.arange(6)
+    caching.prepared("kind", {}, lambda: {"a": whole})
+    (entry,) = (cache / "prepared").iterdir()
+    evil = np.array([Evil(witness)], object)
+    for data in (evil, evil.reshape(1, 1), np.array([(0, Evil(witness))], [("a", "i4"), ("b", object)])):
+        np.save(entry / "a.npy", data, allow_pickle=True)
+        with only_within(cache):
+            found = caching.prepared("kind", {}, lambda: {"a": whole})
+        np.testing.assert_array_equal(found["a"], whole)
+    # Nothing can be mapped of an array that is empty, so it is read, and a pickle would be as well.
+    empty = io.BytesIO()
+    np.lib.format.write_array_header_1_0(empty, {"descr": "|O", "fortran_order": False, "shape": (0,)})
+    for data in (empty.getvalue() + pickle.dumps(Evil(witness)), plain(Evil(witness))):
+        (entry / "a.npy").write_bytes(data)
+        with only_within(cache):
+            caching.prepared("kind", {}, lambda: {"a": whole})
+    assert not witness.exists()

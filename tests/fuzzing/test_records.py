@@ -1,0 +1,187 @@
+"""Broken records, made from a real one, and whatever reads them.
+
+Making a module of absurd sizes is real work, which a record may ask for as well as a user: it is stopped there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbench import assembly, folders, options, provenance, records
+from seqbench.cli.main import main
+from seqbench.errors import SeqbenchError
+from seqbench.records import Record
+from tests.fuzzing import strategies
+from tests.fuzzing.guard import only_within
+
+LARGE = 2000
+"""A number from which on a module may not be made of it here."""
+
+TEXT = "to be, or not to be, that is the question\n" * 60
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a run of a character model leaves it; the figures are made up, the rest is real."""
+    root = tmp_path_factory.mktemp("origin")
+    (root / "texts").mkdir()
+    (root / "texts" / "play.txt").write_text(TEXT)
+    config = options.resolve(
+        {
+            "arch": {"name": "gru", "d_model": 4},
+            "task": {"name": "char-lm", "data_dir": str(root / "texts"), "evaluation_rows": 2},
+            "tier": "smoke",
+            "logger": "none",
+        }
+    )
+    module = assembly.build(config)
+    folder = root / "run"
+    results = {
+        "status": "ok",
+        "reason": None,
+        "metrics": {"test": {"bits_per_character": {"value": 3.2, "chance": 4.1, "best": None}}},
+        "sample": "to be",
+        "curves": {"train": [[10, 3.9], [20, 3.5]], "validation": [[20, {"bits_per_character": 3.2}]]},
+    }
+    measured = {"seconds": 1.5, "steps_per_second": 100.0, "wandb": {"id": "abc", "mode": "offline"}}
+    Record(results, measured, provenance.describe(config, module)).write(folder)
+    records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
+    records.write_text(
+        folder / folders.VOCABULARY,
+        records.to_json(list(module.data.vocabulary.characters)),  # type: ignore[union-attr]
+    )
+    (folder / folders.CHECKPOINTS).mkdir()
+    torch.save({"state_dict": module.state_dict(), "global_step": 20}, folder / folders.BEST)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_giants(monkeypatch: pytest.MonkeyPatch) -> None:
+    make = assembly.make
+
+    def small(config: Any, spec: Any) -> Any:
+        if any(number > LARGE for number in _numbers([config.options(), spec.to_dict()])):
+            raise SeqbenchError("stopped: a module of absurd size")
+        return make(config, spec)
+
+    monkeypatch.setattr(assembly, "make", small)
+
+
+def _numbers(data: Any) -> Iterator[int]:
+    if isinstance(data, Mapping):
+        data = list(data.values())
+    if isinstance(data, list | tuple):
+        for item in data:
+            yield from _numbers(item)
+    elif isinstance(data, int):
+        yield abs(data)
+
+
+def refused(action: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether an action was refused in a sentence."""
+    try:
+        action(*arguments)
+    except SeqbenchError as error:
+        assert str(error)
+        return True
+    return False
+
+
+def try_all(folder: Path, allowed: Path) -> None:
+    """Everything that reads a run's folder."""
+    with only_within(allowed), contextlib.chdir(allowed):
+        refused(records.read, folder)
+        refused(options.read_config, folder / records.NAME)
+        refused(assembly.load, folder)
+
+
+def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> int:
+    """How many records were tried that are still JSON."""
+    real = json.loads((run / records.NAME).read_text(encoding="utf-8"))
+    # Mostly below what is read again: half of a record is figures.
+    origins = [real, {**real, "results": {"status": "ok"}, "measured": {}}]
+    count = _fresh(run, folder)
+
+    @strategies.tried(examples, random)
+    @given(strategies.broken(origins))
+    def each(data: Any) -> None:
+        nonlocal count
+        count += 1
+        (folder / "run" / records.NAME).write_text(strategies.as_json(data), encoding="utf-8")
+        try_all(folder / "run", folder)
+
+    each()
+    return count
+
+
+def fuzz_files(examples: int, run: Path, folder: Path, random: bool = False) -> int:
+    """How many were tried with a file of theirs broken: text cut, bytes changed, or other bytes altogether."""
+    names = (records.NAME, folders.CONFIG, folders.VOCABULARY, folders.BEST)
+    real = {name: (run / name).read_bytes() for name in names}
+    texts = {name: strategies.broken_text([real[name].decode()]) for name in names[:3]}
+    ways = [*(st.tuples(st.just(name), text | st.binary(max_size=60)) for name, text in texts.items())]
+    ways.append(st.tuples(st.just(folders.BEST), strategies.broken_bytes(real[folders.BEST])))
+    count = _fresh(run, folder)
+
+    @strategies.tried(examples, random)
+    @given(st.one_of(ways))
+    def each(broken: tuple[str, bytes]) -> None:
+        nonlocal count
+        count += 1
+        name, data = broken
+        (folder / "run" / name).write_bytes(data)
+        try:
+            try_all(folder / "run", folder)
+            with only_within(folder), contextlib.chdir(folder):
+                assert main(["generate", str(folder / "run"), "--length", "2"]) in (0, 2)
+                refused(options.read_config, folder / "run")
+        finally:
+            (folder / "run" / name).write_bytes(real[name])
+
+    each()
+    return count
+
+
+def _fresh(run: Path, folder: Path) -> int:
+    shutil.copytree(run, folder / "run")
+    assert not refused(assembly.load, folder / "run"), "the origin must be whole"
+    return 0
+
+
+def test_a_broken_record_is_read_or_refused_in_a_sentence(run: Path, tmp_path: Path) -> None:
+    assert fuzz_data(strategies.FAST, run, tmp_path) >= strategies.FAST // 2
+
+
+def test_a_broken_file_of_a_run_is_read_or_refused_in_a_sentence(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fuzz_files(strategies.FAST, run, tmp_path) >= strategies.FAST // 2
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.exhaustive
+def test_thousands_of_broken_records_are_read_or_refused(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("data", "files"):
+        (tmp_path / name).mkdir()
+    counts = {
+        "data": fuzz_data(1500, run, tmp_path / "data", True),
+        "files": fuzz_files(1500, run, tmp_path / "files", True),
+    }
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    with capsys.disabled():
+        print(counts)
+    assert min(counts.values()) >= 1200
