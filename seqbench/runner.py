@@ -6,7 +6,7 @@ import contextlib
 import math
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,17 +157,17 @@ class _Attempt:
         status, reason, scores, stopped_by = "ok", None, {}, None
         try:
             self.trainer.loggers = self._loggers()
-            self._fit()
-            scores = self._test()
+            with self._as_raised():
+                self._fit()
+                scores = self._test()
         except DivergedError as error:
             status, reason = "diverged", str(error)
-        # Lightning turns KeyboardInterrupt into SystemExit.
-        except (Stopped, KeyboardInterrupt, SystemExit) as error:
+        except (Stopped, KeyboardInterrupt) as error:
             stopped_by = error.name if isinstance(error, Stopped) else "Ctrl-C"
             status = "interrupted"
             reason = f"stopped by {stopped_by} at step {self.trainer.global_step} of {self.config.optim.steps}"
-        # The architecture is a stranger's: whatever it raises belongs into the record, its traceback beside it.
-        except Exception as error:
+        # The architecture is a stranger's: whatever it raises, were it an exit, belongs into the record.
+        except (Exception, SystemExit) as error:
             text = redaction.redact(" ".join(str(error).split()))[:500]
             if _out_of_memory(error):
                 status, reason = "out_of_memory", text or "memory ran out"
@@ -177,6 +177,16 @@ class _Attempt:
                     with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
                         records.write_text(self.folder / folders.ERROR, redaction.redact(traceback.format_exc()))
         return {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}, stopped_by
+
+    @contextlib.contextmanager
+    def _as_raised(self) -> Iterator[None]:
+        """Lightning turns KeyboardInterrupt into SystemExit, which a stranger may raise as well."""
+        try:
+            yield
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
     def _fit(self) -> None:
         last = self.folder / folders.LAST
@@ -261,7 +271,7 @@ def _summary(results: Mapping[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     """CUDA has an error of its own; on a CPU PyTorch raises a RuntimeError that only its text tells apart."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from seqbench import folders
 from seqbench.cards import Metric
+from seqbench.errors import SeqbenchError
 
 
 class BestAndLast(ModelCheckpoint):
@@ -49,16 +53,30 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its place, flushes it to the disk, and renames it."""
 
     def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Save it; what stood at ``path`` stays until the new file is whole."""
+        """Save it; what stood at ``path`` stays until the new file is whole.
+
+        Raises:
+            SeqbenchError: the disk refuses.
+        """
         whole = Path(path)
         part = whole.with_name(f".{whole.name}.part")
+        # By hand: Lightning writes it below /tmp, which may be full or small, and moves it from there.
+        data = io.BytesIO()
+        torch.save(checkpoint, data)
         try:
-            super().save_checkpoint(checkpoint, part, storage_options)
-            with part.open("rb") as file:
+            whole.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(data.getbuffer())
+                file.flush()
                 os.fsync(file.fileno())
             part.replace(whole)
+        except OSError as error:
+            reason = error.strerror or error
+            raise SeqbenchError(f"{whole} cannot be written: {reason}; the earlier checkpoint stands.") from error
         finally:
-            part.unlink(missing_ok=True)
+            # On a disk that may only be read there is none to remove, and that is no further error.
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
 
 
 _PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")

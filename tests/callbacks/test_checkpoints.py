@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from seqbench.callbacks.checkpoints import AtomicCheckpointIO
+from seqbench.errors import SeqbenchError
 
 
 def test_a_checkpoint_that_cannot_be_finished_leaves_the_earlier_one(
@@ -16,12 +16,11 @@ def test_a_checkpoint_that_cannot_be_finished_leaves_the_earlier_one(
     io, path = AtomicCheckpointIO(), tmp_path / "checkpoints" / "last.ckpt"
     io.save_checkpoint({"step": 1}, path)
 
-    def full(self: Any, checkpoint: Any, path: Path, options: Any) -> None:
-        path.write_bytes(b"half")
+    def full(handle: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(SeqbenchError, match=r"last\.ckpt cannot be written: No space left on device; the earlier"):
         io.save_checkpoint({"step": 2}, path)
     assert torch.load(path, weights_only=True) == {"step": 1}
     assert [p.name for p in path.parent.iterdir()] == ["last.ckpt"]
