@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from seqbench import provenance, records
+from seqbench import disk, plain, provenance
 
 FOLDER = Path(__file__).resolve().parent / "results"
 
@@ -21,5 +21,5 @@ def keep(name: str, figures: dict[str, Any]) -> None:
         "python": platform.python_version(),
     }
     path = FOLDER / f"{name}.json"
-    records.write_text(path, records.to_json({"machine": machine, **figures}))
+    disk.write_text(path, plain.to_json({"machine": machine, **figures}))
     print(f"written to benchmarks/results/{path.name}")

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks._results import keep
+from seqbench import plain
 
 ROUNDS, CELLS, WORKERS, CLAIM = 3, 20, 2, 5.0
 WORDS = "--arch gru --task copy --tier smoke --optim.steps 40 --optim.validate_every 20 --logger none"
@@ -70,7 +71,7 @@ def results(runs: Path) -> dict[str, str]:
     from seqbench import records
 
     return {
-        str(path.parent.relative_to(runs)): records.to_json(records.read(path).results)
+        str(path.parent.relative_to(runs)): plain.to_json(records.read(path).results)
         for path in runs.rglob(records.NAME)
     }
 

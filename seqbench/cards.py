@@ -12,7 +12,7 @@ import importlib.util
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,13 @@ from typing import Any
 from seqbench import registry
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.fields import fields_of, mapping
-from seqbench.records import DEEPEST, read_bytes, shown, to_json
+from seqbench.plain import read_yaml, shown, to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
 MOST_STEPS = 10**12
 """More steps or sequences than this are taken for a slip of the pen."""
-MOST_BORROWED = 100_000
-"""Values that the aliases of one YAML file may stand for; a few lines of aliases of aliases make billions."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 """A card's name is that of its file and of a folder of runs, so it must not lead anywhere else."""
 _BUILT_IN = "seqbench"
@@ -285,68 +283,6 @@ def _path(entry: registry.Entry) -> Path:
 def _read(path: Path) -> dict[str, Any]:
     data = read_yaml(path)
     return dict(mapping(data, str(path)))
-
-
-def read_yaml(path: Path) -> Any:
-    """Plain data of a YAML (or JSON) file; only the safe loader's types.
-
-    Raises:
-        SeqbenchError: the file cannot be read, is no YAML, or grows beyond all bounds when its aliases are followed.
-    """
-    import yaml  # Here, so that `--help` does not pay for it.
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        text = read_bytes(path).decode("utf-8-sig")
-        _check_growth(str(path), yaml.parse(text, Loader=loader))
-        return yaml.load(text, Loader=loader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise SeqbenchError(f"{path} cannot be read: {error}.") from error
-    except SeqbenchError:
-        raise
-    # Beside YAMLError, what Python says of a 13th month, a number of 5,000 digits or `!!bool x`.
-    except Exception as error:
-        raise SeqbenchError(f"{path} is not valid YAML: {_one_line(error)}.") from error
-
-
-def _check_growth(where: str, events: Iterable[Any]) -> None:
-    """Refuse what would crash the loader's recursion or grow beyond all bounds, before anything is made of it.
-
-    Raises:
-        SeqbenchError: nested too deeply, an alias that stands within its own anchor, or aliases of aliases of aliases.
-    """
-    import yaml
-
-    sizes: dict[str, int] = {}  # What an anchor holds, counted with all that its aliases stand for.
-    borrowed = 0
-    open_: list[tuple[str | None, int]] = [(None, 0)]
-    for event in events:
-        if isinstance(event, yaml.AliasEvent):
-            if event.anchor in {anchor for anchor, _ in open_}:
-                raise SeqbenchError(f"{where}: the alias '*{event.anchor}' stands within what it names; write it out.")
-            size = sizes.get(str(event.anchor), 0)
-            borrowed += size
-            if borrowed > MOST_BORROWED:
-                raise SeqbenchError(f"{where}: aliases stand for more than {MOST_BORROWED:,} values; write them out.")
-        elif isinstance(event, yaml.CollectionStartEvent):
-            if len(open_) > DEEPEST:
-                raise SeqbenchError(f"{where} is nested more than {DEEPEST} levels deep; nothing of seqbench's is.")
-            open_.append((event.anchor, 1))
-            continue
-        elif isinstance(event, yaml.CollectionEndEvent):
-            anchor, size = open_.pop()
-            sizes.update({anchor: size} if anchor else {})
-        elif isinstance(event, yaml.ScalarEvent):
-            size = 1
-            sizes.update({event.anchor: 1} if event.anchor else {})
-        else:
-            continue
-        holder, held = open_[-1]
-        open_[-1] = (holder, held + size)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _nearest_divisor(steps: int, wanted: int) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from seqbench.cards import Card, Optim, Tier, digest_of
 from seqbench.errors import SeqbenchError, did_you_mean
-from seqbench.records import to_json
+from seqbench.plain import to_json
 
 LOGGERS = ("wandb", "csv", "none")
 FILES = ("auto", "folder", "hub")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqbench import records
+from seqbench import disk, records
 from seqbench.errors import SeqbenchError
 from seqbench.records import Record
 
@@ -124,7 +124,7 @@ def wandb_id(folder: Path) -> str:
     """
     path = folder / WANDB_ID
     if not path.is_file():
-        records.write_text(path, secrets.token_hex(4) + "\n")
+        disk.write_text(path, secrets.token_hex(4) + "\n")
     return path.read_text(encoding="utf-8").strip()
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from seqbench import cards, folders, records, redaction, registry
+from seqbench import cards, folders, plain, redaction, registry
 from seqbench.config import DECODER_ONLY, PairOptions, RunConfig, SingleOptions, TrainerOptions
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.sources import locating
@@ -33,7 +33,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """
     if path.is_dir():
         path = path / folders.CONFIG
-    data = cards.read_yaml(path)
+    data = plain.read_yaml(path)
     if isinstance(data, Mapping) and isinstance(data.get("config"), Mapping):
         data = data["config"].get("options")
     if not isinstance(data, Mapping):
@@ -54,7 +54,7 @@ def resolve(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfi
             task's data is not at hand.
     """
     _known_keys(given)
-    records.check_plain(given, "the configuration")
+    plain.check_plain(given, "the configuration")
     groups = {group: _group(given, group) for group in GROUPS}
     arch, task = (_name(groups[kind], kind) for kind in ("arch", "task"))
     entry = registry.find(registry.ARCHITECTURES, arch)
@@ -195,7 +195,7 @@ def _group(given: Mapping[str, Any], group: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise SeqbenchError(f"'{group}' must be a mapping of options, got {records.shown(value)}.")
+        raise SeqbenchError(f"'{group}' must be a mapping of options, got {plain.shown(value)}.")
     return dict(value)
 
 
@@ -299,5 +299,5 @@ def _sentence(message: str, known: Iterable[str]) -> str:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise SeqbenchError(f"{name} must be a whole number, got {records.shown(value)}.")
+        raise SeqbenchError(f"{name} must be a whole number, got {plain.shown(value)}.")
     return value

@@ -14,7 +14,18 @@ from typing import Any
 import torch
 from lightning.pytorch.utilities import rank_zero_only
 
-from seqbench import assembly, folders, processes, provenance, records, redaction, samples, scoring, tracking, trainer
+from seqbench import (
+    assembly,
+    disk,
+    folders,
+    processes,
+    provenance,
+    redaction,
+    samples,
+    scoring,
+    tracking,
+    trainer,
+)
 from seqbench.callbacks.checkpoints import BestAndLast
 from seqbench.callbacks.curve import Curve, DivergedError
 from seqbench.callbacks.progress import Clock, Progress
@@ -87,7 +98,7 @@ def run(
             if finished is not None:
                 return Run(finished, folder)
             folders.clear(folder, overwrite)
-            records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
+            disk.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
             return attempt.run()
 
 
@@ -121,6 +132,7 @@ class _Attempt:
         self.say = say if say is not None and leads() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
         self.shown_files: Sequence[Path] = ()
+        self.traceback = ""
         self.started = time.time()
         self.stopping = Stopping(folder / folders.LAST, config.optim.validate_every, self.say)
         shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
@@ -145,6 +157,9 @@ class _Attempt:
             return Run(record, self.folder, stopped_by)
         # The record comes first: closing W&B may upload for long, and be cut short.
         record.write(self.folder)
+        if self.traceback:
+            with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
+                disk.write_text(self.folder / folders.ERROR, self.traceback)
         if self.trainer.loggers:
             wandb = tracking.finish(self.trainer.logger, _summary(results), self.shown_files)
             measured = {**record.measured, "wandb": wandb}
@@ -172,10 +187,9 @@ class _Attempt:
             if _out_of_memory(error):
                 status, reason = "out_of_memory", text or "memory ran out"
             else:
-                status, reason = "failed", f"{type(error).__name__}: {text}"
-                if leads():
-                    with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
-                        records.write_text(self.folder / folders.ERROR, redaction.redact(traceback.format_exc()))
+                ours = isinstance(error, SeqbenchError)
+                status, reason = "failed", text.removesuffix(".") if ours else f"{type(error).__name__}: {text}"
+                self.traceback = "" if ours else redaction.redact(traceback.format_exc())
         return {"status": status, "reason": reason, "curves": self.curve.state_dict(), **scores}, stopped_by
 
     @contextlib.contextmanager

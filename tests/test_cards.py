@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import copy
-import os
 from pathlib import Path
 from typing import Any
 
@@ -137,60 +136,6 @@ def test_the_digest_covers_the_protocol_and_not_the_prose() -> None:
 def test_an_unknown_tier_gets_the_close_matches() -> None:
     with pytest.raises(SeqbenchError, match=r"no tier 'smal'\. Did you mean 'small'"):
         cards.load("copy").tier("smal")
-
-
-def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "card.yaml"
-    path.write_text("!!python/object/apply:os.system ['true']")
-    with pytest.raises(SeqbenchError, match="not valid YAML"):
-        cards.read_yaml(path)
-
-
-def towers(first: str, each: str) -> str:
-    """Lines of anchors, each with nine aliases of the one before."""
-    lines = [f"a{n}: &a{n} {each % ', '.join([f'*a{n - 1}'] * 9)}" for n in range(1, 12)]
-    return "\n".join([f"a0: &a0 {first}", *lines])
-
-
-ENDLESS = {
-    "laughs": (towers("[x, x]", "[%s]"), "aliases stand for more than 100,000 values"),
-    "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
-    "itself": ("a: &a [*a]", r"the alias '\*a' stands within what it names"),
-    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' stands within what it names"),
-    # Made of it, libyaml's loader overruns its stack.
-    "deep": ("- " * 1_000_000, "nested more than 100 levels"),
-    "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),
-    "date": ("when: 2020-13-45", "not valid YAML: month must be in"),
-    "digits": ("n: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
-    "truth": ("n: !!bool x", "not valid YAML"),
-    "time": ("n: !!timestamp x", "not valid YAML"),
-    "nowhere": ("a: *nowhere", "not valid YAML"),
-}
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("name", ENDLESS)
-def test_yaml_that_would_crash_or_never_end_is_refused(tmp_path: Path, name: str) -> None:
-    text, sentence = ENDLESS[name]
-    path = tmp_path / "card.yaml"
-    path.write_text(text)
-    with pytest.raises(SeqbenchError, match=sentence) as caught:
-        cards.read_yaml(path)
-    assert str(path) in str(caught.value)
-
-
-def test_a_few_aliases_are_welcome(tmp_path: Path) -> None:
-    path = tmp_path / "card.yaml"
-    path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
-    assert cards.read_yaml(path) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
-
-
-@pytest.mark.timeout(20)
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "card.yaml")
-    for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
-        with pytest.raises(SeqbenchError, match="no regular file"):
-            cards.read_yaml(path)
 
 
 plain = st.recursive(

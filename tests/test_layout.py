@@ -34,8 +34,8 @@ FLOORS = [
     ["config"],
     ["cards", "folders"],
     ["records", "fields"],
-    ["registry", "network", "redaction", "processes"],
-    ["units"],
+    ["plain"],
+    ["registry", "network", "redaction", "processes", "disk", "units"],
     ["errors"],
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

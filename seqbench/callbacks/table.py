@@ -11,8 +11,8 @@ import lightning.pytorch as L
 
 from seqbench import folders
 from seqbench.callbacks.curve import Curve
+from seqbench.disk import write_text
 from seqbench.errors import SeqbenchError
-from seqbench.records import write_text
 
 
 class MetricsTable(L.Callback):

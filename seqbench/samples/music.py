@@ -12,7 +12,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from seqbench import records
+from seqbench import disk, records
 from seqbench.datamodules.piano_rolls import PianoRolls, melody
 from seqbench.decoding.sampling import sample
 from seqbench.errors import SeqbenchError
@@ -114,7 +114,7 @@ def write_midi(path: Path, frames: Frames) -> None:
     track.append(mido.MetaMessage("end_of_track", time=silent - TICKS_PER_BEAT))
     written = io.BytesIO()
     mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=written)
-    path.write_bytes(written.getvalue())
+    disk.write_bytes(path, written.getvalue())
 
 
 def draw(path: Path, prompt: Frames, continuation: Frames) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from seqbench import folders, records
+from seqbench import disk, folders, plain
 from seqbench.decoding.sampling import sample
 from seqbench.errors import SeqbenchError
 from seqbench.module import SequenceModule
@@ -23,8 +23,8 @@ def show(module: SequenceModule, folder: Path) -> Sample:
     vocabulary: Vocabulary = module.data.vocabulary  # type: ignore[union-attr]
     start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
     text = go_on(module, vocabulary, start, CHARACTERS, TEMPERATURE, module.seed)
-    records.write_text(folder / folders.VOCABULARY, records.to_json(list(vocabulary.characters)))
-    records.write_text(folder / folders.SAMPLE, text)
+    disk.write_text(folder / folders.VOCABULARY, plain.to_json(list(vocabulary.characters)))
+    disk.write_text(folder / folders.SAMPLE, text)
     return Sample(text, [folder / folders.SAMPLE])
 
 
@@ -47,7 +47,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
 def _characters(path: Path) -> str:
     """A run's vocabulary: of the training text it saw."""
     try:
-        characters = records.read_json(path)
+        characters = plain.read_json(path)
     except FileNotFoundError:
         raise SeqbenchError(f"{path} is missing: the run did not finish; give the folder of a finished run.") from None
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqbench import folders, records
+from seqbench import disk, folders
 from seqbench.datamodules.translation import END, SPECIALS, Translation
 from seqbench.decoding.search import decode
 from seqbench.errors import SeqbenchError
@@ -31,14 +31,14 @@ def show(module: SequenceModule, folder: Path) -> Sample:
     data = module.data
     assert isinstance(data, Translation)
     written = data.written(module.decoded["test"])
-    records.write_text(folder / folders.HYPOTHESES, "\n".join(written) + "\n")
-    records.write_text(folder / folders.TOKENIZER, data.tokenizer.to_json())
+    disk.write_text(folder / folders.HYPOTHESES, "\n".join(written) + "\n")
+    disk.write_text(folder / folders.TOKENIZER, data.tokenizer.to_json())
     sources = data.source_texts("test")
     places = np.linspace(0, len(sources) - 1, min(SHOWN, len(sources))).astype(int).tolist()
     references = data.references["test"]
     chosen = [{"source": sources[i], "reference": references[i], "translation": written[i]} for i in places]
     text = "\n".join("".join(f"{name:12}{line}\n" for name, line in one.items()) for one in chosen)
-    records.write_text(folder / folders.TRANSLATIONS, text)
+    disk.write_text(folder / folders.TRANSLATIONS, text)
     files = [folder / folders.TRANSLATIONS]
     maps = attention(module, data.tokenizer, [sources[i] for i in places[:DRAWN]])
     if maps:
@@ -59,7 +59,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
         raise SeqbenchError("there is nothing to translate; give a sentence with --prompt.")
     path = folder / folders.TOKENIZER
     try:
-        tokenizer = Tokenizer.from_json(records.read_bytes(path).decode())
+        tokenizer = Tokenizer.from_json(disk.read_bytes(path).decode())
     except Exception as error:  # The library raises bare exceptions.
         raise SeqbenchError(f"{path} cannot be read: {' '.join(str(error).split())}; run the model again.") from error
     return "\n".join(translate(module, tokenizer, sentences))

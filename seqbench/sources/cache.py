@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbench import records
+from seqbench import disk
 from seqbench.sources import files
 
 Arrays = dict[str, np.ndarray]
@@ -55,7 +55,7 @@ def _load(folder: Path) -> Arrays | None:
         return None
     try:
         found = {path.stem: _mapped(path) for path in sorted(folder.glob("*.npy"))}
-        names = json.loads(records.read_bytes(folder / "names.json"))
+        names = json.loads(disk.read_bytes(folder / "names.json"))
         if sorted(found) == names:
             return found
     # Damaged bytes make numpy's reader of headers raise what Python's own parser raises.
@@ -67,7 +67,7 @@ def _load(folder: Path) -> Arrays | None:
 
 
 def _mapped(path: Path) -> np.ndarray:
-    with records.opened(path) as file:
+    with disk.opened(path) as file:
         np.lib.format.read_magic(file)
         shape = np.lib.format.read_array_header_1_0(file)[0]
     # An empty file part cannot be mapped.

@@ -9,7 +9,7 @@ import zlib
 from functools import lru_cache
 from pathlib import Path
 
-from seqbench import records
+from seqbench import disk
 from seqbench.errors import SeqbenchError
 
 MOST_BYTES = 2 * 2**30
@@ -54,7 +54,7 @@ def read(path: Path) -> bytes:
     """
     packed = path.suffix == ".gz"
     try:
-        with records.opened(path) as file:
+        with disk.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
             most = min(MOST_BYTES, max(SMALL_BYTES, MOST_RATIO * size)) if packed else MOST_BYTES
             if size > most:  # Before anything is read: a file of holes takes no place on the disk.

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seqbench.records import DEEPEST
+from seqbench.plain import DEEPEST
 from seqbench.sources.files import MOST_BYTES
 
 Value = np.ndarray | list["Value"] | None

@@ -15,6 +15,9 @@ from seqbench.sweep.plan import FINISHED, Cell, Group
 LOOK_AGAIN = 5.0
 """Seconds until a cell that another process is at is looked at again."""
 
+INTERRUPTIONS = 50
+"""How often a cell is gone on with that was interrupted: a stranger's code may send itself the signal every time."""
+
 TICK = 0.5
 """Seconds between two looks at what has ended."""
 
@@ -82,6 +85,7 @@ class Conductor:
         self.engine, self.work, self.retries, self.show = engine, work, retries, show
         self._jobs: dict[Job, Cell] = {}
         self._tries: Counter[Cell] = Counter()
+        self._interruptions: Counter[Cell] = Counter()
         # Another process is at them: when to look again.
         self._elsewhere: dict[Cell, float] = {}
 
@@ -133,7 +137,9 @@ class Conductor:
         if status == "busy":
             self._elsewhere[cell] = time.monotonic() + LOOK_AGAIN
             return
-        if again and status == "interrupted":  # Preempted: its checkpoint is there, and the rest is soon done.
+        if again and status == "interrupted" and self._interruptions[cell] < INTERRUPTIONS:
+            # Preempted: its checkpoint is there, and the rest is soon done.
+            self._interruptions[cell] += 1
             state.waiting.append(cell)
             return
         if again and status not in (*FINISHED, "refused") and self._tries[cell] < self.retries:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from seqbench import folders, records, redaction
+from seqbench import disk, folders, redaction
 from seqbench.records import Record
 from seqbench.sweep.jobs import Death
 from seqbench.sweep.plan import Cell
@@ -29,9 +29,9 @@ def note(cell: Cell, death: Death) -> None:
             from seqbench import provenance  # torch, which a sweep's own process does without.
 
             record = Record(results, {"wandb": None}, provenance.identify(cell.config))
-            records.write_text(cell.folder / folders.CONFIG, provenance.to_yaml(cell.config.options()))
+            disk.write_text(cell.folder / folders.CONFIG, provenance.to_yaml(cell.config.options()))
         else:
             record = dataclasses.replace(earlier, results=results)
+        record.write(cell.folder)  # First: on a disk that is almost full, its words may take the room.
         if death.output.strip():
-            records.write_text(cell.folder / folders.ERROR, redaction.redact(death.output))
-        record.write(cell.folder)
+            disk.write_text(cell.folder / folders.ERROR, redaction.redact(death.output))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import torch
 
 from seqbench.options import load_datamodule
-from seqbench.records import to_json
+from seqbench.plain import to_json
 from seqbench.specs import Batch, TokenSequence
 from seqbench.testing.predictions import Ignorant, Predictor, as_emitted, score, spread
 from seqbench.testing.report import Failure, Skip, expect

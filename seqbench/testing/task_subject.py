@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqbench import cards, objectives
+from seqbench import cards, objectives, plain
 from seqbench.batches import Keys
 from seqbench.cards import Card
 from seqbench.datamodules.base import SequenceDataModule
@@ -105,5 +105,5 @@ def card_of(task: Card | Path | str) -> Card:
         # A datamodule named in a file is usually one in the folder the user stands in.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
-        return cards.parse(cards.read_yaml(Path(task)), Path(task).name)
+        return cards.parse(plain.read_yaml(Path(task)), Path(task).name)
     return cards.load(task)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import seqbench
-from seqbench import cards
+from seqbench import cards, plain
 from seqbench.cli import new
 from seqbench.cli.main import main
 
@@ -66,7 +66,7 @@ def test_a_package_is_whole(kind: str, here: Path) -> None:
 def test_the_card_of_a_new_task_is_one(here: Path) -> None:
     main(["new", "task", "my-own"])
     path = here / "seqbench-my-own" / "src" / "seqbench_my_own" / "my-own.yaml"
-    card = cards.parse(cards.read_yaml(path), path.name)
+    card = cards.parse(plain.read_yaml(path), path.name)
     assert (card.name, card.datamodule) == ("my-own", "seqbench_my_own.datamodule:MyOwnTask")
 
 

@@ -118,7 +118,7 @@ def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str,
     path = tmp_path / "config.yaml"
     path.write_text(text.format(tag))
     with only_within(tmp_path):
-        for action in (options.read_config, cards.read_yaml):
+        for action in (options.read_config, plain.read_yaml):
             with pytest.raises(SeqbenchError, match="not valid YAML"):
                 action(path)
         assert main(["run", "--config", str(path)]) == 2
@@ -140,7 +140,7 @@ def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config
     described["architecture"] |= {"name": trap, "class": trap}
     described["options"]["arch"]["name"] = trap
     Record({"status": "ok"}, {}, described).write(tmp_path / "run")
-    card = cards.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
+    card = plain.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
     with only_within(tmp_path) as watch:
         records.read(tmp_path / "run")
         options.read_config(tmp_path / "run" / records.NAME)

@@ -17,7 +17,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbench import assembly, folders, options, provenance, records
+from seqbench import assembly, disk, folders, options, plain, provenance, records
 from seqbench.cli.main import main
 from seqbench.errors import SeqbenchError
 from seqbench.records import Record
@@ -55,10 +55,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     }
     measured = {"seconds": 1.5, "steps_per_second": 100.0, "wandb": {"id": "abc", "mode": "offline"}}
     Record(results, measured, provenance.describe(config, module)).write(folder)
-    records.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
-    records.write_text(
+    disk.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
+    disk.write_text(
         folder / folders.VOCABULARY,
-        records.to_json(list(module.data.vocabulary.characters)),  # type: ignore[union-attr]
+        plain.to_json(list(module.data.vocabulary.characters)),  # type: ignore[union-attr]
     )
     (folder / folders.CHECKPOINTS).mkdir()
     torch.save({"state_dict": module.state_dict(), "global_step": 20}, folder / folders.BEST)

@@ -65,6 +65,13 @@ def test_a_preempted_cell_goes_on(tmp_path: Path) -> None:
     assert (state.status[cells[0]], len(engine.order)) == ("ok", 3)
 
 
+def test_a_cell_that_interrupts_itself_comes_to_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conductor, "INTERRUPTIONS", 4)
+    cells = small(tmp_path, seeds=[0]).cells()
+    state, engine = run(cells, lambda cell, n: "interrupted")
+    assert (state.status[cells[0]], len(engine.order)) == ("interrupted", 5)
+
+
 @pytest.mark.parametrize("status", ["failed", "timeout", "out_of_memory"])
 def test_how_a_process_died_stands_in_a_record_and_stops_no_other(tmp_path: Path, status: str) -> None:
     cells = small(tmp_path, seeds=range(3)).cells()
