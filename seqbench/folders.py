@@ -52,11 +52,15 @@ def finished(folder: Path, resume: bool, overwrite: bool) -> Record | None:
 
 
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
+def hold(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Make the folder, and have it to oneself until the end of the block, or of this process.
 
     The lock is the system's (``flock``), on a file that stays: it ends with its owner, however that one ends, and
     holds between machines wherever the file system they share has such locks (NFS 4 and most of the others do).
+
+    Args:
+        folder: of a run.
+        patience: seconds to wait for another process to give it back.
 
     Raises:
         BusyError: another process has it.
@@ -64,7 +68,7 @@ def hold(folder: Path) -> Iterator[None]:
     """
     import filelock  # Here: `list` has no need of it.
 
-    lock = filelock.FileLock(folder / LOCK, blocking=False)
+    lock = filelock.FileLock(folder / LOCK, timeout=patience)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()

@@ -86,6 +86,23 @@ def test_the_claims_on_real_data_hold_in_the_figures() -> None:
         assert case["peak_bytes"] <= 1.5 * 2**30
 
 
+def test_the_figures_of_sweeps_and_accidents_are_those_of_the_benchmarks() -> None:
+    sweep, kills = results("sweep"), results("kills")
+    ratios = [sweep[f"steps_{steps}"]["median_ratio"] for steps in (20, 60)]
+    assert f"{ratios[0]:.1f}, {ratios[1]:.1f} | `python -m benchmarks.sweep`" in README
+    assert ratios[0] >= sweep["claim"] == 5
+    apart = results("distributed")["largest_difference"].values()
+    curve, metric = (max(one[name] for one in apart) for name in ("curve", "metric"))
+    assert f"{curve:.1e}, {metric:g} | `python -m benchmarks.distributed`" in README
+    assert curve <= 1e-4
+    assert metric <= 1e-6
+    lost, broken = kills["finished_results_lost"], kills["corrupted_files"]
+    assert (lost, broken, kills["left_over"]) == (0, 0, 0)
+    assert kills["kills"] >= 50
+    assert kills["resumed_bit_identical"] == kills["resumed"]
+    assert f"{kills['kills']}, {lost}, {broken}, {kills['resumed']} of {kills['resumed']} |" in README
+
+
 def test_the_claims_hold_in_the_figures() -> None:
     gru, rnn = (results("copy")["summary"][arch]["accuracy"] for arch in ("gru", "rnn"))
     assert gru["mean"] >= 0.95

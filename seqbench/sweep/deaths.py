@@ -10,6 +10,9 @@ from seqbench.records import Record
 from seqbench.sweep.jobs import Death
 from seqbench.sweep.plan import Cell
 
+PATIENCE = 5.0
+"""Seconds: of a process that was killed the system closes one file after the other, and the lock is one of them."""
+
 
 def note(cell: Cell, death: Death) -> None:
     """Write how a cell's process died, beside what it had written itself; its last words go to ``error.txt``.
@@ -19,7 +22,7 @@ def note(cell: Cell, death: Death) -> None:
     Raises:
         SeqbenchError: another process is at the cell by now, or the disk refuses.
     """
-    with folders.hold(cell.folder):
+    with folders.hold(cell.folder, PATIENCE):
         earlier = cell.record()
         if earlier is not None and cell.finished():
             return
