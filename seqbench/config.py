@@ -50,6 +50,11 @@ class TrainerOptions:
         """Whether more than one process may share a run."""
         return self.devices not in (1, "1") or self.num_nodes > 1
 
+    @property
+    def processes(self) -> int:
+        """Processes on each machine, as far as a number says so; else 1."""
+        return max(1, self.devices) if isinstance(self.devices, int) else 1
+
 
 @dataclass(frozen=True)
 class SingleOptions:

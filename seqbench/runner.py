@@ -184,7 +184,7 @@ class _Attempt:
         # The architecture is a stranger's: whatever it raises, were it an exit, belongs into the record.
         except (Exception, SystemExit) as error:
             text = redaction.redact(" ".join(str(error).split()))[:500]
-            if _out_of_memory(error):
+            if out_of_memory(error):
                 status, reason = "out_of_memory", text or "memory ran out"
             else:
                 ours = isinstance(error, SeqbenchError)
@@ -285,8 +285,8 @@ def _summary(results: Mapping[str, Any]) -> dict[str, Any]:
     return figures
 
 
-def _out_of_memory(error: BaseException) -> bool:
-    """CUDA has an error of its own; on a CPU PyTorch raises a RuntimeError that only its text tells apart."""
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out; on a CPU PyTorch raises a RuntimeError that only its text tells from others."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError) and any(words in str(error) for words in _NO_MEMORY)

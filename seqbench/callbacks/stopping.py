@@ -47,6 +47,7 @@ class Stopping(L.Callback):
         self.path, self.validate_every, self._say = path, validate_every, say
         self.asked: int | None = None
         self._patient = False
+        self._waits_for = "stopping after this step; Ctrl-C again stops at once"
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -62,8 +63,9 @@ class Stopping(L.Callback):
                 signal.signal(number, handler)
 
     def be_patient(self) -> None:
-        """From here on a first signal is only noted: what is left to do is short, or must be whole."""
+        """From here on a first signal is only noted: the run is over, and its record is yet to be written."""
         self._patient = True
+        self._waits_for = "the run is over and is being written; Ctrl-C again stops at once"
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None and number == signal.SIGINT:
@@ -71,7 +73,7 @@ class Stopping(L.Callback):
         if self.asked is not None or not self._patient:
             raise Stopped(number)
         self.asked = number
-        self._say("stopping after this step; Ctrl-C again stops at once")
+        self._say(self._waits_for)
 
     # Lightning has put handlers of its own before ours, and would begin a broadcast in the midst of another.
 

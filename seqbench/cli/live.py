@@ -21,11 +21,16 @@ class Live:
     def __init__(self) -> None:
         self.what, self.split = "cells", "test"
         self._bar: Any = None
+        self._elsewhere: set[Cell] = set()
 
     def __call__(self, state: State, ended: Cell | None) -> None:
         """Take the state at a tick, or a cell that has ended."""
         if sys.stderr.isatty():
             self._show(state)
+        else:
+            for cell in state.elsewhere.keys() - self._elsewhere:
+                self._write(f"{cell.name}: another process is at it; waiting for its end")
+            self._elsewhere |= state.elsewhere.keys()
         if ended is None:
             return
         done = len(state.status)
@@ -58,9 +63,11 @@ class Live:
 
 def _standing(state: State) -> str:
     counts = state.counts()
-    failed = sum(number for status, number in counts.items() if status not in FINISHED)
+    failed = sum(number for status, number in counts.items() if status not in (*FINISHED, "interrupted"))
     left = state.left()
     words = [f"{len(state.running)} running", f"{len(state.waiting)} waiting", f"{failed} failed"]
+    if state.elsewhere:
+        words.append(f"{len(state.elsewhere)} in another process")
     return ", ".join([*words, f"{duration(left)} left"] if left is not None else words)
 
 

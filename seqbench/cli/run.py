@@ -66,15 +66,22 @@ def main(options: argparse.Namespace) -> int:
         _announce(config)
 
     from seqbench import runner  # torch and lightning: only when all that is cheap has been checked.
+    from seqbench.callbacks.stopping import Stopped
 
-    run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite, say=say)
+    try:
+        run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite, say=say)
+    except Stopped as stopped:  # Before training began, or in the midst of writing.
+        say(f"seqbench: stopped by {stopped.name}; --resume goes on.")
+        return _stopped(stopped.name)
     if runner.leads():
         _tell(run, config)
     if run.record.status == "ok":
         return 0
-    if run.stopped_by is None:
-        return 1
-    return 130 if run.stopped_by == "Ctrl-C" else EX_TEMPFAIL
+    return 1 if run.stopped_by is None else _stopped(run.stopped_by)
+
+
+def _stopped(by: str) -> int:
+    return 130 if by == "Ctrl-C" else EX_TEMPFAIL
 
 
 def _first() -> bool:

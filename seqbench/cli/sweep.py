@@ -4,32 +4,29 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import re
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqbench import registry
 from seqbench.cards import TIERS
+from seqbench.cli import values
 from seqbench.cli.run import EX_TEMPFAIL, say
-from seqbench.cli.tables import aligned, number
 from seqbench.config import LOGGERS
 from seqbench.errors import SeqbenchError, did_you_mean
-from seqbench.units import duration, seconds, size
+from seqbench.units import size
 
 if TYPE_CHECKING:
-    from seqbench.config import RunConfig
     from seqbench.sweep.jobs import Engine, Job
     from seqbench.sweep.plan import Cell, Group, Plan
 
 ENGINES = ("local", "ray", "slurm")
-MOST_SEEDS = 10_000
 
 EPILOG = """\
 Dotted options (--optim.steps 500, --trainer.accelerator gpu) hold for all cells, those of --grid for one of each. The
-same command, given again, skips what is finished and tries again what failed. Exit status: 0 if every cell has its
-result, 1 if one has not, 130 after Ctrl-C, 75 where a signal ended it.
+same command, given again, skips what is finished and tries again what failed. Exit status: 0 if every cell
+ended ok, 1 if one did not, 130 after Ctrl-C, 75 where a signal ended it.
 """
 
 
@@ -74,274 +71,149 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"unknown engine '{options.engine}'.{did_you_mean(options.engine, ENGINES)}")
     if options.retries < 0:
         raise SeqbenchError(f"--retries must not be negative, got {options.retries}.")
-    grid, limit, memory = (
-        _grid(options.grid),
-        _limit(options.limit),
-        size(options.memory, "--memory") if options.memory else None,
-    )
-    chosen = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
-    if options.tune and "optim.lr" in chosen:
+    if options.workers is not None and options.workers < 1:
+        raise SeqbenchError(f"--workers must be at least 1, got {options.workers}.")
+    options.limit, options.grid = values.limit(options.limit), values.grid(options.grid)
+    options.engine_option = values.pairs(options.engine_option, "--engine-option")
+    options.memory = size(options.memory, "--memory") if options.memory else None
+    given = [*options.grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
+    if options.tune and "optim.lr" in given:
         raise SeqbenchError("--tune chooses optim.lr from the card's grid; leave out the one that is given.")
-    given = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
-    given = {key: value for key, value in given.items() if value is not None}
+    with contextlib.ExitStack() as opened:
+        try:
+            opened.enter_context(_sigterm())
+            plan = _plan(options)
+            engine = _engine(options, plan)
+            opened.callback(engine.close)
+            return _run(options, plan, engine)
+        except KeyboardInterrupt:
+            say("seqbench: stopped; the same command goes on.")
+            return 130
+        except _Ended:
+            say("seqbench: stopped by SIGTERM; the same command goes on.")
+            return EX_TEMPFAIL
 
-    archs, tasks, seeds = _names(options.arch), _names(options.task), _seeds(options.seeds)
+
+def _plan(options: argparse.Namespace) -> Plan:
+    """The plan, made in a worker where there are some: this process then does without torch for all its life."""
+    archs, tasks, seeds = values.names(options.arch), values.names(options.task), values.seeds(options.seeds)
     for group, names in ((registry.ARCHITECTURES, archs), (registry.TASKS, tasks)):
         for name in names:
             registry.find(group, name)
-    plan = _plan(options.engine, (given, options.rest, archs, tasks, seeds, grid, options.runs))
-    engine = _engine(options, plan, memory)
-    try:
-        with _sigterm():
-            return _run(options, plan, engine, limit)
-    except KeyboardInterrupt:
-        say("seqbench: stopped; the same command goes on.")
-        return 130
-    except _Ended:
-        say("seqbench: stopped by SIGTERM; the same command goes on.")
-        return EX_TEMPFAIL
-    finally:
-        engine.close()
+    given = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
+    given = {key: value for key, value in given.items() if value is not None}
 
-
-def _plan(engine: str, asked: tuple[Any, ...]) -> Plan:
-    """The plan, made in a worker where there are some: this process then does without torch for all its life."""
     from seqbench.sweep import local, plan
 
-    if engine != "local":
+    asked = (given, options.rest, archs, tasks, seeds, options.grid, options.runs)
+    if options.engine != "local":
         return plan.make(*asked)
     local.warm_up()
     made: Plan = local.ask(plan.make, *asked)
     return made
 
 
-def _run(options: argparse.Namespace, plan: Plan, engine: Engine, limit: float | None) -> int:
-    from seqbench.cli.live import Live
-    from seqbench.sweep import summary, tuning
-    from seqbench.sweep.conductor import Conductor
-
-    plan, expected = _announce(plan, options, engine)
-    if options.dry_run:
-        return 0
-    live = Live()
-    conductor = Conductor(engine, lambda cell: _job(cell, limit), options.retries, live)
-    cells = plan.cells()
-    try:
-        if options.tune:
-            live.what, live.split = "trials", "validation"
-            plan, expected = tuning.run(plan, conductor, expected)
-            live.close()
-            _tell_rates(plan)
-            cells = plan.cells()
-            live.what, live.split = "cells", "test"
-        state = conductor.run(cells, expected)
-    finally:
-        live.close()
-        # Also of a sweep that was stopped: what there is by now.
-        print(_table(summary.rows(cells)))
-    for name, reason in plan.refused.items():
-        say(f"not run: {name}: {reason}")
-    for cell, status in state.status.items():
-        if options.tune:
-            tuning.credit(cell)
-        if status not in ("ok", "refused"):
-            say(f"{status}: {cell.name}: {state.reason.get(cell) or 'see its record'}; {cell.folder}")
-        elif status == "refused":
-            say(f"not run: {cell.name}: {state.reason[cell]}")
-    return 0 if not plan.refused and set(state.status.values()) <= {"ok"} else 1
-
-
-def _engine(options: argparse.Namespace, plan: Plan, memory: int | None) -> Engine:
-    trainer = plan.groups[0].config.trainer
-    extra = _pairs(options.engine_option, "--engine-option")
-    devices = trainer.devices if isinstance(trainer.devices, int) else 1
+def _engine(options: argparse.Namespace, plan: Plan) -> Engine:
+    trainer, workers = plan.groups[0].config.trainer, options.workers
     threads = trainer.threads or None
     if options.engine == "local":
         from seqbench.sweep import local
 
-        if extra:
+        if options.engine_option:
             raise SeqbenchError("--engine-option is for the engines ray and slurm.")
         gpus = local.ask(local.gpus) if trainer.accelerator in ("auto", "gpu", "cuda") else 0
-        return local.LocalEngine(options.workers, threads, gpus, max(1, devices), memory)
-    if memory is not None:
-        given = {"ray": "memory of Ray's own", "slurm": "--engine-option mem_gb=4"}[options.engine]
-        raise SeqbenchError(f"--memory is for the engine local; with {options.engine} use {given}.")
+        if gpus and options.memory is not None:
+            raise SeqbenchError(
+                "--memory is for cells on the CPU: CUDA reserves what it never uses; leave it out, or add "
+                "--trainer.accelerator cpu."
+            )
+        return local.LocalEngine(workers, threads, gpus, trainer.processes, options.memory)
+    if options.memory is not None:
+        instead = {"ray": "Ray's own limits", "slurm": "--engine-option mem_gb=4"}[options.engine]
+        raise SeqbenchError(f"--memory is for the engine local; with {options.engine} use {instead}.")
     gpus = int(trainer.accelerator in ("gpu", "cuda"))
     if options.engine == "ray":
         from seqbench.sweep.ray import RayEngine
 
-        return RayEngine(options.workers, threads, gpus, extra)
+        return RayEngine(workers, threads, gpus, options.engine_option)
     from seqbench.sweep.slurm import SlurmEngine
 
-    return SlurmEngine(options.runs / "slurm", options.workers, threads, gpus, extra)
+    return SlurmEngine(options.runs / "slurm", workers, threads, gpus, options.engine_option)
+
+
+def _run(options: argparse.Namespace, plan: Plan, engine: Engine) -> int:
+    from seqbench.cli import sweep_report as report
+    from seqbench.cli.live import Live
+    from seqbench.sweep import summary, tuning
+    from seqbench.sweep.conductor import Conductor
+
+    tunes = options.tune
+    if tunes and not tuning.ahead(plan):  # All has been tried before: what is left are the seeds.
+        plan, tunes = tuning.chosen(plan), False
+        report.rates(plan)
+    trials = tuning.ahead(plan) if tunes else {}
+    plan, expected = _estimated(options, plan, engine, trials)
+    report.announce(plan, {group: len(cells) for group, cells in trials.items()}, expected, engine.slots)
+    if options.dry_run:
+        return 0
+    live = Live()
+    conductor = Conductor(engine, lambda cell: _job(cell, options.limit), options.retries, live)
+    try:
+        if tunes:
+            live.what, live.split = "trials", "validation"
+            plan, expected = tuning.run(plan, conductor, expected)
+            live.close()
+            report.rates(plan)
+            live.what, live.split = "cells", "test"
+        cells = plan.cells()
+        try:
+            state = conductor.run(cells, expected)
+        finally:
+            live.close()
+            # Also of a sweep that was stopped: what there is by now.
+            print(report.table(summary.rows(cells)), flush=True)
+    finally:
+        live.close()
+    for problem in tuning.credit(cells) if options.tune else ():
+        say(problem)
+    report.failures(plan, state)
+    return 0 if not plan.refused and set(state.status.values()) <= {"ok"} else 1
+
+
+def _estimated(
+    options: argparse.Namespace, plan: Plan, engine: Engine, trials: Mapping[Group, Sequence[Cell]]
+) -> tuple[Plan, dict[Group, float]]:
+    """What each kind of cell will take, and the plan without those that turn out not to run."""
+    from seqbench.sweep import estimate
+    from seqbench.sweep.local import LocalEngine
+    from seqbench.sweep.plan import without
+
+    to_do = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
+    if options.no_probe or not to_do:
+        return plan, {}
+    say(f"estimating the time of {len(to_do)} kind{'s' * (len(to_do) != 1)} of cells ...")
+    with contextlib.ExitStack() as opened:
+        here = engine
+        if not isinstance(engine, LocalEngine):  # Where cells run elsewhere, this machine's time is the nearest.
+            here = LocalEngine()
+            opened.callback(here.close)
+        expected, refused = estimate.of_groups(to_do, here)
+    return without(plan, refused), expected
 
 
 def _job(cell: Cell, limit: float | None) -> Job:
     from seqbench.sweep import plan, work
     from seqbench.sweep.jobs import Job
 
+    seconds = plan.LIMITS.get(cell.config.tier) if limit is None else limit
     trainer = cell.config.trainer
-    if limit is None:
-        limit = plan.LIMITS.get(cell.config.tier)
-    devices = trainer.devices if isinstance(trainer.devices, int) else 1
-    limit = None if limit == float("inf") else limit
-    return Job(work.run, (cell.config, cell.runs.absolute()), limit, max(1, devices), trainer.num_nodes)
-
-
-def _announce(plan: Plan, options: argparse.Namespace, engine: Engine) -> tuple[Plan, dict[Group, float]]:
-    """The cells, and the time they will take, before any is run; the plan without what cannot be."""
-    from seqbench.sweep import estimate
-    from seqbench.sweep.plan import without
-
-    cells = plan.cells()
-    finished = {cell for cell in cells if cell.finished()}
-    per_group = dict.fromkeys(plan.groups, 0)
-    for cell in cells:
-        per_group[cell.group] += cell not in finished
-    tried = {group: len(group.config.chosen.learning_rates) if options.tune else 0 for group in plan.groups}
-    to_do = [group for group in plan.groups if per_group[group] + tried[group]]
-    expected: dict[Group, float] = {}
-    if not options.no_probe and to_do:
-        say(f"estimating the time of {len(to_do)} kinds of cells ...")
-        # Where cells run elsewhere, this machine's time is the nearest that there is.
-        with _probing(engine) as here:
-            expected, refused = estimate.of_groups(to_do, here)
-        plan = without(plan, refused)
-        to_do = [group for group in to_do if group not in refused]
-        cells = [cell for cell in cells if cell.group not in refused]
-    rows = [["cells", "to run", "steps", "batch", "about", ""]]
-    for group in plan.groups:
-        about = duration(expected[group]) if group in expected else "?"
-        optim = group.config.optim
-        rows.append(
-            [group.name, str(per_group[group]), str(optim.steps), str(optim.batch_size), about, _marks(group.config)]
-        )
-    say(aligned(rows))
-    for name, reason in plan.refused.items():
-        say(f"cannot be run: {name}: {reason}")
-    count = sum(tried[group] for group in plan.groups)
-    trials = f" and {count} trials of learning rates" if count else ""
-    total = sum(expected.get(group, 0.0) * (per_group[group] + tried[group]) for group in plan.groups) / engine.slots
-    about = f"; about {duration(total)}" if to_do and all(group in expected for group in to_do) else ""
-    ahead = sum(per_group[group] for group in plan.groups)
-    all_ = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
-    say(f"{all_}, {len(cells) - ahead} finished, {ahead} to run{trials}, {engine.slots} at once{about}")
-    return plan, expected
-
-
-@contextlib.contextmanager
-def _probing(engine: Engine) -> Iterator[Engine]:
-    from seqbench.sweep.local import LocalEngine
-
-    if isinstance(engine, LocalEngine):
-        yield engine
-        return
-    here = LocalEngine()
-    try:
-        yield here
-    finally:
-        here.close()
-
-
-def _marks(config: RunConfig) -> str:
-    marks = []
-    if config.match_params:
-        marks.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")
-    if config.modified():
-        marks.append(f"modified: {', '.join(config.modified())}")
-    return "; ".join(marks)
-
-
-def _tell_rates(plan: Plan) -> None:
-    for group in plan.groups:
-        tuning = group.config.tuning
-        if tuning:
-            tried = ", ".join(f"{row['lr']:g}: {number(row['value'])}" for row in tuning["tried"])
-            say(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
-
-
-def _table(rows: Sequence[Any]) -> str:
-    lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
-    for row in rows:
-        values = row.values
-        number_of = f"{row.parameters:,}" if row.parameters else "-"
-        width = f"± {row.half_width:.2g}" if row.half_width is not None else "-"
-        best = "unknown" if values and row.best is None else number(row.best)
-        took = f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-"
-        count = f"{row.statuses['ok']}/{sum(row.statuses.values())}"
-        metric = row.group.config.card.metric.name
-        lines.append(
-            [row.group.name, count, metric, number(row.mean), width, number(row.chance), best, number_of, took]
-        )
-    return aligned(lines)
-
-
-def _names(text: str) -> list[str]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if not names:
-        raise SeqbenchError(f"expected names with commas between them, got {text!r}.")
-    return names
-
-
-def _seeds(text: str | None) -> list[int] | None:
-    if text is None:
-        return None
-    if not re.fullmatch(r"\d{1,10}(,\d{1,10})*,?", text):
-        raise SeqbenchError(f"--seeds must be how many (5) or which (3,4,7; one alone: 3,), got {text!r}.")
-    if "," in text:
-        return list(dict.fromkeys(int(seed) for seed in text.split(",") if seed))
-    if not 1 <= int(text) <= MOST_SEEDS:
-        raise SeqbenchError(
-            f"--seeds must be from 1 to {MOST_SEEDS}, got {text}; seed {text} alone is `--seeds {text},`."
-        )
-    return list(range(int(text)))
-
-
-def _grid(given: Sequence[str]) -> dict[str, list[str]]:
-    """Values by option; a list in brackets is YAML, so that a value may hold commas."""
-    grid: dict[str, list[str]] = {}
-    for key, text in _pairs(given, "--grid").items():
-        if "." not in key:
-            raise SeqbenchError(f"--grid takes dotted options (arch.num_layers=1,2), got {key!r}.")
-        values = [value.strip() for value in text.split(",")]
-        if text.startswith("["):
-            values = _listed(text)
-        if not values or not all(values):
-            raise SeqbenchError(f"--grid {key} must have values with commas between them, got {text!r}.")
-        grid[key] = list(dict.fromkeys(values))
-    return grid
-
-
-def _listed(text: str) -> list[str]:
-    import json
-
-    import yaml
-
-    try:
-        values = yaml.safe_load(text)
-        return [value if isinstance(value, str) else json.dumps(value) for value in values]
-    except (yaml.YAMLError, TypeError) as error:
-        raise SeqbenchError(f"--grid: {text!r} is no list: {' '.join(str(error).split())}.") from error
-
-
-def _pairs(given: Sequence[str], option: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
-        key = key.strip().removeprefix("--")
-        if not equals or not key:
-            raise SeqbenchError(f"{option} must be KEY=VALUE, got {text!r}.")
-        if key in pairs:
-            raise SeqbenchError(f"{option} {key} is given twice; give it once.")
-        pairs[key] = value
-    return pairs
-
-
-def _limit(text: str | None) -> float | None:
-    """Seconds; None for the tier's own, infinity for no limit."""
-    if text is None:
-        return None
-    return float("inf") if text.strip().lower() == "none" else seconds(text, "--limit")
+    return Job(
+        work.run,
+        (cell.config, cell.runs.absolute()),
+        None if seconds == float("inf") else seconds,
+        trainer.processes,
+        trainer.num_nodes,
+    )
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seqbench import folders
 from seqbench.errors import SeqbenchError
 from seqbench.sweep import deaths, plan
 from seqbench.sweep.jobs import Ended, Engine, Job
@@ -30,7 +31,9 @@ class State:
         total: cells in all.
         status: of each cell that is done with, by cell; ``refused`` for one that could not be begun.
         running: when each was started (``time.monotonic``).
+        elsewhere: cells that another process is at, and when each is looked at again.
         expected: seconds that a cell of a group is expected to take.
+        took: seconds that cells took which began at their first step.
         slots: cells at once.
     """
 
@@ -39,6 +42,7 @@ class State:
     reason: dict[Cell, str | None] = field(default_factory=dict)
     running: dict[Cell, float] = field(default_factory=dict)
     waiting: deque[Cell] = field(default_factory=deque)
+    elsewhere: dict[Cell, float] = field(default_factory=dict)
     expected: dict[Group, float] = field(default_factory=dict)
     took: dict[Group, list[float]] = field(default_factory=dict)
     slots: int = 1
@@ -57,12 +61,12 @@ class State:
         if not guesses:
             return None
         usual, now = sum(guesses.values()) / len(guesses), time.monotonic()
-        ahead = sum(guesses.get(cell.group, usual) for cell in self.waiting)
+        ahead = [guesses.get(cell.group, usual) for cell in (*self.waiting, *self.elsewhere)]
         # What is late is soon over, for all we know.
         at_work = [
             max(guesses.get(cell.group, usual) - (now - start), 0.05 * usual) for cell, start in self.running.items()
         ]
-        return max([(ahead + sum(at_work)) / self.slots, *at_work])
+        return max([(sum(ahead) + sum(at_work)) / self.slots, *ahead, *at_work])
 
 
 class Conductor:
@@ -86,8 +90,8 @@ class Conductor:
         self._jobs: dict[Job, Cell] = {}
         self._tries: Counter[Cell] = Counter()
         self._interruptions: Counter[Cell] = Counter()
-        # Another process is at them: when to look again.
-        self._elsewhere: dict[Cell, float] = {}
+        self._anew: set[Cell] = set()
+        self._pause = 0.0
 
     def run(self, cells: Sequence[Cell], expected: Mapping[Group, float] | None = None) -> State:
         """Run the cells that are not finished; return when all have ended.
@@ -102,7 +106,7 @@ class Conductor:
             else:
                 state.waiting.append(cell)
         try:
-            while state.waiting or self._jobs or self._elsewhere:
+            while state.waiting or self._jobs or state.elsewhere:
                 self._start(state)
                 self.show(state, None)
                 for ended in self.engine.wait(TICK):
@@ -115,27 +119,41 @@ class Conductor:
 
     def _start(self, state: State) -> None:
         now = time.monotonic()
-        for cell in [cell for cell, when in self._elsewhere.items() if when <= now]:
-            del self._elsewhere[cell]
+        for cell in [cell for cell, when in state.elsewhere.items() if when <= now]:
+            del state.elsewhere[cell]
             state.waiting.append(cell)
-        while state.waiting and len(self._jobs) < self.engine.slots:
+        while state.waiting and len(self._jobs) < self.engine.slots and now >= self._pause:
             cell = state.waiting.popleft()
+            record = cell.record()
             if plan.busy(cell):
-                self._elsewhere[cell] = now + LOOK_AGAIN
-            elif cell.finished():  # By another sweep, meanwhile.
-                self._end(cell, cell.record().status, None, state)  # type: ignore[union-attr]
+                state.elsewhere[cell] = now + LOOK_AGAIN
+            elif record is not None and record.status in FINISHED:  # By another sweep, meanwhile.
+                self._end(cell, record.status, None, state)
             else:
-                job = self.work(cell)
-                self.engine.start(job)
-                self._jobs[job] = cell
-                state.running[cell] = now
+                self._begin(cell, state, now)
+
+    def _begin(self, cell: Cell, state: State, now: float) -> None:
+        job = self.work(cell)
+        try:
+            self.engine.start(job)
+        except SeqbenchError:
+            # A queue that is full, or does not answer: it may take the cell once others are through.
+            if not self._jobs:
+                raise
+            state.waiting.appendleft(cell)
+            self._pause = now + LOOK_AGAIN
+            return
+        self._jobs[job] = cell
+        state.running[cell] = now
+        if not (cell.folder / folders.LAST).exists():
+            self._anew.add(cell)
 
     def _take(self, ended: Ended, state: State, again: bool = True) -> None:
         cell = self._jobs.pop(ended.job)
         started = state.running.pop(cell)
         status, reason = self._outcome(ended, cell, time.time() - (time.monotonic() - started))
         if status == "busy":
-            self._elsewhere[cell] = time.monotonic() + LOOK_AGAIN
+            state.elsewhere[cell] = time.monotonic() + LOOK_AGAIN
             return
         if again and status == "interrupted" and self._interruptions[cell] < INTERRUPTIONS:
             # Preempted: its checkpoint is there, and the rest is soon done.
@@ -146,7 +164,7 @@ class Conductor:
             self._tries[cell] += 1
             state.waiting.append(cell)
             return
-        if status in FINISHED:
+        if status in FINISHED and cell in self._anew:
             state.took.setdefault(cell.group, []).append(time.monotonic() - started)
         self._end(cell, status, reason, state)
 

@@ -7,6 +7,7 @@ before it: what one leaks, breaks or sets is gone with it.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import faulthandler
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.errors import SeqbenchError
+from seqbench.sweep import deaf
 from seqbench.sweep.jobs import Death, Ended, Job
 
 GRACE = 20.0
@@ -32,6 +35,8 @@ GRACE = 20.0
 LAST_WORDS = 20_000
 """Characters kept of what a dying process wrote."""
 
+
+_SAFE_PATH = "PYTHONSAFEPATH"
 
 _CONTEXT: Any = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["seqbench.sweep.preload"])
@@ -42,8 +47,15 @@ def warm_up() -> None:
 
     Without it the first job waits for that.
     """
-    with _no_main_module():
-        forkserver.ensure_running()
+    # It is started with `-c`, and would otherwise find a file of the current folder before the standard library's.
+    earlier = os.environ.get(_SAFE_PATH)
+    os.environ[_SAFE_PATH] = "1"
+    try:
+        with _no_main_module():
+            forkserver.ensure_running()
+    finally:
+        if earlier is None:
+            del os.environ[_SAFE_PATH]
 
 
 @contextlib.contextmanager
@@ -106,6 +118,14 @@ class _Worker:
     oom_kills: int
     asked: float | None = None  # When it was asked to end.
     late: bool = False  # Because it took too long.
+    value: Any = None
+    heard: bool = False
+
+    def hear(self) -> None:
+        """Take its answer, which it may still be sending: a pipe holds 64 KiB."""
+        with contextlib.suppress(EOFError, OSError):
+            self.value = self.answer.recv()
+        self.heard = True
 
 
 class LocalEngine:
@@ -113,7 +133,7 @@ class LocalEngine:
 
     Args:
         workers: cells at once; None for one on each GPU that they take, or else on each core.
-        threads: CPU threads of each; None shares the cores out.
+        threads: CPU threads of each; None shares the cores out (to ``OMP_NUM_THREADS`` at most).
         gpus: how many GPUs there are to share out; 0 for a sweep on CPUs.
         devices: GPUs that one cell takes.
         memory: bytes of data that a cell may hold; None for no limit. On CUDA, limit nothing: it reserves what it
@@ -138,8 +158,13 @@ class LocalEngine:
             raise SeqbenchError(f"--trainer.devices {devices} asks for more GPUs than the {gpus} of this machine.")
         cores = _cores()
         self._places = gpus // devices if gpus else 0
+        # Of a share in a machine, those of the share, whatever they are called.
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        self._visible = visible.split(",") if visible else [str(gpu) for gpu in range(gpus)]
         self.slots = workers or self._places or max(1, cores // devices)
-        self.threads = threads or max(1, cores // self.slots // (1 if gpus else devices))
+        share = max(1, cores // self.slots // (1 if gpus else devices))
+        asked = os.environ.get("OMP_NUM_THREADS", "")
+        self.threads = threads or (min(share, int(asked)) if asked.isdecimal() and int(asked) else share)
         self._devices, self._memory = devices, memory
         self._workers: list[_Worker] = []
         self._folder = tempfile.TemporaryDirectory(prefix="seqbench-sweep-")
@@ -150,7 +175,8 @@ class LocalEngine:
         handle, log = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
         ours, theirs = _CONTEXT.Pipe(duplex=False)
-        place = _Place(log, self.threads, self._gpus(slot), self._memory)
+        place = _Place(log, self.threads, self._gpus(slot), self._memory, _SAFE_PATH in os.environ)
+        warm_up()
         process = _CONTEXT.Process(target=_work, args=(job.call, job.args, theirs, place))
         with _no_main_module():
             process.start()
@@ -159,7 +185,12 @@ class LocalEngine:
 
     def wait(self, seconds: float) -> Sequence[Ended]:
         """The jobs that have ended, after so long at most; those that took too long are ended here."""
-        connection.wait([worker.process.sentinel for worker in self._workers], timeout=seconds)
+        ends = [worker.process.sentinel for worker in self._workers]
+        answers = [worker.answer for worker in self._workers if not worker.heard]
+        ready = connection.wait([*ends, *answers], timeout=seconds)
+        for worker in self._workers:
+            if not worker.heard and worker.answer in ready:
+                worker.hear()
         now = time.monotonic()
         for worker in self._workers:
             if worker.asked is None and worker.job.limit is not None and now - worker.started > worker.job.limit:
@@ -195,12 +226,11 @@ class LocalEngine:
         return [self._ended(worker) for worker in over]
 
     def _ended(self, worker: _Worker) -> Ended:
-        value = None
-        with contextlib.suppress(EOFError, OSError):
-            value = worker.answer.recv() if worker.answer.poll() else None
-        code = worker.process.exitcode
-        if code != 0:  # What it started is in its process group, and ends with it.
-            _signal(worker.process, signal.SIGKILL)
+        if not worker.heard and worker.answer.poll():
+            worker.hear()
+        value, code = worker.value, worker.process.exitcode
+        _signal(worker.process, signal.SIGKILL)  # What it started is in its process group, and ends with it.
+        if code != 0:
             # If the server died, the worker dies only now: it is gone when nobody holds its end of the pipe.
             connection.wait([worker.answer], GRACE)
         worker.answer.close()
@@ -210,15 +240,19 @@ class LocalEngine:
         if worker.late:
             reason = f"ended after {worker.job.limit:g} s, its limit"
             return Ended(worker.job, value, Death("timeout", reason, output))
+        if isinstance(value, Death):
+            return Ended(worker.job, None, dataclasses.replace(value, output=output))
         if value is not None:
             return Ended(worker.job, value)
+        if worker.asked is not None:
+            return Ended(worker.job, None, Death("interrupted", "ended with its sweep", output))
         return Ended(worker.job, None, _death(code, output, _oom_kills() > worker.oom_kills))
 
     def _gpus(self, slot: int) -> str | None:
         if not self._places:
             return None
         first = slot % self._places * self._devices
-        return ",".join(str(gpu) for gpu in range(first, first + self._devices))
+        return ",".join(self._visible[first : first + self._devices])
 
 
 @dataclass(frozen=True)
@@ -229,12 +263,17 @@ class _Place:
     threads: int
     gpus: str | None
     memory: int | None
+    safe_path: bool
 
 
 def _work(call: Any, args: tuple[Any, ...], answer: Any, place: _Place) -> None:
     """A worker's whole life."""
     # A group of its own: Ctrl-C is for the sweep, which asks its workers to end in good order.
     os.setsid()
+    for number in deaf.SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    if not place.safe_path:
+        os.environ.pop(_SAFE_PATH, None)
     log = os.open(place.log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
@@ -247,12 +286,26 @@ def _work(call: Any, args: tuple[Any, ...], answer: Any, place: _Place) -> None:
     import torch
 
     torch.set_num_threads(place.threads)
-    answer.send(call(*args))
+    answer.send(_called(call, args))
     answer.close()
     # Without what a library may have left for the end: some thread of a stranger's that never ends, at worst.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """What the call returns, or the death that its error means; the traceback goes into the last words."""
+    from seqbench.runner import out_of_memory
+
+    try:
+        return call(*args)
+    except (Exception, SystemExit) as error:
+        traceback.print_exc()
+        text = " ".join(str(error).split())[:500]
+        if out_of_memory(error):
+            return Death("out_of_memory", text or "memory ran out")
+        return Death("failed", f"{type(error).__name__}: {text}")
 
 
 def _follow() -> None:

@@ -142,6 +142,7 @@ def make(
         raise SeqbenchError(f"--{double[0]} is given for all cells and in --grid; choose one of the two.")
     found: dict[Group, tuple[int, ...]] = {}
     refused: dict[str, str] = {}
+    named: dict[Path, str] = {}
     for task, arch in itertools.product(_unique(tasks), _unique(archs)):
         for values in itertools.product(*grid.values()):
             point = tuple(f"{key}={value}" for key, value in zip(grid, values, strict=True))
@@ -150,7 +151,10 @@ def make(
             except SeqbenchError as error:
                 refused[", ".join([f"{arch} on {task}", *point])] = str(error)
                 continue
-            found[Group(config, point)] = tuple(seeds) if seeds else tuple(range(config.chosen.seeds))
+            group = Group(config, point)
+            if (same := named.setdefault(config.folder(runs), group.name)) != group.name:
+                raise SeqbenchError(f"{group.name} is the same run as {same}; leave one of them out.")
+            found[group] = tuple(seeds) if seeds else tuple(range(config.chosen.seeds))
     if not found:
         raise SeqbenchError(next(iter(refused.values())))
     for chosen in found.values():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.errors import SeqbenchError
+from seqbench.sweep import timed
 from seqbench.sweep.jobs import Death, Ended, Job
 
 GRACE = 20.0
@@ -74,11 +75,11 @@ class RayEngine:
         if job.devices * job.nodes > 1:
             raise SeqbenchError("--engine ray runs each cell on one device; for several take --engine local or slurm.")
         call = self._ray.remote(**self._options)(_call)
-        self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"], str(Path.cwd()))
+        self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"], str(Path.cwd()), job.limit)
         self._started[job] = time.monotonic()
 
     def wait(self, seconds: float) -> Sequence[Ended]:
-        """The tasks that have ended, after so long at most; those that took too long are ended here."""
+        """The tasks that have ended, after so long at most."""
         if not self._jobs:
             time.sleep(seconds)
             return []
@@ -86,11 +87,8 @@ class RayEngine:
         over, _ = self._ray.wait(list(by_reference), num_returns=1, timeout=seconds)
         now = time.monotonic()
         for reference, job in by_reference.items():
-            if job in self._asked:
-                if now - self._asked[job] > GRACE:
-                    self._ray.cancel(reference, force=True)
-            elif job.limit is not None and now - self._started[job] > job.limit:
-                self._ask(job)
+            if job in self._asked and now - self._asked[job] > GRACE:
+                self._ray.cancel(reference, force=True)
         return [self._ended(by_reference[reference]) for reference in over]
 
     def stop(self) -> Sequence[Ended]:
@@ -115,19 +113,20 @@ class RayEngine:
 
     def _ended(self, job: Job) -> Ended:
         reference = self._jobs.pop(job)
-        late = job in self._asked and job.limit is not None and self._asked[job] - self._started[job] > job.limit
-        started = self._started.pop(job)
-        self._asked.pop(job, None)
-        errors, value = self._ray.exceptions, None
+        took, asked = time.monotonic() - self._started.pop(job), self._asked.pop(job, None) is not None
+        errors, value, late, death = self._ray.exceptions, None, False, None
         try:
-            value = self._ray.get(reference)
-            death = None
+            late, value = self._ray.get(reference)
         except errors.OutOfMemoryError:
             death = Death("out_of_memory", "ended by Ray, as its machine ran out of memory")
         except errors.TaskCancelledError:
-            death = Death("interrupted", f"cancelled after {time.monotonic() - started:.0f} s")
+            death = Death("interrupted", f"cancelled after {took:.0f} s")
         except errors.WorkerCrashedError as error:
+            # One that does not listen when its time is up ends like this; what waits in Ray's queue does not run yet.
+            late = job.limit is not None and took > job.limit
             death = Death("failed", "the process died while at work", str(error))
+            if asked:
+                death = Death("interrupted", "ended with its sweep")
         except errors.RayError as error:
             death = Death("failed", f"{type(error).__name__} of Ray's", str(error))
         if late:
@@ -135,7 +134,7 @@ class RayEngine:
         return Ended(job, value, death)
 
 
-def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str) -> Any:
+def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str, limit: float | None) -> tuple[bool, Any]:
     """In Ray's worker, which starts in a folder of Ray's: a user's own backbone or data lies beside the command."""
     import torch
 
@@ -143,4 +142,4 @@ def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str) -> Any:
         os.chdir(folder)
         sys.path[:0] = [folder] if folder not in sys.path else []
     torch.set_num_threads(threads)
-    return call(*args)
+    return timed.call(call, args, limit)

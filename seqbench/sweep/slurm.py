@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.errors import SeqbenchError
+from seqbench.sweep import timed
 from seqbench.sweep.jobs import Death, Ended, Job
 
 MOST = 1000
@@ -16,6 +17,9 @@ MOST = 1000
 
 LOOK_SECONDS = 2.0
 """How often Slurm is asked: submitit asks it for all jobs in one call."""
+
+WARNING = 120.0
+"""Seconds that a job gets beyond a cell's limit: submitit's warning comes 90 s before the end."""
 
 GRACE = 60.0
 """Seconds after which jobs that were cancelled are given up."""
@@ -54,12 +58,14 @@ class SlurmEngine:
             ) from None
         self._options = dict(options or {})
         cluster = str(self._options.pop("cluster", "slurm"))
+        self._common = {"cpus_per_task": threads or 1, "name": "seqbench"}
         try:
             self._executor = submitit.AutoExecutor(folder=folder, cluster=cluster)
-        except (RuntimeError, ValueError, OSError) as error:
+            self._executor.update_parameters(**self._common, **self._options)
+        # Of several classes, and an AssertionError for a value of the wrong type.
+        except Exception as error:
             raise SeqbenchError(f"jobs cannot be submitted to '{cluster}': {_line(error)}") from error
         self.slots = workers or MOST
-        self._common = {"cpus_per_task": threads or 1, "name": "seqbench"}
         self._gpus = gpus
         self._jobs: dict[Job, Any] = {}
 
@@ -73,10 +79,11 @@ class SlurmEngine:
         if self._gpus:
             parameters.setdefault("gpus_per_node", self._gpus * job.devices)
         if job.limit is not None:
-            parameters.setdefault("timeout_min", math.ceil(job.limit / 60))
+            # Slurm warns its jobs before the end, and submitit takes the warning for a preemption.
+            parameters.setdefault("timeout_min", math.ceil((job.limit + WARNING) / 60))
         try:
             self._executor.update_parameters(**parameters)
-            self._jobs[job] = self._executor.submit(job.call, *job.args)
+            self._jobs[job] = self._executor.submit(timed.call, job.call, job.args, job.limit)
         # Slurm's refusal comes as an error of submitit's or of the command's, whose classes differ by version.
         except Exception as error:
             raise SeqbenchError(f"Slurm refuses a job: {_line(error)}") from error
@@ -111,7 +118,9 @@ class SlurmEngine:
         first = submitted.task(0) if job.devices * job.nodes > 1 else submitted
         error = first.exception()
         if error is None:
-            return Ended(job, first.result())
+            late, value = first.result()
+            death = Death("timeout", f"ended after {job.limit:g} s, its limit") if late else None
+            return Ended(job, value, death)
         state = str(submitted.state).split()[0].upper()
         output = "\n".join(text for text in (first.stderr(), _line(error)) if text)
         if state == "TIMEOUT":

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench import folders
+from seqbench.errors import SeqbenchError
 from seqbench.sweep.conductor import Conductor
 from seqbench.sweep.plan import TUNING_SEED, Cell, Group, Plan
 
@@ -27,32 +28,41 @@ def trials(group: Group, runs: Path) -> list[Cell]:
     return found
 
 
-def run(
-    plan: Plan, conductor: Conductor, expected: Mapping[Group, float] | None = None
-) -> tuple[Plan, dict[Group, float]]:
-    """Run all trials, and give the plan at the learning rates they chose, with what each group is expected to take.
+def ahead(plan: Plan) -> dict[Group, list[Cell]]:
+    """The trials that are not finished, by group; empty when all learning rates can be chosen."""
+    tried = {group: [trial for trial in trials(group, plan.runs) if not trial.finished()] for group in plan.groups}
+    return {group: left for group, left in tried.items() if left}
+
+
+def run(plan: Plan, conductor: Conductor, expected: Mapping[Group, float]) -> tuple[Plan, dict[Group, float]]:
+    """Run all trials, and give the plan at the learning rates they chose, with what each group is expected to take."""
+    tried = {group: trials(group, plan.runs) for group in plan.groups}
+    times = {trial.group: expected[group] for group in tried if group in expected for trial in tried[group]}
+    turns = itertools.zip_longest(*tried.values())
+    conductor.run([trial for turn in turns for trial in turn if trial], times)
+    tuned = chosen(plan)
+    by_name = {group.name: seconds for group, seconds in expected.items()}
+    return tuned, {group: by_name[group.name] for group in tuned.groups if group.name in by_name}
+
+
+def chosen(plan: Plan) -> Plan:
+    """The plan at the learning rates that its trials choose.
 
     A group of whose trials none has a score is refused; one whose card has no grid stays as it is.
     """
-    tried = {group: trials(group, plan.runs) for group in plan.groups}
-    times = {
-        trial.group: (expected or {})[group] for group in tried if group in (expected or {}) for trial in tried[group]
-    }
-    conductor.run([trial for turn in itertools.zip_longest(*tried.values()) for trial in turn if trial], times)
     seeds: dict[Group, tuple[int, ...]] = {}
-    refused, carried = dict(plan.refused), dict[Group, float]()
-    for group, members in tried.items():
-        chosen = group
-        if members:
-            rate, tuning = choose(members)
-            if rate is None:
-                refused[group.name] = f"none of the {len(members)} learning rates that were tried has a score"
-                continue
-            chosen = tuned(group, rate, tuning)
-        seeds[chosen] = plan.seeds[group]
-        if expected and group in expected:
-            carried[chosen] = expected[group]
-    return Plan(tuple(seeds), seeds, plan.runs, refused), carried
+    refused = dict(plan.refused)
+    for group in plan.groups:
+        tried = trials(group, plan.runs)
+        if not tried:
+            seeds[group] = plan.seeds[group]
+            continue
+        rate, tuning = choose(tried)
+        if rate is None:
+            refused[group.name] = f"none of the {len(tried)} learning rates that were tried has a score"
+        else:
+            seeds[_at(group, rate, tuning)] = plan.seeds[group]
+    return Plan(tuple(seeds), seeds, plan.runs, refused)
 
 
 def choose(tried: Sequence[Cell]) -> tuple[float | None, dict[str, Any]]:
@@ -70,23 +80,30 @@ def choose(tried: Sequence[Cell]) -> tuple[float | None, dict[str, Any]]:
     return chosen, {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": chosen}
 
 
-def tuned(group: Group, rate: float, tuning: Mapping[str, Any]) -> Group:
+def credit(cells: Sequence[Cell]) -> list[str]:
+    """Add what was tried to the records of finished runs that were made without tuning: they are the same runs.
+
+    Returns:
+        What could not be written, and why.
+    """
+    problems = []
+    for cell in cells:
+        record = cell.record()
+        if cell.config.tuning is None or record is None or record.config.get("tuning"):
+            continue
+        try:
+            with folders.hold(cell.folder):
+                config = {**record.config, "tuning": dict(cell.config.tuning)}
+                dataclasses.replace(record, config=config).write(cell.folder)
+        except SeqbenchError as error:
+            problems.append(f"what was tried is missing in the record of {cell.name}: {error}")
+    return problems
+
+
+def _at(group: Group, rate: float, tuning: Mapping[str, Any]) -> Group:
     """The group at its learning rate."""
     optim = dataclasses.replace(group.config.optim, lr=rate)
     return Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
-
-
-def credit(cell: Cell) -> None:
-    """Add what was tried to the record of a finished run that was made without tuning: it is the same run.
-
-    Raises:
-        SeqbenchError: another process is at it, or the disk refuses.
-    """
-    record = cell.record()
-    if cell.config.tuning is None or record is None or record.config.get("tuning"):
-        return
-    with folders.hold(cell.folder):
-        dataclasses.replace(record, config={**record.config, "tuning": dict(cell.config.tuning)}).write(cell.folder)
 
 
 def _row(trial: Cell, metric: str) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from seqbench.cli import sweep
 from seqbench.cli.main import main
-from seqbench.errors import SeqbenchError
 
 TINY = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
 TINY += ["--optim.steps", "20", "--optim.validate_every", "10", "--tier", "smoke", "--logger", "none"]
@@ -110,6 +108,9 @@ def test_what_cannot_run_is_left_out_and_the_rest_runs(tmp_path: Path, capsys: p
         (["--memory", "4X"], "--memory must be a size such as 500M or 4G"),
         (["--retries", "-1"], "--retries must not be negative"),
         (["--workers", "0"], "--workers must be at least 1"),
+        (["--engine", "slurm", "--workers", "-1"], "--workers must be at least 1, got -1"),
+        (["--grid", "trainer.threads=1,2"], "--grid takes what makes runs differ"),
+        (["--grid", "optim.lr=1e-3,0.001"], "is the same run as"),
         (["--tune", "--optim.lr", "1e-3"], "--tune chooses optim.lr from the card's grid"),
         (["--engine-option", "a=1"], "--engine-option is for the engines ray and slurm"),
         (["--engine", "slurm", "--memory", "4G"], "--memory is for the engine local"),
@@ -128,28 +129,38 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_times_sizes_seeds_and_lists_are_read() -> None:
-    assert [sweep._limit(text) for text in ("90", "90s", "1.5m", "2h", "1d", "none", None)] == [
-        90, 90, 90, 7200, 86400, float("inf"), None,
-    ]  # fmt: skip
-    assert [sweep._seeds(text) for text in ("3", "3,4,3", "7,", None)] == [[0, 1, 2], [3, 4], [7], None]
-    grid = sweep._grid(["arch.channels=[[1, 2], [3]]", "--arch.num_layers=1, 2", "optim.lr=1e-3"])
-    assert grid == {"arch.channels": ["[1, 2]", "[3]"], "arch.num_layers": ["1", "2"], "optim.lr": ["1e-3"]}
-    with pytest.raises(SeqbenchError, match="expected names"):
-        sweep._names(" , ")
+def test_tuning_again_tries_nothing_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = words(tmp_path, "--tune", archs="gru", seeds="1")
+    assert main(given) == 0
+    capsys.readouterr()
+    assert main(given) == 0
+    err = capsys.readouterr().err
+    assert "gru on copy: learning rate 0.0" in err
+    assert "1 cell, 1 finished, 0 to run, " in err
+    assert "estimating" not in err
+
+
+def test_a_plan_may_be_large(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Larger than what a pipe holds."""
+    layers = ",".join(str(number) for number in range(1, 151))
+    assert main(words(tmp_path, "--no-probe", "--dry-run", "--grid", f"arch.num_layers={layers}")) == 0
+    assert "600 cells, 0 finished, 600 to run" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 75)])
-def test_a_stopped_sweep_saves_its_cells_and_goes_on(how: signal.Signals, code: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("how", "whom", "code"), [(signal.SIGINT, "it", 130), (signal.SIGTERM, "it", 75), (signal.SIGTERM, "all", 75)]
+)
+def test_a_stopped_sweep_saves_its_cells_and_goes_on(how: signal.Signals, whom: str, code: int, tmp_path: Path) -> None:
     longer = ["--optim.steps", "1200", "--optim.validate_every", "600", "--no-probe", "--workers", "2"]
     command = [sys.executable, "-m", "seqbench", *words(tmp_path / "cut", *longer, seeds="1")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, start_new_session=True, **pipes) as process:
         until = time.monotonic() + 60
         while len(list((tmp_path / "cut").rglob("config.yaml"))) < 2 and time.monotonic() < until:
             time.sleep(0.05)
         time.sleep(1.5)
-        process.send_signal(how)
+        (os.killpg if whom == "all" else os.kill)(process.pid, how)
         out, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "the same command goes on" in err

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import assembly, cards, folders, options, provenance, records, runner
+from seqbench import assembly, cards, folders, options, plain, provenance, records, runner
 from seqbench.cli.main import main
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
@@ -47,7 +47,7 @@ def legacy(evil: Evil) -> bytes:
     return written.getvalue()
 
 
-def plain(evil: Evil) -> bytes:
+def pickled(evil: Evil) -> bytes:
     """A pickle that torch never saw."""
     return pickle.dumps({"state_dict": {}, "global_step": 3, "evil": evil})
 
@@ -75,7 +75,7 @@ def config() -> RunConfig:
     )
 
 
-@pytest.mark.parametrize("made", [zipped, legacy, plain, exchanged])
+@pytest.mark.parametrize("made", [zipped, legacy, pickled, exchanged])
 def test_a_checkpoint_that_would_run_something_is_refused(
     made: Callable[[Evil], bytes], config: RunConfig, tmp_path: Path
 ) -> None:
@@ -166,7 +166,7 @@ def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> Non
     # Nothing can be mapped of an array that is empty, so it is read, and a pickle would be as well.
     empty = io.BytesIO()
     np.lib.format.write_array_header_1_0(empty, {"descr": "|O", "fortran_order": False, "shape": (0,)})
-    for data in (empty.getvalue() + pickle.dumps(Evil(witness)), plain(Evil(witness))):
+    for data in (empty.getvalue() + pickle.dumps(Evil(witness)), pickled(Evil(witness))):
         (entry / "a.npy").write_bytes(data)
         with only_within(cache):
             caching.prepared("kind", {}, lambda: {"a": whole})

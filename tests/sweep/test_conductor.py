@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from seqbench import folders, records
+from seqbench.errors import SeqbenchError
 from seqbench.sweep import conductor
 from seqbench.sweep.conductor import Conductor, State
 from seqbench.sweep.jobs import Death, Ended
@@ -167,6 +168,41 @@ def test_the_time_left_is_that_of_what_is_ahead(tmp_path: Path) -> None:
     assert state.left() is None
     state.expected = {made.groups[0]: 10.0, made.groups[1]: 20.0}
     assert state.left() == pytest.approx((3 * 10 + 3 * 20) / 2)
+    # One that waits takes its time, however many may run at once.
+    state.slots = 100
+    assert state.left() == 20
+    state.slots = 2
     # The gru took twice its estimate, so the lstm will.
     state.took = {made.groups[0]: [20.0, 20.0]}
     assert state.left() == pytest.approx((3 * 20 + 3 * 40) / 2)
+
+
+def test_a_queue_that_is_full_is_tried_again_while_others_run(tmp_path: Path) -> None:
+    cells = small(tmp_path, seeds=range(3)).cells()
+    engine = Scripted(lambda cell, n: "ok", slots=3)
+    start, refused = engine.start, []
+
+    def full(job: Any) -> None:
+        if engine.waiting and len(refused) < 2:
+            refused.append(job)
+            raise SeqbenchError("Slurm refuses a job: the queue is full")
+        start(job)
+
+    engine.start = full  # type: ignore[method-assign]
+    state = Conductor(engine, engine.job).run(cells)
+    assert (len(refused), set(state.status.values())) == (2, {"ok"})
+
+    def never(job: Any) -> None:
+        raise SeqbenchError("Slurm refuses a job: no such partition")
+
+    engine.start = never  # type: ignore[method-assign]
+    with pytest.raises(SeqbenchError, match="no such partition"):
+        Conductor(engine, engine.job).run(small(tmp_path, seeds=[7]).cells())
+
+
+def test_cells_that_went_on_say_nothing_of_how_long_a_whole_one_takes(tmp_path: Path) -> None:
+    cells = small(tmp_path, seeds=range(2)).cells()
+    (cells[0].folder / folders.CHECKPOINTS).mkdir(parents=True)
+    (cells[0].folder / folders.LAST).touch()
+    state, _ = run(cells, lambda cell, n: "ok")
+    assert [len(took) for took in state.took.values()] == [1]

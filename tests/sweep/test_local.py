@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -66,6 +67,14 @@ def hog() -> str:
     return str(len(bytearray(8 * 2**30)))
 
 
+def much(number: int) -> bytes:
+    return bytes(number)
+
+
+def gpus_seen() -> str | None:
+    return os.environ.get("CUDA_VISIBLE_DEVICES")
+
+
 def be_deaf() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     time.sleep(60)
@@ -93,7 +102,8 @@ def test_a_death_is_told_by_its_kind_with_the_last_words(engine: LocalEngine) ->
     assert "Segmentation fault" in deaths[0].output
     assert "in segfault" in deaths[0].output
     assert deaths[1].reason == "the process ended with exit status 3 and no word"
-    assert "RuntimeError: worse than expected" in deaths[2].output
+    assert deaths[2].reason == "RuntimeError: worse than expected"
+    assert "in fail" in deaths[2].output
 
 
 def test_what_takes_too_long_is_ended_also_if_it_does_not_listen(
@@ -114,7 +124,8 @@ def test_memory_can_be_limited() -> None:
         job = Job(hog, ())
         death = all_of(engine, job)[job].death
         assert death is not None
-        assert "MemoryError" in death.output
+        assert death.status == "out_of_memory"
+        assert "in hog" in death.output
     finally:
         engine.close()
 
@@ -130,12 +141,15 @@ def test_stopping_ends_all_that_run(engine: LocalEngine) -> None:
     for job in jobs:
         engine.start(job)
     start = time.monotonic()
-    assert {ended.job for ended in engine.stop()} == set(jobs)
+    stopped = engine.stop()
+    assert {ended.job for ended in stopped} == set(jobs)
+    assert {ended.death.status for ended in stopped if ended.death} == {"interrupted"}
     assert time.monotonic() - start < 30
 
 
 def test_workers_and_threads_share_the_cores_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "_cores", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
 
     def shares(*args: Any, **options: Any) -> tuple[int, int]:
         made = LocalEngine(*args, **options)
@@ -149,9 +163,52 @@ def test_workers_and_threads_share_the_cores_out(monkeypatch: pytest.MonkeyPatch
     assert shares(gpus=4) == (4, 2)
     assert shares(gpus=4, devices=2) == (2, 4)
     assert shares(8, gpus=4) == (8, 1)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert (shares(1), shares(2), shares(4)) == ((1, 3), (2, 3), (4, 2))
+
+
+def test_an_answer_may_be_larger_than_a_pipe(engine: LocalEngine) -> None:
+    assert len(local.ask(much, 10**6)) == 10**6
+    job = Job(much, (10**6,))
+    assert len(all_of(engine, job)[job].value) == 10**6
+
+
+def test_what_broke_a_question_is_told() -> None:
+    with pytest.raises(SeqbenchError, match="planning broke off, RuntimeError: worse than expected"):
+        local.ask(fail)
+
+
+def test_a_file_of_the_current_folder_is_not_taken_for_the_standard_librarys(tmp_path: Path) -> None:
+    (tmp_path / "tarfile.py").write_text("raise SystemExit('executed')")
+    program = tmp_path / "bin" / "program.py"
+    program.parent.mkdir()
+    program.write_text(
+        "from seqbench.sweep import local\n"
+        "from tests.sweep import test_local as here\n"
+        "if __name__ == '__main__':\n"
+        "    print(len(local.ask(here.much, 7)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+    words = [sys.executable, str(program)]
+    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert (done.stdout.strip(), "executed" in done.stderr) == ("7", False), done.stderr
+
+
+def test_gpus_of_a_share_go_by_their_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-a,GPU-b,5")
+    made = LocalEngine(gpus=3)
+    assert [made._gpus(slot) for slot in range(4)] == ["GPU-a", "GPU-b", "5", "GPU-a"]
+    made.close()
+    engine = LocalEngine(1, gpus=3)
+    try:
+        job = Job(gpus_seen, ())
+        assert all_of(engine, job)[job].value == "GPU-a"
+    finally:
+        engine.close()
 
 
 def test_gpus_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     pairs, shared = LocalEngine(gpus=4, devices=2), LocalEngine(6, gpus=4)
     assert [pairs._gpus(slot) for slot in range(2)] == ["0,1", "2,3"]
     assert [shared._gpus(slot) for slot in range(6)] == ["0", "1", "2", "3", "0", "1"]
@@ -190,8 +247,6 @@ def test_a_worker_ends_with_its_sweep(tmp_path: Path) -> None:
         "    engine.start(Job(here.say_and_sleep, (sys.argv[1],)))\n"
         "    time.sleep(60)\n"
     )
-    import subprocess
-
     script, said = tmp_path / "sweep.py", tmp_path / "pid"
     script.write_text(code)
     root = str(Path(__file__).resolve().parents[2])

@@ -58,6 +58,14 @@ def test_jobs_answer_or_say_how_they_died(engine: SlurmEngine) -> None:
     assert "worse than expected" in deaths[1].output
 
 
+def test_a_job_ends_when_its_time_is_up(engine: SlurmEngine) -> None:
+    job = Job(sleep, (), limit=1.0)
+    engine.start(job)
+    ended = all_of(engine, [job])[job]
+    assert ended.death is not None
+    assert (ended.death.status, ended.death.reason) == ("timeout", "ended after 1 s, its limit")
+
+
 def test_stopping_cancels_what_runs(engine: SlurmEngine) -> None:
     job = Job(sleep, ())
     engine.start(job)
@@ -88,7 +96,7 @@ class Played:
         return None if self.answer is not None else RuntimeError("Job has not produced any output")
 
     def result(self) -> Any:
-        return self.answer
+        return False, self.answer
 
     def stderr(self) -> str:
         return "slurmstepd: error"
@@ -113,7 +121,7 @@ def test_resources_are_asked_for(engine: SlurmEngine, monkeypatch: pytest.Monkey
     monkeypatch.setattr(engine._executor, "submit", lambda *_: Played("COMPLETED", 1))
     engine.start(Job(double, (1,), limit=100.0, devices=2, nodes=3))
     assert asked == {
-        "cpus_per_task": 4, "name": "seqbench", "nodes": 3, "tasks_per_node": 2, "gpus_per_node": 2, "timeout_min": 2,
+        "cpus_per_task": 4, "name": "seqbench", "nodes": 3, "tasks_per_node": 2, "gpus_per_node": 2, "timeout_min": 4,
         "slurm_partition": "long",
     }  # fmt: skip
 
@@ -121,8 +129,16 @@ def test_resources_are_asked_for(engine: SlurmEngine, monkeypatch: pytest.Monkey
 def test_refusals_are_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SeqbenchError, match="jobs cannot be submitted to 'nowhere'"):
         SlurmEngine(tmp_path, options={"cluster": "nowhere"})
-    engine = SlurmEngine(tmp_path, options={"cluster": "local", "no_such_parameter": "1"})
-    with pytest.raises(SeqbenchError, match=r"Slurm refuses a job: .*no_such_parameter"):
+    for wrong in ({"no_such_parameter": 1}, {"timeout_min": "5"}):
+        with pytest.raises(SeqbenchError, match=f"jobs cannot be submitted to 'local': .*{next(iter(wrong))}"):
+            SlurmEngine(tmp_path, options={"cluster": "local", **wrong})
+    engine = SlurmEngine(tmp_path, options={"cluster": "local"})
+
+    def full(*_: Any) -> None:
+        raise RuntimeError("sbatch: error: QOSMaxSubmitJobPerUserLimit")
+
+    monkeypatch.setattr(engine._executor, "submit", full)
+    with pytest.raises(SeqbenchError, match="Slurm refuses a job: sbatch: error: QOSMax"):
         engine.start(Job(double, (1,)))
     monkeypatch.setitem(__import__("sys").modules, "submitit", None)
     with pytest.raises(SeqbenchError, match=r"needs submitit; install it with `pip install seqbench\[slurm\]`"):

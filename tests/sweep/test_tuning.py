@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seqbench import records
+from seqbench import folders, records
 from seqbench.sweep import tuning
 from seqbench.sweep.conductor import Conductor
 from seqbench.sweep.plan import TUNING_SEED, Cell
@@ -110,10 +110,31 @@ def test_a_finished_run_is_credited_with_what_was_tried_and_stays_as_it_is(tmp_p
     before = records.read(done.folder)
     tuned = Cell(group, dataclasses.replace(group.config, tuning=tried), tmp_path)
     assert tuned.folder == done.folder
-    tuning.credit(tuned)
+    assert tuning.credit([tuned]) == []
     after = records.read(done.folder)
     assert after.config["tuning"] == tried
     assert (after.results, after.measured) == (before.results, before.measured)
     written = (done.folder / "result.json").stat().st_mtime_ns
-    tuning.credit(tuned)
+    assert tuning.credit([tuned]) == []
     assert (done.folder / "result.json").stat().st_mtime_ns == written
+
+
+def test_what_another_process_holds_is_told_and_stops_no_other(tmp_path: Path) -> None:
+    cells = small(tmp_path, seeds=[0, 1]).cells()
+    cells = [Cell(cell.group, dataclasses.replace(cell.config, tuning={"lr": 1.0}), tmp_path) for cell in cells]
+    for cell in cells:
+        leave(Cell(cell.group, dataclasses.replace(cell.config, tuning=None), tmp_path))
+    with folders.hold(cells[0].folder):
+        (problem,) = tuning.credit(cells)
+    assert cells[0].name in problem
+    assert records.read(cells[1].folder).config["tuning"] == {"lr": 1.0}
+
+
+def test_only_what_was_not_tried_is_ahead(tmp_path: Path) -> None:
+    made = small(tmp_path)
+    (group,) = made.groups
+    assert [len(left) for left in tuning.ahead(made).values()] == [4]
+    for trial in tuning.trials(group, tmp_path):
+        leave(trial, value=trial.config.optim.lr)
+    assert tuning.ahead(made) == {}
+    assert tuning.chosen(made).groups[0].config.optim.lr == 1e-2

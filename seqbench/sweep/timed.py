@@ -1,0 +1,41 @@
+"""A call that ends itself when its time is up: where it runs, only it knows when it began."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+GRACE = 20.0
+"""Seconds to save its state in, once its time is up."""
+
+
+def call(function: Callable[..., Any], args: tuple[Any, ...], limit: float | None) -> tuple[bool, Any]:
+    """Call it; say whether its time was up, and what it returned.
+
+    A signal tells it when ``limit`` seconds are over, as Ctrl-C would; one that does not listen ends with its process.
+    """
+    late = threading.Event()
+    timer = threading.Timer(limit or 0.0, _end, [late])
+    timer.daemon = True
+    if limit is not None:
+        timer.start()
+    value = None
+    try:
+        value = function(*args)
+    except KeyboardInterrupt:
+        if not late.is_set():
+            raise
+    finally:
+        timer.cancel()
+    return late.is_set(), value
+
+
+def _end(late: threading.Event) -> None:
+    late.set()
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(GRACE)
+    os._exit(1)
