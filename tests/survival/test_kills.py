@@ -54,6 +54,7 @@ def test_a_sweep_killed_twice_ends_as_if_it_had_not_been(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.timeout(900)
 def test_fifty_kills_lose_nothing_and_break_nothing(tmp_path: Path) -> None:
     runs = kills.Runs(tmp_path / "runs", SEED)
