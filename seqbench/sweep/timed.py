@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,8 +17,8 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], limit: float | Non
 
     A signal tells it when ``limit`` seconds are over, as Ctrl-C would; one that does not listen ends with its process.
     """
-    late = threading.Event()
-    timer = threading.Timer(limit or 0.0, _end, [late])
+    late, over = threading.Event(), threading.Event()
+    timer = threading.Timer(limit or 0.0, _end, [late, over])
     timer.daemon = True
     if limit is not None:
         timer.start()
@@ -30,12 +29,13 @@ def call(function: Callable[..., Any], args: tuple[Any, ...], limit: float | Non
         if not late.is_set():
             raise
     finally:
+        over.set()  # The process may go on with another call, which is not to end with this one.
         timer.cancel()
     return late.is_set(), value
 
 
-def _end(late: threading.Event) -> None:
+def _end(late: threading.Event, over: threading.Event) -> None:
     late.set()
     os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(GRACE)
-    os._exit(1)
+    if not over.wait(GRACE):
+        os._exit(1)
