@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+GRACE = 20.0
+"""Seconds that a call has to save its state once it is asked to end."""
+
 
 @dataclass(frozen=True, eq=False)
 class Job:

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import faulthandler
 import multiprocessing
 import os
-import resource
 import signal
 import sys
 import tempfile
-import threading
 import time
-import traceback
 import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,17 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.errors import SeqbenchError
-from seqbench.sweep import deaf
-from seqbench.sweep.jobs import Death, Ended, Job
-
-GRACE = 20.0
-"""Seconds that a process has to save its state once it is asked to end."""
+from seqbench.sweep.jobs import GRACE, Death, Ended, Job
+from seqbench.sweep.worker import SAFE_PATH, Place, live
 
 LAST_WORDS = 20_000
 """Characters kept of what a dying process wrote."""
 
-
-_SAFE_PATH = "PYTHONSAFEPATH"
 
 _CONTEXT: Any = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["seqbench.sweep.preload"])
@@ -48,14 +39,14 @@ def warm_up() -> None:
     Without it the first job waits for that.
     """
     # It is started with `-c`, and would otherwise find a file of the current folder before the standard library's.
-    earlier = os.environ.get(_SAFE_PATH)
-    os.environ[_SAFE_PATH] = "1"
+    earlier = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
     try:
         with _no_main_module():
             forkserver.ensure_running()
     finally:
         if earlier is None:
-            del os.environ[_SAFE_PATH]
+            del os.environ[SAFE_PATH]
 
 
 @contextlib.contextmanager
@@ -175,9 +166,9 @@ class LocalEngine:
         handle, log = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
         ours, theirs = _CONTEXT.Pipe(duplex=False)
-        place = _Place(log, self.threads, self._gpus(slot), self._memory, _SAFE_PATH in os.environ)
+        place = Place(log, self.threads, self._gpus(slot), self._memory, SAFE_PATH in os.environ)
         warm_up()
-        process = _CONTEXT.Process(target=_work, args=(job.call, job.args, theirs, place))
+        process = _CONTEXT.Process(target=live, args=(job.call, job.args, theirs, place))
         with _no_main_module():
             process.start()
         theirs.close()
@@ -253,70 +244,6 @@ class LocalEngine:
             return None
         first = slot % self._places * self._devices
         return ",".join(self._visible[first : first + self._devices])
-
-
-@dataclass(frozen=True)
-class _Place:
-    """What a worker gets of the machine."""
-
-    log: str
-    threads: int
-    gpus: str | None
-    memory: int | None
-    safe_path: bool
-
-
-def _work(call: Any, args: tuple[Any, ...], answer: Any, place: _Place) -> None:
-    """A worker's whole life."""
-    # A group of its own: Ctrl-C is for the sweep, which asks its workers to end in good order.
-    os.setsid()
-    for number in deaf.SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    if not place.safe_path:
-        os.environ.pop(_SAFE_PATH, None)
-    log = os.open(place.log, os.O_WRONLY | os.O_APPEND)
-    for stream in (1, 2):
-        os.dup2(log, stream)
-    faulthandler.enable()
-    threading.Thread(target=_follow, daemon=True).start()
-    if place.gpus is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = place.gpus
-    if place.memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (place.memory, place.memory))
-    import torch
-
-    torch.set_num_threads(place.threads)
-    answer.send(_called(call, args))
-    answer.close()
-    # Without what a library may have left for the end: some thread of a stranger's that never ends, at worst.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
-
-
-def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """What the call returns, or the death that its error means; the traceback goes into the last words."""
-    from seqbench.runner import out_of_memory
-
-    try:
-        return call(*args)
-    except (Exception, SystemExit) as error:
-        traceback.print_exc()
-        text = " ".join(str(error).split())[:500]
-        if out_of_memory(error):
-            return Death("out_of_memory", text or "memory ran out")
-        return Death("failed", f"{type(error).__name__}: {text}")
-
-
-def _follow() -> None:
-    """End with the sweep, also where that one was killed: nobody would take the answer, or stop what hangs."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-    connection.wait([parent.sentinel])
-    os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
-    os.killpg(os.getpid(), signal.SIGKILL)
 
 
 def _death(code: int, output: str, memory_ran_out: bool) -> Death:

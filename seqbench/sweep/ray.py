@@ -15,10 +15,7 @@ from typing import Any
 
 from seqbench.errors import SeqbenchError
 from seqbench.sweep import timed
-from seqbench.sweep.jobs import Death, Ended, Job
-
-GRACE = 20.0
-"""Seconds that a cell has to save its state once it is asked to end."""
+from seqbench.sweep.jobs import GRACE, Death, Ended, Job
 
 
 class RayEngine:

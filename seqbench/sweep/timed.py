@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-GRACE = 20.0
-"""Seconds to save its state in, once its time is up."""
+from seqbench.sweep.jobs import GRACE
 
 
 def call(function: Callable[..., Any], args: tuple[Any, ...], limit: float | None) -> tuple[bool, Any]:
