@@ -7,9 +7,7 @@ digest covers what changes a number (name, version, metric, the chosen tier) and
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.util
-import json
 import math
 import re
 from collections.abc import Mapping
@@ -20,7 +18,7 @@ from typing import Any
 from seqbench import registry
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.fields import fields_of, mapping
-from seqbench.plain import read_yaml, shown, to_json
+from seqbench.plain import digest_of, read_yaml, shown, to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
@@ -179,12 +177,6 @@ class Card:
                 "tier": chosen,
             }
         )
-
-
-def digest_of(data: Any) -> str:
-    """SHA-256 (hex) of plain data: its JSON with sorted keys and no spaces, so the same on any machine."""
-    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load(name: str) -> Card:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seqbench.cards import Card, Optim, Tier, digest_of
+from seqbench.cards import Card, Optim, Tier
 from seqbench.errors import SeqbenchError, did_you_mean
-from seqbench.plain import to_json
+from seqbench.plain import digest_of, to_json
 
 LOGGERS = ("wandb", "csv", "none")
 FILES = ("auto", "folder", "hub")

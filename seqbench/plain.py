@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import reprlib
@@ -26,6 +27,12 @@ def to_json(data: Any) -> str:
     """
     check_plain(data, "record")
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def digest_of(data: Any) -> str:
+    """SHA-256 (hex) of plain data: its JSON with sorted keys and no spaces, so the same on any machine."""
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def check_plain(value: Any, where: str, depth: int = 0) -> None:

@@ -1,19 +1,20 @@
 """The record of a run: all that is needed to believe it and to repeat it, as strict JSON.
 
 ``results`` holds what the same seed must repeat bit for bit, ``measured`` what may differ from run to run,
-``config`` what was run. A record is written whole or not at all.
+``config`` what was run. A checksum over the three tells whether a record is still what was written. A record is written
+whole or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from seqbench.disk import write_text
 from seqbench.errors import SeqbenchError
-from seqbench.plain import read_json, shown, to_json
+from seqbench.plain import check_plain, digest_of, read_json, shown, to_json
 
 SCHEMA = 1
 NAME = "result.json"
@@ -22,12 +23,16 @@ STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory
 
 @dataclass(frozen=True)
 class Record:
-    """One run's record; see the module's docstring for the three sections."""
+    """One run's record; see the module's docstring for the three sections.
+
+    ``checksum`` is the one that was read, None for a record that has just been made.
+    """
 
     results: Mapping[str, Any]
     measured: Mapping[str, Any]
     config: Mapping[str, Any]
     schema: int = SCHEMA
+    checksum: str | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.results.get("status") not in STATUSES:
@@ -40,6 +45,23 @@ class Record:
         """One of ``STATUSES``."""
         return str(self.results["status"])
 
+    def digest(self) -> str:
+        """SHA-256 (hex) over the three sections: what ``checksum`` must be."""
+        return digest_of([self.results, self.measured, self.config])
+
+    def intact(self) -> bool:
+        """Whether the record reads as it was written: nobody has edited it, unless its checksum as well."""
+        return self.checksum == self.digest()
+
+    def to_json(self) -> str:
+        """The record as strict JSON, with its checksum.
+
+        Raises:
+            SeqbenchError: a value is not plain data.
+        """
+        check_plain({"results": self.results, "measured": self.measured, "config": self.config}, "record")
+        return to_json({**asdict(self), "checksum": self.digest()})
+
     def write(self, folder: Path) -> Path:
         """Write ``result.json`` into the folder, atomically; return its path.
 
@@ -47,7 +69,7 @@ class Record:
             SeqbenchError: a value is not plain data, or the disk refuses; the earlier record stays.
         """
         path = folder / NAME
-        write_text(path, to_json(asdict(self)))
+        write_text(path, self.to_json())
         return path
 
 
@@ -72,4 +94,4 @@ def read(path: Path) -> Record:
             f"{file} has schema {shown(data.get('schema'))}, this seqbench reads {SCHEMA}; "
             f"use the seqbench that wrote it."
         )
-    return Record(**{key: data[key] for key in sections})
+    return Record(**{key: data[key] for key in sections}, checksum=data.get("checksum"))

@@ -8,7 +8,7 @@ from typing import Any
 from seqbench.cards import Metric
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.diagnostics import lengths
-from seqbench.module import SequenceModule
+from seqbench.module import SequenceModule, weights_digest
 
 ABOVE_CHANCE = 0.05
 """A score is clearly above chance from this share of the way to the best possible (or off chance itself)."""
@@ -38,6 +38,7 @@ def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: i
     primary = metrics["test"][metric.name]
     return {
         "best_step": best_step,
+        "weights": weights_digest(module),
         "metrics": metrics,
         "baselines": {split: dict(data.baselines(split)) for split in metrics},
         "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),

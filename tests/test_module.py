@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from pathlib import Path
@@ -13,7 +14,7 @@ import seqbench
 from seqbench import registry
 from seqbench.cards import Optim
 from seqbench.errors import SeqbenchError
-from seqbench.module import _optimizer, _schedule, trainable_parameters
+from seqbench.module import _optimizer, _schedule, trainable_parameters, weights_digest
 
 SMALL = {"steps": 20, "batch_size": 8, "validate_every": 10}
 COPY: dict[str, Any] = {"name": "copy", "delay": 3, "samples": 16}
@@ -250,3 +251,13 @@ def test_training_on_a_gpu(text_folder: Path, precision: str) -> None:
     own = trainer(accelerator="gpu", devices=1, precision=precision, limit_val_batches=0)
     own.fit(module)
     assert all(p.isfinite().all() for p in module.parameters())
+
+
+def test_the_digest_of_weights_tells_the_last_bit_and_nothing_else() -> None:
+    module = torch.nn.Linear(3, 2, dtype=torch.complex64)
+    module.register_buffer("steps", torch.tensor(7))
+    first = weights_digest(module)
+    assert weights_digest(copy.deepcopy(module)) == first
+    with torch.no_grad():
+        module.weight[1, 2] += 1e-7 * module.weight[1, 2]
+    assert weights_digest(module) != first

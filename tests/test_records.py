@@ -76,3 +76,14 @@ def test_a_record_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
 def test_a_missing_record_is_named(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="no record at"):
         records.read(tmp_path)
+
+
+def test_a_record_that_was_edited_is_not_intact(tmp_path: Path) -> None:
+    path = Record({"status": "ok", "value": 0.5}, {"seconds": 1.5}, {"name": "é"}).write(tmp_path)
+    assert records.read(path).intact()
+    text = path.read_text(encoding="utf-8")
+    for old, new in (("0.5", "0.6"), ("1.5", "1.4"), ("é", "e")):
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+        assert not records.read(path).intact(), (old, new)
+    path.write_text("\n".join(line for line in text.splitlines() if "checksum" not in line), encoding="utf-8")
+    assert not records.read(path).intact()
