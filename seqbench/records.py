@@ -1,14 +1,14 @@
 """The record of a run: all that is needed to believe it and to repeat it, as strict JSON.
 
 ``results`` holds what the same seed must repeat bit for bit, ``measured`` what may differ from run to run,
-``config`` what was run. A checksum over the three tells whether a record is still what was written. A record is written
-whole or not at all.
+``config`` what was run. A checksum over the three tells whether a record is still what was written; it leaves out what
+may quote the data, so that a record can be published without it. A record is written whole or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from seqbench.plain import check_plain, digest_of, read_json, shown, to_json
 
 SCHEMA = 1
 NAME = "result.json"
+SAMPLE = "sample"
 STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory")
 
 
@@ -46,8 +47,12 @@ class Record:
         return str(self.results["status"])
 
     def digest(self) -> str:
-        """SHA-256 (hex) over the three sections: what ``checksum`` must be."""
-        return digest_of([self.results, self.measured, self.config])
+        """SHA-256 (hex) over the three sections but the sample: what ``checksum`` must be."""
+        return digest_of([self.without_sample().results, self.measured, self.config])
+
+    def without_sample(self) -> Record:
+        """The same without ``results.sample``, which may quote the task's data: what can be published."""
+        return replace(self, results={key: value for key, value in self.results.items() if key != SAMPLE})
 
     def intact(self) -> bool:
         """Whether the record reads as it was written: nobody has edited it, unless its checksum as well."""

@@ -79,8 +79,10 @@ def test_a_missing_record_is_named(tmp_path: Path) -> None:
 
 
 def test_a_record_that_was_edited_is_not_intact(tmp_path: Path) -> None:
-    path = Record({"status": "ok", "value": 0.5}, {"seconds": 1.5}, {"name": "é"}).write(tmp_path)
+    path = Record({"status": "ok", "value": 0.5, "sample": "To be"}, {"seconds": 1.5}, {"name": "é"}).write(tmp_path)
     assert records.read(path).intact()
+    assert records.read(path).without_sample().intact()
+    assert "sample" not in records.read(path).without_sample().results
     text = path.read_text(encoding="utf-8")
     for old, new in (("0.5", "0.6"), ("1.5", "1.4"), ("é", "e")):
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
