@@ -77,7 +77,9 @@ def _tuple_of(check: Callable[[Any], Any]) -> Callable[[Any], tuple[Any, ...]]:
 _CHECKS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "int": ("a whole number", _exactly(int)),
     "float": ("a number", _number),
+    "float | None": ("a number or null", lambda value: None if value is None else _number(value)),
     "str": ("text", _exactly(str)),
+    "str | None": ("text or null", lambda value: None if value is None else _exactly(str)(value)),
     "tuple[float, float]": ("a list of numbers", _tuple_of(_number)),
     "tuple[float, ...]": ("a list of numbers", _tuple_of(_number)),
     "tuple[str, ...]": ("a list of texts", _tuple_of(_exactly(str))),

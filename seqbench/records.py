@@ -19,6 +19,8 @@ from seqbench.plain import check_plain, digest_of, read_json, shown, to_json
 SCHEMA = 1
 NAME = "result.json"
 SAMPLE = "sample"
+TUNING_SEED = 999_999_937
+"""Of the runs that choose a learning rate: none that anybody would take for a result."""
 STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory")
 
 
@@ -26,7 +28,8 @@ STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory
 class Record:
     """One run's record; see the module's docstring for the three sections.
 
-    ``checksum`` is the one that was read, None for a record that has just been made.
+    ``checksum`` is the one that was read, None for a record that has just been made. ``verified`` says how a submitted
+    record was verified; it is no part of the checksum.
     """
 
     results: Mapping[str, Any]
@@ -34,6 +37,7 @@ class Record:
     config: Mapping[str, Any]
     schema: int = SCHEMA
     checksum: str | None = field(default=None, compare=False)
+    verified: Mapping[str, Any] | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.results.get("status") not in STATUSES:
@@ -65,15 +69,18 @@ class Record:
             SeqbenchError: a value is not plain data.
         """
         check_plain({"results": self.results, "measured": self.measured, "config": self.config}, "record")
-        return to_json({**asdict(self), "checksum": self.digest()})
+        data = {**asdict(self), "checksum": self.digest()}
+        if self.verified is None:
+            del data["verified"]
+        return to_json(data)
 
-    def write(self, folder: Path) -> Path:
-        """Write ``result.json`` into the folder, atomically; return its path.
+    def write(self, folder: Path, name: str = NAME) -> Path:
+        """Write ``result.json`` (or another name) into the folder, atomically; return its path.
 
         Raises:
             SeqbenchError: a value is not plain data, or the disk refuses; the earlier record stays.
         """
-        path = folder / NAME
+        path = folder / name
         write_text(path, self.to_json())
         return path
 
@@ -91,12 +98,22 @@ def read(path: Path) -> Record:
         raise SeqbenchError(f"no record at {file}; give a run folder that holds a {NAME}.") from None
     except (OSError, ValueError) as error:
         raise SeqbenchError(f"{file} is not a readable record: {error}.") from error
+    return of(data, str(file))
+
+
+def of(data: Any, where: str) -> Record:
+    """The record of plain data.
+
+    Raises:
+        SeqbenchError: it is none, or a newer seqbench wrote it; the sentence names ``where`` it came from.
+    """
     sections = ("results", "measured", "config")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in sections):
-        raise SeqbenchError(f"{file} is not a record: it needs the sections {', '.join(sections)}.")
+        raise SeqbenchError(f"{where} is not a record: it needs the sections {', '.join(sections)}.")
     if data.get("schema") != SCHEMA:
         raise SeqbenchError(
-            f"{file} has schema {shown(data.get('schema'))}, this seqbench reads {SCHEMA}; "
+            f"{where} has schema {shown(data.get('schema'))}, this seqbench reads {SCHEMA}; "
             f"use the seqbench that wrote it."
         )
-    return Record(**{key: data[key] for key in sections}, checksum=data.get("checksum"))
+    made = {key: data[key] for key in sections}
+    return Record(**made, checksum=data.get("checksum"), verified=data.get("verified"))

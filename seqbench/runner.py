@@ -161,7 +161,7 @@ class _Attempt:
             with contextlib.suppress(SeqbenchError):  # A full disk may be the very reason.
                 disk.write_text(self.folder / folders.ERROR, self.traceback)
         if self.trainer.loggers:
-            wandb = tracking.finish(self.trainer.logger, _summary(results), self.shown_files)
+            wandb = tracking.finish(self.trainer.logger, _summary(results), self.shown_files, record)
             measured = {**record.measured, "wandb": wandb}
             record = Record(results, measured, self.described)
             record.write(self.folder)

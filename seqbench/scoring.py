@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqbench.cards import Metric
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.diagnostics import lengths
+from seqbench.lines import above_chance
 from seqbench.module import SequenceModule, weights_digest
-
-ABOVE_CHANCE = 0.05
-"""A score is clearly above chance from this share of the way to the best possible (or off chance itself)."""
 
 
 def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: int, metric: Metric) -> dict[str, Any]:
@@ -29,12 +27,9 @@ def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: i
     values = {name: column[chosen] for name, column in validation.items() if name != "step"}
     metrics = {
         "validation": _between_lines(data, "validation", values),
-        "test": _between_lines(data, "test", module.evaluated["test"]),
+        "test": metrics_of(module, "test"),
     }
-    probed = {length: module.evaluated[split]["accuracy"] for length, split in data.probes.items()}
-    if probed:
-        metrics["test"].update(_length_metrics(data, probed))
-    curve = lengths.curve(probed) if probed else data.by_length(module.decoded.get("test", {}))
+    curve = lengths_of(module)
     primary = metrics["test"][metric.name]
     return {
         "best_step": best_step,
@@ -46,15 +41,34 @@ def of(module: SequenceModule, validation: Mapping[str, list[Any]], best_step: i
     }
 
 
-def above_chance(value: float, chance: float | None, best: float | None, direction: str) -> bool | None:
-    """Whether a score is clearly better than chance; None where chance is unknown.
+def metrics_of(module: SequenceModule, split: str) -> dict[str, dict[str, Any]]:
+    """The metrics of a split that was evaluated, between their lines; of test with what the probes add."""
+    data = module.data
+    assert data is not None
+    metrics = _between_lines(data, split, module.evaluated[split])
+    if split == "test" and data.probes:
+        metrics.update(_length_metrics(data, _probed(module)))
+    return metrics
 
-    Clearly: by 5 % of the way from chance to the best possible, or of chance itself where that is unknown.
-    """
-    if chance is None:
-        return None
-    gain = value - chance if direction == "max" else chance - value
-    return gain >= ABOVE_CHANCE * abs(chance if best is None else best - chance)
+
+def lengths_of(module: SequenceModule) -> Mapping[str, list[Any]]:
+    """The test scores over lengths, as columns; empty for a task that has none."""
+    data = module.data
+    assert data is not None
+    return lengths.curve(_probed(module)) if data.probes else data.by_length(module.decoded.get("test", {}))
+
+
+def lines_of(data: SequenceDataModule, split: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The lines that metrics of these names stand between, without any score: ``chance`` and ``best`` of each."""
+    found = _between_lines(data, split, dict.fromkeys(names, 0.0))
+    if split == "test" and data.probes:
+        found.update(_length_metrics(data, dict.fromkeys(data.probes, 0.0)))
+    return {name: {"chance": line["chance"], "best": line["best"]} for name, line in found.items()}
+
+
+def _probed(module: SequenceModule) -> dict[int, float]:
+    assert module.data is not None
+    return {length: module.evaluated[split]["accuracy"] for length, split in module.data.probes.items()}
 
 
 def _between_lines(data: SequenceDataModule, split: str, values: Mapping[str, float]) -> dict[str, dict[str, Any]]:

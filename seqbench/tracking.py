@@ -1,6 +1,7 @@
 """Weights & Biases as a view of a run: online where a key is set and the server answers, else offline.
 
-Nothing here asks a question, and nothing here waits long: a run is never held up by its view.
+Nothing here asks a question, and nothing here waits long: a run is never held up by its view. A finished run of W&B
+holds the record as well, so that ``leaderboard.wandb_runs`` can read it back.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from urllib.parse import urlparse
 
 from seqbench import network, redaction
 from seqbench.config import RunConfig
+from seqbench.records import Record
 
 PROJECT = "seqbench"
 
@@ -26,6 +28,13 @@ INIT_SECONDS = 20.0
 
 FINISH_SECONDS = 120.0
 """How long the rest may take to upload when a run ends; it stays on disk, for ``wandb sync``."""
+
+RECORD = "record"
+"""Where W&B has a run's record: as a text in the summary; its ``config`` section, to filter by, in the config too."""
+LEFT_OUT = "record_left_out"
+"""Where its summary says why there is none."""
+MOST_LETTERS = 500_000
+"""Of a record's text; W&B asks for values below 1 MB, and each quotation mark becomes two."""
 
 
 def mode() -> tuple[str, str]:
@@ -41,14 +50,22 @@ def mode() -> tuple[str, str]:
     chosen = chosen or settings.mode
     if chosen not in ("online", "run", "shared"):
         return chosen, why
-    url = settings.base_url
+    missing = out_of_reach()
+    return ("offline", missing) if missing else (chosen, "an API key is set")
+
+
+def out_of_reach() -> str | None:
+    """Why the server cannot be asked for anything, whatever the mode; None if it can."""
+    import wandb
+
+    settings = wandb.setup().settings
     # Online without a key, wandb would ask for one.
-    if not _has_key(url, settings.api_key):
-        return "offline", "no API key is set"
+    if not _has_key(settings.base_url, settings.api_key):
+        return "no API key is set"
     # Left to itself, wandb tries for 102 s before it gives up.
-    if not network.answers(_gate(url)):
-        return "offline", f"{urlparse(url).hostname} does not answer"
-    return chosen, "an API key is set"
+    if not network.answers(_gate(settings.base_url)):
+        return f"{urlparse(settings.base_url).hostname} does not answer"
+    return None
 
 
 def start(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str, str]:
@@ -84,13 +101,16 @@ def start(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str, str]:
     return WandbLogger(project=PROJECT, save_dir=str(folder), experiment=run), how, why
 
 
-def finish(logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = ()) -> dict[str, Any] | None:
-    """Put the final figures into the summary and close the run, as failed unless its status is ``ok``.
+def finish(
+    logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = (), record: Record | None = None
+) -> dict[str, Any] | None:
+    """Put the final figures and the record into the run and close it, as failed unless its status is ``ok``.
 
     Args:
         logger: as ``start`` gave it.
         summary: final figures by flat names.
         shown: pictures and texts of the run's folder to show with it.
+        record: of the run, without W&B's part, which is known only afterwards.
 
     Returns:
         What names the W&B run, for the record, with ``error`` if W&B could not close it; None where there is
@@ -112,6 +132,10 @@ def finish(logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = ()) 
     }
     try:
         run.summary.update(dict(summary))
+        if record is not None:
+            # A resumed run has that of its last attempt.
+            run.config.update({RECORD: dict(record.config)}, allow_val_change=True)
+            run.summary.update(_recorded(record))
         if shown:
             run.log({f"sample/{path.stem}": _media(path) for path in shown})
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
@@ -119,6 +143,17 @@ def finish(logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = ()) 
     except Exception as error:
         named["error"] = f"{type(error).__name__}: {redaction.redact(' '.join(str(error).split()))[:200]}"
     return None if disabled else named
+
+
+def _recorded(record: Record) -> dict[str, str | None]:
+    """A record for the summary, as a text: W&B makes 2 of 2.0 and drops empty mappings, and the checksum would be lost.
+
+    Its sample stays here, as it may quote data that nobody may publish.
+    """
+    text = record.without_sample().to_json()
+    if len(text) <= MOST_LETTERS:
+        return {RECORD: text}
+    return {RECORD: None, LEFT_OUT: f"it has {len(text):,} letters, and at most {MOST_LETTERS:,} are given to W&B"}
 
 
 def _media(path: Path) -> Any:
@@ -133,10 +168,6 @@ def _media(path: Path) -> Any:
 def _init(config: RunConfig, folder: Path, run_id: str, how: str) -> Any:
     import wandb
 
-    options: dict[str, Any] = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS}
-    # Only newer versions can be told, and an unknown setting is an error.
-    if "finish_timeout" in wandb.Settings.model_fields:
-        options["finish_timeout"] = FINISH_SECONDS
     # Not left to WandbLogger, which passes on what newer versions warn of.
     return wandb.init(
         project=PROJECT,
@@ -148,8 +179,17 @@ def _init(config: RunConfig, folder: Path, run_id: str, how: str) -> Any:
         id=run_id,
         resume="allow",
         mode=how,  # type: ignore[arg-type]
-        settings=wandb.Settings(**options),
+        settings=settings(),
     )
+
+
+def settings(**more: Any) -> Any:
+    """Settings for ``wandb.init`` with which it is silent and ends in time, and more of them."""
+    import wandb
+
+    options = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS, "finish_timeout": FINISH_SECONDS, **more}
+    # An unknown setting is an error, and older versions know fewer.
+    return wandb.Settings(**{name: value for name, value in options.items() if name in wandb.Settings.model_fields})
 
 
 def _has_key(url: str, configured: str | None) -> bool:

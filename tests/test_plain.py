@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqbench import plain
 from seqbench.errors import SeqbenchError
+from seqbench.plain import _harmless, check_plain, to_json
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -103,3 +105,37 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
         with pytest.raises(SeqbenchError, match="no regular file"):
             plain.read_yaml(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text(alphabet=st.characters(codec=None)),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    ),
+    st.sampled_from(
+        [
+            "{}",
+            "[1e999, {}]",
+            "[1E+400, {}]",
+            '["\\ud800", {}]',
+            "[" * 101 + "{}" + "]" * 101,
+            "9" * 400,
+            '"\\\\\\"[[[", {}',
+        ]
+    ),
+)
+def test_the_quick_look_lets_nothing_pass_that_the_long_one_refuses(data: Any, shape: str) -> None:
+    text = shape.replace("{}", json.dumps(data))
+    for encoded in (text, text.replace(", ", ",")):
+        if _harmless(encoded.encode()):
+            with contextlib.suppress(ValueError):  # No JSON at all.
+                check_plain(json.loads(encoded), "text")
+
+
+def test_a_record_of_ours_is_seen_to_be_harmless_at_once() -> None:
+    assert _harmless(to_json({"curve": [1.5e-7, 1e22, 2**60], "name": 'a "[[[" \n', "deep": [[[{}]]]}).encode())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
-import os
+import json
+import re
 import socket
 import subprocess
 import sys
@@ -21,9 +23,10 @@ from lightning.pytorch.utilities import rank_zero_only
 import seqbench
 from seqbench import options, tracking
 from seqbench.module import SequenceModule
+from seqbench.records import Record
 from seqbench.runner import Run
 from tests import wandb_file
-from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub
+from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
 
 SHORT = {"steps": 20, "validate_every": 20}
 STEP = "trainer/global_step"
@@ -64,19 +67,6 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, lis
         ran = run(folder, say=said.append, optim={"steps": 100, "validate_every": 50})
         wandb.teardown()
         yield ran, said, server
-
-
-def isolate(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    for name in list(os.environ):
-        if name.startswith("WANDB_") or name.lower().endswith("_proxy"):
-            patch.delenv(name)
-    home = folder / "home"
-    home.mkdir()
-    patch.chdir(home)  # ./wandb/settings counts too.
-    patch.setenv("HOME", str(home))
-    patch.setenv("NETRC", str(home / "netrc"))
-    for name in ("DIR", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR"):
-        patch.setenv(f"WANDB_{name}", str(home))
 
 
 def run(folder: Path, **given: Any) -> Run:
@@ -127,7 +117,40 @@ def test_the_config_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStu
     config = only_file(offline[0].folder).config
     assert config["arch"]["name"] == "gru"
     assert config["optim"]["steps"] == 100
+    del config["record"]
     assert config == yaml.safe_load((offline[0].folder / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_record_is_in_it_whole(offline: tuple[Run, list[str], WandbStub]) -> None:
+    kept, record = only_file(offline[0].folder), offline[0].record
+    assert kept.config["record"] == record.config
+    sent = json.loads(kept.summary["record"])
+    assert sent["measured"] == {**record.measured, "wandb": None}
+    assert sent["results"] == record.without_sample().results
+    checksum = sent.pop("checksum")
+    assert dataclasses.replace(record, measured=sent["measured"], checksum=checksum).intact()
+
+
+def test_the_last_attempts_record_stands_and_its_sample_stays_here(tmp_path: Path, online: WandbStub) -> None:
+    run_id = None
+    for status in ("interrupted", "ok"):
+        record = Record({"status": status, "sample": "of the data"}, {}, {"status": status, "figure": 2.0})
+        logger, _, _ = start(tmp_path, run_id)
+        run_id = tracking.finish(logger, {"status": status}, record=record)["id"]
+    (sent,) = online.runs.values()
+    assert sent.config["record"]["status"] == json.loads(sent.summary["record"])["config"]["status"] == "ok"
+    assert "of the data" not in str(sent)
+    assert json.loads(sent.summary["record"])["checksum"] == record.digest()
+
+
+def test_a_record_that_is_too_large_is_left_out_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record({"status": "ok"}, {}, {"text": "x" * 1000})
+    monkeypatch.setattr(tracking, "MOST_LETTERS", 1000)
+    logger, _, _ = start(tmp_path)
+    tracking.finish(logger, {"status": "ok"}, record=record)
+    summary = only_file(tmp_path).summary
+    assert summary["record"] is None
+    assert re.fullmatch(r"it has 1,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
 
 
 def test_the_history_is_the_curve_over_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
@@ -177,6 +200,8 @@ def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str],
     assert done.returncode == 0, done.stdout + done.stderr
     kept, sent = wandb_file.read(path), online.runs[offline[0].record.measured["wandb"]["id"]]
     assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
+    # On the way it loses what is empty, which is why a record travels as a text.
+    kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
     assert sent.config == kept.config
     assert points(sent.history, "train/loss") == points(kept.history, "train/loss")
     assert sent.summary["final/test/accuracy"] == kept.summary["final/test/accuracy"]

@@ -39,6 +39,9 @@ def _read(path: Path) -> StubRun | None:
             found = StubRun(run.run_id, run.project, run.display_name, run.run_group, list(run.tags))
             found.config = _items(run.config.update)
             del found.config["_wandb"]
+        elif kind == "config":
+            assert found is not None
+            found.config.update(_items(record.config.update))
         elif kind == "history":
             assert found is not None
             found.lines[len(found.lines)] = _items(record.history.item)

@@ -1,4 +1,4 @@
-"""List the architectures and tasks that are installed."""
+"""List the architectures, tasks and boards that are installed."""
 
 from __future__ import annotations
 
@@ -8,15 +8,17 @@ from collections import Counter
 from seqbench import cards, registry
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError
+from seqbench.leaderboard import board
 from seqbench.redaction import redact
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
+BOARDS = "boards"
 OK, NEEDS, BROKEN = "ok", "lacking a library", "broken"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What to list, and whether to try it."""
-    parser.add_argument("kind", nargs="?", choices=KINDS, help="only these (default: both)")
+    parser.add_argument("kind", nargs="?", choices=[*KINDS, BOARDS], help="only these (default: all)")
     parser.add_argument("--check", action="store_true", help="import each and read each card, and say what fails")
 
 
@@ -33,6 +35,11 @@ def main(options: argparse.Namespace) -> int:
             owners = " AND ".join(f"{entry.distribution} {entry.version}" for entry in entries)
             rows.append((name, owners, about))
         print(f"{kind}:\n{aligned(rows, indent='  ')}")
+    if options.kind in (None, BOARDS):
+        # Their titles only where they are asked for, since each is a file to be read and checked.
+        read = options.check or options.kind == BOARDS
+        boards = [(name, *([_board(name, states, options.check)] if read else ())) for name in board.names()]
+        print(f"{BOARDS}:\n{aligned(boards, indent='  ')}")
     if options.check:
         others = "".join(f", {states[state]} {state}" for state in (NEEDS, BROKEN) if states[state])
         print(f"{states[OK]} of {states.total()} ok{others}")
@@ -46,6 +53,16 @@ def _about(group: str, name: str) -> str:
         return cards.summary(name)
     except SeqbenchError as error:
         return f"broken: {error}"
+
+
+def _board(name: str, states: Counter[str], check: bool) -> str:
+    try:
+        title = board.load(name).title
+    except SeqbenchError as error:
+        states[BROKEN] += 1
+        return f"broken: {error}"
+    states[OK] += 1
+    return OK if check else title
 
 
 def _check(group: str, name: str) -> tuple[str, str]:

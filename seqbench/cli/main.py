@@ -18,7 +18,22 @@ from seqbench import __version__
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.redaction import redact
 
-COMMANDS = ("run", "sweep", "list", "show", "check", "new", "data", "generate", "completion")
+COMMANDS = (
+    "run",
+    "sweep",
+    "leaderboard",
+    "list",
+    "show",
+    "check",
+    "new",
+    "data",
+    "generate",
+    "evaluate",
+    "verify",
+    "compare",
+    "reproduce",
+    "completion",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -82,7 +97,7 @@ def _run(words: list[str]) -> int:
 
         argcomplete.autocomplete(parser)
     options, rest = parser.parse_known_args(words)
-    if rest and options.command not in ("run", "sweep"):
+    if rest and options.command not in ("run", "sweep", "evaluate"):
         raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
     options.rest = rest
     return int(options.main(options))

@@ -37,6 +37,9 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     best_unknown: str = ""
     """Why ``best`` holds None, where it does."""
 
+    kept: ClassVar[str] = ""
+    """The file of a run's folder that holds ``vocabulary_text``, where ``sampler`` leaves one."""
+
     spec: SequenceSpec
 
     trained_length: int | None = None
@@ -97,6 +100,22 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     def facts(self) -> Mapping[str, Any]:
         """Plain data on what was read, for the record: samples of each split, what was left out, vocabularies."""
         return {}
+
+    def vocabulary_text(self) -> str | None:
+        """The vocabulary that texts are read with, as text; None where inputs are no texts."""
+        return None
+
+    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+        """Read the texts anew, with the vocabulary of a model that was trained on others.
+
+        Args:
+            vocabulary: what ``vocabulary_text`` gave of the data that it was trained on.
+            facts: what ``facts`` gave of them.
+
+        Raises:
+            SeqbenchError: it is no vocabulary of this task's, or these data do not go with it.
+        """
+        raise SeqbenchError("this task's data are not read with a vocabulary.")
 
     def train_dataloader(self) -> TrainingLoader:
         """Training batches from the trainer's step on."""

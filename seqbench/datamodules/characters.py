@@ -11,13 +11,16 @@ validation and test is scored exactly once, but for the first, which nothing pre
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
+from seqbench import folders, plain
 from seqbench.batches import Keys
 from seqbench.datamodules import ngrams
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
@@ -46,6 +49,7 @@ class Characters(SequenceDataModule):
     """
 
     streams: ClassVar[bool] = True
+    kept: ClassVar[str] = folders.VOCABULARY
     sampler: ClassVar[str] = "seqbench.samples.text:show"
 
     def __init__(
@@ -72,12 +76,33 @@ class Characters(SequenceDataModule):
         self.text = texts.read(locating.locate(dataset, data_dir, source))
         if self.text.entropy is None:
             self.best_unknown = "nobody knows the entropy of real text"
-        self.vocabulary: Vocabulary = Vocabulary.of(self.text.splits["train"])
-        self.ids = {split: self.vocabulary.encode(text) for split, text in self.text.splits.items()}
+        self._read(Vocabulary.of(self.text.splits["train"]))
         self._check_size()
-        size = len(self.vocabulary)
+
+    def _read(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self.ids = {split: vocabulary.encode(text) for split, text in self.text.splits.items()}
+        size = len(vocabulary)
         output = StepClasses(size, metrics=("bits_per_character", "loss", "accuracy"))
-        self.spec = SequenceSpec(Tokens(size), output, max_length=length + self.context)
+        self.spec = SequenceSpec(Tokens(size), output, max_length=self.length + self.context)
+
+    def vocabulary_text(self) -> str:
+        """The characters, as JSON."""
+        return plain.to_json(list(self.vocabulary.characters))
+
+    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+        """Read the text with another's characters: what that one never showed is the unknown.
+
+        Raises:
+            SeqbenchError: it is no list of characters.
+        """
+        try:
+            characters = json.loads(vocabulary)
+        except (ValueError, RecursionError):
+            characters = None
+        if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
+            raise SeqbenchError("the run's vocabulary is no list of characters; run the model again.")
+        self._read(Vocabulary("".join(characters)))
 
     def _check_size(self) -> None:
         needed = self.batch_size * self.length + 2 * self.length + self.context

@@ -17,6 +17,7 @@ from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
 from seqbench.datamodules.buckets import batches_by_length, batches_of_epoch
 from seqbench.errors import did_you_mean
+from seqbench.plain import shown
 from seqbench.sources import cache, locating, sentences
 from seqbench.sources.layouts import SPLITS
 from seqbench.specs import Batch, SequenceClass, SequenceSpec, Tokens
@@ -62,8 +63,14 @@ class Labelled(SequenceDataModule):
             f"task.divergence '{divergence}' is unknown.{did_you_mean(divergence, DIVERGENCES)}",
         )
         require(0 <= unknown_rate < 1, f"task.unknown_rate must be in [0, 1), got {unknown_rate}.")
-        self.tokenizer, self.classes = tokenizer, tuple(classes)
-        self.unknown_rate, self.divergence = unknown_rate, divergence
+        self.classes = tuple(classes)
+        self.unknown_rate, self.divergence, self._max_length = unknown_rate, divergence, max_length
+        self._take(tokenizer, prepared)
+        self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
+
+    def _take(self, tokenizer: Tokenizer, prepared: Prepared) -> None:
+        """Take up what was prepared, and leave out training sentences that are too long."""
+        self.tokenizer, max_length = tokenizer, self._max_length
         self.ids = {split: prepared[f"{split}-ids"] for split in SPLITS}
         self.offsets = {split: prepared[f"{split}-offsets"] for split in SPLITS}
         self.labels = {split: prepared[f"{split}-labels"] for split in SPLITS}
@@ -79,10 +86,32 @@ class Labelled(SequenceDataModule):
         self.evaluation = {
             split: batches_by_length(self.lengths[split], EVALUATION_ROWS) for split in ("validation", "test")
         }
-        self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
-        output = SequenceClass(len(self.classes), DIVERGENCES[divergence])
+        output = SequenceClass(len(self.classes), DIVERGENCES[self.divergence])
         longest = max(int(some.max()) for some in self.lengths.values())
         self.spec = SequenceSpec(Tokens(len(tokenizer)), output, max_length=longest, look_ahead=True)
+
+    def vocabulary_text(self) -> str:
+        """The tokenizer, as JSON."""
+        return self.tokenizer.to_json()
+
+    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+        """Read the sentences with another's tokens.
+
+        Raises:
+            SeqbenchError: it is no tokenizer, or was learnt with other classes than these sentences have.
+        """
+        known = facts.get("classes")
+        require(
+            known == list(self.classes),
+            f"the model knows the classes {shown(known)}, and these sentences have {shown(list(self.classes))}; give "
+            f"sentences with the same labels.",
+        )
+        tokenizer = Tokenizer.from_json(vocabulary)
+        self._take(tokenizer, encoded(tokenizer, *self._raw()))
+
+    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+        """Texts and labels of each split, as ``encoded`` takes them."""
+        raise NotImplementedError(f"{type(self).__name__} keeps no texts")
 
     def stream(self, split: str, step: int) -> Batch:
         """A batch of sentences of like length; in training of the epoch's permutation."""
@@ -185,13 +214,17 @@ class Sentences(Labelled):
         require(tokens in ("words", "bpe"), f"task.tokens must be 'words' or 'bpe', got '{tokens}'.")
         require(min_count >= 1, f"task.min_count must be at least 1 occurrence, got {min_count}.")
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
-        location = locating.locate(dataset, data_dir, source)
+        self._location = location = locating.locate(dataset, data_dir, source)
         options: dict[str, Any] = {"tokens": tokens, "vocabulary_size": vocabulary_size, "min_count": min_count}
         key = {"data": locating.verified(location), "library": VERSION, **options}
         arrays = cache.prepared("sentences-1", key, lambda: _prepare(sentences.read(location), **options))
         tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         classes = arrays["classes"].tobytes().decode().split("\n")
         super().__init__(tokenizer, arrays, classes, batch_size, keys, unknown_rate, divergence, max_length)
+
+    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+        read = sentences.read(self._location)
+        return read.texts, read.labels
 
     def best(self, split: str) -> Lines:
         """Unknown: see ``best_unknown``."""

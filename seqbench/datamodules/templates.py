@@ -14,7 +14,7 @@ In ``order`` both members of every tested pair are there, so that whatever ignor
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -110,6 +110,9 @@ class _Generated(Labelled):
         tokenizer = Tokenizer.words(texts["train"], min_count=1)
         super().__init__(tokenizer, encoded(tokenizer, texts, labels), CLASSES, batch_size, keys)
         self.texts = texts
+
+    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+        return self.texts, self.labels
 
     def oracle(self, batch: Batch) -> torch.Tensor:
         """Read each sentence by the rules it was made by: ``(batch, 1)`` classes."""

@@ -18,6 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
+from seqbench import folders
 from seqbench.batches import Keys
 from seqbench.datamodules import bleu
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
@@ -54,6 +55,7 @@ class Translation(SequenceDataModule):
     """
 
     pairs: ClassVar[bool] = True
+    kept: ClassVar[str] = folders.TOKENIZER
     sampler: ClassVar[str] = "seqbench.samples.translation:show"
 
     def __init__(
@@ -83,7 +85,8 @@ class Translation(SequenceDataModule):
         require(
             source_language != target_language, f"source and target are both '{source_language}'; give two languages."
         )
-        location = locating.locate(dataset, data_dir, source, (source_language, target_language))
+        self._location = location = locating.locate(dataset, data_dir, source, (source_language, target_language))
+        self._max_length, self._decoding = max_length, (longest, smoothing, beam, length_penalty)
         self.exact = location.source == "synthetic"
         if not self.exact:
             self.best_unknown = "a sentence has more right translations than its reference"
@@ -93,16 +96,26 @@ class Translation(SequenceDataModule):
             "languages": [source_language, target_language],
             "vocabulary_size": vocabulary_size,
         }
-        self._take(cache.prepared("pairs-1", key, lambda: _prepare(pairs.read(location), vocabulary_size)), max_length)
+        self._take(cache.prepared("pairs-1", key, lambda: _prepare(pairs.read(location), vocabulary_size)))
         self._kept: tuple[int, list[np.ndarray]] = (-1, [])
-        self._evaluation = {s: batches_by_length(self.lengths[s][0], EVALUATION_ROWS) for s in ("validation", "test")}
-        size = len(self.tokenizer)
-        output = TokenSequence(size, START, END, longest, smoothing, beam, length_penalty)
-        most = max(int(both[0].max()) for both in self.lengths.values())
-        self.spec = SequenceSpec(Tokens(size), output, max_length=most, look_ahead=True)
 
-    def _take(self, arrays: cache.Arrays, max_length: int) -> None:
+    def vocabulary_text(self) -> str:
+        """The tokenizer, as JSON."""
+        return self.tokenizer.to_json()
+
+    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+        """Read the sentences with another's byte pairs.
+
+        Raises:
+            SeqbenchError: it is no tokenizer, or has no start and end.
+        """
+        tokenizer = Tokenizer.from_json(vocabulary)
+        require(len(tokenizer) > END, "the run's tokenizer has no special tokens; run the model again.")
+        self._take(_encoded(pairs.read(self._location), tokenizer))
+
+    def _take(self, arrays: cache.Arrays) -> None:
         """Take up what was prepared, and leave out training pairs that are too long."""
+        max_length = self._max_length
         self.tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         self.references = {
             split: arrays[f"{split}-references"].tobytes().decode().split("\n") for split in ("validation", "test")
@@ -123,6 +136,11 @@ class Translation(SequenceDataModule):
             f"no training pair has at most {max_length} tokens; raise --task.max_length.",
         )
         self.lengths = {split: [side[self.samples[split]] for side in both] for split, both in lengths.items()}
+        self._evaluation = {s: batches_by_length(self.lengths[s][0], EVALUATION_ROWS) for s in ("validation", "test")}
+        size = len(self.tokenizer)
+        output = TokenSequence(size, START, END, *self._decoding)
+        most = max(int(both[0].max()) for both in self.lengths.values())
+        self.spec = SequenceSpec(Tokens(size), output, max_length=most, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
         """A batch of pairs of like length; in training of the epoch's permutation."""
@@ -242,7 +260,10 @@ class Translation(SequenceDataModule):
 
 def _prepare(read: pairs.Pairs, vocabulary_size: int) -> cache.Arrays:
     sources, targets = read.splits["train"]
-    tokenizer = Tokenizer.bpe([*sources, *targets], vocabulary_size, SPECIALS)
+    return _encoded(read, Tokenizer.bpe([*sources, *targets], vocabulary_size, SPECIALS))
+
+
+def _encoded(read: pairs.Pairs, tokenizer: Tokenizer) -> cache.Arrays:
     arrays = {"tokenizer": _bytes(tokenizer.to_json())}
     for split, both in read.splits.items():
         for side, sentences in zip(("source", "target"), both, strict=True):

@@ -12,12 +12,10 @@ from typing import Any
 from seqbench import cards, folders, records, registry, sizes
 from seqbench.config import RunConfig
 from seqbench.errors import SeqbenchError
+from seqbench.records import TUNING_SEED
 
 FINISHED = ("ok", "diverged")
 """Statuses with which a cell is done: that a seed diverges is a result, and it would diverge again."""
-
-TUNING_SEED = 999_999_937
-"""Of the runs that choose a learning rate: none that anybody would take for a result."""
 
 LIMITS = {"smoke": 600.0, "small": 9_000.0, "medium": 108_000.0}
 """Seconds after which a cell hangs, by tier: thirty times what a gru takes. A published recipe has none."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from seqbench.leaderboard.statistics import interval
 from seqbench.sweep.plan import Cell, Group
 
 
@@ -36,17 +35,12 @@ class Row:
     @property
     def mean(self) -> float | None:
         """Over seeds."""
-        return statistics.fmean(self.values) if self.values else None
+        return interval(self.values).mean if self.values else None
 
     @property
     def half_width(self) -> float | None:
         """Of the 95 % interval of the mean, by Student's t; None for fewer than two seeds."""
-        if len(self.values) < 2:
-            return None
-        from scipy.special import stdtrit  # Not scipy.stats, which takes half a second to import.
-
-        quantile = float(stdtrit(len(self.values) - 1, 0.975))
-        return quantile * statistics.stdev(self.values) / math.sqrt(len(self.values))
+        return interval(self.values).half_width if self.values else None
 
 
 def rows(cells: Sequence[Cell]) -> list[Row]:

@@ -14,8 +14,9 @@ from typing import Any
 
 from seqbench import folders
 from seqbench.errors import SeqbenchError
+from seqbench.records import TUNING_SEED
 from seqbench.sweep.conductor import Conductor
-from seqbench.sweep.plan import TUNING_SEED, Cell, Group, Plan
+from seqbench.sweep.plan import Cell, Group, Plan
 
 
 def trials(group: Group, runs: Path) -> list[Cell]:

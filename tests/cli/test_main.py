@@ -239,7 +239,7 @@ def test_completion_is_code_for_the_shell() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("seqbench r", {"run"}),
+        ("seqbench r", {"run", "reproduce"}),
         ("seqbench run --arch gr", {"gru"}),
         ("seqbench run --encoder bi", {"birnn", "bilstm", "bigru", "bitransformer"}),
         ("seqbench run --task par", {"parity", "parity-last"}),

@@ -39,7 +39,13 @@ REAL: Mapping[str, list[list[str]]] = {
         ["sweep", "--arch", "gru", "--task", "parity", "--tune", "--workers", "1", "--retries=1", "--optim.clip", "1"],
         ["sweep", "--arch", "gru", "--task", "copy", "--engine", "slurm", "--engine-option", "slurm_partition=x"],
     ],
-    "list": [["list"], ["list", "tasks"], ["list", "architectures"]],
+    "leaderboard": [
+        ["leaderboard", "build", "small", "--from", "run", "--out", "pages"],
+        ["leaderboard", "build", "card.yaml", "--from", "wandb:a/b", "--publish", "a/b"],
+        ["leaderboard", "check", "small", "--root", "boards"],
+        ["leaderboard", "submit", "small", "--from", "run", "--root", "boards", "--retrain"],
+    ],
+    "list": [["list"], ["list", "tasks"], ["list", "architectures"], ["list", "boards"]],
     "show": [["show", "gru"], ["show", "copy"], ["show", "tests.backbones:Window"], ["show", "--help"]],
     "check": [
         ["check", "gru", "--option", "d_model=8", "--option", "num_layers=2", "--parameters", "100"],
@@ -58,6 +64,20 @@ REAL: Mapping[str, list[list[str]]] = {
         ["generate", "run", "--prompt", "to be", "--length", "3", "--temperature", "0", "--seed", "1"],
         ["generate", "run/result.json", "--out", "tune.mid"],
     ],
+    "evaluate": [
+        ["evaluate", "run", "--task.length", "16", "--task.data_dir", "texts", "--split", "validation"],
+        ["evaluate", "run/result.json", "--out", "scores.json", "--trainer.threads=1"],
+    ],
+    "verify": [
+        ["verify", "run", "--tolerance", "1e-3", "--json", "report.json"],
+        ["verify", "run/result.json", "--retrain"],
+    ],
+    "compare": [["compare", "run", "run/result.json", "--json", "found.json"], ["compare", "run", "run"]],
+    "reproduce": [
+        ["reproduce", "tcn-table1", "--from", "run", "--json", "found.json"],
+        ["reproduce", "chomsky-parity", "--run", "rnn:parity-last", "--runs", "elsewhere"],
+        ["reproduce", "tcn-table1", "--run"],
+    ],
     "completion": [["completion", "bash"], ["completion", "fish"]],
 }
 WORK = (
@@ -70,6 +90,7 @@ WORK = (
     *(
         "seqbench.testing:check_task",
         "seqbench.cli.show:_size",
+        "seqbench.cli.following:run",
         "seqbench.cli.show:_lines",
         "seqbench.sources.hub:fetch",
     ),

@@ -7,6 +7,7 @@ import pytest
 
 from seqbench import folders
 from seqbench.errors import SeqbenchError
+from seqbench.records import TUNING_SEED
 from seqbench.sweep import plan
 from tests.sweep.kit import GIVEN, WORDS, leave, small
 
@@ -63,7 +64,7 @@ def test_what_an_architecture_does_not_take_is_refused_and_the_rest_runs(tmp_pat
         (["gru"], ["copy", "cpoy"], [0], {}, "Did you mean 'copy'"),
         (["gru"], ["copy"], [0], {"arch.num_layer": ["1"]}, "Did you mean .*arch.num_layers"),
         (["gru"], ["copy"], [0], {"optim.steps": ["20"]}, "given for all cells and in --grid"),
-        (["gru"], ["copy"], [plan.TUNING_SEED], {}, "the one that learning rates are tuned on"),
+        (["gru"], ["copy"], [TUNING_SEED], {}, "the one that learning rates are tuned on"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from seqbench import folders, records
+from seqbench.records import TUNING_SEED
 from seqbench.sweep import tuning
 from seqbench.sweep.conductor import Conductor
-from seqbench.sweep.plan import TUNING_SEED, Cell
+from seqbench.sweep.plan import Cell
 from tests.sweep.kit import Scripted, leave, small
 
 RATES = [1e-3, 2e-3, 5e-3, 1e-2]

@@ -1,0 +1,138 @@
+"""How long a board of many records takes, and how much memory: ``python -m benchmarks.leaderboard``.
+
+Records of the size that real ones have, of 100 architectures (20 for the small board), written to a temporary folder;
+then `seqbench leaderboard build` as a whole process, from start to exit. The claims: 500 records in 2 s, 10,000 in 10 s
+and 500 MiB, without torch.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from benchmarks._results import keep
+from seqbench import cards
+from seqbench.cards import Card
+from seqbench.plain import digest_of, to_json
+from seqbench.records import Record
+
+TASKS = ("copy", "parity", "adding", "music-jsb", "char-lm-shakespeare")
+LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "adding": (1 / 6, 0.0)}
+BOARDS = {"500": (20, 5, 2.0), "10000": (100, 20, 10.0)}
+"""Architectures, seeds and seconds claimed, by the number of records."""
+MOST_MIB, ROUNDS, POINTS = 500, 3, 20
+
+
+def main() -> None:
+    figures = {}
+    for name, (archs, seeds, claim) in BOARDS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            records = write(Path(folder, "runs"), archs, seeds)
+            assert records == int(name)
+            Path(folder, "board.yaml").write_text(to_json(card(seeds)))
+            found = [build(Path(folder)) for _ in range(ROUNDS)]
+        seconds, peak = statistics.median(s for s, _ in found), max(p for _, p in found)
+        print(f"{name} records: {seconds:.2f} s (median of {ROUNDS}, at most {claim} claimed), {peak:.0f} MiB")
+        figures[name] = {"seconds": seconds, "all": [s for s, _ in found], "mib": peak, "claim_seconds": claim}
+    keep("leaderboard", {"boards": figures, "claim_mib": MOST_MIB, "command": "python -m benchmarks.leaderboard"})
+
+
+def card(seeds: int) -> dict[str, Any]:
+    """The board: all tasks, with anchors where nobody knows the best."""
+    tasks = {task: None if task in LINES else {"anchor": 1.0, "anchor_source": "none"} for task in TASKS}
+    return {
+        "name": "many",
+        "version": 1,
+        "title": "Many records",
+        "summary": "As many as a cluster makes.",
+        "tier": "small",
+        "seeds": seeds,
+        "tasks": tasks,
+    }
+
+
+def write(folder: Path, archs: int, seeds: int) -> int:
+    """Records of all cells, each in a run's folder; how many."""
+    draw, count = random.Random(0), 0
+    for task in TASKS:
+        made = cards.load(task)
+        for arch in range(archs):
+            skill = draw.random()
+            for seed in range(seeds):
+                path = folder / task / f"arch-{arch}" / f"small-s{seed}-{count:08x}"
+                path.mkdir(parents=True)
+                record(made, f"arch-{arch}", seed, skill + draw.gauss(0, 0.02)).write(path)
+                count += 1
+    return count
+
+
+def record(card: Card, arch: str, seed: int, skill: float) -> Record:
+    """One record, as long as a real one (11 kB)."""
+    chance, best = LINES.get(card.name, (10.0, None))
+    value = chance + min(max(skill, 0.0), 1.0) * ((best if best is not None else 5.0) - chance)
+    names = (card.metric.name, "loss", "another_metric")
+    lines = {name: {"value": value, "chance": chance, "best": best, "best_unknown": "nobody knows"} for name in names}
+    steps = list(range(50, 50 * (POINTS + 1), 50))
+    curve = {name: [value + 1 / step for step in steps] for name in names}
+    options = {"arch": {"name": arch, "d_model": 128}, "optim": {"lr": 1e-3}, "task": {"name": card.name}, "body": {}}
+    config = {
+        "architecture": {"name": arch, "class": "x:Y", "distribution": "theirs", "version": "1.0"},
+        "card": {
+            "name": card.name,
+            "version": card.version,
+            "tier": "small",
+            "digest": card.digest("small"),
+            "metric": card.metric.name,
+            "direction": card.metric.direction,
+        },
+        "modified": [],
+        "options": options,
+        "seed": seed,
+        "digest": digest_of([options, seed]),
+        "match_params": None,
+        "tuning": {"tried": [{"lr": rate, "value": value} for rate in (1e-3, 2e-3, 5e-3)]},
+        "parameters": 100_000,
+        "state_bytes": 512,
+        "flops_per_token": 2e5,
+        "spec": {"rates": [round(1 / (k + 7), 6) for k in range(88)]},
+        "packages": {f"package-{k}": f"1.{k}" for k in range(12)},
+    }
+    results = {
+        "status": "ok",
+        "reason": None,
+        "metrics": {"validation": lines, "test": lines},
+        "baselines": {"validation": {}, "test": {}},
+        "curves": {"train": {"step": steps, "loss": curve["loss"]}, "validation": {"step": steps, **curve}},
+        "lengths": {"length": steps, "accuracy": [min(1.0, abs(v)) for v in curve["loss"]]},
+        "sample": [[k, k + 4, k + 7] for k in range(60)],
+        "weights": digest_of([arch, seed, card.name]),
+    }
+    measured = {"seconds": 60.0, "tokens_per_second": 1e4, "peak_memory_bytes": 4e8, "device": "a processor"}
+    return Record(results, {**measured, "decode_tokens_per_second": 1e3}, config)
+
+
+def build(folder: Path) -> tuple[float, float]:
+    """Seconds and peak memory in MiB of one whole process that builds the board."""
+    board, runs, out = (str(folder / name) for name in ("board.yaml", "runs", "out"))
+    words = ["leaderboard", "build", board, "--from", runs, "--out", out]
+    code = (
+        "import sys; from seqbench.cli.main import main; status = main(sys.argv[1:]);"
+        "assert not {'torch', 'lightning', 'wandb'} & set(sys.modules); sys.exit(status)"
+    )
+    start = time.perf_counter()
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-c", code, *words], **quiet)
+    _, status, usage = os.wait4(process.pid, 0)
+    assert status == 0, f"seqbench leaderboard build ended with {status}"
+    return time.perf_counter() - start, usage.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Build a leaderboard from records, check the committed ones, or submit runs to one."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqbench.cli.run import say
+from seqbench.cli.tables import aligned
+from seqbench.errors import SeqbenchError
+from seqbench.leaderboard import board as boards
+
+if TYPE_CHECKING:
+    from seqbench.leaderboard.board import Board
+    from seqbench.leaderboard.collect import Aside
+    from seqbench.leaderboard.entries import Entry
+
+WANDB = "wandb:"
+HERE = Path("leaderboards")
+"""Where boards lie in a clone of seqbench."""
+SHOWN = 20
+"""Records set aside that are named on the screen; the pages name all."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do with which board."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=type(parser))
+    build = actions.add_parser("build", help=_build.__doc__, description=_build.__doc__, allow_abbrev=False)
+    _board(build)
+    build.add_argument(
+        "--from",
+        dest="places",
+        metavar="PLACE",
+        action="append",
+        help="a folder of runs or records, or wandb:ENTITY/PROJECT; may be given again (default: runs)",
+    )
+    build.add_argument("--out", metavar="FOLDER", type=Path, help="where pages go (default: boards/BOARD)")
+    build.add_argument("--publish", metavar="ENTITY/PROJECT", help="log the board as a table to W&B as well")
+    check = actions.add_parser("check", help=_check.__doc__, description=_check.__doc__, allow_abbrev=False)
+    check.add_argument("boards", metavar="BOARD", nargs="*", help="names (default: all)").completer = _names  # type: ignore[attr-defined]
+    check.add_argument("--root", metavar="FOLDER", type=Path, help=f"of boards (default: {HERE}, or those of seqbench)")
+    submit = actions.add_parser("submit", help=_submit.__doc__, description=_submit.__doc__, allow_abbrev=False)
+    _board(submit)
+    submit.add_argument("--from", dest="places", metavar="FOLDER", action="append", help="of runs (default: runs)")
+    submit.add_argument("--root", metavar="FOLDER", type=Path, default=HERE, help=f"of boards (default: {HERE})")
+    submit.add_argument("--retrain", action="store_true", help="verify by training again, not by the checkpoint alone")
+    build.set_defaults(act=_build)
+    check.set_defaults(act=_check)
+    submit.set_defaults(act=_submit)
+
+
+def main(options: argparse.Namespace) -> int:
+    """Do it."""
+    act: Callable[[argparse.Namespace], int] = options.act
+    return act(options)
+
+
+def _board(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("board", metavar="BOARD", help="a name, or the path of a card").completer = _names  # type: ignore[attr-defined]
+
+
+def _names(**_: Any) -> list[str]:
+    return boards.names()
+
+
+def _build(options: argparse.Namespace) -> int:
+    """Write a board's pages: Markdown, CSV, JSON, LaTeX and HTML."""
+    from seqbench.leaderboard import build
+
+    board = boards.load(options.board)
+    out = options.out or Path("boards", board.name)
+    made = build.build(board, _found(board, options.places or ["runs"]), out)
+    _tell(made)
+    print(f"pages: {out / 'index.html'}, README.md, board.csv, board.json, board.tex")
+    if options.publish:
+        _publish(made, options.publish)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Check the records of committed boards, and that their pages are what these records make."""
+    from seqbench.leaderboard import submissions
+
+    root = options.root or (HERE if HERE.is_dir() else boards.home())
+    names = options.boards or sorted(path.stem for path in root.glob("*.yaml"))
+    if not names:
+        raise SeqbenchError(f"{root} holds no board; give a folder of boards' cards by --root.")
+    wrong = 0
+    for name in names:
+        records, problems = submissions.check(root, name)
+        wrong += len(problems)
+        print(f"{name}: {records} records, {'ok' if not problems else f'{len(problems)} wrong'}")
+        for problem in problems:
+            print(f"  {problem}")
+    return 1 if wrong else 0
+
+
+def _submit(options: argparse.Namespace) -> int:
+    """Verify runs, and put their records and the new pages where a pull request can take them."""
+    from seqbench.leaderboard import submissions
+    from seqbench.verify import verify  # Brings torch.
+
+    root = options.root
+    if not root.is_dir():
+        raise SeqbenchError(
+            f"there is no folder {root}; go into a clone of seqbench, or name a folder of boards by --root."
+        )
+    places = [Path(place) for place in options.places or ["runs"]]
+
+    def verified(path: Path) -> tuple[str, list[str]]:
+        report = verify(path, retrain=options.retrain)
+        how = "trained again" if options.retrain else "checkpoint scored again"
+        return how, [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
+
+    done = submissions.submit(root, options.board, places, verified, say)
+    for origin, reason in done.refused:
+        say(f"not submitted: {origin}: {reason}")
+    print(f"{len(done.written)} records under {done.folder}, and its pages; commit them and ask for a pull")
+    return 1 if done.refused else 0
+
+
+def _found(board: Board, places: Sequence[str]) -> Iterator[Entry | Aside]:
+    """The records of all places, one after another."""
+    from seqbench.leaderboard import collect
+
+    for place in places:
+        if place.startswith(WANDB):
+            from seqbench.leaderboard import wandb_runs
+
+            for origin, record in wandb_runs.read(place, _cards(board), board.tier):
+                yield collect.entry(record, origin)
+        else:
+            yield from collect.folders([Path(place)], named=len(places) > 1)
+
+
+def _cards(board: Board) -> set[str]:
+    """The names of the board's cards; those of tasks that cannot be used stay as they are."""
+    from seqbench import cards
+
+    found = set()
+    for task in board.tasks:
+        try:
+            found.add(cards.load(task).name)
+        except SeqbenchError:
+            found.add(task)
+    return found
+
+
+def _tell(made: Mapping[str, Any]) -> None:
+    """What was built, in a table; what was left out, and why."""
+    lines = [["task", "records", "rows that rank", "first"]]
+    for task in made["tasks"]:
+        rows = task["rows"]
+        records = sum(seed.get("record") is not None for row in rows for seed in row["seeds"])
+        first = [row["label"] for row in rows if row["rank"] == 1]
+        ranked = sum(row["rank"] is not None for row in rows)
+        lines.append([task["task"], str(records), str(ranked), ", ".join(first) or "-"])
+    print(aligned(lines))
+    for problem in made["problems"]:
+        say(f"left out: {problem}")
+    for aside in made["set_aside"][:SHOWN]:
+        say(f"set aside: {aside['origin']}: {aside['reason']}")
+    if len(made["set_aside"]) > SHOWN:
+        say(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
+    for what, count in made["unrelated"].items():
+        say(f"{count} records are {what}")
+
+
+def _publish(made: Mapping[str, Any], where: str) -> None:
+    from seqbench.leaderboard import spreadsheet, wandb_table
+
+    columns, rows = spreadsheet.rows(made)
+    print(f"W&B: {wandb_table.publish(rows, columns, where, made['board']['name'])}")

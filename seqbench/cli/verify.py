@@ -1,0 +1,45 @@
+"""Check a record: against its digests, its task's lines, its checkpoint's scores, a second run."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from seqbench import records
+from seqbench.cli.run import say
+from seqbench.cli.tables import aligned
+from seqbench.errors import SeqbenchError
+
+TOLERANCE = 1e-6
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The record, and how far to go."""
+    parser.add_argument("record", type=Path, metavar="RECORD", help="folder of a run, or a record as JSON anywhere")
+    parser.add_argument("--retrain", action="store_true", help="run it again as well, and compare the results")
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=TOLERANCE,
+        metavar="SHARE",
+        help=f"most that a figure may be off, relative to it or to 1 (default: {TOLERANCE:g})",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON as well")
+
+
+def main(options: argparse.Namespace) -> int:
+    """Print each check and the verdict; 0 if none is wrong, else 1."""
+    if not 0 <= options.tolerance < math.inf:
+        raise SeqbenchError(f"--tolerance must be a number from 0 on, got {options.tolerance}.")
+    records.read(options.record)  # Before torch: it may be no record.
+
+    from seqbench import disk, plain
+    from seqbench.verify import verify
+
+    report = verify(options.record, retrain=options.retrain, tolerance=options.tolerance, say=say)
+    if options.json is not None:
+        disk.write_text(options.json, plain.to_json(report.to_dict()))
+    print(aligned([[check.name, check.state, check.says] for check in report.checks]))
+    print(f"\n{report.verdict}")
+    return 0 if report.ok else 1

@@ -1,0 +1,74 @@
+"""Records from folders: whatever lies there, one after another, each as an entry or with the reason why not."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqbench import records
+from seqbench.errors import SeqbenchError
+from seqbench.leaderboard import entries
+from seqbench.leaderboard.entries import Entry
+from seqbench.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A record that a board does not count, and why."""
+
+    origin: str
+    reason: str
+
+
+def folders(places: Iterable[Path], named: bool = False) -> Iterator[Entry | Aside]:
+    """The records under folders, in the order of their paths; a file is itself.
+
+    A run's folder gives its ``result.json``, any other its ``*.json``, as a board's ``results`` has them. Where a
+    record was found is told by its path below the folder, or, if ``named``, with the folder's.
+
+    Raises:
+        SeqbenchError: a place is not there.
+    """
+    for place in places:
+        if not place.exists():
+            raise SeqbenchError(
+                f"there is no {place}; give a folder of runs, as --runs named it, or of a board's results."
+            )
+        for path in [place] if place.is_file() else _files(place):
+            below = path.relative_to(place).as_posix() if path != place else path.name
+            origin = path.as_posix() if named else below
+            try:
+                record: Record | SeqbenchError = records.read(path)
+            except SeqbenchError as error:
+                record = SeqbenchError(str(error).replace(str(path), "it"))
+            yield entry(record, origin)
+
+
+def entry(record: Record | SeqbenchError, origin: str) -> Entry | Aside:
+    """The entry of a record that was read, or why there is none."""
+    if isinstance(record, SeqbenchError):
+        return Aside(origin, _reason(record))
+    try:
+        return entries.of(record, origin)
+    except SeqbenchError as error:
+        return Aside(origin, _reason(error))
+
+
+def _files(place: Path) -> Iterator[Path]:
+    for folder, below, files in os.walk(place):
+        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _NOT_RUNS)
+        if records.NAME in files:
+            yield Path(folder, records.NAME)
+            below.clear()
+        else:
+            yield from (Path(folder, name) for name in sorted(files) if name.endswith(".json"))
+
+
+_NOT_RUNS = ("checkpoints", "wandb", "slurm")
+"""Folders in which no record lies."""
+
+
+def _reason(error: SeqbenchError) -> str:
+    return " ".join(str(error).split()).rstrip(".;")[:300]

@@ -1,0 +1,52 @@
+"""A board as plain data: all that its pages say, whatever their form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from seqbench.leaderboard import overall, reproduction, rows
+from seqbench.leaderboard.board import Board
+from seqbench.leaderboard.collect import Aside
+from seqbench.leaderboard.entries import Entry
+from seqbench.leaderboard.select import Selection, select
+
+SCHEMA = 1
+
+
+def make(board: Board, found: Iterable[Entry | Aside]) -> dict[str, Any]:
+    """The board's document: a pure function of its card, the task cards and the records.
+
+    ``tasks`` are the sections of ``rows.of_task``, ``overall`` that of ``overall.of_tasks``, ``published`` that of
+    ``reproduction.of``; ``set_aside`` names each record of the board that does not count, ``problems`` each task that
+    cannot be used.
+    """
+    selection = select(board, found)
+    labels = sorted({label for cells in selection.entries.values() for label in cells})
+    tasks = [rows.of_task(board, task, card, selection.entries[task], labels) for task, card in selection.cards.items()]
+    return {
+        "schema": SCHEMA,
+        "board": {
+            "name": board.name,
+            "version": board.version,
+            "digest": board.digest(),
+            "title": board.title,
+            "summary": board.summary,
+            "tier": board.tier,
+            "seeds": board.seeds,
+            "columns": list(board.columns),
+            "source": board.source,
+        },
+        "records": _count(selection),
+        "tasks": tasks,
+        "overall": overall.of_tasks(board, tasks),
+        "published": reproduction.of(board, selection),
+        "set_aside": [asdict(aside) for aside in selection.aside],
+        "unrelated": dict(sorted(selection.unrelated.items())),
+        "problems": selection.problems,
+    }
+
+
+def _count(selection: Selection) -> int:
+    return sum(len(seeds) for cells in selection.entries.values() for seeds in cells.values())

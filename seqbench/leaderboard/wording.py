@@ -1,0 +1,145 @@
+"""What the pages of a board say alike, whatever their form: figures, names of columns, marks and their reasons."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqbench.leaderboard import quantities, rows
+
+HEADINGS = {
+    "parameters": "parameters",
+    "state_bytes": "state",
+    "flops_per_token": "FLOPs/token",
+    "tokens_per_second": "trained tokens/s",
+    "decode_tokens_per_second": "decoded tokens/s",
+    "peak_memory_bytes": "peak memory",
+    "seconds": "time",
+    "device": "device",
+    "lr": "learning rate",
+    "tried": "rates tried",
+    "distribution": "from",
+}
+"""What the columns of ``board.COLUMNS`` are called."""
+
+TEXTS = ("device", "lr", "distribution")
+"""Those whose cells are no figures."""
+
+_UNSEEN = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+"""Characters that are not seen, or that turn the order of those that are."""
+
+
+def one_line(text: Any) -> str:
+    """A stranger's text in one line, with a mark in the place of what cannot be seen."""
+    return _UNSEEN.sub("\ufffd", " ".join(str(text).split()))
+
+
+def figure(value: float | None) -> str:
+    """A score to four digits, also where they are zeros: ``0.9700``; empty for none."""
+    if value is None:
+        return ""
+    if value == 0:
+        return "0"
+    if 1e-3 <= abs(value) < 1e4:
+        return f"{value:#.4g}".rstrip(".")
+    return f"{value:.4g}" if abs(value) >= 1e4 else f"{value:.2e}"
+
+
+def given(value: float) -> str:
+    """A figure that somebody published, with no digit that is not theirs."""
+    return f"{value:.6g}"
+
+
+def spread(mean: float | None, half_width: float | None) -> str:
+    """A mean and half of its interval: ``0.9700 ± 0.0098``; the mean alone where one seed says nothing of spread."""
+    if mean is None or half_width is None:
+        return figure(mean)
+    return f"{figure(mean)} ± {f'{half_width:#.2g}'.rstrip('.') if half_width else 0}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """``0.945 to 0.966``; empty where unknown."""
+    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
+
+
+def signed(value: float | None) -> str:
+    """A difference to two digits, with its sign."""
+    return "" if value is None else f"{value:+.2g}" if value else "0"
+
+
+def cost(column: str, value: Any) -> str:
+    """A cell of one of the board's columns, in human units; empty where unknown."""
+    if value is None or isinstance(value, str):
+        return one_line(value or "")
+    if column == "seconds":
+        return quantities.time(value)
+    if column in ("state_bytes", "peak_memory_bytes"):
+        return quantities.size(value)
+    if column in ("parameters", "tried") and abs(value) < 1e15:
+        return f"{value:,.0f}"
+    return quantities.count(value)
+
+
+def solved(row: Mapping[str, Any]) -> str:
+    """``2/3``: how many of a row's seeds solved the task; empty where that cannot be said."""
+    return "" if row.get("solved") is None else f"{row['solved']}/{len(row['seeds'])}"
+
+
+def marks(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What must be said of a row beside its score: a few words, and the reason, which may be empty."""
+    said = []
+    if row["state"] != rows.RANKED:
+        said.append((str(row["state"]), one_line(row["reason"])))
+    diverged = [seed for seed in row["seeds"] if seed["status"] == "diverged"]
+    if diverged:
+        reasons = "; ".join(
+            f"seed {seed['seed']}: {one_line(seed['reason']) or 'no reason given'}" for seed in diverged
+        )
+        said.append((f"{len(diverged)} diverged", f"{reasons}; counted as chance"))
+    if row.get("below_chance"):
+        said.append(("below chance", ""))
+    elif row.get("above_chance") is False:
+        said.append(("not clearly above chance", ""))
+    return said
+
+
+def common(task: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Columns that say the same in all rows (two or more), and what: these are better said once, below a table."""
+    cells = [row["costs"] for row in task["rows"] if row.get("costs")]
+    if len(cells) < 2:
+        return {}
+    found = {column: {cost(column, costs.get(column)) for costs in cells} for column in columns}
+    return {column: next(iter(values)) for column, values in found.items() if len(values) == 1}
+
+
+def lines(task: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """The references of a task, each with its score and whose it is: best possible or anchor, baselines, chance."""
+    found = []
+    if task["best"] is not None:
+        found.append(("best possible", task["best"], ""))
+    elif task["anchor"] is not None:
+        found.append(("anchor", task["anchor"], one_line(task["anchor_source"])))
+    found += [(f"baseline {one_line(name)}", value, "") for name, value in task["baselines"].items()]
+    return found + ([("chance", task["chance"], "")] if task["chance"] is not None else [])
+
+
+def published(task: Mapping[str, Any]) -> dict[str, str]:
+    """The published figures of a task by architecture; several of one are joined."""
+    found: dict[str, list[str]] = {}
+    for item in task["published"]:
+        found.setdefault(item["architecture"], []).append(given(item["value"]))
+    return {name: ", ".join(values) for name, values in found.items()}
+
+
+def better(direction: str) -> str:
+    """In words, which way a metric is better."""
+    return "higher is better" if direction == "max" else "lower is better"
+
+
+def cell_task(row: Mapping[str, Any]) -> str:
+    """What a published row is of, beside its name: the metric, its direction, and the setting."""
+    words = [one_line(row["metric"]), better(row["direction"]), one_line(row["setting"])]
+    return ", ".join(word for word in words if word)

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seqbench import records
+from seqbench.cli.main import make_parser
+from seqbench.errors import SeqbenchError
+from seqbench.leaderboard import board as boards
+from seqbench.leaderboard import submissions
+from seqbench.records import Record
+from tests.leaderboard.kit import leave, record
+
+CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: }}"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "mine.yaml").write_text(CARD)
+    return tmp_path / "boards"
+
+
+def well(path: Path) -> tuple[str, list[str]]:
+    return "checkpoint scored again", []
+
+
+def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submitted:
+    return submissions.submit(root, "mine", [runs], verify, lambda line: None)
+
+
+def with_sample(record: Record) -> Record:
+    return replace(record, results={**record.results, "sample": {"prompt": "not ours to publish"}})
+
+
+def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path: Path) -> None:
+    runs = leave(tmp_path / "runs", *(with_sample(record(seed=seed)) for seed in (0, 1)))
+    seen: list[Path] = []
+    done = submit(root, runs, lambda path: (seen.append(path), well(path))[1])
+    assert done.refused == []
+    names = sorted(path.relative_to(root).as_posix() for path in done.written)
+    assert [name.rpartition("-")[0] for name in names] == [f"mine/results/copy/gru/small-s{seed}" for seed in (0, 1)]
+    assert all((path / "result.json").is_file() for path in seen)
+    for path in done.written:
+        submitted = records.read(path)
+        assert submitted.intact()
+        assert "sample" not in submitted.results
+        assert submitted.verified == {"how": "checkpoint scored again"}
+    assert submissions.check(root, "mine") == (2, [])
+    # Given again, there is nothing to do, and nothing is verified anew.
+    assert submit(root, runs, lambda path: pytest.fail("again")).written == []
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (record(distribution=None, version=None), "its architecture was given by its path"),
+        (record(modified=("optim.steps",)), "departs from the card in optim.steps"),
+        (
+            replace(record(), config={**record().config, "git_commit": "abc+changes"}),
+            "a checkout of seqbench with changes",
+        ),
+    ],
+)
+def test_what_others_cannot_build_on_is_refused(root: Path, tmp_path: Path, run: Record, reason: str) -> None:
+    done = submit(root, leave(tmp_path / "runs", run, record(seed=1)))
+    assert [reason in why for _, why in done.refused] == [True]
+    assert len(done.written) == 1
+
+
+def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path) -> None:
+    runs = leave(tmp_path / "runs", record(), record(seed=1))
+    done = submit(root, runs, lambda path: ("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
+    assert [why for _, why in done.refused] == ["scores: 0.9 is 0.2"]
+    assert len(done.written) == 1
+    assert submissions.check(root, "mine")[0] == 1
+
+
+def committed(root: Path, tmp_path: Path) -> list[Path]:
+    return submit(root, leave(tmp_path / "runs", record(), record(seed=1))).written
+
+
+def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
+    committed(root, tmp_path)
+    page = root / "mine" / "index.html"
+    page.write_text(page.read_text().replace("0.9", "1.0", 1))
+    (root / "mine" / "board.tex").unlink()
+    problems = submissions.check(root, "mine")[1]
+    assert [problem.partition(" ")[0] for problem in problems] == ["board.tex", "index.html"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason"),
+    [
+        (lambda path: path.write_text(path.read_text().replace("0.9", "0.95")), "it was edited after it was written"),
+        (lambda path: path.rename(path.with_name("other.json")), "it belongs at copy/gru/small-s0-"),
+        (lambda path: with_sample(records.read(path)).write(path.parent, path.name), "it holds a sample"),
+        (lambda path: record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
+        (lambda path: record().write(path.parent, path.name), "it does not say how it was verified"),
+        (lambda path: (path.parent / "data.npz").write_text("x"), "data.npz: it is no record"),
+        (lambda path: (path.parent / "x.json").write_text(json.dumps({"a": 1})), "it is not a record"),
+    ],
+)
+def test_a_record_that_does_not_belong_is_found(
+    root: Path, tmp_path: Path, spoil: Callable[[Path], object], reason: str
+) -> None:
+    first = next(path for path in committed(root, tmp_path) if "-s0-" in path.name)
+    spoil(first)
+    assert any(reason in problem for problem in submissions.check(root, "mine")[1])
+
+
+def test_a_board_without_records_or_with_another_name(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "runs").mkdir()
+    submit(root, tmp_path / "runs")
+    assert submissions.check(root, "mine") == (0, [])
+    (root / "other.yaml").write_text(CARD)
+    assert "its name is 'mine'" in submissions.check(root, "other")[1][0]
+    with pytest.raises(SeqbenchError, match="unknown board"):
+        submissions.submit(root, "no-board", [tmp_path], well, print)
+
+
+@pytest.mark.parametrize("name", boards.names())
+def test_committed_pages_are_what_committed_records_make(name: str) -> None:
+    assert submissions.check(boards.home(), name)[1] == []
+
+
+def test_the_job_for_requests_gives_commands_that_there_are() -> None:
+    job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
+    steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "run" in step]
+    asked = [found for step in steps for found in re.findall(r"seqbench ([a-z]+.*)", step)]
+    assert len(asked) == 3
+    for words in asked:
+        record = [] if words.startswith("leaderboard") else ["some/record.json"]
+        assert make_parser().parse_args([*shlex.split(words), *record])
