@@ -118,20 +118,28 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
     return Record(results, {**measured, "decode_tokens_per_second": 1e3}, config)
 
 
+CHILD = """
+import resource, sys
+from seqbench.cli.main import main
+status = main(sys.argv[1:])
+assert not {"torch", "lightning", "wandb"} & set(sys.modules)
+own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+# At most: the largest of those that read beside it, as often as there are cores.
+beside = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print("KIB", own, beside)
+sys.exit(status)
+"""
+
+
 def build(folder: Path) -> tuple[float, float]:
-    """Seconds and peak memory in MiB of one whole process that builds the board."""
+    """Seconds and peak memory in MiB of one whole process that builds the board, and of its helpers."""
     board, runs, out = (str(folder / name) for name in ("board.yaml", "runs", "out"))
     words = ["leaderboard", "build", board, "--from", runs, "--out", out]
-    code = (
-        "import sys; from seqbench.cli.main import main; status = main(sys.argv[1:]);"
-        "assert not {'torch', 'lightning', 'wandb'} & set(sys.modules); sys.exit(status)"
-    )
     start = time.perf_counter()
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = subprocess.Popen([sys.executable, "-c", code, *words], **quiet)
-    _, status, usage = os.wait4(process.pid, 0)
-    assert status == 0, f"seqbench leaderboard build ended with {status}"
-    return time.perf_counter() - start, usage.ru_maxrss / 1024
+    done = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - start
+    own, beside = map(int, done.stdout.splitlines()[-1].split()[1:])
+    return seconds, (own + beside * (os.cpu_count() or 1)) / 1024
 
 
 if __name__ == "__main__":

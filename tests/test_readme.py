@@ -33,6 +33,10 @@ def test_the_figures_are_those_of_the_benchmarks() -> None:
     (text,) = results("char-lm")["cells"]["gru"]
     assert f"validation {text['validation']['loss']:.3f} nats" in README
     assert f"{text['seconds']:.0f} s on two cores" in README
+    boards = results("leaderboard")["boards"]
+    many = f"{boards['500']['seconds']:.1f} s, {boards['10000']['seconds']:.1f} s; {boards['10000']['mib']:.0f} MiB"
+    assert f"| {many} |" in README
+    assert all(board["seconds"] <= board["claim_seconds"] for board in boards.values())
     steps, startup = results("steps"), results("startup")
     assert f"{steps['ratio']['median']:.3f} of its steps/s" in README
     assert f"{startup['help']['median_ms']:.0f} ms, {startup['list']['median_ms']:.0f} ms" in README

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,11 +68,13 @@ def _names(**_: Any) -> list[str]:
 
 def _build(options: argparse.Namespace) -> int:
     """Write a board's pages: Markdown, CSV, JSON, LaTeX and HTML."""
-    from seqbench.leaderboard import build
-
     board = boards.load(options.board)
     out = options.out or Path("boards", board.name)
-    made = build.build(board, _found(board, options.places or ["runs"]), out)
+    found = list(_found(board, options.places or ["runs"]))  # Before numpy is there, and with it threads.
+
+    from seqbench.leaderboard import build
+
+    made = build.build(board, found, out)
     _tell(made)
     print(f"pages: {out / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if options.publish:
@@ -117,7 +120,7 @@ def _submit(options: argparse.Namespace) -> int:
     done = submissions.submit(root, options.board, places, verified, say)
     for origin, reason in done.refused:
         say(f"not submitted: {origin}: {reason}")
-    print(f"{len(done.written)} records under {done.folder}, and its pages; commit them and ask for a pull")
+    print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
     return 1 if done.refused else 0
 
 
@@ -132,7 +135,7 @@ def _found(board: Board, places: Sequence[str]) -> Iterator[Entry | Aside]:
             for origin, record in wandb_runs.read(place, _cards(board), board.tier):
                 yield collect.entry(record, origin)
         else:
-            yield from collect.folders([Path(place)], named=len(places) > 1)
+            yield from collect.folders([Path(place)], len(places) > 1, os.cpu_count() or 1)
 
 
 def _cards(board: Board) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from seqbench.leaderboard.entries import Entry
 from seqbench.records import Record
 
 
+MANY = 1000
+"""Records from which it pays to read them in several processes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Aside:
     """A record that a board does not count, and why."""
@@ -22,15 +27,31 @@ class Aside:
     reason: str
 
 
-def folders(places: Iterable[Path], named: bool = False) -> Iterator[Entry | Aside]:
+def folders(places: Iterable[Path], named: bool = False, workers: int = 1) -> Iterator[Entry | Aside]:
     """The records under folders, in the order of their paths; a file is itself.
 
     A run's folder gives its ``result.json``, any other its ``*.json``, as a board's ``results`` has them. Where a
     record was found is told by its path below the folder, or, if ``named``, with the folder's.
 
+    Args:
+        places: folders, or files.
+        named: see above.
+        workers: processes that read, where there are ``MANY`` records and the system can fork. Only for a process without
+            threads, so before numpy or torch is imported.
+
     Raises:
         SeqbenchError: a place is not there.
     """
+    found = list(_found(places, named))
+    if workers > 1 and len(found) >= MANY and "fork" in multiprocessing.get_all_start_methods():
+        with multiprocessing.get_context("fork").Pool(workers) as pool:
+            yield from pool.imap(_read, found, chunksize=100)
+    else:
+        yield from map(_read, found)
+
+
+def _found(places: Iterable[Path], named: bool) -> Iterator[tuple[Path, str]]:
+    """The files of all places, each with what its origin is called."""
     for place in places:
         if not place.exists():
             raise SeqbenchError(
@@ -38,12 +59,15 @@ def folders(places: Iterable[Path], named: bool = False) -> Iterator[Entry | Asi
             )
         for path in [place] if place.is_file() else _files(place):
             below = path.relative_to(place).as_posix() if path != place else path.name
-            origin = path.as_posix() if named else below
-            try:
-                record: Record | SeqbenchError = records.read(path)
-            except SeqbenchError as error:
-                record = SeqbenchError(str(error).replace(str(path), "it"))
-            yield entry(record, origin)
+            yield path, path.as_posix() if named else below
+
+
+def _read(found: tuple[Path, str]) -> Entry | Aside:
+    path, origin = found
+    try:
+        return entry(records.read(path), origin)
+    except SeqbenchError as error:
+        return entry(SeqbenchError(str(error).replace(str(path), "it")), origin)
 
 
 def entry(record: Record | SeqbenchError, origin: str) -> Entry | Aside:

@@ -65,9 +65,10 @@ def test_both_forms_give_the_same_rolls(tmp_path: Path, packed: bool) -> None:
 
 
 def test_rolls_are_kept_and_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first = read(tmp_path / "in", "a.mat", mat())
+    data = mat()  # Once: its header says the second in which it was made.
+    first = read(tmp_path / "in", "a.mat", data)
     monkeypatch.setattr(rolls, "_parse", None)
-    again = read(tmp_path / "in", "a.mat", mat())
+    again = read(tmp_path / "in", "a.mat", data)
     assert again.frames["train"].tolist() == first.frames["train"].tolist()
     assert not again.frames["train"].flags.writeable
 
