@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+import seqbench
 from seqbench import cards
 from seqbench.errors import SeqbenchError
 from seqbench.leaderboard import board as boards
@@ -71,3 +72,19 @@ def test_an_unknown_board_and_one_of_ones_own(tmp_path: Path) -> None:
 def test_a_size_admits_what_is_within_its_tolerance() -> None:
     size = boards.Size(100_000)
     assert [size.admits(n) for n in (97_999, 98_000, 102_000, 102_001)] == [False, True, True, False]
+
+
+QUICK = ("parity", "copy", "music-jsb")
+"""Tasks whose data are made in no time."""
+EXCUSED = sorted(
+    {(item.task, item.architecture) for name in boards.names() for item in boards.load(name).not_applicable}
+)
+
+
+@pytest.mark.parametrize(
+    ("task", "arch"), [pytest.param(*pair, marks=[] if pair[0] in QUICK else [pytest.mark.slow]) for pair in EXCUSED]
+)
+def test_what_a_board_excuses_is_refused(task: str, arch: str) -> None:
+    generated = {"source": "synthetic"} if task not in ("parity", "copy") else {}
+    with pytest.raises(SeqbenchError, match=r"looks ahead|causal"):
+        seqbench.build(arch, {"name": task, **generated}, tier="smoke")
