@@ -10,6 +10,10 @@ class SeqbenchError(Exception):
     """Something the user can mend; its text says what was expected, what came, and what to do."""
 
 
+class NotAtHand(SeqbenchError):
+    """What is needed is not on this machine, or not whole: data, a library, a package; elsewhere it may be there."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'gru'?`` for a near miss, else the list of what exists."""
     names = sorted(set(known))

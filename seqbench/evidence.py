@@ -1,7 +1,7 @@
 """What a record says, against what can be seen: digests, the task's own lines, the checkpoint and its scores.
 
 Each check takes the ``Subject``, returns what it saw, and raises a SeqbenchError for what is wrong, or ``SkippedError``
-where there is nothing to look at.
+(or ``NotAtHand``, which is no fault of the record's) where there is nothing to look at.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from seqbench import (
     plain,
     provenance,
     records,
+    registry,
     restoring,
     scoring,
     sizes,
@@ -32,12 +33,14 @@ from seqbench.agreement import agree
 from seqbench.config import RunConfig
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.diagnostics import cost
-from seqbench.errors import SeqbenchError
+from seqbench.errors import NotAtHand, SeqbenchError
 from seqbench.lines import above_chance
 from seqbench.module import trainable_parameters, weights_digest
 from seqbench.records import Record
 
 SPLITS = ("validation", "test")
+SCORES = ("metrics", "baselines", "lengths")
+"""Of ``results``: what a run that diverged cannot have."""
 
 
 class SkippedError(Exception):
@@ -52,6 +55,7 @@ class Subject:
     record: Record
     tolerance: float
     say: Callable[[str], None]
+    trust: bool = False
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
     restored: restoring.Restored | None = None
@@ -93,6 +97,8 @@ def _record(subject: Subject) -> str:
     if not record.intact():
         raise SeqbenchError("its checksum is not that of what it holds: it was edited after it was written")
     if record.status == "diverged":
+        if held := [key for key in SCORES if record.results.get(key) is not None]:
+            raise SeqbenchError(f"the run diverged, and so has no scores, but it holds {', '.join(held)}")
         return f"intact; the run diverged: {record.results['reason']}"
     if record.status != "ok":
         raise SeqbenchError(f"the run ended as {record.status}, not with a result; go on with it, or run it again")
@@ -108,6 +114,7 @@ def _record(subject: Subject) -> str:
 
 def _card(subject: Subject) -> str:
     recorded = subject.record.config["card"]
+    _need_task(recorded["name"], recorded)
     card = cards.load(str(recorded["name"]))
     if recorded["version"] != card.version:
         raise SeqbenchError(
@@ -121,10 +128,36 @@ def _card(subject: Subject) -> str:
     return f"{card.name}, version {card.version}, tier {tier}: as installed"
 
 
+def _need_task(name: Any, card: Mapping[str, Any]) -> None:
+    registry.need(registry.TASKS, name, card["distribution"], card["distribution_version"])
+
+
+def _need_trust(subject: Subject, recorded: Mapping[str, Any]) -> None:
+    """Skip what would import a file of this folder because a stranger's record names it."""
+    for kind in ("arch", "encoder"):
+        name = (recorded["options"].get(kind) or {}).get("name")
+        if isinstance(name, str) and ":" in name and not subject.trust:
+            raise SkippedError(
+                f"its architecture is given by a path, {plain.shown(name)}, which would be imported from where you "
+                f"stand; look into that file, then add --trust"
+            )
+
+
 def _configuration(subject: Subject) -> str:
     recorded = subject.record.config
-    config = options.resolve(recorded["options"])
-    subject.config, subject.data = config, assembly.task_data(config)
+    _need_trust(subject, recorded)
+    _need_task(recorded["options"]["task"]["name"], recorded["card"])
+    for kind, key in (("arch", "architecture"), ("encoder", "encoder")):
+        if facts := recorded.get(key):
+            name = recorded["options"][kind]["name"]
+            registry.need(registry.ARCHITECTURES, name, facts["distribution"], facts["version"])
+    try:
+        config = options.resolve(recorded["options"])
+        subject.config, subject.data = config, assembly.task_data(config)
+    except NotAtHand as error:
+        raise SkippedError(
+            f"it cannot be rebuilt here, nor can its size, lines and scores be checked: {error}"
+        ) from error
     found = provenance.identify(config)
     agree(recorded["digest"], found["digest"], 0, "the digest of its options")
     for key in ("modified", "seed"):
@@ -151,10 +184,25 @@ def _size(subject: Subject) -> str:
     figures = cost.figures(config, data.spec)
     for key in ("state_bytes", "flops_per_token"):
         agree(recorded[key], figures[key], subject.tolerance, f"config.{key}")
-    target = recorded["match_params"]
-    if target is not None and not abs(count - target) <= sizes.TOLERANCE * target:
-        raise SeqbenchError(f"it says to match {plain.shown(target)} parameters and has {count:,}")
+    _check_match(config, recorded["match_params"], count)
     return f"{count:,} parameters, state and FLOPs as recorded"
+
+
+def _check_match(config: RunConfig, target: Any, count: int) -> None:
+    """Make sure that a model of a given size has the width that is found for it, and not one that is only near.
+
+    Raises:
+        SeqbenchError: it has another one, or another number of parameters.
+    """
+    if target is None:
+        return
+    target = sizes.parse(target)
+    if not abs(count - target) <= sizes.TOLERANCE * target:
+        raise SeqbenchError(f"it says to match {target:,} parameters and has {count:,}")
+    matched, _ = sizes.match(config, target)
+    agree(
+        config.arch_options["d_model"], matched.arch_options["d_model"], 0, f"d_model, to match {target:,} parameters,"
+    )
 
 
 def _lines(subject: Subject) -> str:

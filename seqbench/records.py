@@ -18,7 +18,8 @@ from seqbench.plain import check_plain, digest_of, read_json, shown, to_json
 
 SCHEMA = 1
 NAME = "result.json"
-SAMPLE = "sample"
+PRIVATE = ("sample", "sample_error")
+"""Of ``results``: what may quote the task's data, and is never published."""
 TUNING_SEED = 999_999_937
 """Of the runs that choose a learning rate: none that anybody would take for a result."""
 STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory")
@@ -51,12 +52,12 @@ class Record:
         return str(self.results["status"])
 
     def digest(self) -> str:
-        """SHA-256 (hex) over the three sections but the sample: what ``checksum`` must be."""
+        """SHA-256 (hex) over the three sections, without what is private: what ``checksum`` must be."""
         return digest_of([self.without_sample().results, self.measured, self.config])
 
     def without_sample(self) -> Record:
-        """The same without ``results.sample``, which may quote the task's data: what can be published."""
-        return replace(self, results={key: value for key, value in self.results.items() if key != SAMPLE})
+        """The same without what is private: what can be published."""
+        return replace(self, results={key: value for key, value in self.results.items() if key not in PRIVATE})
 
     def intact(self) -> bool:
         """Whether the record reads as it was written: nobody has edited it, unless its checksum as well."""

@@ -13,18 +13,18 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, distributions, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
 from pathlib import Path
 from typing import Any
 
-from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.errors import NotAtHand, SeqbenchError, did_you_mean
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
 _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
 
 
-class MissingLibrary(SeqbenchError):
+class MissingLibrary(NotAtHand):
     """An entry needs a library that one of its distribution's extras brings, and that is not installed."""
 
 
@@ -53,7 +53,8 @@ class Entry:
 
         Raises:
             MissingLibrary: it needs a library that one of its distribution's extras brings.
-            SeqbenchError: the module fails to import or lacks the attribute, or an architecture is no backbone.
+            NotAtHand: the module fails to import here or lacks the attribute.
+            SeqbenchError: an architecture is no backbone.
         """
         module_name, _, attribute = self.value.partition(":")
         try:
@@ -66,7 +67,7 @@ class Entry:
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and self._is_foreign(error.name):
                 raise self._lacking(str(error.name).partition(".")[0]) from error
-            raise SeqbenchError(
+            raise NotAtHand(
                 f"'{self.name}'{self.owner} could not be imported from {self.value}: "
                 f"{type(error).__name__}: {_one_line(error)}. The rest of seqbench is unaffected."
             ) from error
@@ -81,11 +82,11 @@ class Entry:
         """Whether a module that was not found belongs to another package than the entry's own."""
         return bool(module) and str(module).partition(".")[0] != self.value.partition(":")[0].partition(".")[0]
 
-    def _lacking(self, library: str) -> SeqbenchError:
+    def _lacking(self, library: str) -> NotAtHand:
         needs = f"'{self.name}'{self.owner} needs the library '{library}', which is not installed here"
         if self.distribution and self.extras:
             return MissingLibrary(f"{needs}; get it by `pip install '{self.distribution}[{self.extras}]'`.")
-        return SeqbenchError(f"{needs}; install it. The rest of seqbench is unaffected.")
+        return NotAtHand(f"{needs}; install it. The rest of seqbench is unaffected.")
 
 
 def _no_backbone(found: Any) -> str:
@@ -183,6 +184,32 @@ def find(group: str, name: str) -> Entry:
             f"{kind} '{name}' is offered by {owners}; uninstall one, or ask its author for another name.{by_path}"
         )
     return known[name][0]
+
+
+def need(group: str, name: Any, distribution: Any, recorded: Any) -> None:
+    """Make sure that a recorded name that is unknown here is not of a distribution, or a version, that is not here.
+
+    Args:
+        group: of entries.
+        name: that a record gives.
+        distribution: that offered it then.
+        recorded: the version of that.
+
+    Raises:
+        NotAtHand: it is.
+    """
+    if not (isinstance(name, str) and distribution and isinstance(distribution, str)) or name in entries(group):
+        return
+    try:
+        here = version(distribution)
+    except PackageNotFoundError:
+        here = ""
+    if here != recorded:
+        instead = f"{distribution} {here} is" if here else "it is not"
+        raise NotAtHand(
+            f"the {_KINDS[group]} '{name}' is of {distribution} {recorded}, and {instead} installed here; install that "
+            f"to check the record"
+        )
 
 
 def _one_line(error: BaseException) -> str:

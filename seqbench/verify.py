@@ -15,7 +15,7 @@ from typing import Any
 
 from seqbench import evaluation, plain, records, redaction, restoring, runner
 from seqbench.agreement import agree
-from seqbench.errors import SeqbenchError
+from seqbench.errors import NotAtHand, SeqbenchError
 from seqbench.evidence import CHECKS, SkippedError, Subject
 from seqbench.records import Record
 
@@ -67,7 +67,11 @@ class Report:
 
 
 def verify(
-    path: Path, retrain: bool = False, tolerance: float = 1e-6, say: Callable[[str], None] | None = None
+    path: Path,
+    retrain: bool = False,
+    tolerance: float = 1e-6,
+    say: Callable[[str], None] | None = None,
+    trust: bool = False,
 ) -> Report:
     """Check a record, and the run's folder around it where that is there.
 
@@ -76,11 +80,13 @@ def verify(
         retrain: run it again as well, in a temporary folder.
         tolerance: most that a figure may be off, relative to it or to 1.
         say: where progress goes; None is silent.
+        trust: whether an architecture that is given by its path (``my_file:Net``) may be imported from where one
+            stands; else what needs it is skipped.
 
     Raises:
         SeqbenchError: it is no record.
     """
-    subject = Subject(path, records.read(path), tolerance, say or (lambda line: None))
+    subject = Subject(path, records.read(path), tolerance, say or (lambda line: None), trust)
     checks = {**CHECKS, **({"retrain": _retrain} if retrain else {})}
     with evaluation.threads(subject.threads):
         return Report(str(path), tuple(_checked(name, check, subject) for name, check in checks.items()))
@@ -89,8 +95,10 @@ def verify(
 def _checked(name: str, check: Callable[[Subject], str], subject: Subject) -> Check:
     try:
         state, says = OK, check(subject)
-    except SkippedError as reason:
+    except (SkippedError, NotAtHand) as reason:
         state, says = SKIPPED, str(reason)
+    except ImportError as error:
+        state, says = SKIPPED, f"a library is not installed here: {error}"
     except SeqbenchError as error:
         state, says = WRONG, str(error)
     # A record may hold anything, and what is made of it fails in any way.

@@ -170,3 +170,12 @@ def test_one_version_everywhere() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == seqbench.__version__
     assert f"version: {seqbench.__version__}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_the_error_rates_of_ranks_are_those_that_were_measured() -> None:
+    errors = results("ranking")["errors"]
+    page = " ".join((ROOT / "docs" / "leaderboards.md").read_text(encoding="utf-8").split())
+    normal = [line["3"] for kind, line in errors.items() if kind.startswith("normal")]
+    assert f"boards err in {100 * min(normal):.1f} % (equal variances) to {100 * max(normal):.1f} % (very" in page
+    even = errors["solve or fail, even odds"]
+    assert f"at even odds, {100 * even['3']:.1f} % of boards with three seeds err, and {100 * even['5']:.1f} %" in page

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import tempfile
@@ -10,9 +11,13 @@ from typing import Any
 import pytest
 import torch
 
-from seqbench import folders, options, plain, records, runner, verify
+from seqbench import assembly, evidence, folders, options, plain, records, runner, verify
+from seqbench.diagnostics import cost
 from seqbench.errors import SeqbenchError
+from seqbench.module import trainable_parameters
 from seqbench.records import Record
+from seqbench.sources import table
+from tests import distributions
 
 TASK = {"name": "parity", "samples": 20, "max_length": 8, "probe_lengths": [10, 20], "probe_samples": 16}
 OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "lr": 2e-3}
@@ -219,6 +224,10 @@ def test_a_diverged_run_is_believed_and_an_unfinished_one_is_no_result(folder: P
     edit(folder, diverge)
     report = verify.verify(folder)
     assert (report.ok, report.named("skipped")) == (True, ["lines", "weights", "scores"])
+    for key, held in (("metrics", {"test": {}}), ("baselines", {}), ("lengths", {"length": [10]})):
+        edit(folder, lambda data, key=key, held=held: data["results"].update({key: held}))
+        assert f"has no scores, but it holds {key}" in wrong(verify.verify(folder))["record"]
+        edit(folder, diverge)
     edit(folder, put("results", "status", value="interrupted"))
     assert "the run ended as interrupted, not with a result" in wrong(verify.verify(folder))["record"]
 
@@ -259,6 +268,136 @@ def test_ctrl_c_in_a_second_run_leaves_no_litter(run: Path, tmp_path: Path, monk
     with pytest.raises(KeyboardInterrupt):
         verify.verify(run, retrain=True)
     assert list(tmp_path.iterdir()) == []
+
+
+REBUILT = ["configuration", "size", "lines", "weights", "scores"]
+
+
+def skipped(report: verify.Report, names: list[str]) -> str:
+    """What the first check that was skipped says, where nothing is wrong and these were skipped."""
+    assert wrong(report) == {}
+    assert report.named("skipped") == names
+    assert report.verdict == f"Nothing is wrong; not checked: {', '.join(names)}."
+    return next(check.says for check in report.checks if check.state == "skipped")
+
+
+def test_data_that_are_not_at_hand_make_no_record_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    task = {"name": "char-lm-ptb", "source": "synthetic"}
+    chosen = config(task=task, optim={**OPTIM, "steps": 2, "validate_every": 2})
+    data = {
+        "arch": chosen.options()["arch"],
+        "task": {**chosen.options()["task"], "source": "auto"},
+        "tier": "smoke",
+        "seed": 0,
+    }
+    monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path / "empty"))
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    card = chosen.card
+    recorded = {"name": card.name, "version": card.version, "tier": "smoke", "digest": card.digest("smoke")}
+    recorded |= {"metric": card.metric.name, "direction": card.metric.direction}
+
+    def elsewhere(record: Data) -> None:
+        record["config"]["options"] = data
+        record["config"]["card"] |= recorded
+        for lines in record["results"]["metrics"].values():
+            lines[card.metric.name] = lines["accuracy"]
+
+    edit(folder, elsewhere)
+    says = skipped(verify.verify(folder, retrain=True), [*REBUILT, "retrain"])
+    assert says.startswith(
+        "it cannot be rebuilt here, nor can its size, lines and scores be checked: the data set 'ptb'"
+    )
+    for name in table.get("ptb").files.values():
+        (tmp_path / "empty" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "empty" / name).write_bytes(b"cut off")
+    assert "is not the published file" in skipped(verify.verify(folder), REBUILT)
+    # A folder of the machine on which it ran.
+    data["task"]["data_dir"] = "/no/such/folder"
+    edit(folder, elsewhere)
+    assert "is neither a folder nor a file" in skipped(verify.verify(folder), REBUILT)
+    del data["task"]["data_dir"]
+    data["task"]["unknown"] = 1
+    monkeypatch.undo()
+    edit(folder, elsewhere)
+    assert "unknown option 'task.unknown'" in wrong(verify.verify(folder))["configuration"]
+
+
+def test_what_is_not_installed_here_is_not_checked_and_what_is_another_distributions_is_wrong(folder: Path) -> None:
+    def other(distribution: str, name: str = "their-net", version: str = "1.0") -> Callable[[Data], None]:
+        def change(data: Data) -> None:
+            data["config"]["architecture"] |= {"name": name, "distribution": distribution, "version": version}
+            data["config"]["options"]["arch"]["name"] = name
+
+        return change
+
+    edit(folder, other("their-nets"))
+    says = skipped(verify.verify(folder), REBUILT)
+    assert says.startswith("the architecture 'their-net' is of their-nets 1.0, and it is not installed here; install")
+    edit(folder, other("torch", version="0.0.1"))
+    assert "is of torch 0.0.1, and torch 2" in skipped(verify.verify(folder), REBUILT)
+    edit(folder, other("their-nets", name="gru"))
+    assert "config.architecture.distribution is recorded as" in wrong(verify.verify(folder))["configuration"]
+    edit(folder, other("seqbench", version=records_version(folder)))
+    assert "unknown architecture 'their-net'" in wrong(verify.verify(folder))["configuration"]
+    edit(folder, other("seqbench", name="gru", version=records_version(folder)))
+    edit(
+        folder,
+        lambda data: (
+            data["config"]["card"].update(name="their-task", distribution="their-tasks"),
+            data["config"]["options"]["task"].update(name="their-task"),
+        ),
+    )
+    assert "the task 'their-task' is of their-tasks" in skipped(verify.verify(folder), ["card", *REBUILT])
+
+
+def test_a_library_that_is_not_installed_here_makes_no_record_wrong(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(evidence.CHECKS, "lines", lambda subject: importlib.import_module("no_such_library"))
+    assert "No module named 'no_such_library'" in skipped(verify.verify(run), ["lines"])
+
+
+def records_version(folder: Path) -> str:
+    return str(records.read(folder).config["card"]["distribution_version"])
+
+
+def test_a_class_given_by_its_path_is_imported_only_where_one_trusts_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with distributions.site(tmp_path / "site", monkeypatch) as site:
+        (site.folder / "my_file.py").write_text(distributions.NET)
+        done = runner.run(config(arch={"name": "my_file:Net", "d_model": 8}), tmp_path / "runs")
+        report = verify.verify(done.folder, trust=True)
+        assert (report.ok, report.named("skipped")) == (True, [])
+    marker = tmp_path / "imported"
+    (tmp_path / "my_file.py").write_text(f"open({str(marker)!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert "look into that file, then add --trust" in skipped(verify.verify(done.folder), REBUILT)
+    assert not marker.exists()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "could not be imported from my_file:Net" in skipped(verify.verify(done.folder, trust=True), REBUILT)
+    assert marker.exists()
+
+
+def test_a_matched_size_has_the_width_that_is_found_for_it(folder: Path) -> None:
+    wide = config(arch={"name": "gru", "d_model": 150})
+    spec = assembly.task_data(wide).spec
+
+    def count(width: int) -> int:
+        return trainable_parameters(assembly.sketch(config(arch={"name": "gru", "d_model": width}), spec))
+
+    def matched(target: int) -> Callable[[Data], None]:
+        def change(data: Data) -> None:
+            data["config"]["options"]["arch"]["d_model"] = 150
+            data["config"] |= {**cost.figures(wide, spec), "parameters": count(150), "match_params": target}
+
+        return change
+
+    edit(folder, matched(count(150)))
+    assert "size" not in wrong(verify.verify(folder))
+    edit(folder, matched(count(151)))
+    assert wrong(verify.verify(folder))["size"].endswith("parameters, is recorded as 150 and is 151")
 
 
 STRANGE = {

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqbench.cli.run import say
 from seqbench.cli.tables import aligned
-from seqbench.errors import SeqbenchError
+from seqbench.cli.verify import TOLERANCE
+from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.leaderboard import board as boards
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit.add_argument("--from", dest="places", metavar="FOLDER", action="append", help="of runs (default: runs)")
     submit.add_argument("--root", metavar="FOLDER", type=Path, default=HERE, help=f"of boards (default: {HERE})")
     submit.add_argument("--retrain", action="store_true", help="verify by training again, not by the checkpoint alone")
+    submit.add_argument("--tolerance", type=float, default=TOLERANCE, help=f"of verification (default: {TOLERANCE:g})")
     build.set_defaults(act=_build)
     check.set_defaults(act=_check)
     submit.set_defaults(act=_submit)
@@ -85,9 +87,14 @@ def _build(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     """Check the records of committed boards, and that their pages are what these records make."""
     from seqbench.leaderboard import submissions
+    from seqbench.leaderboard.wording import one_line
 
     root = options.root or (HERE if HERE.is_dir() else boards.home())
-    names = options.boards or sorted(path.stem for path in root.glob("*.yaml"))
+    known = sorted(path.stem for path in root.glob("*.yaml"))
+    names = options.boards or known
+    for name in names:
+        if name not in known:
+            raise SeqbenchError(f"{root} has no board '{name}'.{did_you_mean(name, known)}")
     if not names:
         raise SeqbenchError(f"{root} holds no board; give a folder of boards' cards by --root.")
     wrong = 0
@@ -96,13 +103,14 @@ def _check(options: argparse.Namespace) -> int:
         wrong += len(problems)
         print(f"{name}: {records} records, {'ok' if not problems else f'{len(problems)} wrong'}")
         for problem in problems:
-            print(f"  {problem}")
+            print(f"  {one_line(problem)}")
     return 1 if wrong else 0
 
 
 def _submit(options: argparse.Namespace) -> int:
     """Verify runs, and put their records and the new pages where a pull request can take them."""
     from seqbench.leaderboard import submissions
+    from seqbench.leaderboard.wording import one_line
     from seqbench.verify import verify  # Brings torch.
 
     root = options.root
@@ -113,13 +121,17 @@ def _submit(options: argparse.Namespace) -> int:
     places = [Path(place) for place in options.places or ["runs"]]
 
     def verified(path: Path) -> tuple[str, list[str]]:
-        report = verify(path, retrain=options.retrain)
-        how = "trained again" if options.retrain else "checkpoint scored again"
-        return how, [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
+        report = verify(path, retrain=options.retrain, tolerance=options.tolerance)
+        wrong = [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
+        # A second run stands for the checkpoint, nothing for the rest.
+        spared = ("lines", "weights", "scores") if options.retrain else ()
+        left = [check for check in report.checks if check.state == "skipped" and check.name not in spared]
+        wrong += [f"{check.name} was not checked: {check.says}" for check in left]
+        return submissions.TRAINED if options.retrain else submissions.SCORED, wrong
 
     done = submissions.submit(root, options.board, places, verified, say)
     for origin, reason in done.refused:
-        say(f"not submitted: {origin}: {reason}")
+        say(one_line(f"not submitted: {origin}: {reason}"))
     print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
     return 1 if done.refused else 0
 
@@ -153,6 +165,8 @@ def _cards(board: Board) -> set[str]:
 
 def _tell(made: Mapping[str, Any]) -> None:
     """What was built, in a table; what was left out, and why."""
+    from seqbench.leaderboard.wording import one_line
+
     lines = [["task", "records", "rows that rank", "first"]]
     for task in made["tasks"]:
         rows = task["rows"]
@@ -162,9 +176,9 @@ def _tell(made: Mapping[str, Any]) -> None:
         lines.append([task["task"], str(records), str(ranked), ", ".join(first) or "-"])
     print(aligned(lines))
     for problem in made["problems"]:
-        say(f"left out: {problem}")
+        say(f"left out: {one_line(problem)}")
     for aside in made["set_aside"][:SHOWN]:
-        say(f"set aside: {aside['origin']}: {aside['reason']}")
+        say(one_line(f"set aside: {aside['origin']}: {aside['reason']}"))
     if len(made["set_aside"]) > SHOWN:
         say(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
     for what, count in made["unrelated"].items():

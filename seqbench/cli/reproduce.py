@@ -18,8 +18,9 @@ RESULTS = "results"
 """The folder of a board's committed records, in that of its pages."""
 
 EPILOG = """\
-A cell's figure is the mean of the seeds whose records are by the recipe of the card's tier; a verdict compares it with
-the published one. `--run` without names runs whatever has no record: look at the table first, for it may take days.
+A cell's figure is the mean of the seeds whose records are by the recipe of the card's tier, or the best of them where
+the published one is the best of several; a verdict compares the two. `--run` without names runs whatever has no record:
+look at the table first, for it may take days.
 """
 
 Cell = Mapping[str, Any]

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from seqbench import cards
 from seqbench.cli.tables import aligned
 from seqbench.leaderboard import reproduction, wording
 from seqbench.leaderboard.board import Board
@@ -30,15 +29,16 @@ def whole(board: Board, made: Mapping[str, Any]) -> str:
 def table(made: Mapping[str, Any]) -> str:
     """The published table, grouped by its rows: published, ours, chance, difference, verdict."""
     cells = made["published"]
-    lines = [["  architecture", "published", "ours", "seeds", "chance", "difference", "verdict"]]
+    lines = [["  architecture", "published", "ours", "seeds", "parameters", "chance", "difference", "verdict"]]
     for cell in cells:
         ours = cell["ours"] is not None
         lines.append(
             [
                 f"  {wording.one_line(cell['architecture'])}",
                 wording.given(cell["published"]),
-                wording.spread(cell["ours"], cell["half_width"]) or "-",
+                wording.ours(cell) or "-",
                 f"{cell['seeds']}/{made['board']['seeds']}" if ours else "-",
+                wording.parameters(cell) or "-",
                 wording.figure(cell["chance"]) or "-",
                 wording.signed(cell["difference"]) or "-",
                 wording.one_line(cell["verdict"]),
@@ -71,11 +71,9 @@ def _counts(made: Mapping[str, Any]) -> str:
 def _notes(board: Board, made: Mapping[str, Any]) -> str:
     """Whose figures these are, how the tier departs from their recipe, and which records do not count."""
     notes = [f"published: {wording.one_line(board.source)}"] if board.source else []
-    for task in made["tasks"]:
-        deviations = cards.load(task["task"]).tier(board.tier).deviations
-        if deviations:
-            notes.append(f"{task['task']} at tier {board.tier} departs from the published recipe:")
-            notes += [f"  - {wording.one_line(deviation)}" for deviation in deviations]
+    for task, deviations in wording.deviations(made["published"]).items():
+        notes.append(f"{task} at tier {board.tier} departs from the published recipe:")
+        notes += [f"  - {deviation}" for deviation in deviations]
     aside = [
         f"{item['origin']}: {item['reason']}" for item in made["set_aside"] if " same run as " not in item["reason"]
     ]

@@ -13,9 +13,16 @@ from seqbench.errors import SeqbenchError
 
 TOLERANCE = 1e-6
 
+EPILOG = """\
+What cannot be looked at from here (data that are not at hand, an architecture that is not installed, a checkpoint that
+is not beside the record) is skipped, and is not wrong. An architecture that is given by its path (`my_file:Net`) is
+imported from the folder you stand in, so a stranger's record chooses which file of it is run: that needs `--trust`.
+"""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The record, and how far to go."""
+    parser.epilog = EPILOG
     parser.add_argument("record", type=Path, metavar="RECORD", help="folder of a run, or a record as JSON anywhere")
     parser.add_argument("--retrain", action="store_true", help="run it again as well, and compare the results")
     parser.add_argument(
@@ -24,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=TOLERANCE,
         metavar="SHARE",
         help=f"most that a figure may be off, relative to it or to 1 (default: {TOLERANCE:g})",
+    )
+    parser.add_argument(
+        "--trust", action="store_true", help="import an architecture given by its path from the folder you stand in"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON as well")
 
@@ -37,7 +47,7 @@ def main(options: argparse.Namespace) -> int:
     from seqbench import disk, plain
     from seqbench.verify import verify
 
-    report = verify(options.record, retrain=options.retrain, tolerance=options.tolerance, say=say)
+    report = verify(options.record, retrain=options.retrain, tolerance=options.tolerance, say=say, trust=options.trust)
     if options.json is not None:
         disk.write_text(options.json, plain.to_json(report.to_dict()))
     print(aligned([[check.name, check.state, check.says] for check in report.checks]))

@@ -97,32 +97,19 @@ def iqm_interval(scores: Scores, draws: int = 2000) -> Estimate:
     return Estimate(value, *_ends(np.ldexp(means, exponent)))
 
 
-def improvement(a: Scores, b: Scores) -> float:
-    """How likely a run of ``a`` beats one of ``b``, on average over tasks; a tie counts one half.
-
-    Args:
-        a: scores by task and then by seed; the higher, the better.
-        b: those of the other architecture, of the same tasks in the same order.
-
-    Raises:
-        SeqbenchError: the tasks differ in number, there is none, one has no score, or a score is no finite number.
-    """
-    return _mean([float(wins.mean()) for wins in _wins(a, b)])
-
-
 def improvements(scores: Sequence[Scores]) -> list[list[float]]:
-    """``improvement`` of each architecture over each, all at once; over itself one half.
+    """How likely a run of each architecture beats one of each other, on average over tasks; a tie counts one half.
+
+    Over itself it is one half.
 
     Args:
         scores: of each architecture, by task and then by seed; all of the same tasks in the same order.
 
     Raises:
-        SeqbenchError: as ``improvement``.
+        SeqbenchError: the tasks differ in number, there is none, one has no score, or a score is no finite number.
     """
     if len({len(tasks) for tasks in scores}) > 1 or not all(len(tasks) for tasks in scores):
-        raise SeqbenchError(
-            "Architectures are compared on the same tasks, at least one; leave out what only some have run."
-        )
+        raise SeqbenchError("Rows are compared on the same tasks, at least one; leave out what only some have run.")
     total = np.zeros((len(scores), len(scores)))
     for runs in zip(*scores, strict=True):
         known = [np.sort(checked(values)) for values in runs]
@@ -137,7 +124,7 @@ def improvements(scores: Sequence[Scores]) -> list[list[float]]:
 
 
 def improvement_interval(a: Scores, b: Scores, draws: int = 2000) -> Estimate:
-    """``improvement(a, b)`` with the interval of a bootstrap that draws the seeds of both, within each task.
+    """``improvements`` of ``a`` over ``b``, with its bootstrap interval: seeds of both are drawn, within each task.
 
     Args:
         a: scores by task and then by seed; the higher, the better.

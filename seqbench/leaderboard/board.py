@@ -96,6 +96,7 @@ class PublishedRow:
         tolerance: how far, as a share of the published figure, ours may lie from it and still agree.
         chance: the figure of a model that knows nothing, where it is not in the records.
         needs: what running a cell takes, for those that are not run: ``a GPU day``.
+        statistic: over seeds, of the published figures and so of ours: ``mean``, or ``best`` where the source says so.
     """
 
     name: str
@@ -107,8 +108,11 @@ class PublishedRow:
     tolerance: float = 0.02
     chance: float | None = None
     needs: str = ""
+    statistic: str = "mean"
 
     def __post_init__(self) -> None:
+        if self.statistic not in ("mean", "best"):
+            raise SeqbenchError(f"published.statistic must be 'mean' or 'best', got {shown(self.statistic)}.")
         if self.direction not in ("min", "max"):
             raise SeqbenchError(f"published.direction must be 'max' or 'min', got {shown(self.direction)}.")
         for name, value in self.values.items():

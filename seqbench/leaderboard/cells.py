@@ -2,42 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from seqbench.leaderboard import quantities, wording
 from seqbench.leaderboard.marks import scored
 from seqbench.leaderboard.rows import MISSING, NOT_APPLICABLE
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of a board: its title, what it is, and how its values are written; text as it is."""
-
-    key: str
-    title: str
-    meaning: str
-    written: Callable[[float], str] | None = None
-
-
-COLUMNS = {
-    column.key: column
-    for column in (
-        Column("parameters", "Parameters", "trainable parameters of the whole model", quantities.count),
-        Column("state_bytes", "State", "bytes that one sequence carries from step to step", quantities.size),
-        Column("flops_per_token", "FLOPs/token", "of a forward pass", quantities.count),
-        Column("tokens_per_second", "Training tokens/s", "while training, on the device named", quantities.count),
-        Column("decode_tokens_per_second", "Decode tokens/s", "step by step, on the device named", quantities.count),
-        Column("peak_memory_bytes", "Peak memory", "of the whole run", quantities.size),
-        Column("seconds", "Time", "of the whole run, evaluation included", quantities.time),
-        Column("device", "Device", "on which it ran"),
-        Column("lr", "Learning rate", "that was used"),
-        Column("tried", "Rates tried", "learning rates tried before, on validation", quantities.count),
-        Column("distribution", "Distribution", "that offers the architecture, and its version"),
-    )
-}
-"""The columns of ``board.COLUMNS``; costs are means over seeds."""
+from seqbench.leaderboard.wording import COLUMNS, Column
 
 
 @dataclass(frozen=True)
@@ -93,15 +65,10 @@ def columns(task: Mapping[str, Any], chosen: Sequence[str]) -> tuple[list[Column
 
     A device or distribution that is the same everywhere is said once; a column without any value is left out.
     """
-    shown, common = [], []
-    rows = scored(task)
-    for column in (COLUMNS[key] for key in chosen):
-        values = {row["costs"].get(column.key) for row in rows} - {None, ""}
-        if len(values) == 1 and len(rows) > 1 and column.key in ("device", "distribution"):
-            common.append(f"{column.title.lower()} {values.pop()}")
-        elif values:
-            shown.append(column)
-    return shown, common
+    once = wording.common(task, [key for key in chosen if key in ("device", "distribution")])
+    common = [f"{COLUMNS[key].title.lower()} {words}" for key, words in once.items() if words]
+    known = {key for row in scored(task) for key, value in row["costs"].items() if value not in (None, "")}
+    return [COLUMNS[key] for key in chosen if key in known and key not in once], common
 
 
 def rows(task: Mapping[str, Any], shown: Sequence[Column]) -> list[Row]:
@@ -162,7 +129,7 @@ def _published(task: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
     found = [item for item in task["published"] if item["architecture"] == row["architecture"]]
     if not found:
         return Cell()
-    words = ", ".join(wording.given(item["value"]) for item in found)
+    words = wording.published(task)[row["architecture"]]
     return Cell(words, found[0]["value"], "; ".join(f"{item['setting']}: {item['source']}" for item in found))
 
 

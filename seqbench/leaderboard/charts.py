@@ -23,6 +23,11 @@ COSTS = (("parameters", "parameters"), ("peak_memory_bytes", "peak memory"), ("s
 SAME_SIZE = 0.05
 """Models whose parameters differ by no more than this share are of one size."""
 
+NEAR = 0.5
+"""How far from the scores chance and the best possible are still shown, as a share of the scores' spread."""
+FLAT = 1e-3
+"""Scores that spread over less than this share of the way from chance to the best possible are shown on all of it."""
+
 # Points of a line: what a chart of 300 pixels can show, and fewer for those that stay in the background.
 _MOST_POINTS, _MOST_GREY_POINTS = 60, 24
 
@@ -164,16 +169,20 @@ def _plot(
     pad: float = 0.06,
     tick: Callable[[float], str] = tick_label,
 ) -> Plot:
-    """A chart whose axes fit the values, and the lines that lie near them.
+    """A chart whose axes fit the values, and the lines that lie near them; no tick is better than the best possible.
 
     Losses that differ by orders of magnitude get a logarithmic axis.
     """
     shown = _in_reach(values, task)
     low, high = min(shown), max(shown)
-    near = 0.3 * (high - low)
-    lines = [line for line in (task["chance"], top(task)) if line is not None and low - near <= line <= high + near]
+    lines = [line for line in (task["chance"], top(task)) if line is not None and math.isfinite(line)]
+    near = NEAR * (high - low)
+    if high - low >= FLAT * (max(lines) - min(lines) if len(lines) > 1 else 0.0) and high > low:
+        lines = [line for line in lines if low - near <= line <= high + near]
     steep = task["direction"] == "min" and low > 0 and high > 100 * low
     y = Axis.over([*shown, *lines], HEIGHT, 0.0, steep)
+    if task["best"] is not None:
+        y = replace(y, **{"most" if task["direction"] == "max" else "least": task["best"]})
     return Plot(Axis.over(across, 0.0, WIDTH, log, pad), y, label, x_label, tick)
 
 

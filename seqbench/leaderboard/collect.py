@@ -14,7 +14,6 @@ from seqbench.leaderboard import entries
 from seqbench.leaderboard.entries import Entry
 from seqbench.records import Record
 
-
 MANY = 1000
 """Records from which it pays to read them in several processes."""
 
@@ -36,8 +35,8 @@ def folders(places: Iterable[Path], named: bool = False, workers: int = 1) -> It
     Args:
         places: folders, or files.
         named: see above.
-        workers: processes that read, where there are ``MANY`` records and the system can fork. Only for a process without
-            threads, so before numpy or torch is imported.
+        workers: processes that read, where there are ``MANY`` records and the system can fork. Only for a process
+            without threads, so before numpy or torch is imported.
 
     Raises:
         SeqbenchError: a place is not there.

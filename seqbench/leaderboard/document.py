@@ -23,7 +23,8 @@ def make(board: Board, found: Iterable[Entry | Aside]) -> dict[str, Any]:
     cannot be used.
     """
     selection = select(board, found)
-    labels = sorted({label for cells in selection.entries.values() for label in cells})
+    named = (row for cells in selection.entries.values() for row in cells.items())
+    labels = dict(sorted((label, next(iter(seeds.values())).architecture) for label, seeds in named))
     tasks = [rows.of_task(board, task, card, selection.entries[task], labels) for task, card in selection.cards.items()]
     return {
         "schema": SCHEMA,
@@ -44,7 +45,7 @@ def make(board: Board, found: Iterable[Entry | Aside]) -> dict[str, Any]:
         "published": reproduction.of(board, selection),
         "set_aside": [asdict(aside) for aside in selection.aside],
         "unrelated": dict(sorted(selection.unrelated.items())),
-        "problems": selection.problems,
+        "problems": [*selection.problems, *(f"{task['task']}: {task['problem']}" for task in tasks if task["problem"])],
     }
 
 

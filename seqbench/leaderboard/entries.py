@@ -49,14 +49,16 @@ class Entry:
         metric: the card's primary metric.
         direction: of it.
         architecture: the name, with its encoder's where there is one.
-        distribution: name and version of what offers the architecture; empty for one given by its path.
+        distribution: the name of what offers the architecture; empty for one given by its path.
+        release: its version.
         options: what was chosen for the run, flat and dotted: the backbone's and the body's options, the learning rate.
-        matched: whether ``d_model`` was found for a number of parameters.
+        matched: the number of parameters that ``d_model`` was found for, if it was.
         seed: of the run.
         status: one of ``records.STATUSES``.
         reason: for a status other than ``ok``.
         modified: what departs from the card.
-        test: the test metrics by name.
+        weights: digest of those that were scored.
+        test: the test metrics by name; none of a run that did not end ``ok``.
         validation: the primary metric on validation at the chosen step.
         baselines: the primary metric of the task's baselines on test.
         steps: of the validation curve.
@@ -78,12 +80,14 @@ class Entry:
     direction: str
     architecture: str
     distribution: str
+    release: str
     options: Mapping[str, Any]
-    matched: bool
+    matched: int | None
     seed: int
     status: str
     reason: str
     modified: tuple[str, ...]
+    weights: str
     test: Mapping[str, Line]
     validation: float | None
     baselines: Mapping[str, float]
@@ -108,14 +112,16 @@ def of(record: Record, origin: str) -> Entry:
         raise SeqbenchError("it was edited after it was written: its checksum is not that of what it says")
     results, config, measured = record.results, record.config, record.measured
     metric = _get(config, "card.metric", str)
+    # What a run that did not end well says of scores and lines, nobody has computed.
+    scored = results if record.status == "ok" else {"curves": results.get("curves")}
     test = {
         str(name)[:MOST_TEXT]: _line(line, f"results.metrics.test.{name}")
-        for name, line in _get(results, "metrics.test", dict, {}).items()
+        for name, line in _get(scored, "metrics.test", dict, {}).items()
     }
     if record.status == "ok" and metric not in test:
         raise SeqbenchError(f"it ended ok and has no {shown(metric)} on test")
     steps, curve = _curve(_get(results, "curves.validation", dict, {}), metric)
-    lengths = _get(results, "lengths", dict, {})
+    lengths = _get(scored, "lengths", dict, {})
     return Entry(
         origin=origin,
         checksum=record.checksum,
@@ -126,16 +132,18 @@ def of(record: Record, origin: str) -> Entry:
         metric=metric,
         direction=_get(config, "card.direction", str),
         architecture=_architecture(config),
-        distribution=_distribution(config),
+        distribution=_get(config, "architecture.distribution", str, ""),
+        release=_get(config, "architecture.version", str, ""),
         options=_options(config),
-        matched=config.get("match_params") is not None,
+        matched=_get(config, "match_params", int, None),
         seed=_get(config, "seed", int),
         status=record.status,
         reason=" ".join(str(results.get("reason") or "").split())[:MOST_TEXT],
         modified=tuple(str(name)[:MOST_TEXT] for name in _get(config, "modified", list)),
+        weights=_get(scored, "weights", str, ""),
         test=test,
-        validation=_get(results, f"metrics.validation.{metric}.value", float, None),
-        baselines=_baselines(_get(results, "baselines.test", dict, {}), metric),
+        validation=_get(scored, f"metrics.validation.{metric}.value", float, None),
+        baselines=_baselines(_get(scored, "baselines.test", dict, {}), metric),
         steps=steps,
         curve=curve,
         lengths=_pairs(lengths.get("length"), next((lengths[k] for k in lengths if k != "length"), None)),
@@ -185,11 +193,6 @@ def _architecture(config: Mapping[str, Any]) -> str:
     return f"{name}+{_get(config, 'encoder.name', str)}" if config.get("encoder") else name
 
 
-def _distribution(config: Mapping[str, Any]) -> str:
-    name = _get(config, "architecture.distribution", str, "")
-    return f"{name} {_get(config, 'architecture.version', str, '')}".strip()
-
-
 def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     """What tells two configurations of one architecture apart; values of lists and mappings by their digest."""
     given = _get(config, "options", dict)
@@ -197,7 +200,8 @@ def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     for section in ("arch", "encoder", "body"):
         for key, value in _get(given, section, dict, {}).items():
             if key != "name":
-                plain = value if isinstance(value, str | int | float | None) else digest_of(value)[:8]
+                short = isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= MOST_TEXT)
+                plain = value if short else digest_of(value)[:8]
                 found[f"{section}.{key}"[:MOST_TEXT]] = plain
     trainer, optim = _get(given, "trainer", dict, {}), _get(given, "optim", dict)
     return {**found, "optim.lr": _get(optim, "lr", float), "trainer.precision": str(trainer.get("precision"))[:20]}

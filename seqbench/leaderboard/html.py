@@ -42,6 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
             overall=_overall(document),
             published=[_published(cell) for cell in document["published"]],
             published_aside=[words for cell in document["published"] for words in cell["aside"]],
+            published_deviations=wording.deviations(document["published"]),
             records=records,
             css=Markup(css),
             script=Markup(script),
@@ -154,6 +155,9 @@ def _published(cell: Mapping[str, Any]) -> dict[str, Any]:
         "ours": None if ours is None else quantities.score(ours, places),
         "half_width": None if half is None else quantities.half_width(half, places),
         "difference": wording.signed(cell["difference"]),
+        "best_of": wording.best_of(cell),
+        "setting": wording.setting(cell),
+        "parameters": wording.parameters(cell),
         "kind": "open" if ours is None else str(cell["verdict"]).partition(" ")[0].rstrip(":"),
     }
 

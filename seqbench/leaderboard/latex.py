@@ -129,16 +129,29 @@ def _published(document: Mapping[str, Any]) -> str:
                 _metric(cell["metric"], cell["direction"]) if first else "",
                 escaped(cell["architecture"]),
                 f"${_digits(given(cell['published']))}$",
-                f"${_digits(wording.spread(cell['ours'], cell['half_width']))}$" if cell["ours"] is not None else "--",
+                _ours(cell),
+                escaped(wording.parameters(cell)) or "--",
                 _number(cell["chance"]),
                 # What a cell needs, or why a run ended, is for the page.
                 escaped(cell["verdict"] if cell["ours"] is not None else cell["verdict"].partition(":")[0]),
             ]
         )
-    heads = ["", "metric", "architecture", "published", "ours", "chance", "verdict"]
+    heads = ["", "metric", "architecture", "published", "ours", "parameters", "chance", "verdict"]
     source = f" Published: {escaped(board['source'])}." if board["source"] else ""
+    departs = " ".join(
+        f"{escaped(task)} departs from the published recipe: {escaped('; '.join(texts).rstrip('.'))}."
+        for task, texts in wording.deviations(document["published"]).items()
+    )
     caption = f"{escaped(board['title'])}.{source}"
-    return _table([heads], [body], caption, f"tab:{board['name']}-published", texts=(0, 1, 2, 6))
+    return _table([heads], [body], caption, f"tab:{board['name']}-published", texts=(0, 1, 2, 7), below=departs)
+
+
+def _ours(cell: Mapping[str, Any]) -> str:
+    """Our figure, and whether it is not the mean of our seeds but the best of them."""
+    if cell["ours"] is None:
+        return "--"
+    best = wording.best_of(cell)
+    return f"${_digits(wording.spread(cell['ours'], cell['half_width']))}$" + f" ({best})" * bool(best)
 
 
 def _metric(name: str, direction: str) -> str:
@@ -161,6 +174,7 @@ def _table(
     caption: str,
     label: str,
     texts: Sequence[int] = (0,),
+    below: str = "",
 ) -> str:
     columns = "".join("l" if place in texts else "r" for place in range(len(heads[0])))
     ruled = [line for part in parts for line in [r"\midrule", *(_row(cells) for cells in part)]]
@@ -174,6 +188,7 @@ def _table(
             rf"  \begin{{tabular}}{{{columns}}}",
             *(f"    {line}" for line in inside),
             r"  \end{tabular}",
+            *([rf"  \par\medskip\parbox{{\linewidth}}{{\footnotesize {below}}}"] if below else []),
             r"\end{table}",
         ]
     )

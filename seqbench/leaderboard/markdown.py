@@ -45,7 +45,9 @@ def _rules(document: Mapping[str, Any]) -> str:
 - Only runs that leave the task's card unmodified count. A diverged seed counts as chance.
 - A row's rank is one more than the number of rows that are significantly better (parametric bootstrap of the largest
   Welch statistic, which corrects for all comparisons at once), and never before a row with a better mean; several rows
-  may share one.
+  may share one. One board in twenty tells rows apart that are the same, where scores scatter normally; on a task that a
+  seed either solves or fails it errs far more often with three seeds (about one board in three where each seed has even
+  odds), and a few percent of the time with five.
 - A score less than 5 % of the way from chance to the best possible is not clearly above chance; a seed that reaches
   99 % of that way has solved the task."""
 
@@ -88,7 +90,7 @@ def _task(task: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     if not task["rows"]:
         return [f"## {code(task['task'])}", said, "No record counts yet.", _references(task)]
     once = wording.common(task, columns)
-    said_once = [f"{wording.HEADINGS[column]} {_prose(text)}" for column, text in once.items() if text]
+    said_once = [f"{_heading(column)} {_prose(text)}" for column, text in once.items() if text]
     table, notes = _rows(task, [column for column in columns if column not in once])
     below = [f"In all rows: {'; '.join(said_once)}."] if said_once else []
     return [f"## {code(task['task'])}", said, table, notes, *below, _references(task)]
@@ -99,7 +101,7 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
     published = wording.published(task)
     columns = [column for column in columns if any(row.get("costs", {}).get(column) for row in task["rows"])]
     fixed = ["rank", "architecture", "score", "solved", *(["published"] if published else [])]
-    table = [[*fixed, *(wording.HEADINGS[column] for column in columns), "remarks"]]
+    table = [[*fixed, *(_heading(column) for column in columns), "remarks"]]
     notes: dict[tuple[str, str], list[str]] = {}
     for row in task["rows"]:
         marks = []
@@ -123,12 +125,17 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
         empty = [""] * (len(table[0]) - 4)
         table.append(["", f"*{_prose(name)}*", figure(value), *empty, _prose(source)])
     texts = [fixed.index("architecture"), len(table[0]) - 1]
-    texts += [len(fixed) + place for place, column in enumerate(columns) if column in wording.TEXTS]
+    texts += [len(fixed) + place for place, column in enumerate(columns) if wording.COLUMNS[column].written is None]
     lines = (
         f"- ({place}) {', '.join(labels)}, {words}: {_prose(reason)}"
         for place, ((words, reason), labels) in enumerate(notes.items(), start=1)
     )
     return _table(table, texts), "\n".join(lines)
+
+
+def _heading(column: str) -> str:
+    title = wording.COLUMNS[column].title
+    return title if title[1].isupper() else title.lower()
 
 
 def _references(task: Mapping[str, Any]) -> str:
@@ -152,19 +159,20 @@ def _published(cells: Sequence[Mapping[str, Any]], board: Mapping[str, Any]) -> 
     """The published table, cell by cell."""
     if not cells:
         return []
-    table = [["table row", "architecture", "published", "ours", "seeds", "chance", "difference", "verdict", "command"]]
+    heads = ["table row", "architecture", "published", "ours", "seeds", "parameters", "chance", "difference"]
+    table = [[*heads, "verdict", "command"]]
     settings: dict[str, str] = {}
     for cell in cells:
         settings.setdefault(cell["row"], wording.cell_task(cell))
         seeds = f"{cell['seeds']}/{board['seeds']}" if cell["ours"] is not None else ""
-        ours = wording.spread(cell["ours"], cell["half_width"])
         table.append(
             [
                 _prose(cell["row"]),
                 code(cell["architecture"]),
                 given(cell["published"]),
-                ours,
+                wording.ours(cell),
                 seeds,
+                wording.parameters(cell),
                 figure(cell["chance"]),
                 wording.signed(cell["difference"]),
                 _prose(cell["verdict"]),
@@ -174,7 +182,12 @@ def _published(cells: Sequence[Mapping[str, Any]], board: Mapping[str, Any]) -> 
     source = f"Source: {_prose(board['source'])}." if board["source"] else ""
     rows = "\n".join(f"- {_prose(row)}: {_prose(setting)}" for row, setting in settings.items())
     aside = "\n".join(f"- not counted: {_prose(line)}" for cell in cells for line in cell.get("aside", ()))
-    return ["## Published and ours", source, _table(table, texts=(0, 1, 7, 8)), rows, aside]
+    departs = [
+        f"Where {code(task)} at tier {code(board['tier'])} departs from the published recipe:\n\n"
+        + "\n".join(f"- {_prose(text)}" for text in texts)
+        for task, texts in wording.deviations(cells).items()
+    ]
+    return ["## Published and ours", source, _table(table, texts=(0, 1, 8, 9)), rows, *departs, aside]
 
 
 def _left_out(document: Mapping[str, Any]) -> list[str]:

@@ -24,13 +24,7 @@ def of_tasks(board: Board, tasks: Sequence[dict[str, Any]]) -> dict[str, Any] | 
     used = [task for task in asked if any(_scores(row) for row in task["rows"])]
     if len(used) < 2:
         return None
-    left_out = {
-        task["task"]: "no record that counts"
-        if not _has_records(task)
-        else "the best possible is unknown, and it has no anchor"
-        for task in asked
-        if task not in used
-    }
+    left_out = {task["task"]: _why(task) for task in asked if task not in used}
     by_label: dict[str, list[list[float]]] = {}
     lacking: dict[str, list[str]] = {}
     for task in used:
@@ -69,11 +63,17 @@ def of_tasks(board: Board, tasks: Sequence[dict[str, Any]]) -> dict[str, Any] | 
 def _scores(row: dict[str, Any]) -> list[float] | None:
     """The scores of a row's seeds; None unless it has all of them."""
     scores = [seed["score"] for seed in row["seeds"]]
-    return scores if row["state"] == rows.RANKED and None not in scores else None
+    whole = row["state"] in (rows.RANKED, rows.OUTDONE)
+    return scores if whole and None not in scores else None
 
 
-def _has_records(task: dict[str, Any]) -> bool:
-    return any(row["seeds"] for row in task["rows"])
+def _why(task: dict[str, Any]) -> str:
+    """Why a task has no scores to compare."""
+    if not any(row["seeds"] for row in task["rows"]):
+        return "no record that counts"
+    if task["best"] is None and task["anchor"] is None:
+        return "the best possible is unknown, and it has no anchor"
+    return "no row has all its seeds" if task["chance"] is not None else "chance is unknown"
 
 
 def _beats(first: Sequence[Sequence[float]], other: Sequence[Sequence[float]]) -> dict[str, float | None]:

@@ -26,9 +26,10 @@ OURS = "seqbench"
 def of(board: Board, selection: Selection) -> list[dict[str, Any]]:
     """The cells of a board's published table, row by row; empty for a board without one.
 
-    Our figure is the mean over the seeds of one configuration, that of the tier's recipe; a diverged seed stands at
-    chance, as everywhere on a board. Cells without a figure say why, and never guess; ``aside`` names the records of a
-    cell that are not of the recipe, ``lacking`` the seeds that are still to be run.
+    Our figure is the mean over the seeds of one configuration, that of the tier's recipe, or the best of them where the
+    published one is; a diverged seed stands at chance, as everywhere on a board. Cells without a figure say why, and
+    never guess; ``aside`` names the records of a cell that are not of the recipe, ``lacking`` the seeds that are still
+    to be run, ``deviations`` where the tier departs from the published recipe.
     """
     return [
         _cell(board, selection, row, architecture, float(value))
@@ -42,12 +43,13 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
     line = next((e.test[row.metric] for e in entries if e.status == "ok" and row.metric in e.test), None)
     chance = row.chance if row.chance is not None else line.chance if line else None
     values = _values(row, entries, chance)
-    spread = statistics.interval(values) if values else None
+    ours, half_width = _figure(row, values)
     done = {entry.seed for entry in entries if entry.status in ("ok", "diverged")}
-    if spread:
-        said = verdict(row, spread.mean, published, chance, line.best if line else None)
-    else:
+    if ours is None:
         said = _without(board, selection, row, entries)
+    else:
+        said = verdict(row, ours, published, chance, line.best if line else None)
+    card = selection.cards.get(row.task or "")
     return {
         "row": row.name,
         "setting": row.setting,
@@ -56,12 +58,13 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         "architecture": architecture,
         "task": row.task,
         "published": published,
-        "ours": spread.mean if spread else None,
-        "half_width": spread.half_width if spread else None,
+        "statistic": row.statistic,
+        "ours": ours,
+        "half_width": half_width,
         "seeds": len(values),
-        "lacking": [seed for seed in range(board.seeds) if seed not in done] if row.task in selection.cards else [],
+        "lacking": [seed for seed in range(board.seeds) if seed not in done] if card else [],
         "diverged": sum(entry.status == "diverged" for entry in entries),
-        "difference": spread.mean - published if spread else None,
+        "difference": None if ours is None else ours - published,
         "chance": chance,
         "best": line.best if line else None,
         "parameters": _mean_fact(entries, "parameters"),
@@ -69,6 +72,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         "needs": row.needs,
         "verdict": said,
         "aside": aside,
+        "deviations": list(card.tier(board.tier).deviations) if card else [],
         "command": _command(board, row, architecture),
     }
 
@@ -124,6 +128,16 @@ def _values(row: PublishedRow, entries: Sequence[Entry], chance: float | None) -
     diverged = sum(entry.status == "diverged" for entry in entries)
     worst = chance if chance is not None else min(known) if row.direction == "max" else max(known)
     return known + [worst] * diverged
+
+
+def _figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Our figure and half of its interval: the mean of the seeds, or the best of them, which has none."""
+    if not values:
+        return None, None
+    if row.statistic == "best":
+        return (max if row.direction == "max" else min)(values), None
+    spread = statistics.interval(values)
+    return spread.mean, spread.half_width
 
 
 def verdict(row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None) -> str:

@@ -16,12 +16,13 @@ from seqbench.lines import above_chance
 SOLVED = 0.99
 """Share of the way from chance to the best possible from which a seed has solved its task."""
 
-RANKED, INCOMPLETE, MISSING, NOT_APPLICABLE = "ranked", "incomplete", "missing", "not applicable"
+RANKED, OUTDONE, INCOMPLETE = "ranked", "outdone", "incomplete"
+MISSING, NOT_APPLICABLE = "missing", "not applicable"
 """States of a cell; those that are not ranked give a reason."""
 
 
 def of_task(
-    board: Board, task: str, card: Card, cells: Mapping[str, Mapping[int, Entry]], labels: Sequence[str]
+    board: Board, task: str, card: Card, cells: Mapping[str, Mapping[int, Entry]], labels: Mapping[str, str]
 ) -> dict[str, Any]:
     """A task's section of a board.
 
@@ -30,13 +31,16 @@ def of_task(
         task: as the board names it.
         card: the task's.
         cells: the records that count, by row and seed.
-        labels: all rows of the board, so that those without a record here are seen as missing.
+        labels: all rows of the board with their architectures, so that those without a record here are seen as missing.
     """
     line = _line(cells)
     anchor = board.tasks[task].anchor if line.best is None else None
+    astray = anchor is not None and line.chance is not None and not card.metric.better(anchor, line.chance)
+    anchor = None if astray else anchor
     scale = (line.chance, anchor if line.best is None else line.best)
     worst = _worst(card.metric, cells, line.chance)
     rows = [_row(board, card, label, seeds, line, worst, scale) for label, seeds in cells.items()]
+    _outdo(rows, cells, card.metric)
     ranked = [row for row in rows if row["state"] == RANKED]
     samples = [[seed["value"] for seed in row["seeds"]] for row in ranked]
     for row, rank in zip(ranked, ranking.ranks(samples, card.metric.direction), strict=True):
@@ -57,6 +61,7 @@ def of_task(
         "best": line.best,
         "best_unknown": line.best_unknown,
         "anchor": anchor,
+        "problem": f"its anchor {board.tasks[task].anchor} is no better than chance" if astray else "",
         "anchor_source": board.tasks[task].anchor_source if anchor is not None else "",
         "baselines": dict(sorted(entry.baselines.items())) if entry else {},
         "published": _published(card, board.tier),
@@ -160,8 +165,30 @@ def _costs(entries: Sequence[Entry]) -> dict[str, Any]:
         "lr": ", ".join(f"{rate:g}" for rate in rates),
         "tried": tried,
         "device": "; ".join(sorted({entry.device for entry in entries if entry.device})),
-        "distribution": "; ".join(sorted({entry.distribution or "by its path" for entry in entries})),
+        "distribution": "; ".join(sorted({_offered(entry) for entry in entries})),
     }
+
+
+def _offered(entry: Entry) -> str:
+    return f"{entry.distribution} {entry.release}".strip() or "by its path"
+
+
+def _outdo(rows: Sequence[dict[str, Any]], cells: Mapping[str, Mapping[int, Entry]], metric: Metric) -> None:
+    """Of an architecture's configurations the best on validation ranks: the more of them, the less a rank would say."""
+    best: dict[tuple[str, str], tuple[float, str]] = {}
+    for row in rows:
+        entries = list(cells[row["label"]].values())
+        values = [entry.validation for entry in entries if entry.validation is not None]
+        if row["state"] != RANKED or len(values) < len(entries):
+            continue
+        key, mean = (entries[0].architecture, entries[0].distribution), means.fmean(values)
+        if key not in best or metric.better(mean, best[key][0]):
+            best[key] = mean, row["label"]
+    for row in rows:
+        first = next(iter(cells[row["label"]].values()))
+        chosen = best.get((first.architecture, first.distribution))
+        if row["state"] == RANKED and chosen and chosen[1] != row["label"]:
+            row.update(state=OUTDONE, reason=f"{chosen[1]} is better on validation, and ranks for both")
 
 
 def _curve(entries: Sequence[Entry]) -> dict[str, list[float]]:
@@ -221,23 +248,22 @@ def _published(card: Card, tier: str) -> list[dict[str, Any]]:
 
 
 def _without_records(
-    board: Board, task: str, labels: Sequence[str], cells: Mapping[str, Mapping[int, Entry]]
+    board: Board, task: str, labels: Mapping[str, str], cells: Mapping[str, Mapping[int, Entry]]
 ) -> list[dict[str, Any]]:
     excused = {item.architecture: item.reason for item in board.not_applicable if item.task == task}
     rows: list[dict[str, Any]] = []
-    for label in dict.fromkeys([*labels, *excused]):
+    unknown = {name: name for name in excused if name not in labels.values()}
+    for label, name in {**labels, **unknown}.items():
         if label in cells:
             continue
-        state, reason = (NOT_APPLICABLE, excused[label]) if label in excused else (MISSING, "no record that counts")
-        rows.append(
-            {"label": label, "architecture": label, "state": state, "reason": reason, "rank": None, "seeds": []}
-        )
+        state, reason = (NOT_APPLICABLE, excused[name]) if name in excused else (MISSING, "no record that counts")
+        rows.append({"label": label, "architecture": name, "state": state, "reason": reason, "rank": None, "seeds": []})
     return rows
 
 
 def _order(row: Mapping[str, Any], metric: Metric) -> tuple[Any, ...]:
     """Best first; then those that do not rank, by their names."""
-    place = (RANKED, INCOMPLETE, MISSING, NOT_APPLICABLE).index(row["state"])
+    place = (RANKED, OUTDONE, INCOMPLETE, MISSING, NOT_APPLICABLE).index(row["state"])
     mean = row.get("mean")
     worse = math.inf if mean is None else mean if metric.direction == "min" else -mean
     return place, worse, row["label"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from seqbench import cards
 from seqbench.cards import Card
@@ -12,6 +13,7 @@ from seqbench.errors import SeqbenchError
 from seqbench.leaderboard.board import Board
 from seqbench.leaderboard.collect import Aside
 from seqbench.leaderboard.entries import Entry
+from seqbench.plain import digest_of
 from seqbench.records import TUNING_SEED
 
 
@@ -62,10 +64,11 @@ def select(board: Board, found: Iterable[Entry | Aside]) -> Selection:
             selection.aside.append(Aside(entry.origin, reason))
         else:
             kept[task].append(entry)
-    kept = {task: _same_lines(entries, selection.aside) for task, entries in kept.items()}
-    label = _labeller(kept)
+    kept = {task: _same_lines(task, entries, selection) for task, entries in kept.items()}
+    row = _keys(kept)
+    labels = _labels(row(entry) for entries in kept.values() for entry in entries)
     for task, entries in kept.items():
-        selection.entries[task] = _cells(entries, label, selection.aside)
+        selection.entries[task] = _cells(entries, lambda entry: labels[row(entry)], selection.aside)
     selection.aside.sort(key=lambda aside: (aside.origin, aside.reason))
     return selection
 
@@ -102,76 +105,115 @@ def _refused(board: Board, entry: Entry, task: str) -> str | None:
         return "it does not say how many parameters it has"
     if size and parameters is not None and not size.admits(int(parameters)):
         return f"it has {parameters:,.0f} parameters; the board asks for {size}"
+    if size and entry.matched is not None and entry.matched != size.parameters:
+        return f"its width was found for {entry.matched:,} parameters; the board asks for {size.parameters:,}"
     if entry.status == "interrupted":
         return f"it is unfinished: {entry.reason or 'interrupted'}; go on with it by --resume"
     return None
 
 
-def _same_lines(entries: list[Entry], aside: list[Aside]) -> list[Entry]:
+def _same_lines(task: str, entries: list[Entry], selection: Selection) -> list[Entry]:
     """Without those whose chance or best possible differs from most others': they are not of the same data."""
-    lines = Counter((e.test[e.metric].chance, e.test[e.metric].best) for e in entries if e.metric in e.test)
+    lines = Counter(_lines(entry) for entry in entries if entry.test)
     if len(lines) < 2:
         return entries
-    (chance, best), _ = lines.most_common(1)[0]
+    (most, count), (_, next_count) = lines.most_common(2)
+    if count == next_count:
+        selection.problems.append(
+            f"{task}: its records do not agree on chance and best possible; look at those set aside"
+        )
     kept = []
     for entry in entries:
-        line = entry.test.get(entry.metric)
-        if line is None or (line.chance, line.best) == (chance, best):
+        if not entry.test or _lines(entry) == most:
             kept.append(entry)
         else:
-            reason = f"its chance and best possible are {line.chance} and {line.best}, the others' {chance} and {best}"
-            aside.append(Aside(entry.origin, reason))
+            chance, best = _lines(entry)
+            reason = f"its chance and best possible are {chance} and {best}, the others' {most[0]} and {most[1]}"
+            selection.aside.append(Aside(entry.origin, reason))
     return kept
 
 
-def _labeller(kept: Mapping[str, list[Entry]]) -> Callable[[Entry], str]:
-    """What a record's row is called: its architecture, and what tells its configurations apart if there are several.
+def _lines(entry: Entry) -> tuple[float | None, float | None]:
+    """Chance and best possible, to the digits in which other processors agree."""
+    line = entry.test[entry.metric]
+    chance, best = (None if value is None else float(f"{value:.9g}") for value in (line.chance, line.best))
+    return chance, best
 
-    An option is named where one architecture has several values of it on one task; so a chosen width or learning rate,
-    which may well differ from task to task, makes no row of its own.
+
+Row = tuple[str, str, tuple[tuple[str, Any], ...]]
+"""What tells one row from another: the architecture, its distribution, and the options that have several values."""
+
+
+def _keys(kept: Mapping[str, list[Entry]]) -> Callable[[Entry], Row]:
+    """What row a record is of.
+
+    An option tells rows apart where one architecture has several values of it on one task; so a chosen width or
+    learning rate, which may well differ from task to task, makes no row of its own.
     """
-    varying: dict[tuple[str, str], set[str]] = defaultdict(set)
     values: dict[tuple[str, str, str, str], set[str]] = defaultdict(set)
     for task, entries in kept.items():
         for entry in entries:
             for key, value in _telling(entry).items():
                 values[entry.architecture, entry.distribution, task, key].add(repr(value))
+    varying: dict[tuple[str, str], set[str]] = defaultdict(set)
     for (architecture, distribution, _, key), found in values.items():
         if len(found) > 1:
             varying[architecture, distribution].add(key)
-    owners: dict[str, set[str]] = defaultdict(set)
-    for entries in kept.values():
-        for entry in entries:
-            owners[entry.architecture].add(entry.distribution)
 
-    def label(entry: Entry) -> str:
+    def row(entry: Entry) -> Row:
         telling = _telling(entry)
-        keys = sorted(varying[entry.architecture, entry.distribution])
-        words = [f"{key.removeprefix('arch.')}={telling.get(key, 'none')}" for key in keys]
-        if len(owners[entry.architecture]) > 1:
-            words.insert(0, entry.distribution or "by its path")
-        return f"{entry.architecture} ({', '.join(words)})" if words else entry.architecture
+        options = sorted(varying[entry.architecture, entry.distribution])
+        return entry.architecture, entry.distribution, tuple((key, telling.get(key)) for key in options)
 
-    return label
+    return row
 
 
-def _telling(entry: Entry) -> dict[str, object]:
+def _telling(entry: Entry) -> dict[str, Any]:
     return {key: value for key, value in entry.options.items() if not (entry.matched and key == "arch.d_model")}
 
 
+def _labels(rows: Iterable[Row]) -> dict[Row, str]:
+    """What rows are called, each by a name of its own: the architecture, and in brackets what tells it from others."""
+    known = sorted(set(rows), key=repr)
+    owners: dict[str, set[str]] = defaultdict(set)
+    for architecture, distribution, _ in known:
+        owners[architecture].add(distribution)
+    labels: dict[Row, str] = {}
+    for row in known:
+        architecture, distribution, options = row
+        words = [distribution or "by its path"] if len(owners[architecture]) > 1 else []
+        words += [f"{key.removeprefix('arch.')}={'none' if value is None else value}" for key, value in options]
+        label = f"{architecture} ({', '.join(words)})" if words else architecture
+        # A stranger may have named an architecture like another's row.
+        labels[row] = label if label not in labels.values() else f"{label} [{digest_of(row)[:8]}]"
+    return labels
+
+
 def _cells(entries: list[Entry], label: Callable[[Entry], str], aside: list[Aside]) -> dict[str, dict[int, Entry]]:
-    """The records of each row by seed; of two for one seed, the first that was found counts."""
+    """The records of each row by seed.
+
+    Of two for one seed the first counts that was found, but a result before a run that broke; a second record of one
+    training, under whatever seed, does not count.
+    """
     cells: dict[str, dict[int, Entry]] = defaultdict(dict)
-    for entry in entries:
-        taken = cells[label(entry)].setdefault(entry.seed, entry)
-        if taken is entry:
-            continue
-        if taken.test == entry.test and taken.status == entry.status:
-            reason = f"it is the same run as {taken.origin}"
+    trained: dict[tuple[str, str, str], Entry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.status not in ("ok", "diverged")):
+        taken = cells[label(entry)].get(entry.seed)
+        training = (entry.architecture, entry.distribution, entry.weights)
+        twin = trained.setdefault(training, entry) if entry.weights else entry
+        if taken is not None:
+            aside.append(Aside(entry.origin, _second(entry, taken)))
+        elif twin is not entry:
+            aside.append(Aside(entry.origin, f"it has the same weights as {twin.origin}: one training counts once"))
         else:
-            reason = f"it is a second record of one cell: {_says(entry)}, where {taken.origin} says {_says(taken)}"
-        aside.append(Aside(entry.origin, reason))
-    return {name: dict(sorted(seeds.items())) for name, seeds in sorted(cells.items())}
+            cells[label(entry)][entry.seed] = entry
+    return {name: dict(sorted(seeds.items())) for name, seeds in sorted(cells.items()) if seeds}
+
+
+def _second(entry: Entry, taken: Entry) -> str:
+    if taken.test == entry.test and taken.status == entry.status:
+        return f"it is the same run as {taken.origin}"
+    return f"it is a second record of one cell: {_says(entry)}, where {taken.origin} says {_says(taken)}"
 
 
 def _says(entry: Entry) -> str:

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from seqbench import records
 from seqbench.errors import SeqbenchError
@@ -24,6 +23,9 @@ from seqbench.leaderboard.select import select
 from seqbench.records import Record
 
 RESULTS = "results"
+
+SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
+"""How a record may have been verified."""
 
 Verify = Callable[[Path], tuple[str, list[str]]]
 """From a run's folder to how it was verified, and what is wrong with it."""
@@ -63,21 +65,39 @@ def submit(root: Path, name: str, places: Sequence[Path], verify: Verify, say: C
     for cells in selection.entries.values():
         for label, seeds in cells.items():
             for entry in seeds.values():
-                path = paths[id(entry)]
-                record = records.read(path).without_sample()
-                target = _target(folder, record)
-                if target.is_file() and records.read(target).digest() == record.digest():
-                    continue
-                reason = _unfit(entry, record)
-                how, wrong = ("", [reason]) if reason else verify(path.parent)
-                say(f"{label} on {entry.task}, seed {entry.seed}: {how if not wrong else 'refused'}")
-                if wrong:
-                    refused.append((str(path), "; ".join(wrong)))
+                place = f"{label} on {entry.task}, seed {entry.seed}"
+                try:
+                    target = _take(folder, entry, paths[id(entry)], verify)
+                except SeqbenchError as error:
+                    refused.append((entry.origin, str(error)))
+                    say(f"{place}: refused")
                 else:
-                    replace(record, verified={"how": how}).write(target.parent, target.name)
-                    written.append(target)
+                    written += [target] if target else []
+                    say(f"{place}: {'verified' if target else 'there already'}")
     build.build(board, _committed(folder), folder)
     return Submitted(folder, written, refused)
+
+
+def _take(folder: Path, entry: Entry, path: Path, verify: Verify) -> Path | None:
+    """Put one run's record into a board's results; None if it is there already.
+
+    Raises:
+        SeqbenchError: it is not for others to build on, the board has another result for its cell, or it fails its
+            verification.
+    """
+    record = records.read(path).without_sample()
+    target = _target(folder, record)
+    if target.is_file():
+        if records.read(target).digest() == record.digest():
+            return None
+        raise SeqbenchError(f"the board has another result for this cell, {target}; remove it first, and say why")
+    if reason := _unfit(entry, record):
+        raise SeqbenchError(reason)
+    how, wrong = verify(path.parent if path.name == records.NAME else path)
+    if wrong:
+        raise SeqbenchError("; ".join(wrong))
+    replace(record, verified={"how": how}).write(target.parent, target.name)
+    return target
 
 
 def check(root: Path, name: str) -> tuple[int, list[str]]:
@@ -88,15 +108,17 @@ def check(root: Path, name: str) -> tuple[int, list[str]]:
     """
     try:
         board, folder = _load(root, name), root / name
-        made = document.make(board, _committed(folder))
+        found = list(_committed(folder))
+        made = document.make(board, found)
     except SeqbenchError as error:
         return 0, [str(error)]
     problems = [f"{aside['origin']}: {aside['reason']}" for aside in made["set_aside"]]
     problems += [f"{count} records are {what}" for what, count in made["unrelated"].items()] + made["problems"]
     results = folder / RESULTS
-    for path in sorted(results.rglob("*")):
-        if path.is_file():
-            problems += [f"{path.relative_to(results).as_posix()}: {reason}" for reason in _misplaced(folder, path)]
+    counted = {str(item.origin): item for item in found}
+    for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
+        place = path.relative_to(results).as_posix()
+        problems += [f"{place}: {reason}" for reason in _misplaced(folder, path, counted.get(place))]
     for file, text in build.pages(made).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
@@ -118,15 +140,15 @@ def _committed(folder: Path) -> Iterable[Entry | Aside]:
 
 
 def _runs(place: Path) -> list[tuple[Path, Entry | Aside]]:
-    return [(place / item.origin, item) for item in collect.folders([place])]
+    return [(Path(item.origin), item) for item in collect.folders([place], named=True)]
 
 
 def _target(folder: Path, record: Record) -> Path:
     """Where a record of a board belongs: by task, architecture, tier, seed and configuration."""
     config = record.config
     names = [config["architecture"]["name"], *([config["encoder"]["name"]] if config.get("encoder") else [])]
+    name = f"{config['card']['tier']}-s{config['seed']}-{str(config.get('digest'))[:8]}.json"
     arch = re.sub(r"[^A-Za-z0-9._+-]", ".", "+".join(names)).lstrip(".") or "unnamed"
-    name = f"{config['card']['tier']}-s{config['seed']}-{str(config['digest'])[:8]}.json"
     return folder / RESULTS / config["card"]["name"] / arch / name
 
 
@@ -140,17 +162,19 @@ def _unfit(entry: Entry, record: Record) -> str | None:
     return None
 
 
-def _misplaced(folder: Path, path: Path) -> list[str]:
+def _misplaced(folder: Path, path: Path, item: Entry | Aside | None) -> list[str]:
     """What is wrong with a committed file beside what a board looks at."""
-    try:
-        record = records.read(path)
-        target = _target(folder, record)
-        reasons = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
-    except (SeqbenchError, KeyError, TypeError) as error:
-        return [] if path.suffix == ".json" else [f"it is no record ({type(error).__name__}); remove it"]
-    if records.SAMPLE in record.results:
+    if item is None:
+        return ["it is no record; remove it"]
+    if isinstance(item, Aside):
+        return []  # Named already, among those that are set aside.
+    record = records.read(path)
+    target = _target(folder, record)
+    reasons = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
+    if reason := _unfit(item, record):
+        reasons.append(reason)
+    if any(name in record.results for name in records.PRIVATE):
         reasons.append("it holds a sample, which may quote data; submit it by `seqbench leaderboard submit`")
-    verified: Any = record.verified
-    if not isinstance(verified, dict) or not verified.get("how"):
+    if item.verified not in STAMPS:
         reasons.append("it does not say how it was verified; submit it by `seqbench leaderboard submit`")
     return reasons

@@ -77,6 +77,8 @@ class Axis:
         end: the coordinate of ``high``.
         log: whether equal distances are equal factors.
         whole: whether there is nothing between whole numbers.
+        least: the smallest value that there can be; no tick lies below it.
+        most: the largest.
     """
 
     low: float
@@ -85,6 +87,8 @@ class Axis:
     end: float
     log: bool = False
     whole: bool = False
+    least: float = -math.inf
+    most: float = math.inf
 
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float, log: bool = False, pad: float = 0.06) -> Axis:
@@ -98,6 +102,7 @@ class Axis:
         spread = high - low
         if spread <= 1e-9 * max(abs(low), abs(high)):
             spread = abs(high) * 0.1 or 1.0
+            low, high = low - spread / 2, high + spread / 2
         return cls(low - pad * spread, high + pad * spread, start, end)
 
     def __call__(self, value: float) -> float:
@@ -116,6 +121,8 @@ class Axis:
     def ticks(self, most: int = 6) -> list[float]:
         """Round values on the axis, at most so many."""
         found = _log_ticks(self.low, self.high, most) if self.log else _linear_ticks(self.low, self.high, most)
+        slack = 1e-9 * (self.high - self.low)
+        found = [value for value in found if self.least - slack <= value <= self.most + slack]
         return [value for value in found if value == int(value)] if self.whole else found
 
 

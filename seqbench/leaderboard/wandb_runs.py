@@ -47,9 +47,8 @@ def read(path: str, tasks: Collection[str], tier: str) -> Iterator[tuple[str, Re
     """
     entity, project = place(path)
     if missing := tracking.out_of_reach():
-        raise SeqbenchError(
-            f"{PREFIX}{project} cannot be read: {missing}; see `wandb login`, or read a folder of runs."
-        )
+        path = path.removeprefix(PREFIX)
+        raise SeqbenchError(f"{PREFIX}{path} cannot be read: {missing}; see `wandb login`, or read a folder of runs.")
     with _asking(path):
         runs = _runs(entity, project, _filters(tasks, tier))
     while True:

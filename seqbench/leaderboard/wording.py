@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from seqbench.leaderboard import quantities, rows
 
-HEADINGS = {
-    "parameters": "parameters",
-    "state_bytes": "state",
-    "flops_per_token": "FLOPs/token",
-    "tokens_per_second": "trained tokens/s",
-    "decode_tokens_per_second": "decoded tokens/s",
-    "peak_memory_bytes": "peak memory",
-    "seconds": "time",
-    "device": "device",
-    "lr": "learning rate",
-    "tried": "rates tried",
-    "distribution": "from",
-}
-"""What the columns of ``board.COLUMNS`` are called."""
 
-TEXTS = ("device", "lr", "distribution")
-"""Those whose cells are no figures."""
+@dataclass(frozen=True)
+class Column:
+    """A column of a board: its title, what it is, and how its values are written; text as it is."""
+
+    key: str
+    title: str
+    meaning: str
+    written: Callable[[float], str] | None = None
+
+
+COLUMNS = {
+    column.key: column
+    for column in (
+        Column("parameters", "Parameters", "trainable parameters of the whole model", quantities.count),
+        Column("state_bytes", "State", "bytes that one sequence carries from step to step", quantities.size),
+        Column("flops_per_token", "FLOPs/token", "of a forward pass", quantities.count),
+        Column("tokens_per_second", "Training tokens/s", "while training, on the device named", quantities.count),
+        Column("decode_tokens_per_second", "Decode tokens/s", "step by step, on the device named", quantities.count),
+        Column("peak_memory_bytes", "Peak memory", "of the whole run", quantities.size),
+        Column("seconds", "Time", "of the whole run, evaluation included", quantities.time),
+        Column("device", "Device", "on which it ran"),
+        Column("lr", "Learning rate", "that was used"),
+        Column("tried", "Rates tried", "learning rates tried before, on validation", quantities.count),
+        Column("distribution", "Distribution", "that offers the architecture, and its version"),
+    )
+}
+"""The columns of ``board.COLUMNS``; costs are means over seeds."""
 
 _UNSEEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
@@ -74,13 +86,9 @@ def cost(column: str, value: Any) -> str:
     """A cell of one of the board's columns, in human units; empty where unknown."""
     if value is None or isinstance(value, str):
         return one_line(value or "")
-    if column == "seconds":
-        return quantities.time(value)
-    if column in ("state_bytes", "peak_memory_bytes"):
-        return quantities.size(value)
     if column in ("parameters", "tried") and abs(value) < 1e15:
         return f"{value:,.0f}"
-    return quantities.count(value)
+    return (COLUMNS[column].written or quantities.count)(value)
 
 
 def solved(row: Mapping[str, Any]) -> str:
@@ -139,7 +147,34 @@ def better(direction: str) -> str:
     return "higher is better" if direction == "max" else "lower is better"
 
 
-def cell_task(row: Mapping[str, Any]) -> str:
+def cell_task(cell: Mapping[str, Any]) -> str:
     """What a published row is of, beside its name: the metric, its direction, and the setting."""
-    words = [one_line(row["metric"]), better(row["direction"]), one_line(row["setting"])]
-    return ", ".join(word for word in words if word)
+    return ", ".join(filter(None, (one_line(cell["metric"]), better(cell["direction"]), setting(cell))))
+
+
+def setting(cell: Mapping[str, Any]) -> str:
+    """Under which a figure was published, and what of our seeds stands beside it where that is not their mean."""
+    ours = "ours is the best of our seeds" if cell["statistic"] == "best" else ""
+    return "; ".join(filter(None, (one_line(cell["setting"]), ours)))
+
+
+def best_of(cell: Mapping[str, Any]) -> str:
+    """``best of 3 seeds``, beside such a figure of ours; empty for a mean."""
+    if cell["statistic"] != "best" or cell["ours"] is None:
+        return ""
+    return f"best of {cell['seeds']} seed{'s' * (cell['seeds'] != 1)}"
+
+
+def ours(cell: Mapping[str, Any]) -> str:
+    """Our figure beside a published one: ``8.450 ± 0.64``, or ``1.000, best of 3 seeds``; empty for none."""
+    return ", ".join(filter(None, (spread(cell["ours"], cell["half_width"]), best_of(cell))))
+
+
+def parameters(cell: Mapping[str, Any]) -> str:
+    """How large our model is, to the last parameter: the published table says how large theirs was."""
+    return cost("parameters", cell["parameters"])
+
+
+def deviations(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """By task, where the tier departs from the published recipe, as its card says."""
+    return {cell["task"]: [one_line(text) for text in cell["deviations"]] for cell in cells if cell["deviations"]}

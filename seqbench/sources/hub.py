@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from seqbench import network
-from seqbench.errors import SeqbenchError
+from seqbench.errors import NotAtHand, SeqbenchError
 from seqbench.sources import files
 from seqbench.sources.table import Dataset, Hub
 
@@ -37,7 +37,7 @@ def fetch(name: str, entry: Dataset) -> Path:
     if all(files.standing(root / path) for path in entry.files.values()):
         return root
     if entry.hub is None:
-        raise SeqbenchError(f"no hub has '{name}'; put {', '.join(entry.files.values())} into a data folder.")
+        raise NotAtHand(f"no hub has '{name}'; put {', '.join(entry.files.values())} into a data folder.")
     parts = _parts(entry, entry.hub)
     for part, data in parts.items():
         found = hashlib.sha256(data).hexdigest()
@@ -50,7 +50,7 @@ def fetch(name: str, entry: Dataset) -> Path:
     try:
         _keep(root, {entry.files[part].removesuffix(".gz"): data for part, data in parts.items()})
     except OSError as error:
-        raise SeqbenchError(f"{root} cannot be written: {error.strerror or error}; set SEQBENCH_CACHE.") from error
+        raise NotAtHand(f"{root} cannot be written: {error.strerror or error}; set SEQBENCH_CACHE.") from error
     return root
 
 
@@ -68,7 +68,7 @@ def _parts(entry: Dataset, hub: Hub) -> dict[str, bytes]:
         }
     # `datasets` raises errors of a dozen libraries below it.
     except Exception as error:
-        raise SeqbenchError(
+        raise NotAtHand(
             f"{hub.id} (revision {hub.revision}) could not be read from the hub: {type(error).__name__}: "
             f"{' '.join(str(error).split())[:300]}. Put {', '.join(entry.files.values())} into a folder and add "
             f"--task.data_dir FOLDER instead."

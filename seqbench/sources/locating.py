@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqbench.errors import SeqbenchError, did_you_mean
+from seqbench.errors import NotAtHand, SeqbenchError, did_you_mean
 from seqbench.sources import files, hub, layouts, table
 
 SOURCES = ("auto", "folder", "hub", "package", "synthetic")
@@ -56,8 +56,9 @@ def locate(dataset: str, data_dir: str | None = None, source: str = "auto", lang
         languages: the two of a translation.
 
     Raises:
-        SeqbenchError: there is no such data set or source, the folder does not hold it, or there is neither a
-            folder nor a network (said within two seconds, with the ways out).
+        NotAtHand: the folder does not hold it, or there is neither a folder nor a network (said within two seconds,
+            with the ways out).
+        SeqbenchError: there is no such data set or source, or two options exclude each other.
     """
     entry = table.get(dataset)
     if source not in SOURCES:
@@ -77,7 +78,7 @@ def locate(dataset: str, data_dir: str | None = None, source: str = "auto", lang
             if found:
                 return Location(dataset, "folder", found, languages=two)
     if source == "folder" or entry.hub is None or not hub.reachable():
-        raise SeqbenchError(_not_at_hand(dataset, entry))
+        raise NotAtHand(_not_at_hand(dataset, entry))
     return Location(dataset, "hub", languages=two)
 
 
@@ -111,7 +112,8 @@ def verified(location: Location) -> dict[str, str]:
     and so may a file that is named.
 
     Raises:
-        SeqbenchError: a file is not the published one where it must be, or leads out of the user's folder.
+        NotAtHand: a file is not the published one where it must be.
+        SeqbenchError: a file leads out of the user's folder.
     """
     sums = checksums(location)
     if location.strict and location.source == "folder":
@@ -163,14 +165,14 @@ def check(location: Location, sums: Mapping[str, str]) -> None:
     """Make sure that files in a data folder are the published ones.
 
     Raises:
-        SeqbenchError: naming those that are not.
+        NotAtHand: naming those that are not.
     """
     expected = location.entry.sha256
     wrong = [name for name, value in sums.items() if expected.get(name.rpartition("/")[0]) != value]
     if wrong:
         names = ", ".join(name.rpartition("/")[2] for name in wrong)
         folder = next(iter(location.files.values()))[0].parent
-        raise SeqbenchError(
+        raise NotAtHand(
             f"{names} of '{location.dataset}' in {folder} is not the published file (its SHA-256 differs: "
             f"{sums[wrong[0]][:16]}…, expected {expected.get(wrong[0].rpartition('/')[0], 'none')[:16]}…); fetch it "
             f"again, or name the folder with --task.data_dir to run on your own data."
@@ -199,7 +201,7 @@ def _place(data_dir: str) -> Path:
         place = Path(data_dir).expanduser()
         place.is_dir()  # Raises where the name is impossible, or a folder above may not be searched.
     except (OSError, RuntimeError, ValueError) as error:
-        raise SeqbenchError(f"--task.data_dir {data_dir} cannot be looked at: {error}.") from None
+        raise NotAtHand(f"--task.data_dir {data_dir} cannot be looked at: {error}.") from None
     return place
 
 
@@ -211,7 +213,7 @@ def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Locatio
             raise SeqbenchError(f"--task.data_dir {place} is a file; give the folder that holds {expected}.")
         return Location(dataset, "folder", {"all": (place,)}, strict=False)
     if not place.is_dir():
-        raise SeqbenchError(f"--task.data_dir {place} is neither a folder nor a file; give one that exists.")
+        raise NotAtHand(f"--task.data_dir {place} is neither a folder nor a file; give one that exists.")
     names = {part: Path(name).name for part, name in _wanted(entry, languages).items()}
     inside = {part: files.standing(place / name) for part, name in names.items()}
     # The data set's own folder, or the data folder above it, or a folder in no published layout.
@@ -221,9 +223,7 @@ def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Locatio
     found = found or _published(place, entry, languages) or dict(look(place, languages))
     if not found:
         published = f"{', '.join(names.values())} (the published files of '{dataset}') or " if names else ""
-        raise SeqbenchError(
-            f"{place} holds no such data: expected {published}{expected}, found {layouts.listing(place)}."
-        )
+        raise NotAtHand(f"{place} holds no such data: expected {published}{expected}, found {layouts.listing(place)}.")
     return Location(dataset, "folder", found, strict=False, languages=languages, folder=place)
 
 
@@ -241,7 +241,7 @@ def _package(dataset: str, entry: table.Dataset) -> Location:
     if package is None:
         raise SeqbenchError(f"no package holds '{dataset}'; leave out --task.source package.")
     if importlib.util.find_spec(package) is None:
-        raise SeqbenchError(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
+        raise NotAtHand(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
     return Location(dataset, "package", strict=False)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -63,6 +64,7 @@ def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
         (["build", "mine.yaml", "--from", "no-runs"], "there is no no-runs; give a folder of runs"),
         (["build", "mine.yaml", "--from", "wandb:a/b/c"], "expected wandb:entity/project"),
         (["check", "--root", "runs"], "runs holds no board"),
+        (["check", "min", "--root", "."], "has no board 'min'. Did you mean 'mine'"),
         (["bild", "mine.yaml"], "invalid choice: 'bild'"),
         (["submit", "no-board", "--root", "."], "unknown board 'no-board'"),
         (["submit", "small"], "there is no folder leaderboards; go into a clone"),
@@ -74,6 +76,31 @@ def test_a_mistake_is_told_in_a_sentence(
     assert main(["leaderboard", *words]) == 2
     assert sentence in capsys.readouterr().err
     assert not Path("boards").exists()
+
+
+@pytest.mark.parametrize(
+    ("states", "retrain", "taken"),
+    [
+        ({"record": "ok", "scores": "ok"}, False, True),
+        ({"record": "ok", "scores": "skipped"}, False, False),
+        ({"record": "ok", "scores": "skipped", "retrain": "ok"}, True, True),
+        ({"record": "ok", "configuration": "skipped", "retrain": "skipped"}, True, False),
+        ({"record": "ok", "scores": "wrong"}, False, False),
+    ],
+)
+def test_only_what_was_checked_is_called_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], retrain: bool, taken: bool
+) -> None:
+    from seqbench import verify
+
+    checks = tuple(verify.Check(name, state, "so") for name, state in states.items())
+    monkeypatch.setattr(verify, "verify", lambda path, **given: verify.Report(str(path), checks))
+    Path("roots").mkdir()
+    Path("roots/mine.yaml").write_text(CARD)
+    words = ["leaderboard", "submit", "mine", "--root", "roots", *(["--retrain"] if retrain else [])]
+    assert main(words) == (0 if taken else 1)
+    found = [json.loads(path.read_text())["verified"]["how"] for path in Path("roots/mine/results").rglob("*.json")]
+    assert set(found) == ({"trained again" if retrain else "checkpoint scored again"} if taken else set())
 
 
 def test_a_page_that_cannot_be_written_leaves_the_others(place: Path, capsys: pytest.CaptureFixture[str]) -> None:

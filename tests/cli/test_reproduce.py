@@ -97,14 +97,33 @@ def test_published_and_ours_stand_side_by_side(card: Path, capsys: pytest.Captur
     out = reproduced(capsys, "./mine.yaml")
     table = rows(out)
     assert "JSB: nll_per_frame, lower is better, 300K\n" in out
-    assert table["JSB gru"] == ["8.43", "8.450 ± 0.64", "2/2", "11.09", "+0.02", "agrees"]
-    assert table["JSB tcn"] == ["8.1", "-", "-", "-", "-", "not run: needs ten minutes"]
-    assert table["copy memory gru"] == ["0.125", "0.1260", "1/2", "0.1250", "+0.001", "agrees: both are chance"]
+    assert table["JSB gru"] == ["8.43", "8.450 ± 0.64", "2/2", "100,000", "11.09", "+0.02", "agrees"]
+    assert table["JSB tcn"] == ["8.1", "-", "-", "-", "-", "-", "not run: needs ten minutes"]
+    assert table["copy memory gru"] == [
+        "0.125",
+        "0.1260",
+        "1/2",
+        "100,000",
+        "0.1250",
+        "+0.001",
+        "agrees: both are chance",
+    ]
     assert table["text8 gru"][-1] == "no such task yet"
     command = "seqbench sweep --arch tcn --task music-jsb --tier paper --seeds 2"
     assert f"cells without a record:\n  {command}\n\n" in out
     assert "4 cells: 1 agrees, 1 not run, 1 agrees: both are chance, 1 no such task yet\n" in out
     assert "published: Somebody 2020\nmusic-jsb at tier paper departs from the published recipe:\n  - " in out
+
+
+def test_the_best_of_our_seeds_is_never_taken_for_their_mean(
+    card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {**BOARD["published"][0], "statistic": "best", "setting": "minimum of 10 seeds"}
+    card.write_text(yaml.safe_dump({**BOARD, "published": [first]}))
+    leave(tmp_path / "mine" / "results", *(made("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2)))
+    out = reproduced(capsys, "./mine.yaml")
+    assert "JSB: nll_per_frame, lower is better, minimum of 10 seeds; ours is the best of our seeds\n" in out
+    assert rows(out)["JSB gru"][1:3] == ["8.400, best of 2 seeds", "2/2"]
 
 
 def test_runs_are_read_where_they_are_and_from_where_one_says(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,7 +202,14 @@ def test_what_was_run_stands_in_the_second_table(
 
     monkeypatch.setattr(following, "run", run)
     out = reproduced(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "found.json")
-    assert rows(out)["copy memory gru"][1:] == ["0.9000 ± 0", "2/2", "0.1250", "+0.78", "better than published"]
+    assert rows(out)["copy memory gru"][1:] == [
+        "0.9000 ± 0",
+        "2/2",
+        "100,000",
+        "0.1250",
+        "+0.78",
+        "better than published",
+    ]
     found = json.loads((card.parent / "found.json").read_text())
     assert [cell["ours"] for cell in found["published"]] == [None, None, 0.9, None]
 

@@ -44,6 +44,14 @@ def test_a_false_record_ends_with_1_and_says_where(
     assert "config.parameters is recorded as" in said
 
 
+def test_the_help_says_what_a_strangers_record_may_run(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["verify", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "a stranger's record chooses which file of it is run: that needs `--trust`" in said
+    assert "skipped, and is not wrong" in said
+
+
 @pytest.mark.parametrize("words", [[], ["--tolerance", "-1"], ["--tolerance", "nan"], ["--tolerance", "x"], ["--what"]])
 def test_what_is_no_record_or_no_option_ends_with_2(
     run: Path, tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]

@@ -56,7 +56,7 @@ def record(
     if status == "ok":
         results |= {
             "best_step": 4000,
-            "weights": digest_of([task, arch, seed]),
+            "weights": digest_of([task, arch, distribution, seed, value, arch_options or {}, lr]),
             "metrics": {"validation": {metric.name: line}, "test": {metric.name: line}},
             "baselines": {"validation": {}, "test": {"repeat": {metric.name: chance}}},
             "above_chance": value != chance,

@@ -33,6 +33,7 @@ def make(folder: Path) -> dict[str, Any]:
                     reason="the loss is nan at step 7" if broken else None,
                     distribution="other-package" if arch == "mamba" else "seqbench",
                     tuning={"tried": tried, "lr": 2e-3} if task != "parity" else None,
+                    matched=100_000 if task != "parity" else 2_000_000,
                     parameters=round(100_000 + chosen.uniform(-1500, 1500)) if task != "parity" else round(3e6 * base),
                     seconds=chosen.uniform(60, 600),
                     peak_memory_bytes=chosen.uniform(3e8, 9e8),

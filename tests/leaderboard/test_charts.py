@@ -77,6 +77,56 @@ def test_a_line_off_the_chart_is_named_at_its_edge(document: dict[str, Any]) -> 
     assert "↓ chance -5" in words_of(drawn(task, "training steps"))
 
 
+def flat(task: dict[str, Any], value: float) -> dict[str, Any]:
+    """The task with one value for all seeds of all rows."""
+    for row in marks.scored(task):
+        row |= {"mean": value, "half_width": 0.0}
+        row["seeds"] = [{**seed, "value": value} for seed in row["seeds"]]
+    return task
+
+
+def ticks(chart: ElementTree.Element) -> list[float]:
+    """The numbers on the axis upwards."""
+    found = [tick for tick in chart.iter(f"{SVG}text") if tick.get("text-anchor") == "end"]
+    return [float(tick.text or "") for tick in found if tick.get("class") == "tick"]
+
+
+def test_scores_that_are_all_equal_stand_between_chance_and_the_best_possible(document: dict[str, Any]) -> None:
+    chart = drawn(flat(task_of(document, "copy"), 1.0), "against time")
+    assert ticks(chart) == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert "| chance 0.125 |" in words_of(chart)
+    nearly = flat(task_of(document, "copy"), 1.0)
+    nearly["rows"][0]["seeds"][0]["value"] = 0.9999
+    assert min(ticks(drawn(nearly, "against time"))) == 0.2
+
+
+@pytest.mark.parametrize(
+    ("name", "best", "scores"),
+    [
+        ("copy", 0.97, (0.5, 0.96)),
+        ("copy", 1.0, (0.999, 1.0)),
+        ("music-jsb", 7.9, (8.0, 9.0)),
+        ("copy", 1.0, (1.0, 1.0)),
+    ],
+)
+def test_no_tick_is_better_than_the_best_possible(
+    document: dict[str, Any], name: str, best: float, scores: tuple[float, float]
+) -> None:
+    for chance in (task_of(document, name)["chance"], None):
+        task = flat(task_of(document, name), scores[0]) | {"best": best, "anchor": None, "chance": chance}
+        task["rows"][0]["seeds"][0]["value"] = scores[1]
+        found = ticks(drawn(task, "against time"))
+        assert len(found) > 1
+        assert max(found) <= best if task["direction"] == "max" else min(found) >= best
+
+
+def test_chance_is_on_the_chart_where_it_is_within_reach(document: dict[str, Any]) -> None:
+    for low, said in ((0.4, "| chance 0.125 |"), (0.9, "| ↓ chance 0.125 |")):
+        task = flat(task_of(document, "copy"), 1.0)
+        task["rows"][0]["seeds"][0]["value"] = low
+        assert said in f"| {words_of(drawn(task, 'against time'))} |"
+
+
 def test_the_front_holds_those_that_nothing_cheaper_beats() -> None:
     points = [(3.0, 0.9), (1.0, 0.5), (2.0, 0.4), (2.0, 0.7), (4.0, 0.9), (5.0, 1.0)]
     assert charts.front(points, "max") == [(1.0, 0.5), (2.0, 0.7), (3.0, 0.9), (5.0, 1.0)]

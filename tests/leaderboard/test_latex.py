@@ -60,7 +60,8 @@ def published(folder: Path, ours: float) -> dict[str, Any]:
         ],
     )
     options = cards.load("adding").tier("paper").arch
-    return made(rules, leave(folder, record("adding", "gru", 0, ours, "paper", arch_options=options)))
+    ours_ = record("adding", "gru", 0, ours, "paper", arch_options=options, parameters=70_123)
+    return made(rules, leave(folder, ours_))
 
 
 def rows(text: str) -> dict[str, list[str]]:
@@ -103,13 +104,23 @@ def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
     text = latex.tables(published(tmp_path, 4e-4))
     assert r"\label{tab:test-published}" in text
     assert r"\caption{A test. Published: Bai \& Kolter.}" in text
+    below = text.partition(r"\end{tabular}")[2]
+    deviations = cards.load("adding").tier("paper").deviations
+    assert r"\footnotesize adding departs from the published recipe: " in below
+    assert all(latex.escaped(words.rstrip(".")) in below for words in deviations)
     body = [line.strip() for line in text.partition("published}")[2].splitlines() if r" \\" in line]
     assert body[1:] == [
-        r"adding, T = 600 & mse $\downarrow$ & gru & $5.3\cdot 10^{-5}$ & $4.00\cdot 10^{-4}$ & $0.1667$ & "
-        r"agrees: both solve it \\",
-        r"&  & tcn & $5.8\cdot 10^{-5}$ & -- & -- & not run \\",
-        r"other & mse $\downarrow$ & gru & $1$ & -- & -- & no such task yet \\",
+        r"adding, T = 600 & mse $\downarrow$ & gru & $5.3\cdot 10^{-5}$ & $4.00\cdot 10^{-4}$ & 70,123 & "
+        r"$0.1667$ & agrees: both solve it \\",
+        r"&  & tcn & $5.8\cdot 10^{-5}$ & -- & -- & -- & not run \\",
+        r"other & mse $\downarrow$ & gru & $1$ & -- & -- & -- & no such task yet \\",
     ]
+
+
+def test_the_best_of_our_seeds_is_never_taken_for_their_mean(tmp_path: Path) -> None:
+    document = published(tmp_path, 4e-4)
+    cell = {**document["published"][0], "statistic": "best", "half_width": None, "seeds": 3}
+    assert r" & $4.00\cdot 10^{-4}$ (best of 3 seeds) & " in latex.tables({**document, "published": [cell]})
 
 
 def test_a_board_without_records_still_has_its_published_table(tmp_path: Path) -> None:
@@ -125,6 +136,7 @@ def test_a_strangers_string_is_set_as_its_letters(text: str, document: dict[str,
     cell = {
         **{"row": text, "metric": text, "direction": "max", "architecture": text, "verdict": text, "ours": 1.0},
         **{"published": -1e-9, "half_width": 1.5e-7, "chance": None},
+        **{"statistic": "mean", "parameters": 7, "task": text, "deviations": [text]},
     }
     changed = {
         **document,
@@ -154,7 +166,18 @@ def test_the_tables_are_the_same_to_the_byte_and_sound(document: dict[str, Any],
 COMMANDS = (
     *("begin", "end", "centering", "caption", "label", "toprule", "midrule", "bottomrule", "mathbf", "pm", "cdot"),
     *("uparrow", "downarrow", "dagger", "ddagger", "circ", "textbackslash", "textasciicircum", "textasciitilde"),
-    *("textless", "textgreater", "textbar", "textasciigrave", "usepackage"),
+    *(
+        "par",
+        "medskip",
+        "parbox",
+        "linewidth",
+        "footnotesize",
+        "textless",
+        "textgreater",
+        "textbar",
+        "textasciigrave",
+        "usepackage",
+    ),
 )
 
 

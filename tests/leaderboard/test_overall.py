@@ -47,6 +47,14 @@ def test_a_task_without_a_scale_is_left_out_by_name(tmp_path: Path) -> None:
     }
 
 
+def test_a_task_whose_rows_lack_seeds_is_left_out_as_that(tmp_path: Path) -> None:
+    records = runs("gru", copy=(1.0,) * 3, parity=(1.0,) * 2, adding=(0.1,) * 3)
+    overall = made(kit.board(tasks={"copy": None, "parity": None, "adding": None}), leave(tmp_path, *records))[
+        "overall"
+    ]
+    assert overall["left_out"] == {"parity": "no row has all its seeds"}
+
+
 def test_a_board_says_which_tasks_make_the_whole(tmp_path: Path) -> None:
     records = runs("gru", copy=(1.0,) * 3, parity=(1.0,) * 3)
     folder = leave(tmp_path, *records)

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from seqbench import cards
 from seqbench.leaderboard import reproduction
-from seqbench.leaderboard.board import Board, PublishedRow
+from seqbench.leaderboard.board import Board, PublishedRow, load
 from seqbench.records import Record
 from tests.leaderboard.kit import board, leave, made, record
 
@@ -93,6 +94,28 @@ def test_ours_is_the_mean_of_the_seeds_by_the_recipe(tmp_path: Path) -> None:
     assert (found["chance"], found["verdict"], found["aside"]) == (11.09, "agrees", [])
     assert (found["parameters"], found["seconds"]) == (100_000, 60.5)
     assert found["command"] == "seqbench sweep --arch gru --task music-jsb --tier paper --seeds 3"
+
+
+def test_ours_is_the_best_of_the_seeds_where_the_published_one_is(tmp_path: Path) -> None:
+    rules = published(seeds=3, statistic="best")
+    found = cell(rules, tmp_path, jsb(8.4, 0), jsb(9.5, 1), jsb(seed=2, status="diverged", reason="nan"))
+    assert (found["ours"], found["half_width"], found["seeds"], found["verdict"]) == (8.4, None, 3, "agrees")
+    assert (found["statistic"], found["difference"]) == ("best", pytest.approx(-0.03))
+    assert reproduction._figure(row("max"), [0.5, 0.7])[0] == pytest.approx(0.6)
+    best = PublishedRow("a row", "accuracy", "max", {}, "", statistic="best")
+    assert reproduction._figure(best, [0.5, 0.7]) == (0.7, None)
+
+
+def test_the_maximum_of_ten_seeds_is_compared_with_the_best_of_ours() -> None:
+    assert {row.statistic for row in load("chomsky-parity").published} == {"best"}
+    assert {row.statistic for row in load("tcn-table1").published} == {"mean"}
+
+
+def test_a_cell_says_where_its_tier_departs_from_the_published_recipe(tmp_path: Path) -> None:
+    deviations = list(cards.load("music-jsb").tier("paper").deviations)
+    assert deviations
+    assert cell(published(), tmp_path)["deviations"] == deviations
+    assert cell(published(task=None), tmp_path)["deviations"] == []
 
 
 def test_other_configurations_than_the_recipes_do_not_count(tmp_path: Path) -> None:

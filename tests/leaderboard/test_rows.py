@@ -119,6 +119,37 @@ def test_curves_are_means_between_the_lowest_and_the_highest_seed(tmp_path: Path
     assert row["lengths"]["mean"] == pytest.approx([0.8, 0.8, 0.9, 0.5])
 
 
+def test_of_several_configurations_the_best_on_validation_ranks(tmp_path: Path) -> None:
+    deep = {"arch_options": {"num_layers": 2}}
+    everyone = [
+        *seeds(values=(0.9, 0.91, 0.92)),
+        *seeds(values=(0.95, 0.96, 0.97), **deep),
+        *seeds(arch="rnn", values=(0.1, 0.2, 0.1)),
+    ]
+    found = rows(made(kit.board(), leave(tmp_path, *everyone)))
+    assert (found["gru (num_layers=2)"]["state"], found["gru (num_layers=2)"]["rank"]) == ("ranked", 1)
+    assert (found["gru (num_layers=1)"]["state"], found["gru (num_layers=1)"]["rank"]) == ("outdone", None)
+    assert found["gru (num_layers=1)"]["reason"] == "gru (num_layers=2) is better on validation, and ranks for both"
+    assert found["rnn"]["rank"] == 2
+
+
+def test_what_is_excused_is_so_in_every_configuration(tmp_path: Path) -> None:
+    board = kit.board(not_applicable=[{"architecture": "gru", "task": "copy", "reason": "it looks ahead"}])
+    both = [record("parity", seed=0), record("parity", seed=0, arch_options={"num_layers": 2}, value=0.8)]
+    found = rows(made(board, leave(tmp_path, *both)))
+    assert {label: row["state"] for label, row in found.items()} == {
+        "gru (num_layers=1)": "not applicable",
+        "gru (num_layers=2)": "not applicable",
+    }
+
+
+def test_an_anchor_that_is_no_better_than_chance_is_a_problem(tmp_path: Path) -> None:
+    board = kit.board(tasks={"music-jsb": {"anchor": 20.0, "anchor_source": "nobody"}})
+    document = made(board, leave(tmp_path, *seeds("music-jsb", (8.4, 8.5, 8.6))))
+    assert document["problems"] == ["music-jsb: its anchor 20.0 is no better than chance"]
+    assert document["tasks"][0]["anchor"] is None
+
+
 @pytest.mark.parametrize("direction", ["max", "min"])
 def test_the_budget_is_the_expected_best_of_so_many_trials(tmp_path: Path, direction: str) -> None:
     task = "copy" if direction == "max" else "music-jsb"

@@ -130,5 +130,80 @@ def test_configurations_of_one_architecture_are_rows_of_their_own(tmp_path: Path
 
 def test_one_name_of_two_distributions_is_two_rows(tmp_path: Path) -> None:
     theirs = record(distribution="theirs", version="2", value=0.5)
-    document = made(kit.board(), leave(tmp_path, record(), theirs, record(seed=1, distribution=None, version=None)))
-    assert set(rows(document)) == {"gru (seqbench 0.1.0)", "gru (theirs 2)", "gru (by its path)"}
+    later = record(seed=1, version="0.2.0")
+    document = made(kit.board(), leave(tmp_path, record(), later, theirs, record(distribution=None, version=None)))
+    assert set(rows(document)) == {"gru (seqbench)", "gru (theirs)", "gru (by its path)"}
+    # Another version is no other row, and is told.
+    assert rows(document)["gru (seqbench)"]["costs"]["distribution"] == "seqbench 0.1.0; seqbench 0.2.0"
+
+
+def test_nobody_gets_into_anothers_row_by_a_name(tmp_path: Path) -> None:
+    ours = [record(seed=seed, arch_options={"num_layers": layers}) for layers in (1, 2) for seed in range(2)]
+    sneak = record(arch="gru (num_layers=2)", distribution="evil", seed=2, value=1.0)
+    found = rows(made(kit.board(), leave(tmp_path, *ours, sneak)))
+    assert [seed["status"] for seed in found["gru (num_layers=2)"]["seeds"]].count("missing") in (1, 2)
+    assert len(found) == 3
+    assert {row["architecture"] for row in found.values()} == {"gru", "gru (num_layers=2)"}
+    assert all(len({seed["value"] for seed in row["seeds"]} - {None}) == 1 for row in found.values())
+
+
+def test_one_training_counts_once(tmp_path: Path) -> None:
+    first = record()
+    copy = replace(first, config={**first.config, "seed": 1})
+    document = made(kit.board(), leave(tmp_path, first, copy))
+    assert document["records"] == 1
+    assert "it has the same weights as copy/" in reasons(document)[0]
+
+
+def test_a_run_that_diverged_says_nothing_of_lines(tmp_path: Path) -> None:
+    honest = [record(seed=seed) for seed in range(2)]
+    poison = []
+    for seed in range(3):
+        made_up = json.loads(json.dumps(record(arch=f"evil-{seed}").results))
+        made_up["metrics"]["test"]["accuracy"]["chance"] = 0.9
+        poison.append(replace(record(arch=f"evil-{seed}"), results={**made_up, "status": "diverged", "reason": "x"}))
+    document = made(kit.board(), leave(tmp_path, *honest, *poison))
+    assert document["tasks"][0]["chance"] == 0.125
+    assert document["set_aside"] == []
+    assert rows(document)["evil-0"]["seeds"][0]["value"] == 0.125
+
+
+def with_chance(made: Record, chance: float) -> Record:
+    results = json.loads(json.dumps(made.results))
+    results["metrics"]["test"]["accuracy"]["chance"] = chance
+    return replace(made, results=results)
+
+
+def test_lines_of_another_processor_are_the_same_lines(tmp_path: Path) -> None:
+    document = made(kit.board(), leave(tmp_path, record(), with_chance(record(seed=1), 0.125 + 1e-14)))
+    assert document["set_aside"] == []
+
+
+def test_records_that_do_not_agree_on_their_lines_are_a_problem(tmp_path: Path) -> None:
+    document = made(kit.board(), leave(tmp_path, record(), with_chance(record(seed=1), 0.2)))
+    assert "copy: its records do not agree on chance and best possible" in document["problems"][0]
+    assert document["records"] == 1
+
+
+def test_a_result_counts_before_a_run_that_broke(tmp_path: Path) -> None:
+    failed = record(status="out_of_memory", reason="memory ran out")
+    failed.write(tmp_path / "a")
+    record().write(tmp_path / "b")
+    document = made(kit.board(), tmp_path)
+    assert rows(document)["gru"]["seeds"][0]["status"] == "ok"
+    assert document["set_aside"][0]["origin"] == "a/result.json"
+
+
+def test_the_size_is_the_boards_and_not_any_near_it(tmp_path: Path) -> None:
+    document = made(kit.board(), leave(tmp_path, record(matched=99_000, parameters=99_000)))
+    assert "its width was found for 99,000 parameters; the board asks for 100,000" in reasons(document)[0]
+
+
+def test_long_options_are_told_by_their_digest(tmp_path: Path) -> None:
+    long = [
+        record(seed=0, arch_options={"note": "x" * 10_000}),
+        record(seed=0, arch_options={"note": "y" * 10_000}, value=0.8),
+    ]
+    found = rows(made(kit.board(), leave(tmp_path, *long)))
+    assert len(found) == 2
+    assert all(len(label) < 40 for label in found)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,12 +34,22 @@ def well(path: Path) -> tuple[str, list[str]]:
     return "checkpoint scored again", []
 
 
+def stamped(record: Record, how: str = submissions.SCORED) -> Record:
+    return replace(record, verified={"how": how})
+
+
+def leave_data(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"sentence": "not ours to publish"}')
+
+
 def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submitted:
     return submissions.submit(root, "mine", [runs], verify, lambda line: None)
 
 
 def with_sample(record: Record) -> Record:
-    return replace(record, results={**record.results, "sample": {"prompt": "not ours to publish"}})
+    private = {"sample": {"prompt": "not ours to publish"}, "sample_error": "could not decode 'not ours to publish'"}
+    return replace(record, results={**record.results, **private})
 
 
 def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path: Path) -> None:
@@ -51,7 +63,7 @@ def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path:
     for path in done.written:
         submitted = records.read(path)
         assert submitted.intact()
-        assert "sample" not in submitted.results
+        assert "not ours" not in path.read_text()
         assert submitted.verified == {"how": "checkpoint scored again"}
     assert submissions.check(root, "mine") == (2, [])
     # Given again, there is nothing to do, and nothing is verified anew.
@@ -83,6 +95,22 @@ def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path
     assert submissions.check(root, "mine")[0] == 1
 
 
+def test_a_result_of_the_board_is_never_replaced(root: Path, tmp_path: Path) -> None:
+    submit(root, leave(tmp_path / "runs", record()))
+    again = replace(record(value=0.95), config=record().config)
+    done = submit(root, leave(tmp_path / "again", again))
+    assert done.written == []
+    assert "the board has another result for this cell" in done.refused[0][1]
+
+
+def test_records_without_their_runs_can_be_submitted(root: Path, tmp_path: Path) -> None:
+    path = record().write(tmp_path / "records", "some.json")
+    seen: list[Path] = []
+    for place in (tmp_path / "records", path):
+        done = submit(root, place, lambda where: (seen.append(where), ("trained again", []))[1])
+    assert (seen, done.refused) == ([path], [])
+
+
 def committed(root: Path, tmp_path: Path) -> list[Path]:
     return submit(root, leave(tmp_path / "runs", record(), record(seed=1))).written
 
@@ -104,6 +132,10 @@ def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
         (lambda path: with_sample(records.read(path)).write(path.parent, path.name), "it holds a sample"),
         (lambda path: record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
         (lambda path: record().write(path.parent, path.name), "it does not say how it was verified"),
+        (lambda path: stamped(record(), "by a friend").write(path.parent, path.name), "it does not say how it was"),
+        (lambda path: stamped(record(distribution=None)).write(path.parent, path.name), "was given by its path"),
+        (lambda path: leave_data(path.parent / ".x" / "data.json"), ".x/data.json: it is no record; remove it"),
+        (lambda path: leave_data(path.parent / "wandb" / "data.json"), "wandb/data.json: it is no record; remove it"),
         (lambda path: (path.parent / "data.npz").write_text("x"), "data.npz: it is no record"),
         (lambda path: (path.parent / "x.json").write_text(json.dumps({"a": 1})), "it is not a record"),
     ],
@@ -139,3 +171,30 @@ def test_the_job_for_requests_gives_commands_that_there_are() -> None:
     for words in asked:
         record = [] if words.startswith("leaderboard") else ["some/record.json"]
         assert make_parser().parse_args([*shlex.split(words), *record])
+
+
+def test_the_job_for_requests_sees_records_that_were_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
+    steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "git diff" in step.get("run", "")]
+    assert len(steps) == 2
+    monkeypatch.chdir(tmp_path)
+
+    def git(*words: str) -> str:
+        author = ["-c", "user.name=a", "-c", "user.email=a@b"]
+        return subprocess.run(["git", *author, *words], check=True, capture_output=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    old, new = (tmp_path / f"leaderboards/small/results/copy/{arch}/small-s0-x.json" for arch in ("gru", "evil"))
+    old.parent.mkdir(parents=True)
+    old.write_text("a\n" * 100)
+    git("add", "."), git("commit", "-qm", "before")
+    base = git("rev-parse", "HEAD")
+    new.parent.mkdir()
+    old.rename(new)
+    git("add", "."), git("commit", "-qm", "after")
+    for step in steps:
+        listing = step.partition("|")[0]
+        found = subprocess.run(
+            ["bash", "-c", listing], env={**os.environ, "BASE": base}, capture_output=True, text=True
+        )
+        assert found.stdout.rstrip("\0") == new.relative_to(tmp_path).as_posix()

@@ -32,6 +32,17 @@ def test_ticks_are_round_and_on_the_axis() -> None:
     assert Axis(0.9, 3.1, 0, 100, whole=True).ticks() == [1, 2, 3]
 
 
+def test_no_tick_lies_beyond_what_there_can_be() -> None:
+    assert Axis(0.55, 1.05, 0, 100).ticks()[-1] == 1.0
+    assert Axis(0.55, 1.05, 0, 100, most=0.97).ticks()[-1] == 0.9
+    assert Axis(0.1, 1.05, 0, 100, log=True, least=0.15).ticks()[0] > 0.15
+
+
+def test_one_value_alone_has_room_on_both_sides() -> None:
+    axis = Axis.over([100.0, 100.0], 0, 100)
+    assert (axis.low, axis.high) == pytest.approx((94.4, 105.6))
+
+
 def test_ticks_read_short() -> None:
     assert [tick_label(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0)] == ["0.25", "4k", "1.5M", "1e-05", "0"]
 

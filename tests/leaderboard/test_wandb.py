@@ -170,6 +170,7 @@ def test_without_a_key_nobody_is_asked(online: WandbStub, monkeypatch: pytest.Mo
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, Terminal())
     assert "no API key is set" in refusal()
+    assert refusal("wandb:a/b").startswith("wandb:a/b cannot be read: ")
     with pytest.raises(SeqbenchError, match="no API key is set"):
         wandb_table.publish([], ["a"], "boards", "small")
     assert online.requests == []
