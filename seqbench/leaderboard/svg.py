@@ -29,6 +29,8 @@ MARKERS = (
 DASHES = ("", "6 2", "2 2", "8 2 2 2", "4 4", "1 2", "10 3", "6 2 1 2 1 2", "3 1", "12 2 3 2")
 
 # Of a logarithmic axis; what is smaller than so small a part of the largest value lies below it.
+TINY = 1e-280
+"""What is smaller is nought: a share of it would be none."""
 MOST_DECADES = 1e30
 
 Box = tuple[float, float, float, float]
@@ -93,15 +95,15 @@ class Axis:
     @classmethod
     def over(cls, values: Iterable[float], start: float, end: float, log: bool = False, pad: float = 0.06) -> Axis:
         """The axis that shows all values that it can, with a share of itself free at either end."""
-        known = [value for value in values if math.isfinite(value) and (value > 0 or not log)] or [1.0]
+        known = [value for value in values if math.isfinite(value) and (value > TINY or not log)] or [1.0]
         low, high = min(known), max(known)
         if log:
             low = max(low, high / MOST_DECADES)
             spread = max(math.log10(high / low), 0.1)
             return cls(low / 10 ** (pad * spread), high * 10 ** (pad * spread), start, end, True)
         spread = high - low
-        if spread <= 1e-9 * max(abs(low), abs(high)):
-            spread = abs(high) * 0.1 or 1.0
+        if spread <= max(1e-9 * max(abs(low), abs(high)), TINY):
+            spread = abs(high) * 0.1 if abs(high) > 1e9 * TINY else 1.0
             low, high = low - spread / 2, high + spread / 2
         return cls(low - pad * spread, high + pad * spread, start, end)
 

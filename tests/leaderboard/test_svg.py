@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from seqbench.leaderboard.svg import Axis, Labels, marker, path, place, tag, text, tick_label
@@ -57,6 +57,8 @@ def test_an_axis_puts_values_where_they_belong_and_the_far_ones_not_too_far() ->
 numbers = st.floats(-1e100, 1e100)
 
 
+@example([5e-324], True)
+@example([5e-324, 1e-323], False)
 @given(st.lists(numbers, max_size=5), st.booleans())
 def test_any_values_give_an_axis_with_a_few_increasing_ticks(values: list[float], log: bool) -> None:
     axis = Axis.over(values, 0, 100, log)
@@ -64,7 +66,7 @@ def test_any_values_give_an_axis_with_a_few_increasing_ticks(values: list[float]
     assert axis.low < axis.high
     assert len(ticks) <= 7
     assert ticks == sorted(set(ticks))
-    shown = [value for value in values if not log or value >= max(values) / 1e30 > 0]
+    shown = [value for value in values if not log or value >= max(values) / 1e30 > 1e-280]
     assert all(-1e-6 <= axis(value) <= 100 + 1e-6 for value in shown)
     assert all(tick_label(tick) for tick in ticks)
 
