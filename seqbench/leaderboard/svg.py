@@ -28,9 +28,9 @@ MARKERS = (
 """Shapes around the origin, one for each colour: they tell series apart without it."""
 DASHES = ("", "6 2", "2 2", "8 2 2 2", "4 4", "1 2", "10 3", "6 2 1 2 1 2", "3 1", "12 2 3 2")
 
-# Of a logarithmic axis; what is smaller than so small a part of the largest value lies below it.
 TINY = 1e-280
 """What is smaller is nought: a share of it would be none."""
+# Of a logarithmic axis; what is smaller than so small a part of the largest value lies below it.
 MOST_DECADES = 1e30
 
 Box = tuple[float, float, float, float]
