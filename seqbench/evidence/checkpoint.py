@@ -1,0 +1,100 @@
+"""A record against its checkpoint: the weights that were scored, and their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqbench import evaluation, folders, plain, provenance, restoring, scoring
+from seqbench.agreement import agree
+from seqbench.config import RunConfig
+from seqbench.errors import SeqbenchError
+from seqbench.evidence.subject import SPLITS, SkippedError, Subject, weaker
+from seqbench.lines import above_chance
+from seqbench.module import weights_digest
+
+
+def weights(subject: Subject) -> str:
+    """The checkpoint beside it: the weights that were scored, of the training that it tells of."""
+    subject.need_scores()
+    record, folder = subject.record, subject.need_folder()
+    config, _ = subject.rebuilt
+    restored = restoring.restore(folder, record, restoring.configuration(record))
+    digest = weights_digest(restored.module)
+    agree(record.results["weights"], digest, 0, "results.weights")
+    agree(record.results["best_step"], restored.step, 0, "results.best_step")
+    subject.restored = restored
+    _check_history(folder, record.results["curves"], config)
+    return f"the checkpoint of step {restored.step} is the one that was scored: digest {digest[:8]}"
+
+
+def _check_history(folder: Path, curves: Mapping[str, Any], config: RunConfig) -> None:
+    """Make sure that what a checkpoint remembers of its training is what the record says of it.
+
+    Raises:
+        SeqbenchError: it was another curve, or another learning rate.
+    """
+    saved = torch.load(folder / folders.BEST, map_location="cpu", weights_only=True)
+    for kind, columns in saved["callbacks"]["Curve"].items():
+        for name, column in columns.items():
+            agree(curves[kind][name][: len(column)], column, 0, f"against the checkpoint, curves.{kind}.{name}")
+    agree(config.optim.lr, saved["lr_schedulers"][0]["base_lrs"][0], 0, "against the checkpoint, optim.lr")
+
+
+def scores(subject: Subject) -> str:
+    """Its scores, computed anew by the checkpoint, and that they go together with its curve."""
+    subject.need_scores()
+    config, _ = subject.rebuilt
+    _check_choice(subject.record.results, config)
+    subject.need_folder()
+    if subject.restored is None:
+        raise SkippedError("the checkpoint is not the one that was scored")
+    results, restored, said = subject.record.results, subject.restored, "bit for bit"
+    for split in SPLITS:
+        subject.say(f"scoring {config.name} on {split}")
+        evaluation.score(restored, split)
+        found = {name: line["value"] for name, line in scoring.metrics_of(restored.module, split).items()}
+        recorded = {name: line["value"] for name, line in results["metrics"][split].items()}
+        said = weaker(said, agree(recorded, found, subject.tolerance, split))
+    curve = dict(scoring.lengths_of(restored.module)) or None
+    said = weaker(said, agree(results.get("lengths"), curve, subject.tolerance, "lengths"))
+    place = provenance.device_name(restored.trainer.strategy.root_device)
+    then = subject.record.measured.get("device")
+    other = "" if then == place else f", on {place}; recorded on {plain.shown(then)}"
+    return f"validation and test scored again: {said}{other}"
+
+
+def _check_choice(results: Mapping[str, Any], config: RunConfig) -> None:
+    """Make sure that the curve, the chosen step and what is said of the scores go together.
+
+    Raises:
+        SeqbenchError: they do not.
+    """
+    curve, metric, best_step = results["curves"]["validation"], config.card.metric, results["best_step"]
+    every, steps = config.optim.validate_every, config.optim.steps
+    expected = range(every, steps + 1, every)
+    lengths = {len(column) for column in curve.values()}
+    if lengths != {len(expected)} or any(x != y for x, y in zip(curve["step"], expected, strict=True)):
+        raise SeqbenchError(f"its validation curve does not have a point every {every} steps up to {steps}")
+    best = curve["step"][_first_best(curve[metric.name], metric.direction)]
+    if best_step != best:
+        raise SeqbenchError(
+            f"results.best_step is {plain.shown(best_step)}, and the best {metric.name} of its curve is at step {best}"
+        )
+    place = curve["step"].index(best)
+    chosen = {name: column[place] for name, column in curve.items() if name != "step"}
+    values = {name: line["value"] for name, line in results["metrics"]["validation"].items()}
+    agree(values, chosen, 0, "validation")
+    primary = results["metrics"]["test"][metric.name]
+    clear = above_chance(primary["value"], primary["chance"], primary["best"], metric.direction)
+    agree(results["above_chance"], clear, 0, "results.above_chance")
+
+
+def _first_best(column: list[float], direction: str) -> int:
+    """The place of the best score, the first of equals: compared as 32 bits, in which Lightning compares them."""
+    scores = np.asarray(column, np.float64).astype(np.float32)
+    return int(scores.argmax() if direction == "max" else scores.argmin())

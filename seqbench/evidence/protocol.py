@@ -1,0 +1,156 @@
+"""A record against its card, its configuration and its task: what needs no checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from seqbench import assembly, cards, options, plain, provenance, registry, restoring, scoring, sizes
+from seqbench.agreement import agree
+from seqbench.config import RunConfig
+from seqbench.diagnostics import cost
+from seqbench.errors import NotAtHand, SeqbenchError
+from seqbench.evidence.subject import SPLITS, SkippedError, Subject, weaker
+from seqbench.module import trainable_parameters
+
+SCORES = ("metrics", "baselines", "lengths")
+"""Of ``results``: what a run that diverged cannot have."""
+
+
+def record(subject: Subject) -> str:
+    """The record itself: intact, and with scores that are numbers."""
+    record = subject.record
+    if not record.intact():
+        raise SeqbenchError("its checksum is not that of what it holds: it was edited after it was written")
+    if record.status == "diverged":
+        if held := [key for key in SCORES if record.results.get(key) is not None]:
+            raise SeqbenchError(f"the run diverged, and so has no scores, but it holds {', '.join(held)}")
+        return f"intact; the run diverged: {record.results['reason']}"
+    if record.status != "ok":
+        raise SeqbenchError(f"the run ended as {record.status}, not with a result; go on with it, or run it again")
+    for split in SPLITS:
+        lines = record.results["metrics"][split]
+        for name in {record.config["card"]["metric"], *lines}:
+            line = lines[name]
+            figures = [line["value"], *(figure for figure in (line["chance"], line["best"]) if figure is not None)]
+            if not all(type(figure) in (int, float) and math.isfinite(figure) for figure in figures):
+                raise SeqbenchError(f"{split} {name} holds what is no number: {plain.shown(figures)}")
+    return "intact, with scores of validation and test between their lines"
+
+
+def card(subject: Subject) -> str:
+    """Its card, as it is installed here."""
+    recorded = subject.record.config["card"]
+    _need_task(recorded["name"], recorded)
+    card = cards.load(str(recorded["name"]))
+    if recorded["version"] != card.version:
+        raise SeqbenchError(
+            f"it is of version {plain.shown(recorded['version'])} of '{card.name}', and version {card.version} is "
+            f"installed; verify it with the seqbench that has it"
+        )
+    tier = str(recorded["tier"])
+    metric, direction = card.metric.name, card.metric.direction
+    now = {"name": card.name, "digest": card.digest(tier), "metric": metric, "direction": direction}
+    agree({key: recorded[key] for key in now}, now, 0, "config.card")
+    return f"{card.name}, version {card.version}, tier {tier}: as installed"
+
+
+def _need_task(name: Any, card: Mapping[str, Any]) -> None:
+    registry.need(registry.TASKS, name, card["distribution"], card["distribution_version"])
+
+
+def _need_trust(subject: Subject, recorded: Mapping[str, Any]) -> None:
+    """Skip what would import a file of this folder because a stranger's record names it."""
+    for kind in ("arch", "encoder"):
+        name = (recorded["options"].get(kind) or {}).get("name")
+        if isinstance(name, str) and ":" in name and not subject.trust:
+            raise SkippedError(
+                f"its architecture is given by a path, {plain.shown(name)}, which would be imported from where you "
+                f"stand; look into that file, then add --trust"
+            )
+
+
+def configuration(subject: Subject) -> str:
+    """Its configuration, rebuilt from its options: the same digest, data and architecture."""
+    recorded = subject.record.config
+    _need_trust(subject, recorded)
+    _need_task(recorded["options"]["task"]["name"], recorded["card"])
+    for kind, key in (("arch", "architecture"), ("encoder", "encoder")):
+        if facts := recorded.get(key):
+            name = recorded["options"][kind]["name"]
+            registry.need(registry.ARCHITECTURES, name, facts["distribution"], facts["version"])
+    try:
+        config = options.resolve(recorded["options"])
+        subject.config, subject.data = config, assembly.task_data(config)
+    except NotAtHand as error:
+        raise SkippedError(
+            f"it cannot be rebuilt here, nor can its size, lines and scores be checked: {error}"
+        ) from error
+    found = provenance.identify(config)
+    agree(recorded["digest"], found["digest"], 0, "the digest of its options")
+    for key in ("modified", "seed"):
+        agree(recorded[key], found[key], 0, f"config.{key}")
+    agree(restoring.by_part(recorded["data"]), restoring.by_part(found["data"]), 0, "config.data")
+    other = ""
+    for key, version in (("card", "distribution_version"), ("architecture", "version"), ("encoder", "version")):
+        then, now = dict(recorded.get(key) or {}), dict(found.get(key) or {})
+        versions = then.pop(version, None), now.pop(version, None)
+        agree(then, now, 0, f"config.{key}")
+        if versions[0] != versions[1]:
+            other += (
+                f"; recorded with the {key} of {now['distribution']} {plain.shown(versions[0])}, here {versions[1]}"
+            )
+    return f"rebuilt from its options, with digest {config.digest()[:8]} and the recorded architecture and data{other}"
+
+
+def size(subject: Subject) -> str:
+    """The size of its module, measured anew."""
+    recorded, (config, data) = subject.record.config, subject.rebuilt
+    # Counted where it takes no memory, before it is made: a record may ask for a module of any size.
+    count = trainable_parameters(assembly.sketch(config, data.spec))
+    agree(recorded["parameters"], count, 0, "config.parameters")
+    agree(recorded["spec"], data.spec.to_dict(), subject.tolerance, "config.spec")
+    figures = cost.figures(config, data.spec)
+    for key in ("state_bytes", "flops_per_token"):
+        agree(recorded[key], figures[key], subject.tolerance, f"config.{key}")
+    _check_match(config, recorded["match_params"], count)
+    return f"{count:,} parameters, state and FLOPs as recorded"
+
+
+def _check_match(config: RunConfig, target: Any, count: int) -> None:
+    """Make sure that a model of a given size has the width that is found for it, and not one that is only near.
+
+    Raises:
+        SeqbenchError: it has another one, or another number of parameters.
+    """
+    if target is None:
+        return
+    target = sizes.parse(target)
+    if not abs(count - target) <= sizes.TOLERANCE * target:
+        raise SeqbenchError(f"it says to match {target:,} parameters and has {count:,}")
+    matched, _ = sizes.match(config, target)
+    agree(
+        config.arch_options["d_model"], matched.arch_options["d_model"], 0, f"d_model, to match {target:,} parameters,"
+    )
+
+
+def lines(subject: Subject) -> str:
+    """Chance, best possible and baselines, computed anew from the task's data."""
+    subject.need_scores()
+    results, (_, data) = subject.record.results, subject.rebuilt
+    said = "bit for bit"
+    for split in SPLITS:
+        lines = results["metrics"][split]
+        recorded = {name: {"chance": line["chance"], "best": line["best"]} for name, line in lines.items()}
+        found = {"lines": scoring.lines_of(data, split, recorded), "baselines": data.baselines(split)}
+        recorded = {"lines": recorded, "baselines": results["baselines"][split]}
+        said = weaker(said, agree(recorded, found, subject.tolerance, split))
+    # Texts among them name versions of libraries.
+    then, now = (_numbers(facts) for facts in (subject.record.config["data_facts"], data.facts()))
+    agree(then, now, subject.tolerance, "config.data_facts")
+    return f"chance, best possible, baselines and counts computed anew from the data: {said}"
+
+
+def _numbers(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if not isinstance(value, str)}
