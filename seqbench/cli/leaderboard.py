@@ -13,13 +13,13 @@ from seqbench.cli.tables import aligned
 from seqbench.cli.verify import TOLERANCE
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.leaderboard import board as boards
+from seqbench.leaderboard import places
 
 if TYPE_CHECKING:
     from seqbench.leaderboard.board import Board
     from seqbench.leaderboard.collect import Aside
     from seqbench.leaderboard.entries import Entry
 
-WANDB = "wandb:"
 HERE = Path("leaderboards")
 """Where boards lie in a clone of seqbench."""
 SHOWN = 20
@@ -65,7 +65,7 @@ def _board(parser: argparse.ArgumentParser) -> None:
 
 
 def _names(**_: Any) -> list[str]:
-    return boards.names()
+    return places.names()
 
 
 def _build(options: argparse.Namespace) -> int:
@@ -89,7 +89,7 @@ def _check(options: argparse.Namespace) -> int:
     from seqbench.leaderboard import submissions
     from seqbench.leaderboard.wording import one_line
 
-    root = options.root or (HERE if HERE.is_dir() else boards.home())
+    root = options.root or (HERE if HERE.is_dir() else places.home())
     known = sorted(path.stem for path in root.glob("*.yaml"))
     names = options.boards or known
     for name in names:
@@ -118,7 +118,7 @@ def _submit(options: argparse.Namespace) -> int:
         raise SeqbenchError(
             f"there is no folder {root}; go into a clone of seqbench, or name a folder of boards by --root."
         )
-    places = [Path(place) for place in options.places or ["runs"]]
+    runs = [Path(place) for place in options.places or ["runs"]]
 
     def verified(path: Path) -> tuple[str, list[str]]:
         report = verify(path, retrain=options.retrain, tolerance=options.tolerance)
@@ -129,25 +129,25 @@ def _submit(options: argparse.Namespace) -> int:
         wrong += [f"{check.name} was not checked: {check.says}" for check in left]
         return submissions.TRAINED if options.retrain else submissions.SCORED, wrong
 
-    done = submissions.submit(root, options.board, places, verified, say)
+    done = submissions.submit(root, options.board, runs, verified, say)
     for origin, reason in done.refused:
         say(one_line(f"not submitted: {origin}: {reason}"))
     print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
     return 1 if done.refused else 0
 
 
-def _found(board: Board, places: Sequence[str]) -> Iterator[Entry | Aside]:
+def _found(board: Board, given: Sequence[str]) -> Iterator[Entry | Aside]:
     """The records of all places, one after another."""
     from seqbench.leaderboard import collect
 
-    for place in places:
-        if place.startswith(WANDB):
+    for place in given:
+        if place.startswith(places.WANDB):
             from seqbench.leaderboard import wandb_runs
 
             for origin, record in wandb_runs.read(place, _cards(board), board.tier):
                 yield collect.entry(record, origin)
         else:
-            yield from collect.folders([Path(place)], len(places) > 1, os.cpu_count() or 1)
+            yield from collect.folders([Path(place)], len(given) > 1, os.cpu_count() or 1)
 
 
 def _cards(board: Board) -> set[str]:

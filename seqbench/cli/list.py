@@ -8,7 +8,7 @@ from collections import Counter
 from seqbench import cards, registry
 from seqbench.cli.tables import aligned
 from seqbench.errors import SeqbenchError
-from seqbench.leaderboard import board
+from seqbench.leaderboard import places
 from seqbench.redaction import redact
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> int:
     if options.kind in (None, BOARDS):
         # Their titles only where they are asked for, since each is a file to be read and checked.
         read = options.check or options.kind == BOARDS
-        boards = [(name, *([_board(name, states, options.check)] if read else ())) for name in board.names()]
+        boards = [(name, *([_board(name, states, options.check)] if read else ())) for name in places.names()]
         print(f"{BOARDS}:\n{aligned(boards, indent='  ')}")
     if options.check:
         others = "".join(f", {states[state]} {state}" for state in (NEEDS, BROKEN) if states[state])
@@ -56,6 +56,8 @@ def _about(group: str, name: str) -> str:
 
 
 def _board(name: str, states: Counter[str], check: bool) -> str:
+    from seqbench.leaderboard import board  # Here, so that a plain list does not pay for it.
+
     try:
         title = board.load(name).title
     except SeqbenchError as error:

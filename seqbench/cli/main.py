@@ -12,7 +12,8 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from seqbench import __version__
 from seqbench.errors import SeqbenchError, did_you_mean
@@ -50,9 +51,7 @@ class Parser(argparse.ArgumentParser):
 
 def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
     """The parser of these commands; each command's file adds its own arguments."""
-    parser = Parser(prog="seqbench", description="Benchmark sequence architectures, with numbers that can be believed.")
-    parser.add_argument("--version", action="version", version=f"seqbench {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+    parser, commands = _parser()
     for name in names:
         module = importlib.import_module(f"seqbench.cli.{name}")
         summary = str(module.__doc__).splitlines()[0]
@@ -62,6 +61,21 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
         module.add_arguments(command)
         command.set_defaults(main=module.main)
     return parser
+
+
+def _overview() -> Parser:
+    """A parser that knows what commands there are and nothing of their arguments: for ``--help`` it imports none."""
+    parser, commands = _parser()
+    for name in COMMANDS:
+        with Path(__file__).with_name(f"{name}.py").open(encoding="utf-8") as file:
+            commands.add_parser(name, help=file.readline().strip().strip('"'))
+    return parser
+
+
+def _parser() -> tuple[Parser, Any]:
+    parser = Parser(prog="seqbench", description="Benchmark sequence architectures, with numbers that can be believed.")
+    parser.add_argument("--version", action="version", version=f"seqbench {__version__}")
+    return parser, parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -91,8 +105,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(words: list[str]) -> int:
     # Only the command that is asked for is imported: `list` has no need of what `run` needs.
-    parser = make_parser([name for name in words[:1] if name in COMMANDS] or COMMANDS)
-    if "_ARGCOMPLETE" in os.environ:
+    asked = [name for name in words[:1] if name in COMMANDS]
+    completing = "_ARGCOMPLETE" in os.environ
+    if not asked and not completing:
+        _overview().parse_known_args(words)  # Here --help, --version and a wrong name end.
+    parser = make_parser(asked or COMMANDS)
+    if completing:
         import argcomplete  # Only while a shell asks for completions.
 
         argcomplete.autocomplete(parser)

@@ -12,10 +12,8 @@ from seqbench.cli import following
 from seqbench.cli.run import say
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.leaderboard import board as boards
+from seqbench.leaderboard import places
 from seqbench.leaderboard.board import Board
-
-RESULTS = "results"
-"""The folder of a board's committed records, in that of its pages."""
 
 EPILOG = """\
 A cell's figure is the mean of the seeds whose records are by the recipe of the card's tier, or the best of them where
@@ -68,20 +66,20 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _published() -> list[str]:
-    return [name for name in boards.names() if boards.load(name).published]
+    return [name for name in places.names() if boards.load(name).published]
 
 
 def _document(board: Board, options: argparse.Namespace) -> dict[str, Any]:
     """The board of the committed records, then those of the places given, then those of what is run here."""
     from seqbench.leaderboard import collect, document
 
-    home = Path(options.board).parent if options.board != board.name else boards.home()
-    there = [home / board.name / RESULTS, *([] if options.places else [Path("runs")])]
+    home = Path(options.board).parent if options.board != board.name else places.home()
+    there = [home / board.name / places.RESULTS, *([] if options.places else [Path("runs")])]
     there += [options.runs] if options.run is not None else []
     # A place that is given must be there; a folder that is named twice is read once.
     first, *others = [place if place.is_dir() else None for place in there]
-    places = [first, *(options.places or []), *others]
-    return document.make(board, collect.folders(dict.fromkeys(filter(None, places)), named=True))
+    found = [first, *(options.places or []), *others]
+    return document.make(board, collect.folders(dict.fromkeys(filter(None, found)), named=True))
 
 
 def _chosen(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:

@@ -15,6 +15,7 @@ from typing import Any
 from seqbench.cards import TIERS
 from seqbench.errors import SeqbenchError, did_you_mean
 from seqbench.fields import fields_of, mapping
+from seqbench.leaderboard import places
 from seqbench.plain import digest_of, read_yaml, shown, to_json
 
 COLUMNS = (
@@ -171,27 +172,15 @@ def load(name: str) -> Board:
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return parse(read_yaml(Path(name)), name)
-    known = names()
+    known = places.names()
     if name not in known:
         raise SeqbenchError(
             f"unknown board '{name}'.{did_you_mean(name, known)} One of your own is given by its path: my-board.yaml."
         )
-    board = parse(read_yaml(home() / f"{name}.yaml"), f"{name}.yaml")
+    board = parse(read_yaml(places.home() / f"{name}.yaml"), f"{name}.yaml")
     if board.name != name:
         raise SeqbenchError(f"{name}.yaml cannot be used: its name is '{board.name}'; give both one name.")
     return board
-
-
-def names() -> list[str]:
-    """The boards that come with seqbench, sorted."""
-    return sorted(path.stem for path in home().glob("*.yaml"))
-
-
-def home() -> Path:
-    """The folder of the boards, their records and pages: in the installed package, else beside it in the checkout."""
-    package = Path(__file__).resolve().parent.parent
-    installed = package / "_data" / "leaderboards"
-    return installed if installed.is_dir() else package.parent / "leaderboards"
 
 
 def parse(data: Any, where: str) -> Board:

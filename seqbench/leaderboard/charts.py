@@ -13,7 +13,7 @@ from markupsafe import Markup
 from seqbench.leaderboard import quantities
 from seqbench.leaderboard.marks import Slots, scored, top
 from seqbench.leaderboard.plot import HEIGHT, WIDTH, Plot
-from seqbench.leaderboard.rows import RANKED
+from seqbench.leaderboard.rows import OUTDONE, RANKED
 from seqbench.leaderboard.svg import Axis, path, tag, tick_label
 
 Rows = Sequence[Mapping[str, Any]]
@@ -121,7 +121,7 @@ def _against(task: Mapping[str, Any], rows: Rows, colours: Slots, name: str, wor
     seeds = [seed["value"] for row in drawn for seed in row["seeds"] if seed["value"] is not None]
     plot = _plot(task, seeds, across, caption, label, log, tick=tick)
     _levels(plot, task, published=True)
-    whole = [points[row["label"]] for row in drawn if row["state"] == RANKED]
+    whole = [points[row["label"]] for row in drawn if row["state"] in (RANKED, OUTDONE)]
     if whole:
         _draw_front(plot, front([(x, value) for x, value, _ in whole], task["direction"]))
     for row in _best_last(drawn, colours):

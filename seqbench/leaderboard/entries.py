@@ -200,11 +200,15 @@ def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     for section in ("arch", "encoder", "body"):
         for key, value in _get(given, section, dict, {}).items():
             if key != "name":
-                short = isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= MOST_TEXT)
-                plain = value if short else digest_of(value)[:8]
-                found[f"{section}.{key}"[:MOST_TEXT]] = plain
+                found[f"{section}.{key}"[:MOST_TEXT]] = shortened(value)
     trainer, optim = _get(given, "trainer", dict, {}), _get(given, "optim", dict)
     return {**found, "optim.lr": _get(optim, "lr", float), "trainer.precision": str(trainer.get("precision"))[:20]}
+
+
+def shortened(value: Any) -> Any:
+    """An option's value as entries have it: of what is long, or no single value, the digest."""
+    short = isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= MOST_TEXT)
+    return value if short else digest_of(value)[:8]
 
 
 def _curve(columns: Mapping[str, Any], metric: str) -> tuple[Sequence[int], Sequence[float]]:

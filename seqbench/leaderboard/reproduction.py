@@ -10,10 +10,9 @@ from typing import Any
 from seqbench.cards import Tier
 from seqbench.leaderboard import rows, statistics
 from seqbench.leaderboard.board import Board, PublishedRow
-from seqbench.leaderboard.entries import Entry
+from seqbench.leaderboard.entries import Entry, shortened
 from seqbench.leaderboard.select import Selection
 from seqbench.lines import ABOVE_CHANCE
-from seqbench.plain import digest_of
 
 AGREES, BOTH_CHANCE, BOTH_SOLVED = "agrees", "agrees: both are chance", "agrees: both solve it"
 BETTER, WORSE = "better than published", "worse than published"
@@ -102,14 +101,14 @@ def _entries(board: Board, selection: Selection, task: str, architecture: str) -
 
 
 def _ours(entries: Sequence[Entry]) -> bool:
-    return any(entry.distribution.partition(" ")[0] == OURS for entry in entries)
+    return any(entry.distribution == OURS for entry in entries)
 
 
 def _recipe(tier: Tier, architecture: str) -> dict[str, Any]:
     """What the tier says of an architecture, as ``Entry.options`` has it; the optimiser cannot differ unmodified."""
     given = {f"arch.{key}": value for key, value in {**tier.arch, **tier.architectures.get(architecture, {})}.items()}
     given |= {f"body.{key}": value for key, value in tier.body.items()}
-    return {k: v if isinstance(v, str | int | float | None) else digest_of(v)[:8] for k, v in given.items()}
+    return {key: shortened(value) for key, value in given.items()}
 
 
 def _departs(entry: Entry, recipe: Mapping[str, Any]) -> str:

@@ -19,10 +19,9 @@ from seqbench.leaderboard import build, collect, document
 from seqbench.leaderboard.board import Board
 from seqbench.leaderboard.collect import Aside
 from seqbench.leaderboard.entries import Entry
+from seqbench.leaderboard.places import RESULTS
 from seqbench.leaderboard.select import select
 from seqbench.records import Record
-
-RESULTS = "results"
 
 SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
 """How a record may have been verified."""

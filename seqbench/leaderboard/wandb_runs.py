@@ -15,10 +15,10 @@ from typing import Any
 
 from seqbench import records, redaction, tracking
 from seqbench.errors import SeqbenchError
+from seqbench.leaderboard.places import WANDB
 from seqbench.plain import parse_json, shown
 from seqbench.records import Record
 
-PREFIX = "wandb:"
 PAGE = 50
 """Runs in one answer of the server; each is some ten thousand letters."""
 SECONDS = 20.0
@@ -47,8 +47,8 @@ def read(path: str, tasks: Collection[str], tier: str) -> Iterator[tuple[str, Re
     """
     entity, project = place(path)
     if missing := tracking.out_of_reach():
-        path = path.removeprefix(PREFIX)
-        raise SeqbenchError(f"{PREFIX}{path} cannot be read: {missing}; see `wandb login`, or read a folder of runs.")
+        path = path.removeprefix(WANDB)
+        raise SeqbenchError(f"{WANDB}{path} cannot be read: {missing}; see `wandb login`, or read a folder of runs.")
     with _asking(path):
         runs = _runs(entity, project, _filters(tasks, tier))
     while True:
@@ -59,7 +59,7 @@ def read(path: str, tasks: Collection[str], tier: str) -> Iterator[tuple[str, Re
         # The iterator would keep all that it has given.
         runs.objects[runs.index] = None
         _tidy(Path(run.dir))
-        yield f"{PREFIX}{runs.entity}/{runs.project}/{run.id}", _record(run)
+        yield f"{WANDB}{runs.entity}/{runs.project}/{run.id}", _record(run)
 
 
 def place(path: str) -> tuple[str | None, str]:
@@ -68,9 +68,9 @@ def place(path: str) -> tuple[str | None, str]:
     Raises:
         SeqbenchError: it is no such path.
     """
-    found = _PLACE.fullmatch(path.removeprefix(PREFIX))
+    found = _PLACE.fullmatch(path.removeprefix(WANDB))
     if not found:
-        raise SeqbenchError(f"expected {PREFIX}entity/project or {PREFIX}project, got {shown(path)}.")
+        raise SeqbenchError(f"expected {WANDB}entity/project or {WANDB}project, got {shown(path)}.")
     return found[1], found[2]
 
 
@@ -105,14 +105,14 @@ def _asking(path: str) -> Iterator[None]:
     Raises:
         SeqbenchError: it raised something.
     """
-    path = path.removeprefix(PREFIX)
+    path = path.removeprefix(WANDB)
     try:
         with contextlib.redirect_stderr(io.StringIO()):
             yield
     except Exception as error:
         if isinstance(error, ValueError) and str(error).startswith("Could not find project"):
             raise SeqbenchError(f"W&B has no project '{path}' that your API key may see; look for its name.") from error
-        raise SeqbenchError(f"{PREFIX}{path} cannot be read: W&B says {reason(error)}; {ADVICE}.") from error
+        raise SeqbenchError(f"{WANDB}{path} cannot be read: W&B says {reason(error)}; {ADVICE}.") from error
 
 
 def _tidy(folder: Path) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from seqbench import tracking
 from seqbench.errors import SeqbenchError
 from seqbench.leaderboard import wandb_runs
+from seqbench.leaderboard.places import WANDB
 
 KIND = "leaderboard"
 """The run's type of job, the type of its artifact, and the key of its table."""
@@ -61,7 +62,7 @@ def publish(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], path: str
             run.finish()
         except Exception as error:
             raise SeqbenchError(
-                f"'{name}' was not published at {wandb_runs.PREFIX}{path.removeprefix(wandb_runs.PREFIX)}: W&B says "
+                f"'{name}' was not published at {WANDB}{path.removeprefix(WANDB)}: W&B says "
                 f"{wandb_runs.reason(error)}; {wandb_runs.ADVICE}."
             ) from error
         finally:

@@ -7,7 +7,7 @@ import pytest
 
 from seqbench import registry
 from seqbench.cli.main import main
-from seqbench.leaderboard import board
+from seqbench.leaderboard import places
 from tests import distributions
 from tests.distributions import NET, Site
 
@@ -28,7 +28,7 @@ def listed(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, dict[s
 
 def test_a_check_counts_what_is_well(capsys: pytest.CaptureFixture[str]) -> None:
     status, rows, last = listed(capsys, "--check")
-    count = len(registry.entries(registry.ARCHITECTURES)) + len(registry.entries(registry.TASKS)) + len(board.names())
+    count = len(registry.entries(registry.ARCHITECTURES)) + len(registry.entries(registry.TASKS)) + len(places.names())
     lacking = [row for row in rows.values() if "needs the library" in row]
     assert [row for row in rows.values() if not row.endswith(" ok") and row not in lacking] == []
     others = f", {len(lacking)} lacking a library" if lacking else ""
@@ -66,5 +66,5 @@ def test_a_broken_card_is_told_without_a_check(site: Site, capsys: pytest.Captur
 
 def test_boards_are_listed_with_their_titles(capsys: pytest.CaptureFixture[str]) -> None:
     _, rows, _ = listed(capsys, "boards")
-    assert list(rows) == board.names()
+    assert list(rows) == places.names()
     assert rows["tcn-table1"].endswith("Bai, Kolter & Koltun 2018, Table 1, run again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from seqbench.cli.main import COMMANDS
 
 TINY = [
     "--task.delay",
@@ -279,3 +282,18 @@ def test_a_path_that_can_be_none_is_a_sentence() -> None:
     assert done.returncode == 2
     assert done.stderr.startswith("seqbench: ")
     assert "Traceback" not in done.stderr
+
+
+def test_help_imports_no_command_and_says_of_each_what_it_says_of_itself() -> None:
+    code = (
+        "import sys; from seqbench.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print([name for name in sys.modules if name.startswith('seqbench.cli.')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *page, imported = done.stdout.splitlines()
+    assert imported == "['seqbench.cli.main']"
+    words = " ".join(" ".join(page).split())
+    for name in COMMANDS:
+        summary = str(importlib.import_module(f"seqbench.cli.{name}").__doc__).splitlines()[0]
+        assert f" {name} {summary}" in words

@@ -9,10 +9,11 @@ import seqbench
 from seqbench import cards
 from seqbench.errors import SeqbenchError
 from seqbench.leaderboard import board as boards
+from seqbench.leaderboard import places
 from tests.leaderboard import kit
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", places.names())
 def test_the_boards_that_come_with_seqbench_can_be_built(name: str) -> None:
     board = boards.load(name)
     for task in board.tasks:
@@ -22,7 +23,7 @@ def test_the_boards_that_come_with_seqbench_can_be_built(name: str) -> None:
         assert row.task is None or (row.task in board.tasks and row.needs), f"say what {row.name} needs"
 
 
-@pytest.mark.parametrize("name", [name for name in boards.names() if boards.load(name).published])
+@pytest.mark.parametrize("name", [name for name in places.names() if boards.load(name).published])
 def test_published_figures_are_those_of_the_task_cards(name: str) -> None:
     for row in boards.load(name).published:
         if row.task is None:
@@ -77,7 +78,7 @@ def test_a_size_admits_what_is_within_its_tolerance() -> None:
 QUICK = ("parity", "copy", "music-jsb")
 """Tasks whose data are made in no time."""
 EXCUSED = sorted(
-    {(item.task, item.architecture) for name in boards.names() for item in boards.load(name).not_applicable}
+    {(item.task, item.architecture) for name in places.names() for item in boards.load(name).not_applicable}
 )
 
 

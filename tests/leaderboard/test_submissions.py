@@ -15,8 +15,7 @@ import yaml
 from seqbench import records
 from seqbench.cli.main import make_parser
 from seqbench.errors import SeqbenchError
-from seqbench.leaderboard import board as boards
-from seqbench.leaderboard import submissions
+from seqbench.leaderboard import places, submissions
 from seqbench.records import Record
 from tests.leaderboard.kit import leave, record
 
@@ -158,9 +157,9 @@ def test_a_board_without_records_or_with_another_name(root: Path, tmp_path: Path
         submissions.submit(root, "no-board", [tmp_path], well, print)
 
 
-@pytest.mark.parametrize("name", boards.names())
+@pytest.mark.parametrize("name", places.names())
 def test_committed_pages_are_what_committed_records_make(name: str) -> None:
-    assert submissions.check(boards.home(), name)[1] == []
+    assert submissions.check(places.home(), name)[1] == []
 
 
 def test_the_job_for_requests_gives_commands_that_there_are() -> None:
