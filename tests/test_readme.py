@@ -10,6 +10,7 @@ from typing import Any
 
 import seqbench
 from seqbench import registry
+from seqbench.leaderboard import wording
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -179,3 +180,7 @@ def test_the_error_rates_of_ranks_are_those_that_were_measured() -> None:
     assert f"boards err in {100 * min(normal):.1f} % (equal variances) to {100 * max(normal):.1f} % (very" in page
     even = errors["solve or fail, even odds"]
     assert f"at even odds, {100 * even['3']:.1f} % of boards with three seeds err, and {100 * even['5']:.1f} %" in page
+    assert max(normal) < 0.06, "the boards' own pages say: one in twenty"
+    assert round(1 / even["3"]) == 4
+    assert 0.02 < even["5"] < 0.05
+    assert all(words in wording.RANK_ERRORS for words in ("one board in twenty", "one board in four", "a few percent"))

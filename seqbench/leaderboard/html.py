@@ -42,6 +42,7 @@ def page(document: Mapping[str, Any]) -> str:
             overall=_overall(document),
             published=[_published(cell) for cell in document["published"]],
             published_aside=[words for cell in document["published"] for words in cell["aside"]],
+            rank_errors=wording.RANK_ERRORS,
             published_deviations=wording.deviations(document["published"]),
             records=records,
             css=Markup(css),

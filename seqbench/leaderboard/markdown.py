@@ -45,9 +45,7 @@ def _rules(document: Mapping[str, Any]) -> str:
 - Only runs that leave the task's card unmodified count. A diverged seed counts as chance.
 - A row's rank is one more than the number of rows that are significantly better (parametric bootstrap of the largest
   Welch statistic, which corrects for all comparisons at once), and never before a row with a better mean; several rows
-  may share one. One board in twenty tells rows apart that are the same, where scores scatter normally; on a task that a
-  seed either solves or fails it errs far more often with three seeds (about one board in three where each seed has even
-  odds), and a few percent of the time with five.
+  may share one. {wording.RANK_ERRORS}
 - A score less than 5 % of the way from chance to the best possible is not clearly above chance; a seed that reaches
   99 % of that way has solved the task."""
 

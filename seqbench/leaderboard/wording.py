@@ -9,6 +9,13 @@ from typing import Any
 
 from seqbench.leaderboard import quantities, rows
 
+RANK_ERRORS = (
+    "Where scores scatter normally, one board in twenty tells rows apart that are the same; on a task that a seed "
+    "either solves or fails, three seeds err far more often (about one board in four, where each seed has even odds), "
+    "and five on a few percent."
+)
+"""How often ranks mislead, as ``python -m benchmarks.ranking`` counts it."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from seqbench.leaderboard import html
+from seqbench.leaderboard import html, wording
 from tests.leaderboard import kit, sample
 from tests.leaderboard.hostile import attacked
 
@@ -227,9 +227,7 @@ def test_the_page_says_what_is_only_the_submitters_word(page: str) -> None:
 
 def test_the_page_says_where_ranks_err_more_often(page: str) -> None:
     words = " ".join(plain(page[: page.index("<main>")]).split())
-    assert (
-        "scores that scatter normally: on a task that a seed either solves or fails, three seeds err far more" in words
-    )
+    assert wording.RANK_ERRORS in words
 
 
 def test_every_record_is_named_with_its_checksum(page: str, document: dict[str, Any]) -> None:

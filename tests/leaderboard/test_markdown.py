@@ -174,7 +174,7 @@ def test_the_best_of_our_seeds_is_never_taken_for_their_mean(document: dict[str,
 
 def test_the_rules_say_where_ranks_err_more_often_than_promised(document: dict[str, Any]) -> None:
     rules = " ".join(markdown.page(document).partition("\n## ")[0].split())
-    assert "where scores scatter normally; on a task that a seed either solves or fails it errs far more often" in rules
+    assert wording.RANK_ERRORS in rules
 
 
 def test_a_page_without_records_or_tasks_says_so(tmp_path: Path) -> None:
