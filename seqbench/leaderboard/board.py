@@ -67,11 +67,13 @@ class BoardTask:
         size: of its models; None for the board's.
         anchor: the score that counts as 1 where nobody knows the best possible one.
         anchor_source: whose score that is.
+        secondary: further test metrics, shown beside the one that decides; they rank nobody.
     """
 
     size: Size | None = None
     anchor: float | None = None
     anchor_source: str = ""
+    secondary: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

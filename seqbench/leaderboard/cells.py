@@ -101,6 +101,7 @@ def _row(task: Mapping[str, Any], row: Mapping[str, Any], shown: Sequence[Column
             Cell(wording.solved(row), row["solved"]),
             _normalised(row),
             _published(task, row),
+            *(_secondary(row, line["metric"]) for line in task["secondary"]),
             *(_cost(row["costs"].get(column.key), column) for column in shown),
         ],
         source=row,
@@ -131,6 +132,11 @@ def _published(task: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
         return Cell()
     words = wording.published(task)[row["architecture"]]
     return Cell(words, found[0]["value"], "; ".join(f"{item['setting']}: {item['source']}" for item in found))
+
+
+def _secondary(row: Mapping[str, Any], metric: str) -> Cell:
+    found = row["secondary"].get(metric)
+    return Cell(wording.secondary(row, metric), found["mean"]) if found else Cell()
 
 
 def _cost(value: Any, column: Column) -> Cell:

@@ -45,7 +45,10 @@ def make(board: Board, found: Iterable[Entry | Aside]) -> dict[str, Any]:
         "published": reproduction.of(board, selection),
         "set_aside": [asdict(aside) for aside in selection.aside],
         "unrelated": dict(sorted(selection.unrelated.items())),
-        "problems": [*selection.problems, *(f"{task['task']}: {task['problem']}" for task in tasks if task["problem"])],
+        "problems": [
+            *selection.problems,
+            *(f"{task['task']}: {words}" for task in tasks for words in task["problems"]),
+        ],
     }
 
 

@@ -105,8 +105,9 @@ def _task(number: int, task: Mapping[str, Any], board: Mapping[str, Any], colour
         "data": task,
         "size": _size(task["size"]),
         "heads": [(title, meaning, True) for title, meaning in heads]
+        + [(line["metric"], _SECONDARY, True) for line in task["secondary"]]
         + [(column.title, column.meaning, column.written is not None) for column in shown],
-        "common": common,
+        "common": [words for words in (wording.beside(task), *common) if words],
         "rows": made,
         "strips": {
             row.label: marks.strip(task, row.source, axis, colours.get(row.label))
@@ -122,6 +123,7 @@ def _task(number: int, task: Mapping[str, Any], board: Mapping[str, Any], colour
 
 
 _SCORE = ("Score", "mean over seeds between chance, 0, and the best possible or the anchor, 1")
+_SECONDARY = "mean over seeds ± half of its 95 % interval; nobody ranks by it"
 _PUBLISHED = ("Published", "figures of the same architecture; hover for setting and source")
 
 

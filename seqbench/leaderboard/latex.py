@@ -65,11 +65,11 @@ def _overall(document: Mapping[str, Any]) -> str:
     rest = sorted({label for cells in by_label.values() for label in cells} - set(means))
     body = []
     for label in [*means, *rest]:
-        cells = [_cell(by_label[task["task"]].get(label)) for task in tasks]
+        cells = [cell for task in tasks for cell in _cells(task, by_label[task["task"]].get(label))]
         iqm = [f"${means[label]:.3f}$" if label in means else "--"] if overall else []
         body.append([escaped(label), *cells, *iqm])
     lines = [
-        [name, *(_number(task[key]) for task in tasks), *([value] if overall else [])]
+        [name, *(_number(line[key]) for task in tasks for line in _lines(task)), *([value] if overall else [])]
         for name, key, value in (
             ("best possible", "best", "$1$"),
             ("anchor", "anchor", "$1$"),
@@ -77,9 +77,29 @@ def _overall(document: Mapping[str, Any]) -> str:
         )
         if key != "anchor" or any(task["anchor"] is not None for task in tasks)
     ]
-    heads = ["architecture", *(escaped(task["task"]) for task in tasks), *(["across tasks"] if overall else [])]
-    metrics = ["", *(_metric(task["metric"], task["direction"]) for task in tasks), *(["IQM"] if overall else [])]
+    heads = [
+        "architecture",
+        *(text for task in tasks for text in [escaped(task["task"]), *[""] * len(task["secondary"])]),
+    ]
+    metrics = ["", *(text for task in tasks for text in _metrics(task))]
+    heads, metrics = [*heads, *(["across tasks"] if overall else [])], [*metrics, *(["IQM"] if overall else [])]
     return _table([heads, metrics], [body, lines], _caption(document), f"tab:{board['name']}")
+
+
+def _metrics(task: Mapping[str, Any]) -> list[str]:
+    """The metrics of a task, each a column: the one that decides, and those beside it."""
+    beside = (escaped(line["metric"]) for line in task["secondary"])
+    return [_metric(task["metric"], task["direction"]), *beside]
+
+
+def _lines(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The lines of each of a task's metrics; an anchor is of the one that decides alone."""
+    return [task, *({"anchor": None, **line} for line in task["secondary"])]
+
+
+def _cells(task: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[str]:
+    beside = (wording.secondary(row or {}, line["metric"]) for line in task["secondary"])
+    return [_cell(row), *(f"${_digits(words)}$" if words else "--" for words in beside)]
 
 
 def _cell(row: Mapping[str, Any] | None) -> str:
@@ -109,6 +129,8 @@ def _caption(document: Mapping[str, Any]) -> str:
     said = [f"{escaped(board['title'])}.", f"Test scores at tier {escaped(board['tier'])}: means over {seeds}."]
     if any(row["rank"] == 1 for task in document["tasks"] for row in task["rows"]):
         said.append("Bold: no other architecture is significantly better.")
+    if any(task["secondary"] for task in document["tasks"]):
+        said.append("By a metric without an arrow nobody ranks.")
     if document["overall"]:
         said.append("IQM: the interquartile mean of scores between chance (0) and the best possible or the anchor (1).")
         without = [escaped(task) for task in document["overall"]["left_out"]]

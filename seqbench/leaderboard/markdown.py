@@ -81,6 +81,7 @@ def _task(task: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     size = task["size"]
     facts = [
         f"Metric {code(task['metric'])}, {wording.better(task['direction'])}",
+        _prose(wording.beside(task)),
         f"models of {size['parameters']:,} parameters ± {100 * size['tolerance']:g} %" if size else "",
         f"card {code(task['name'])} version {task['card']['version']}, digest {code(task['card']['digest'][:8])}",
     ]
@@ -98,7 +99,8 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
     """The table of a task, and its footnotes: one for all rows that have the same reason."""
     published = wording.published(task)
     columns = [column for column in columns if any(row.get("costs", {}).get(column) for row in task["rows"])]
-    fixed = ["rank", "architecture", "score", "solved", *(["published"] if published else [])]
+    beside = [line["metric"] for line in task["secondary"]]
+    fixed = ["rank", "architecture", "score", *map(code, beside), "solved", *(["published"] if published else [])]
     table = [[*fixed, *(_heading(column) for column in columns), "remarks"]]
     notes: dict[tuple[str, str], list[str]] = {}
     for row in task["rows"]:
@@ -113,6 +115,7 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
                 str(row["rank"] or ""),
                 code(row["label"]),
                 wording.spread(row.get("mean"), row.get("half_width")),
+                *(wording.secondary(row, metric) for metric in beside),
                 wording.solved(row),
                 *([published.get(row["architecture"], "")] if published else []),
                 *(_prose(wording.cost(column, costs.get(column))) for column in columns),

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbench.cards import Card, Metric
-from seqbench.leaderboard import aggregate, ranking, statistics
+from seqbench.leaderboard import aggregate, ranking, secondary, statistics
 from seqbench.leaderboard.board import Board
 from seqbench.leaderboard.entries import Entry, Line
 from seqbench.lines import above_chance
@@ -39,7 +39,8 @@ def of_task(
     anchor = None if astray else anchor
     scale = (line.chance, anchor if line.best is None else line.best)
     worst = _worst(card.metric, cells, line.chance)
-    rows = [_row(board, card, label, seeds, line, worst, scale) for label, seeds in cells.items()]
+    beside = secondary.lines(board.tasks[task].secondary, cells)
+    rows = [_row(board, card, label, seeds, line, worst, scale, beside) for label, seeds in cells.items()]
     _outdo(rows, cells, card.metric)
     ranked = [row for row in rows if row["state"] == RANKED]
     samples = [[seed["value"] for seed in row["seeds"]] for row in ranked]
@@ -49,6 +50,8 @@ def of_task(
     rows.sort(key=lambda row: _order(row, card.metric))
     entry = next((entry for seeds in cells.values() for entry in seeds.values() if entry.baselines), None)
     size = board.size_of(task)
+    problems = [f"its anchor {board.tasks[task].anchor} is no better than chance"] if astray else []
+    problems += secondary.problems(board.tasks[task].secondary, cells)
     return {
         "task": task,
         "name": card.name,
@@ -61,10 +64,11 @@ def of_task(
         "best": line.best,
         "best_unknown": line.best_unknown,
         "anchor": anchor,
-        "problem": f"its anchor {board.tasks[task].anchor} is no better than chance" if astray else "",
+        "problems": problems,
         "anchor_source": board.tasks[task].anchor_source if anchor is not None else "",
         "baselines": dict(sorted(entry.baselines.items())) if entry else {},
         "published": _published(card, board.tier),
+        "secondary": beside,
         "rows": rows,
     }
 
@@ -77,10 +81,11 @@ def _row(
     line: Line,
     worst: float | None,
     scale: tuple[float | None, float | None],
+    beside: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     entries = list(seeds.values())
     first = entries[0]
-    cells = [_seed(seed, seeds.get(seed), card.metric.name, worst, scale) for seed in range(board.seeds)]
+    cells = [_seed(seed, seeds.get(seed), card.metric.name, worst, scale, beside) for seed in range(board.seeds)]
     values = [cell["value"] for cell in cells if cell["value"] is not None]
     spread = statistics.interval(values) if values else None
     lacking = [f"seed {cell['seed']}: {cell['reason'] or cell['status']}" for cell in cells if cell["value"] is None]
@@ -95,6 +100,7 @@ def _row(
         "rank": None,
         "mean": mean,
         "half_width": spread.half_width if spread else None,
+        "secondary": secondary.of_row(cells, beside),
         "above_chance": None if mean is None else above_chance(mean, line.chance, line.best, card.metric.direction),
         "below_chance": mean is not None and line.chance is not None and card.metric.better(line.chance, mean),
         "solved": sum(solved) if solved else None,
@@ -108,11 +114,17 @@ def _row(
 
 
 def _seed(
-    seed: int, entry: Entry | None, metric: str, worst: float | None, scale: tuple[float | None, float | None]
+    seed: int,
+    entry: Entry | None,
+    metric: str,
+    worst: float | None,
+    scale: tuple[float | None, float | None],
+    beside: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """One seed of a cell; a diverged one stands at chance, whatever else would be left of it."""
     if entry is None:
-        return {"seed": seed, "status": MISSING, "reason": "no record", "value": None, "score": None}
+        absent = {"seed": seed, "status": MISSING, "reason": "no record"}
+        return {**absent, "value": None, "score": None, "secondary": {}}
     value = entry.test[metric].value if entry.status == "ok" else worst if entry.status == "diverged" else None
     return {
         "seed": seed,
@@ -120,6 +132,7 @@ def _seed(
         "reason": entry.reason if entry.status != "ok" else "",
         "value": value,
         "score": score(value, scale),
+        "secondary": secondary.of_seed(entry, beside),
         "record": entry.origin,
         "checksum": entry.checksum,
         "verified": entry.verified,

@@ -23,7 +23,8 @@ NAMES = (
     *SEED[4:],
 )
 """The columns. ``value`` is a seed's test score, ``score`` its place between chance (0) and the best possible or the
-anchor (1); costs (bytes, seconds, FLOPs) are means over the row's seeds."""
+anchor (1); costs (bytes, seconds, FLOPs) are means over the row's seeds. After them come a board's secondary metrics,
+each seed's own: ``test_accuracy_longer``."""
 
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 """A text that begins so may be run by a spreadsheet, the wide letters in some languages."""
@@ -48,6 +49,7 @@ def table(document: Mapping[str, Any]) -> str:
 
 def rows(document: Mapping[str, Any]) -> tuple[list[str], list[dict[str, Cell]]]:
     """The same as data: the columns, and a mapping for each line; what is unknown is missing or None."""
+    beside = dict.fromkeys(f"test_{line['metric']}" for task in document["tasks"] for line in task["secondary"])
     lines = [
         {**of_task, **of_row, **of_seed}
         for task in document["tasks"]
@@ -56,7 +58,7 @@ def rows(document: Mapping[str, Any]) -> tuple[list[str], list[dict[str, Cell]]]
         for of_row in [_of_row(row)]
         for of_seed in _seeds(row)
     ]
-    return list(NAMES), lines
+    return [*NAMES, *beside], lines
 
 
 def _of_task(task: Mapping[str, Any], tier: str) -> dict[str, Cell]:
@@ -71,9 +73,8 @@ def _of_row(row: Mapping[str, Any]) -> dict[str, Cell]:
 
 def _seeds(row: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
     for seed in row["seeds"] or [{}]:
-        found = {
-            name: seed.get(name) for name in ("seed", "status", "value", "score", "record", "checksum", "verified")
-        }
+        found = {name: seed.get(name) for name in SEED}
+        found |= {f"test_{metric}": value for metric, value in seed.get("secondary", {}).items()}
         # Why one seed has no score of its own is said of it; why a whole row has none, of the row.
         yield {**found, "reason": seed["reason"]} if seed else found
 

@@ -149,6 +149,22 @@ def published(task: Mapping[str, Any]) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
+def beside(task: Mapping[str, Any]) -> str:
+    """The metrics that stand beside the one that decides, with their lines; empty for none."""
+    said = []
+    for line in task["secondary"]:
+        known = [("chance", line["chance"]), ("best possible", line["best"])]
+        lines = ", ".join(f"{name} {given(value)}" for name, value in known if value is not None)
+        said.append(f"{one_line(line['metric'])} ({lines})" if lines else one_line(line["metric"]))
+    return f"beside the score {', '.join(said)}, by which nobody ranks" if said else ""
+
+
+def secondary(row: Mapping[str, Any], metric: str) -> str:
+    """A row's figure of a metric that does not decide; empty where it has none."""
+    found = row.get("secondary", {}).get(metric)
+    return spread(found["mean"], found["half_width"]) if found else ""
+
+
 def better(direction: str) -> str:
     """In words, which way a metric is better."""
     return "higher is better" if direction == "max" else "lower is better"

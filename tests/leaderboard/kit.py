@@ -32,14 +32,16 @@ def record(
     modified: tuple[str, ...] = (),
     tuning: Mapping[str, Any] | None = None,
     lr: float = 5e-3,
+    secondary: Mapping[str, float] | None = None,
     **measured: Any,
 ) -> Record:
-    """A record as a run of this outcome would leave it."""
+    """A record as a run of this outcome would leave it; its secondary metrics lie between 0 and 1."""
     card = cards.load(task)
     metric, (chance, best) = card.metric, LINES.get(task, (0.5, 1.0))
     line = {"value": value, "chance": chance, "best": best}
     if best is None:
         line["best_unknown"] = "nobody knows"  # type: ignore[assignment]
+    beside = {name: {"value": score, "chance": 0.0, "best": 1.0} for name, score in (secondary or {}).items()}
     steps = list(range(500, 4001, 500))
     curve = [chance + (value - chance) * (1 - 0.5 ** (k + 1)) for k in range(len(steps))]
     options = {
@@ -57,7 +59,7 @@ def record(
         results |= {
             "best_step": 4000,
             "weights": digest_of([task, arch, distribution, seed, value, arch_options or {}, lr]),
-            "metrics": {"validation": {metric.name: line}, "test": {metric.name: line}},
+            "metrics": {"validation": {metric.name: line}, "test": {metric.name: line, **beside}},
             "baselines": {"validation": {}, "test": {"repeat": {metric.name: chance}}},
             "above_chance": value != chance,
             "curves": {"train": {}, "validation": {"step": steps, metric.name: curve}},

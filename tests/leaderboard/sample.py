@@ -35,6 +35,7 @@ def make(folder: Path) -> dict[str, Any]:
                     tuning={"tried": tried, "lr": 2e-3} if task != "parity" else None,
                     matched=100_000 if task != "parity" else 2_000_000,
                     parameters=round(100_000 + chosen.uniform(-1500, 1500)) if task != "parity" else round(3e6 * base),
+                    secondary={"longer_score": base / 2} if task == "parity" else None,
                     seconds=chosen.uniform(60, 600),
                     peak_memory_bytes=chosen.uniform(3e8, 9e8),
                 )
@@ -44,7 +45,7 @@ def make(folder: Path) -> dict[str, Any]:
         title="A board & more",
         tasks={
             "copy": None,
-            "parity": {"size": {"parameters": 2_000_000, "tolerance": 0.99}},
+            "parity": {"size": {"parameters": 2_000_000, "tolerance": 0.99}, "secondary": ["longer_score"]},
             "music-jsb": {"anchor": 8.1, "anchor_source": "somebody's"},
             "no-such-task": None,
         },

@@ -154,6 +154,16 @@ def test_reference_lines_stand_first_and_do_not_rank(page: str) -> None:
     assert "8.45" in row_of(part, "lstm")
 
 
+def test_secondary_metrics_stand_beside_the_one_that_decides(page: str) -> None:
+    part = section(page, "parity")
+    assert "beside the score longer_score (chance 0, best possible 1), by which nobody ranks" in plain(part)
+    heads = re.findall(r"<th scope=\"col\".*?</th>", part)
+    assert "nobody ranks by it" in next(head for head in heads if ">longer_score<" in head)
+    row = next(row for row in re.findall(r"<tr data-key.*?</tr>", part, re.S) if 'data-key="gru"' in row)
+    assert '<td class="n" data-v="0.485">0.4850 ± 0</td>' in row
+    assert "longer_score" not in section(page, "copy")
+
+
 def test_what_is_wrong_with_a_row_stands_beside_its_name(page: str) -> None:
     part = section(page, "copy")
     assert "not clearly above chance" in row_of(part, "rnn")
