@@ -94,7 +94,7 @@ def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path
     results = run.record.results
     curve = results["curves"]["validation"]
     best = max(curve["accuracy"])
-    assert results["best_step"] == curve["step"][curve["accuracy"].index(best)]
+    assert results["best_step"] == max(x for x, y in zip(curve["step"], curve["accuracy"], strict=True) if y == best)
     assert results["metrics"]["validation"]["accuracy"]["value"] == best
     module = seqbench.load(run.folder)
     data = seqbench.build("gru", COPY, tier="smoke", optim=OPTIM).data
@@ -269,6 +269,16 @@ def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monk
     assert not any(path.exists() for path in litter)
 
 
+def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path) -> None:
+    run = runner.run(config(optim={**OPTIM, "lr": 1e-6}), tmp_path)  # Nothing is learnt.
+    results = run.record.results
+    assert len(set(results["curves"]["validation"]["accuracy"])) == 1
+    assert results["best_step"] == 120
+    last = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
+    best = torch.load(run.folder / "checkpoints" / "best.ckpt", weights_only=False)["state_dict"]
+    assert all(torch.equal(best[name], last[name]) for name in last)
+
+
 def test_memory_that_runs_out_is_told_from_other_errors(tmp_path: Path) -> None:
     run = runner.run(config(arch={"name": "tests.backbones:Greedy", "d_model": 8}), tmp_path)
     assert run.record.status == "out_of_memory"
@@ -292,9 +302,10 @@ def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, mon
 def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = {"optim": {**OPTIM, "lr": 1e-6}}  # Nothing is learnt: the first validation stays the best.
-    whole = runner.run(config(**settings), tmp_path / "whole").record
-    assert whole.results["best_step"] == 40
+    # At so high a rate scores wander: of a few seeds one has its best before the last validation.
+    tried = ({"optim": {**OPTIM, "lr": 1.0}, "seed": seed} for seed in range(8))
+    done = ((runner.run(config(**given), tmp_path / f"whole-{given['seed']}").record, given) for given in tried)
+    whole, settings = next((record, given) for record, given in done if record.results["best_step"] < 90)
     with monkeypatch.context() as patch:
         stop_at(patch, 90)
         runner.run(config(**settings), tmp_path / "here")

@@ -427,3 +427,10 @@ def test_what_is_no_record_is_refused(tmp_path: Path) -> None:
         verify.verify(tmp_path / "x.json")
     with pytest.raises(SeqbenchError, match="no record at"):
         verify.verify(tmp_path)
+
+
+def test_of_equal_scores_the_latest_must_have_been_chosen() -> None:
+    from seqbench.evidence import checkpoint
+
+    assert checkpoint._latest_best([0.5, 1.0, 1.0, 0.9], "max") == 2
+    assert checkpoint._latest_best([0.5, 0.25, 0.25 + 1e-12], "min") == 2  # Equal in 32 bits.

@@ -8,9 +8,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+import lightning.pytorch as L
 import torch
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
 from seqbench import folders
 from seqbench.cards import Metric
@@ -22,7 +24,8 @@ class BestAndLast(ModelCheckpoint):
 
     Args:
         folder: the run's folder.
-        metric: the task's primary metric; the first of equal scores stays.
+        metric: the task's primary metric; of equal scores the latest stands. Where a task is solved before the budget
+            is spent, the first would be weights half trained, beside the costs of a whole run.
     """
 
     def __init__(self, folder: Path, metric: Metric) -> None:
@@ -35,6 +38,13 @@ class BestAndLast(ModelCheckpoint):
             save_on_train_epoch_end=False,
             enable_version_counter=False,
         )
+
+    def check_monitor_top_k(self, trainer: L.Trainer, current: Tensor | None = None) -> bool:
+        """Whether a score is the best so far, or equals it."""
+        if super().check_monitor_top_k(trainer, current):
+            return True
+        equal = current is not None and bool(current == self.best_model_score)
+        return bool(trainer.strategy.reduce_boolean_decision(equal))
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the best score so far, also where the run's folder was moved in between.

@@ -80,7 +80,7 @@ def _check_choice(results: Mapping[str, Any], config: RunConfig) -> None:
     lengths = {len(column) for column in curve.values()}
     if lengths != {len(expected)} or any(x != y for x, y in zip(curve["step"], expected, strict=True)):
         raise SeqbenchError(f"its validation curve does not have a point every {every} steps up to {steps}")
-    best = curve["step"][_first_best(curve[metric.name], metric.direction)]
+    best = curve["step"][_latest_best(curve[metric.name], metric.direction)]
     if best_step != best:
         raise SeqbenchError(
             f"results.best_step is {plain.shown(best_step)}, and the best {metric.name} of its curve is at step {best}"
@@ -94,7 +94,8 @@ def _check_choice(results: Mapping[str, Any], config: RunConfig) -> None:
     agree(results["above_chance"], clear, 0, "results.above_chance")
 
 
-def _first_best(column: list[float], direction: str) -> int:
-    """The place of the best score, the first of equals: compared as 32 bits, in which Lightning compares them."""
+def _latest_best(column: list[float], direction: str) -> int:
+    """The place of the best score, the latest of equals: compared as 32 bits, in which Lightning compares them."""
     scores = np.asarray(column, np.float64).astype(np.float32)
-    return int(scores.argmax() if direction == "max" else scores.argmin())
+    best = scores.max() if direction == "max" else scores.min()
+    return int(np.flatnonzero(scores == best)[-1])
