@@ -134,9 +134,9 @@ def pinned(name: str) -> str:
 def check_contents(session: nox.Session, wheel: Path) -> None:
     """Fail unless the wheel holds every card, board, template and page, and the marker of a typed package."""
     cards = {f"seqbench/_data/tasks/{card.name}" for card in Path("tasks").glob("*.yaml")}
-    templates = {str(path) for path in Path("seqbench/_templates").rglob("*") if path.is_file()}
+    templates = {str(path) for path in Path("seqbench/cli/plugin_templates").rglob("*") if path.is_file()}
     boards = {f"seqbench/_data/{path}" for path in Path("leaderboards").rglob("*") if path.is_file()}
-    pages = {f"seqbench/leaderboard/page.{kind}" for kind in ("html", "css", "js")}
+    pages = {f"seqbench/leaderboard/pages/page.{kind}" for kind in ("html", "css", "js")}
     missing = (cards | templates | boards | pages | {"seqbench/py.typed"}) - set(zipfile.ZipFile(wheel).namelist())
     if missing:
         session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")

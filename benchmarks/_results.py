@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from seqbench import disk, plain, provenance
+from seqbench.running import provenance
+from seqbench.utils import atomic_files, plain_data
 
 FOLDER = Path(__file__).resolve().parent / "results"
 
@@ -21,5 +22,5 @@ def keep(name: str, figures: dict[str, Any]) -> None:
         "python": platform.python_version(),
     }
     path = FOLDER / f"{name}.json"
-    disk.write_text(path, plain.to_json({"machine": machine, **figures}))
+    atomic_files.write_text(path, plain_data.to_json({"machine": machine, **figures}))
     print(f"written to benchmarks/results/{path.name}")

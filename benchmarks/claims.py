@@ -17,7 +17,7 @@ from scipy import stats
 
 import seqbench
 from benchmarks._results import keep
-from seqbench import cards
+from seqbench.protocol import cards
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def _models(*names: str) -> dict[str, dict[str, Any]]:
 
 def _grid(task: str, tier: str, names: Sequence[str], match_params: str) -> dict[str, dict[str, Any]]:
     """Each architecture at one size, at each learning rate of the card's grid."""
-    rates = cards.load(task).tier(tier).learning_rates
+    rates = cards.load_card(task).tier(tier).learning_rates
     return {
         f"{name} {rate:g}": {"arch": name, "match_params": match_params, "optim": {"lr": rate}}
         for name in names

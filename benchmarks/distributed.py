@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._results import keep
-from seqbench import folders, records
+from seqbench.protocol import records, run_folder
 
 CLAIMS = {"curve": 1e-4, "metric": 1e-6}
 TASKS = {
@@ -39,7 +39,7 @@ def run(words: list[str], runs: Path) -> Path:
 
 def values(folder: Path) -> dict[str, float]:
     """The test metrics of a run, by split and name."""
-    metrics = records.read(folder).results["metrics"]
+    metrics = records.read_record(folder).results["metrics"]
     return {f"{split}/{name}": line["value"] for split, lines in metrics.items() for name, line in lines.items()}
 
 
@@ -50,9 +50,9 @@ def compare(words: list[str], scratch: Path) -> dict[str, Any]:
     shutil.copytree(one, same)
     (same / records.NAME).unlink()
     run([*words, *TWO, "--resume"], scratch / "same")
-    curves = [records.read(folder).results["curves"]["train"]["loss"] for folder in (one, two)]
+    curves = [records.read_record(folder).results["curves"]["train"]["loss"] for folder in (one, two)]
     ours, theirs = values(one), values(same)
-    written = [folder / folders.HYPOTHESES for folder in (one, same)]
+    written = [folder / run_folder.HYPOTHESES for folder in (one, same)]
     decoded = {"same_hypotheses": written[0].read_text() == written[1].read_text()} if written[0].is_file() else {}
     return {
         "curve": max(abs(a - b) for a, b in zip(*curves, strict=True)),

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._results import keep
-from seqbench import cards
-from seqbench.cards import Card
-from seqbench.plain import digest_of, to_json
-from seqbench.records import Record
+from seqbench.protocol import cards
+from seqbench.protocol.cards import Card
+from seqbench.protocol.records import Record
+from seqbench.utils.plain_data import json_digest, to_json
 
 TASKS = ("copy", "parity", "adding", "music-jsb", "char-lm-shakespeare")
 LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "adding": (1 / 6, 0.0)}
@@ -62,7 +62,7 @@ def write(folder: Path, archs: int, seeds: int) -> int:
     """Records of all cells, each in a run's folder; how many."""
     draw, count = random.Random(0), 0
     for task in TASKS:
-        made = cards.load(task)
+        made = cards.load_card(task)
         for arch in range(archs):
             skill = draw.random()
             for seed in range(seeds):
@@ -95,7 +95,7 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
         "modified": [],
         "options": options,
         "seed": seed,
-        "digest": digest_of([options, seed]),
+        "digest": json_digest([options, seed]),
         "match_params": None,
         "tuning": {"tried": [{"lr": rate, "value": value} for rate in (1e-3, 2e-3, 5e-3)]},
         "parameters": 100_000,
@@ -112,7 +112,7 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
         "curves": {"train": {"step": steps, "loss": curve["loss"]}, "validation": {"step": steps, **curve}},
         "lengths": {"length": steps, "accuracy": [min(1.0, abs(v)) for v in curve["loss"]]},
         "sample": [[k, k + 4, k + 7] for k in range(60)],
-        "weights": digest_of([arch, seed, card.name]),
+        "weights": json_digest([arch, seed, card.name]),
     }
     measured = {"seconds": 60.0, "tokens_per_second": 1e4, "peak_memory_bytes": 4e8, "device": "a processor"}
     return Record(results, {**measured, "decode_tokens_per_second": 1e3}, config)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks._results import keep
-from seqbench.leaderboard.ranking import p_values
+from seqbench.leaderboard.stats.ranking import p_values
 
 ARCHITECTURES, BOARDS, DRAWS, ALPHA = 6, 2000, 999, 0.05
 Draw = Callable[[np.random.Generator, int], np.ndarray]

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks._results import keep
-from seqbench import plain
+from seqbench.utils import plain_data
 
 ROUNDS, CELLS, WORKERS, CLAIM = 3, 20, 2, 5.0
 STEPS = (20, 60)
@@ -66,10 +66,10 @@ def _words(steps: int, runs: Path) -> list[str]:
 
 def results(runs: Path) -> dict[str, str]:
     """What was computed, by folder: the two ways must agree to the bit."""
-    from seqbench import records
+    from seqbench.protocol import records
 
     return {
-        str(path.parent.relative_to(runs)): plain.to_json(records.read(path).results)
+        str(path.parent.relative_to(runs)): plain_data.to_json(records.read_record(path).results)
         for path in runs.rglob(records.NAME)
     }
 

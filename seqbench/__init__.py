@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from seqbench.module import SequenceModule
-    from seqbench.runner import Run
+    from seqbench.models.module import SequenceModule
+    from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
 __all__ = ["build", "load", "run"]
@@ -47,9 +47,9 @@ def run(
     Raises:
         SeqbenchError: a name or option is wrong, data is missing, or the folder holds an earlier run.
     """
-    from seqbench import runner, sizes
+    from seqbench.running import parameter_matching, runner
 
-    config = sizes.resolve({"arch": arch, "task": task, "match_params": match_params, **options})
+    config = parameter_matching.resolve_config({"arch": arch, "task": task, "match_params": match_params, **options})
     return runner.run(config, Path(runs), resume=resume, overwrite=overwrite, say=say)
 
 
@@ -73,9 +73,12 @@ def build(
     Raises:
         SeqbenchError: a name or option is wrong, or data is missing.
     """
-    from seqbench import assembly, sizes
+    from seqbench.models import build
+    from seqbench.running import parameter_matching
 
-    return assembly.build(sizes.resolve({"arch": arch, "task": task, "match_params": match_params, **options}))
+    return build.build_module(
+        parameter_matching.resolve_config({"arch": arch, "task": task, "match_params": match_params, **options})
+    )
 
 
 def load(run: str | Path) -> SequenceModule:
@@ -87,6 +90,6 @@ def load(run: str | Path) -> SequenceModule:
     Raises:
         SeqbenchError: there is no record or no checkpoint there.
     """
-    from seqbench import assembly
+    from seqbench.running import reload
 
-    return assembly.load(Path(run))
+    return reload.load_module(Path(run))

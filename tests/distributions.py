@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqbench import registry
+from seqbench.protocol import registry
 
 NET = """
 from torch import nn
@@ -57,7 +57,7 @@ class Site:
 
 def forget() -> None:
     """Let the registry look again."""
-    registry.entries.cache_clear()
+    registry.list_entries.cache_clear()
     registry._installed.cache_clear()
 
 

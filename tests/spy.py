@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqbench import processes
 from seqbench.cli.main import main
+from seqbench.utils import ranks
 
 CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate", "os.link", "os.symlink", "shutil.rmtree")
 noted: list[str] = []
@@ -24,7 +24,7 @@ def listen(event: str, details: tuple[Any, ...]) -> None:
 
 if __name__ == "__main__":
     # By rank and process: one that only starts the others must not hide what they did.
-    book = Path(os.environ["SPY"], f"{processes.rank()}-{os.getpid()}")
+    book = Path(os.environ["SPY"], f"{ranks.process_rank()}-{os.getpid()}")
     atexit.register(lambda: book.write_text("\n".join(noted), encoding="utf-8"))
     sys.addaudithook(listen)
     sys.exit(main())

@@ -21,10 +21,10 @@ import torch
 from torch.utils.data import DataLoader
 
 import seqbench
-from seqbench import folders, records
-from seqbench.batches import Shard
-from seqbench.specs import Batch
-from tests.test_module import COPY, build, trainer
+from seqbench.protocol import records, run_folder
+from seqbench.protocol.batches import Shard
+from seqbench.protocol.specs import Batch
+from tests.models.test_module import COPY, build, trainer
 
 FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
 
@@ -238,7 +238,7 @@ def test_two_processes_train_on_the_batches_of_one_and_score_its_weights_alike(
     for split in one.results["metrics"]:
         assert apart(one.values(split), again.values(split)) < 1e-6
     if task is TRANSLATION:
-        written = [(ended.folder / folders.HYPOTHESES).read_text() for ended in (one, again)]
+        written = [(ended.folder / run_folder.HYPOTHESES).read_text() for ended in (one, again)]
         assert written[0] == written[1]
 
 
@@ -261,7 +261,7 @@ def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
         assert apart(one.values(split), two.values(split)) < 1e-4
     # The carried state of all rows, whichever process had them, and of none that only stood in.
     one_left, two_left = (
-        torch.load(ended.folder / folders.LAST, weights_only=True)["seqbench_carried"] for ended in (one, two)
+        torch.load(ended.folder / run_folder.LAST, weights_only=True)["seqbench_carried"] for ended in (one, two)
     )
     assert (one_left is None) is (task is SHORT)
     torch.testing.assert_close(two_left, one_left, atol=1e-4, rtol=0)
@@ -312,13 +312,13 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(tmp_path: Path) ->
         process.communicate(timeout=60)
     assert process.returncode == 75
     (record,) = (tmp_path / "cut").rglob(records.NAME)
-    stopped = records.read(record).results
+    stopped = records.read_record(record).results
     assert stopped["reason"].startswith("stopped by SIGTERM at step ")
-    saved = torch.load(record.parent / folders.LAST, weights_only=True)["global_step"]
+    saved = torch.load(record.parent / run_folder.LAST, weights_only=True)["global_step"]
     assert saved in (int(stopped["reason"].split()[-3]), int(stopped["reason"].split()[-3]) - 1)
     for more in ([*cut, "--resume"], [*words, "--runs", str(tmp_path / "whole")]):
         subprocess.run(more, check=True, capture_output=True, timeout=200, env=place)
     (whole,) = (tmp_path / "whole").rglob(records.NAME)
-    one, two = records.read(whole).results, records.read(record).results
+    one, two = records.read_record(whole).results, records.read_record(record).results
     assert two["curves"]["train"]["loss"] == pytest.approx(one["curves"]["train"]["loss"], abs=1e-6)
     assert two["metrics"]["test"]["accuracy"] == one["metrics"]["test"]["accuracy"]

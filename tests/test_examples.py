@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seqbench.cli import new
+from seqbench.cli.commands import new
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 KINDS = {"echo-state": "architecture", "dyck": "task"}
@@ -52,7 +52,7 @@ def project(folder: Path) -> Any:
 @pytest.mark.parametrize("name", KINDS)
 def test_an_example_has_the_shape_of_a_new_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As before it was installed: a developer may have it here.
-    monkeypatch.setattr(new.registry, "entries", lambda group: {})
+    monkeypatch.setattr(new.registry, "list_entries", lambda group: {})
     words = new.words_of(KINDS[name], name)
     files = new.render(KINDS[name], words)
     folder = EXAMPLES / words["distribution"]

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import records
 from seqbench.architectures.recurrent import GRU, LSTM, RNN
-from seqbench.records import Record
+from seqbench.protocol import records
+from seqbench.protocol.records import Record
 
 pytestmark = [
     pytest.mark.gpu,

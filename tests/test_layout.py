@@ -1,64 +1,72 @@
-"""The house: who may import whom. Arrows run downwards only."""
+"""The layout of the package: its entries, the direction of imports, names of modules, and tests that mirror them."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent / "seqbench"
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "seqbench"
 
-# From top to bottom. A room may import rooms further down, and files of its own room.
-FLOORS = [
-    ["__main__"],
-    ["cli"],
-    ["testing"],
-    ["__init__"],
-    ["sweep"],
-    ["verify"],
-    ["runner"],
-    ["evidence"],
-    ["evaluation"],
-    ["restoring"],
-    ["leaderboard"],
-    ["provenance", "tracking", "scoring", "samples", "trainer"],
-    ["callbacks", "diagnostics"],
-    ["sizes"],
-    ["assembly"],
-    ["module"],
-    ["decoding"],
-    ["bodies", "objectives"],
-    ["architectures"],
-    ["ops"],
-    ["options"],
-    ["datamodules"],
-    ["sources"],
-    ["batches", "vocabulary", "tokenization"],
-    ["specs"],
-    ["config"],
-    ["cards", "folders"],
-    ["records", "fields", "agreement"],
-    ["plain", "lines"],
-    ["registry", "network", "redaction", "processes", "disk", "units"],
-    ["errors"],
+ROOMS = [
+    "cli",
+    "sweep",
+    "verification",
+    "leaderboard",
+    "testing",
+    "running",
+    "models",
+    "datamodules",
+    "architectures",
+    "protocol",
+    "ops",
+    "utils",
 ]
-FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+"""The packages from top to bottom. A module may import its own package and those further down."""
+
+LEVEL = {room: level for level, room in enumerate(ROOMS)}
+MOST_ENTRIES = 12
+MOST_MODULES = 20
+
+NO_ARROW = re.compile(r"seqbench\.(architectures|tasks)")
+"""Strings that name a group of entry points, not a package."""
+
+SAME_MEANING = {
+    "base": "the base class of a package's classes",
+    "linear_attention": "the kernel, and the architecture that is made of it",
+    "values": "objectives for real values",
+    "verify": "the command, and the function that it calls",
+}
+"""Module names that occur more than once, with the one meaning that they have."""
+
+
+def modules() -> list[Path]:
+    """The Python files of the package, without what a wheel adds."""
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if "_data" not in path.parts]
 
 
 def room_of(path: Path) -> str:
-    parts = path.relative_to(ROOT).parts
-    return parts[0].removesuffix(".py")
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imports_of(path: Path) -> set[str]:
-    """The rooms of seqbench that a file imports, anywhere in it, but for type checking."""
-    found: set[str] = set()
+def targets_of(path: Path) -> Iterator[tuple[int, str]]:
+    """The line and the dotted name of everything in seqbench that a file imports or names in a string.
+
+    Imports for type checking alone do not count. Strings count wherever they stand, but for docstrings: a name such as
+    ``"seqbench.running.samples.text_sample"`` may be imported at run time.
+    """
     tree = ast.parse(path.read_text(encoding="utf-8"))
     skipped: set[int] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             skipped.update(id(child) for child in ast.walk(node))
+        elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))
     for node in ast.walk(tree):
         if id(node) in skipped:
             continue
@@ -67,52 +75,91 @@ def imports_of(path: Path) -> set[str]:
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            names = [name for name in re.findall(r"seqbench(?:\.\w+)+", node.value) if not NO_ARROW.match(name)]
         for name in names:
-            parts = name.split(".")
-            if parts[0] == "seqbench" and len(parts) > 1:
-                found.add(parts[1] if parts[1] in FLOOR else "__init__")
-    return found
+            if name.startswith("seqbench."):
+                yield node.lineno, name
 
 
-def test_arrows_run_downwards() -> None:
+def arrows() -> Iterator[tuple[str, str, str]]:
+    """The package, the package that it needs, and where it says so."""
+    for path in modules():
+        for line, name in targets_of(path):
+            target = name.split(".")[1]
+            if target in LEVEL:
+                yield room_of(path), target, f"{path.relative_to(ROOT)}:{line} names {name}"
+
+
+def test_the_top_of_the_package_has_at_most_a_dozen_entries() -> None:
+    dunder = {"__init__.py", "__main__.py", "__pycache__", "py.typed", "_data"}
+    entries = sorted(path.name for path in PACKAGE.iterdir() if path.name not in dunder)
+    assert len(entries) <= MOST_ENTRIES
+    assert entries == sorted(ROOMS)
+
+
+def test_arrows_run_downwards_also_by_string() -> None:
+    # The package's own functions import what they need when they are called, and so do its two entry files.
     wrong = [
-        f"{path.relative_to(ROOT)} imports {target}"
-        for path in sorted(ROOT.rglob("*.py"))
-        if "_data" not in path.parts
-        for room in [room_of(path)]
-        for target in imports_of(path)
-        if target != room and FLOOR[target] <= FLOOR[room] and not (room == "cli" and target == "__init__")
-        # The package's own functions import what they need when they are called.
-        if room != "__init__"
+        where for room, target, where in arrows() if room in LEVEL and target != room and LEVEL[target] < LEVEL[room]
     ]
     assert wrong == []
 
 
-def test_every_room_has_a_floor() -> None:
-    rooms = {room_of(p) for p in ROOT.rglob("*.py")} - {"_data"}
-    assert rooms == set(FLOOR)
+def test_an_upward_arrow_is_seen(tmp_path: Path) -> None:
+    file = tmp_path / "module.py"
+    file.write_text(
+        '"""A docstring may name seqbench.cli."""\n'
+        "from typing import TYPE_CHECKING\n"
+        "if TYPE_CHECKING:\n    from seqbench.cli import main\n"
+        "from seqbench.utils import errors\n"
+        'SAMPLER = "seqbench.running.samples:show"\n'
+    )
+    assert [name for _, name in targets_of(file)] == ["seqbench.utils.errors", "seqbench.running.samples"]
 
 
-def test_no_cycles_between_rooms() -> None:
-    arrows: dict[str, set[str]] = {}
-    for path in ROOT.rglob("*.py"):
-        arrows.setdefault(room_of(path), set()).update(imports_of(path) - {room_of(path), "__init__"})
-    arrows.pop("__init__", None)
+def test_no_cycles_between_packages() -> None:
+    needs: dict[str, set[str]] = {room: set() for room in ROOMS}
+    for room, target, _ in arrows():
+        if room in LEVEL and target != room:
+            needs[room].add(target)
     done: set[str] = set()
-    while ready := {room for room, targets in arrows.items() if room not in done and targets <= done}:
+    while ready := {room for room, targets in needs.items() if room not in done and targets <= done}:
         done |= ready
-    assert set(arrows) - done == set()
+    assert set(needs) - done == set()
 
 
 def test_architectures_know_torch_and_kernels_alone() -> None:
     for room, allowed in (("architectures", {"architectures", "ops"}), ("ops", {"ops"})):
-        for path in (ROOT / room).rglob("*.py"):
-            assert imports_of(path) <= allowed, path
+        assert {target for source, target, _ in arrows() if source == room} <= allowed
 
 
-def test_plain_rooms_import_nothing_heavy() -> None:
+def test_packages_stay_small() -> None:
+    sizes = {
+        str(folder.relative_to(ROOT)): len([path for path in folder.glob("*.py") if path.name != "__init__.py"])
+        for folder in PACKAGE.rglob("*")
+        if folder.is_dir()
+    }
+    assert {name: size for name, size in sizes.items() if size > MOST_MODULES} == {}
+
+
+def test_no_module_has_the_name_of_a_standard_one() -> None:
+    names = {path.stem if path.stem != "__init__" else path.parent.name for path in modules()}
+    assert names & set(sys.stdlib_module_names) - {"__main__"} == set()
+
+
+def test_a_module_name_occurs_twice_only_with_one_meaning() -> None:
+    places: dict[str, list[str]] = defaultdict(list)
+    for path in modules():
+        if not path.stem.startswith("__"):
+            places[path.stem].append(str(path.relative_to(ROOT)))
+    assert {name for name, found in places.items() if len(found) > 1} <= set(SAME_MEANING)
+
+
+def test_light_modules_import_nothing_heavy() -> None:
     code = (
-        "import sys, seqbench, seqbench.cli.main as m, seqbench.options, seqbench.records, seqbench.sources.locating;"
+        "import sys, seqbench, seqbench.cli.main as m, seqbench.running.options, seqbench.protocol.records;"
+        "import seqbench.datamodules.sources.locate_data;"
         "m.make_parser();"
         "print([n for n in ('torch', 'lightning', 'wandb', 'numpy', 'datasets', 'jsonargparse') if n in sys.modules])"
     )

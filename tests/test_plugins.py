@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from seqbench import cards
 from seqbench.cli.main import main
-from seqbench.errors import SeqbenchError
+from seqbench.protocol import cards
+from seqbench.utils.errors import SeqbenchError
 from tests import distributions
 from tests.distributions import NET, Site
 
@@ -59,15 +59,15 @@ def said(words: str, capsys: pytest.CaptureFixture[str]) -> str:
 
 def test_a_card_lies_in_the_package_that_the_entry_names(site: Site) -> None:
     offer(site, init="1 / 0")
-    assert cards.load("job").datamodule == "theirs.data:Job"
-    assert cards.summary("job") == "a job of theirs"
+    assert cards.load_card("job").datamodule == "theirs.data:Job"
+    assert cards.card_summary("job") == "a job of theirs"
     assert "theirs" not in sys.modules
 
 
 def test_the_package_may_lie_deeper_and_is_not_imported_either(site: Site) -> None:
     files = {"theirs/__init__.py": "1 / 0", "theirs/tasks/job.yaml": CARD}
     site.install("their-tasks", tasks={"job": "theirs.tasks"}, files=files)
-    assert cards.load("job").name == "job"
+    assert cards.load_card("job").name == "job"
 
 
 def test_a_package_installed_in_place_is_found(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +76,7 @@ def test_a_package_installed_in_place_is_found(site: Site, tmp_path: Path, monke
     (tmp_path / "checkout").mkdir()
     (site.folder / "theirs").rename(tmp_path / "checkout" / "theirs")
     monkeypatch.syspath_prepend(tmp_path / "checkout")
-    assert cards.load("job").name == "job"
+    assert cards.load_card("job").name == "job"
 
 
 def test_a_folder_called_tasks_beside_a_package_is_not_searched(site: Site) -> None:
@@ -84,12 +84,12 @@ def test_a_folder_called_tasks_beside_a_package_is_not_searched(site: Site) -> N
     (site.folder / "tasks").mkdir()
     (site.folder / "tasks" / "job.yaml").write_text(CARD)
     with pytest.raises(SeqbenchError, match="has no card"):
-        cards.load("job")
+        cards.load_card("job")
 
 
 def test_a_name_may_stand_for_another(site: Site) -> None:
     offer(site, card="alias: copy")
-    assert cards.load("job").name == "copy"
+    assert cards.load_card("job").name == "copy"
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_a_datamodule_that_cannot_be_used_is_one_line(
 ) -> None:
     offer(site, data=data, value=value)
     assert sentence in said("run --arch gru --task job --tier smoke --logger none", capsys)
-    assert cards.load("copy")
+    assert cards.load_card("copy")
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import seqbench
-from seqbench import registry
-from seqbench.leaderboard import wording
+from seqbench.leaderboard.pages import wording
+from seqbench.protocol import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -155,8 +155,8 @@ def test_the_figures_of_the_scan_are_those_of_its_benchmark() -> None:
 
 def test_every_architecture_is_described() -> None:
     described = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
-    assert [name for name in registry.entries(registry.ARCHITECTURES) if f"`{name}`" not in described] == []
-    assert [name for name in registry.entries(registry.ARCHITECTURES) if f"`{name}`" not in README] == []
+    assert [name for name in registry.list_entries(registry.ARCHITECTURES) if f"`{name}`" not in described] == []
+    assert [name for name in registry.list_entries(registry.ARCHITECTURES) if f"`{name}`" not in README] == []
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

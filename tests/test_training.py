@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import seqbench
-from seqbench import records
+from seqbench.protocol import records
 
 pytestmark = pytest.mark.slow
 
@@ -121,5 +121,5 @@ def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_
 def test_the_records_of_a_run_can_be_moved(tmp_path: Path) -> None:
     run = seqbench.run("gru", "copy", tier="smoke", optim=FEW, logger="none", runs=tmp_path / "here")
     moved = (tmp_path / "here").rename(tmp_path / "there") / run.folder.relative_to(tmp_path / "here")
-    assert records.read(moved) == run.record
+    assert records.read_record(moved) == run.record
     assert seqbench.load(moved).objective.output.classes == 10

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seqbench import __version__
-from seqbench.errors import SeqbenchError, did_you_mean
-from seqbench.redaction import redact
+from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.redaction import redact
 
 COMMANDS = (
     "run",
@@ -53,7 +53,7 @@ def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
     """The parser of these commands; each command's file adds its own arguments."""
     parser, commands = _parser()
     for name in names:
-        module = importlib.import_module(f"seqbench.cli.{name}")
+        module = importlib.import_module(f"seqbench.cli.commands.{name}")
         summary = str(module.__doc__).splitlines()[0]
         command = commands.add_parser(
             name, help=summary, description=summary, allow_abbrev=False, add_help=name != "run"
@@ -67,7 +67,7 @@ def _overview() -> Parser:
     """A parser that knows what commands there are and nothing of their arguments: for ``--help`` it imports none."""
     parser, commands = _parser()
     for name in COMMANDS:
-        with Path(__file__).with_name(f"{name}.py").open(encoding="utf-8") as file:
+        with Path(__file__).parent.joinpath("commands", f"{name}.py").open(encoding="utf-8") as file:
             commands.add_parser(name, help=file.readline().strip().strip('"'))
     return parser
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from itertools import groupby
 from typing import Any
 
-from seqbench.cli.tables import aligned
-from seqbench.leaderboard import reproduction, wording
-from seqbench.leaderboard.board import Board
+from seqbench.cli.text_tables import align_columns
+from seqbench.leaderboard import reproduction
+from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard.pages import wording
 
 SHOWN = 20
 """Records that do not count and are named."""
@@ -16,17 +17,17 @@ SHOWN = 20
 Cell = Mapping[str, Any]
 
 
-def whole(board: Board, made: Mapping[str, Any]) -> str:
+def format_board(board: Board, made: Mapping[str, Any]) -> str:
     """All of it.
 
     Args:
         board: its rules.
         made: of ``document.make``.
     """
-    return "\n\n".join(filter(None, [table(made), _commands(made), _counts(made), _notes(board, made)]))
+    return "\n\n".join(filter(None, [format_rows(made), _commands(made), _counts(made), _notes(board, made)]))
 
 
-def table(made: Mapping[str, Any]) -> str:
+def format_rows(made: Mapping[str, Any]) -> str:
     """The published table, grouped by its rows: published, ours, chance, difference, verdict."""
     cells = made["published"]
     lines = [["  architecture", "published", "ours", "seeds", "parameters", "chance", "difference", "verdict"]]
@@ -44,7 +45,7 @@ def table(made: Mapping[str, Any]) -> str:
                 wording.one_line(cell["verdict"]),
             ]
         )
-    head, *rest = aligned(lines).splitlines()
+    head, *rest = align_columns(lines).splitlines()
     shown = [head]
     for (name, what), group in groupby(zip(cells, rest, strict=True), key=lambda pair: _row(pair[0])):
         shown += [f"{name}: {what}", *(line for _, line in group)]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seqbench.cli.run import say
-from seqbench.cli.tables import aligned, number
-from seqbench.config import RunConfig
+from seqbench.cli.commands.run import say
+from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.protocol.config import RunConfig
 from seqbench.sweep.conductor import State
-from seqbench.sweep.plan import Group, Plan
+from seqbench.sweep.planning.sweep_plan import Group, Plan
 from seqbench.sweep.summary import Row
-from seqbench.units import duration
+from seqbench.utils.units import format_duration
 
 
-def announce(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, float], slots: int) -> None:
+def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, float], slots: int) -> None:
     """The cells, and the time they will take.
 
     Args:
@@ -28,11 +28,11 @@ def announce(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, f
         to_run[cell.group] += not cell.finished()
     rows = [["cells", "to run", "steps", "batch", "about", ""]]
     for group in plan.groups:
-        about = duration(expected[group]) if group in expected else "?"
+        about = format_duration(expected[group]) if group in expected else "?"
         optim = group.config.optim
         figures = [str(to_run[group]), str(optim.steps), str(optim.batch_size)]
         rows.append([group.name, *figures, about, _marks(group.config)])
-    say(aligned(rows))
+    say(align_columns(rows))
     for name, reason in plan.refused.items():
         say(f"cannot be run: {name}: {reason}")
     counts = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
@@ -42,37 +42,39 @@ def announce(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, f
         # However many run at once, the longest takes its time.
         total = sum(expected[group] * count for group, count in ahead.items())
         longest = max(expected[group] for group in ahead)
-        about = f"; about {duration(max(longest, total / min(slots, sum(ahead.values()))))}"
+        about = f"; about {format_duration(max(longest, total / min(slots, sum(ahead.values()))))}"
     tried, left = sum(trials.values()), sum(to_run.values())
     more = f" and {tried} trials of learning rates" if tried else ""
     all_ = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
     say(f"{all_}, {len(cells) - left} finished, {left} to run{more}, {slots} at once{about}")
 
 
-def rates(plan: Plan) -> None:
+def print_rates(plan: Plan) -> None:
     """The learning rate of each group, and what was tried."""
     for group in plan.groups:
         tuning = group.config.tuning
         if tuning:
-            tried = ", ".join(f"{row['lr']:g}: {number(row['value'])}" for row in tuning["tried"])
+            tried = ", ".join(f"{row['lr']:g}: {format_number(row['value'])}" for row in tuning["tried"])
             say(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
 
 
-def table(rows: Sequence[Row]) -> str:
+def print_table(rows: Sequence[Row]) -> str:
     """A line for each group: its seeds, and their mean on test between its lines."""
     lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
     for row in rows:
         width = f"± {row.half_width:.2g}" if row.half_width is not None else "-"
-        best = "unknown" if row.values and row.best is None else number(row.best)
+        best = "unknown" if row.values and row.best is None else format_number(row.best)
         size = f"{row.parameters:,}" if row.parameters else "-"
         took = f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-"
         count = f"{row.statuses['ok']}/{sum(row.statuses.values())}"
         metric = row.group.config.card.metric.name
-        lines.append([row.group.name, count, metric, number(row.mean), width, number(row.chance), best, size, took])
-    return aligned(lines)
+        lines.append(
+            [row.group.name, count, metric, format_number(row.mean), width, format_number(row.chance), best, size, took]
+        )
+    return align_columns(lines)
 
 
-def failures(plan: Plan, state: State) -> None:
+def print_failures(plan: Plan, state: State) -> None:
     """Each cell that has no result, with the reason."""
     for name, reason in plan.refused.items():
         say(f"not run: {name}: {reason}")

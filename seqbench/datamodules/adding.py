@@ -14,12 +14,12 @@ import math
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.specs import Batch, Features, SequenceSpec, SequenceValue
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, Features, SequenceSpec, SequenceValue
 
 
-def sample(rng: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
+def sample_adding(rng: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
     """Draw inputs ``(batch, length, 2)`` and targets ``(batch, 1, 1)``, float32: values uniform in [0, 1), marks."""
     values = rng.random((batch, length), dtype=np.float32)
     marks = np.zeros((batch, length), np.float32)
@@ -50,7 +50,7 @@ class Adding(SequenceDataModule):
         """Fresh sequences for training; ``samples`` fixed ones for validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
-        inputs, targets = sample(self.keys.generator(split, step), rows, self.length)
+        inputs, targets = sample_adding(self.keys.generator(split, step), rows, self.length)
         return Batch(
             inputs=torch.from_numpy(inputs),
             targets=torch.from_numpy(targets),

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import lightning.pytorch as L
 from torch import Tensor
 
-from seqbench.batches import EvaluationLoader, Keys, Shard, TrainingLoader
-from seqbench.errors import SeqbenchError
-from seqbench.specs import Batch, SequenceSpec
+from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoader
+from seqbench.protocol.specs import Batch, SequenceSpec
+from seqbench.utils.errors import SeqbenchError
 
 Lines = Mapping[str, float | None]
 
@@ -32,7 +32,8 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     """Whether outputs are sequences of their own, which takes an encoder and a decoder."""
 
     sampler: ClassVar[str] = ""
-    """``module:function`` that shows what a trained module makes of the task; see ``samples``."""
+    """Name of the sampler that shows what a trained module generates (``text``, ``music``, ``translation``), or the module
+    of a plug-in's own; empty for none. See ``seqbench.running.samples``."""
 
     best_unknown: str = ""
     """Why ``best`` holds None, where it does."""

@@ -20,14 +20,15 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench import folders, plain
-from seqbench.batches import Keys
-from seqbench.datamodules import ngrams
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.errors import SeqbenchError
-from seqbench.sources import locating, texts
-from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
-from seqbench.vocabulary import Vocabulary
+from seqbench.datamodules.sources import locate_data, texts
+from seqbench.datamodules.text import ngrams
+from seqbench.datamodules.text.vocabulary import Vocabulary
+from seqbench.protocol import run_folder
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.utils import plain_data
+from seqbench.utils.errors import SeqbenchError
 
 NGRAM_ORDER = 5
 
@@ -36,7 +37,7 @@ class Characters(SequenceDataModule):
     """Next-character prediction on a text.
 
     Args:
-        dataset: the published text, a name in ``seqbench.sources.table``.
+        dataset: the published text, a name in ``seqbench.datamodules.sources.known_datasets``.
         length: characters in one chunk, over which gradients flow.
         window: characters in one window for backbones that cannot carry state; its last ``length`` count.
         evaluation_rows: streams that validation and test are each cut into.
@@ -49,8 +50,8 @@ class Characters(SequenceDataModule):
     """
 
     streams: ClassVar[bool] = True
-    kept: ClassVar[str] = folders.VOCABULARY
-    sampler: ClassVar[str] = "seqbench.samples.text:show"
+    kept: ClassVar[str] = run_folder.VOCABULARY
+    sampler: ClassVar[str] = "text"
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class Characters(SequenceDataModule):
         require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
-        self.text = texts.read(locating.locate(dataset, data_dir, source))
+        self.text = texts.read_texts(locate_data.locate_data(dataset, data_dir, source))
         if self.text.entropy is None:
             self.best_unknown = "nobody knows the entropy of real text"
         self._read(Vocabulary.of(self.text.splits["train"]))
@@ -88,7 +89,7 @@ class Characters(SequenceDataModule):
 
     def vocabulary_text(self) -> str:
         """The characters, as JSON."""
-        return plain.to_json(list(self.vocabulary.characters))
+        return plain_data.to_json(list(self.vocabulary.characters))
 
     def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
         """Read the text with another's characters: what that one never showed is the unknown.

@@ -14,14 +14,14 @@ import math
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 BLANK = 0
 
 
-def sample(
+def sample_copy(
     rng: np.random.Generator, batch: int, delay: int, alphabet: int, payload: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw inputs and targets, both ``(batch, delay + 2 * payload)`` int64.
@@ -80,7 +80,7 @@ class Copy(SequenceDataModule):
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
         rng = self.keys.generator(split, step)
-        inputs, targets = sample(rng, rows, self.delay, self.alphabet, self.payload)
+        inputs, targets = sample_copy(rng, rows, self.delay, self.alphabet, self.payload)
         scored = torch.zeros(rows, self.time)
         scored[:, -self.payload :] = 1.0
         weights = torch.full((rows, self.time), self.blank_weight)

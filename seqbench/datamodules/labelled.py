@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.datamodules.buckets import batches_by_length, batches_of_epoch
-from seqbench.errors import did_you_mean
-from seqbench.plain import shown
-from seqbench.sources import cache, locating, sentences
-from seqbench.sources.layouts import SPLITS
-from seqbench.specs import Batch, SequenceClass, SequenceSpec, Tokens
-from seqbench.tokenization import UNKNOWN, VERSION, Tokenizer
+from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
+from seqbench.datamodules.sources import locate_data, prepared_cache, sentences
+from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.text.tokenization import UNKNOWN, VERSION, Tokenizer
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Tokens
+from seqbench.utils.errors import did_you_mean
+from seqbench.utils.plain_data import short_repr
 
 EVALUATION_ROWS = 256
 """Sentences in one evaluation batch, whatever the training batch."""
@@ -103,11 +103,11 @@ class Labelled(SequenceDataModule):
         known = facts.get("classes")
         require(
             known == list(self.classes),
-            f"the model knows the classes {shown(known)}, and these sentences have {shown(list(self.classes))}; give "
+            f"the model knows the classes {short_repr(known)}, and these sentences have {short_repr(list(self.classes))}; give "
             f"sentences with the same labels.",
         )
         tokenizer = Tokenizer.from_json(vocabulary)
-        self._take(tokenizer, encoded(tokenizer, *self._raw()))
+        self._take(tokenizer, encode_texts(tokenizer, *self._raw()))
 
     def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
         """Texts and labels of each split, as ``encoded`` takes them."""
@@ -180,7 +180,7 @@ class Sentences(Labelled):
     """Labelled sentences of a published data set, or of the user's own.
 
     Args:
-        dataset: the published sentences, a name in ``seqbench.sources.table``.
+        dataset: the published sentences, a name in ``seqbench.datamodules.sources.known_datasets``.
         tokens: ``words`` (between white space) or ``bpe`` (byte pairs); learnt from the training split alone.
         vocabulary_size: most tokens in the vocabulary.
         min_count: occurrences in training from which a word is known.
@@ -214,16 +214,18 @@ class Sentences(Labelled):
         require(tokens in ("words", "bpe"), f"task.tokens must be 'words' or 'bpe', got '{tokens}'.")
         require(min_count >= 1, f"task.min_count must be at least 1 occurrence, got {min_count}.")
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
-        self._location = location = locating.locate(dataset, data_dir, source)
+        self._location = location = locate_data.locate_data(dataset, data_dir, source)
         options: dict[str, Any] = {"tokens": tokens, "vocabulary_size": vocabulary_size, "min_count": min_count}
-        key = {"data": locating.verified(location), "library": VERSION, **options}
-        arrays = cache.prepared("sentences-1", key, lambda: _prepare(sentences.read(location), **options))
+        key = {"data": locate_data.verified_checksums(location), "library": VERSION, **options}
+        arrays = prepared_cache.load_or_prepare(
+            "sentences-1", key, lambda: _prepare(sentences.read_sentences(location), **options)
+        )
         tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         classes = arrays["classes"].tobytes().decode().split("\n")
         super().__init__(tokenizer, arrays, classes, batch_size, keys, unknown_rate, divergence, max_length)
 
     def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
-        read = sentences.read(self._location)
+        read = sentences.read_sentences(self._location)
         return read.texts, read.labels
 
     def best(self, split: str) -> Lines:
@@ -241,7 +243,7 @@ class Sentences(Labelled):
         return {"naive Bayes": agreement((prior[:, None] + sums).argmax(0), self.labels[split])}
 
 
-def encoded(
+def encode_texts(
     tokenizer: Tokenizer, texts: Mapping[str, list[str]], labels: Mapping[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """Arrays of each split: ``ids (tokens,)``, ``offsets (sentences + 1,)`` and ``labels (sentences,)``."""
@@ -261,11 +263,11 @@ def agreement(said: np.ndarray, true: np.ndarray) -> dict[str, float]:
     return {"accuracy": float((said == true).mean()), "macro_f1": sum(scores) / len(scores)}
 
 
-def _prepare(read: sentences.Sentences, tokens: str, vocabulary_size: int, min_count: int) -> cache.Arrays:
+def _prepare(read: sentences.Sentences, tokens: str, vocabulary_size: int, min_count: int) -> prepared_cache.Arrays:
     texts = read.texts["train"]
     tokenizer = (
         Tokenizer.bpe(texts, vocabulary_size) if tokens == "bpe" else Tokenizer.words(texts, min_count, vocabulary_size)
     )
     names = {"tokenizer": tokenizer.to_json(), "classes": "\n".join(read.classes)}
     as_bytes = {name: np.frombuffer(text.encode(), np.uint8) for name, text in names.items()}
-    return {**as_bytes, **encoded(tokenizer, read.texts, read.labels)}
+    return {**as_bytes, **encode_texts(tokenizer, read.texts, read.labels)}

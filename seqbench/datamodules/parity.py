@@ -14,9 +14,9 @@ import math
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 PROBE = "length-"
 

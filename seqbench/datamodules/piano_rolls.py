@@ -20,13 +20,13 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
-from seqbench.datamodules import roll_lines
+from seqbench.datamodules import roll_baselines
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.datamodules.buckets import batches_by_length, batches_of_epoch
-from seqbench.sources import locating, rolls
-from seqbench.sources.rolls import KEYS
-from seqbench.specs import Batch, Features, SequenceSpec, StepClasses, StepLabels, Tokens
+from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
+from seqbench.datamodules.sources import locate_data, rolls
+from seqbench.datamodules.sources.rolls import KEYS
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, Features, SequenceSpec, StepClasses, StepLabels, Tokens
 
 MODES = ("roll", "melody")
 CLASSES = KEYS + 1
@@ -43,7 +43,7 @@ class PianoRolls(SequenceDataModule):
     """Next-frame prediction on pieces of music.
 
     Args:
-        dataset: the published collection, a name in ``seqbench.sources.table``.
+        dataset: the published collection, a name in ``seqbench.datamodules.sources.known_datasets``.
         mode: ``roll`` (all keys) or ``melody`` (the highest one, as a token).
         segment: most predicted frames of a training sequence; longer pieces are cut, elsewhere in each epoch.
             0 trains on whole pieces. Validation and test are of whole pieces always.
@@ -54,7 +54,7 @@ class PianoRolls(SequenceDataModule):
         keys: what random draws are keyed by.
     """
 
-    sampler: ClassVar[str] = "seqbench.samples.music:show"
+    sampler: ClassVar[str] = "music"
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class PianoRolls(SequenceDataModule):
         require(mode in MODES, f"music's mode must be 'roll' or 'melody', got '{mode}'.")
         require(segment >= 0, f"music's segment must be at least 1 frame, or 0 for whole pieces, got {segment}.")
         self.mode, self.segment = mode, segment
-        self.rolls = rolls.read(locating.locate(dataset, data_dir, source))
+        self.rolls = rolls.read_rolls(locate_data.locate_data(dataset, data_dir, source))
         if self.rolls.best is None:
             self.best_unknown = "nobody knows the entropy of real music"
         whole = self.rolls.frames
@@ -78,7 +78,7 @@ class PianoRolls(SequenceDataModule):
         self.lengths = {split: np.diff(borders) - 1 for split, borders in self.rolls.borders.items()}
         longest = max(int(lengths.max()) for lengths in self.lengths.values())
         if mode == "roll":
-            rates = roll_lines.frequencies(np.asarray(whole["train"]))
+            rates = roll_baselines.frequencies(np.asarray(whole["train"]))
             output = StepLabels(KEYS, tuple(round(float(rate), 6) for rate in rates))
             self.spec = SequenceSpec(Features(KEYS), output, longest)
         else:
@@ -146,9 +146,9 @@ class PianoRolls(SequenceDataModule):
         """Each key as often as in training, or the training melodies' unigrams, scored on the split."""
         _, after = self._pairs(split)
         if self.mode == "roll":
-            return roll_lines.score_constant(roll_lines.frequencies(self.frames["train"]), after)
-        unigrams = roll_lines.unigrams(self.frames["train"], CLASSES)
-        return roll_lines.score_tokens(np.broadcast_to(unigrams, (len(after), CLASSES)), after)
+            return roll_baselines.score_constant(roll_baselines.frequencies(self.frames["train"]), after)
+        unigrams = roll_baselines.unigrams(self.frames["train"], CLASSES)
+        return roll_baselines.score_tokens(np.broadcast_to(unigrams, (len(after), CLASSES)), after)
 
     def best(self, split: str) -> Lines:
         """That of the synthetic source; unknown for real music."""
@@ -160,15 +160,15 @@ class PianoRolls(SequenceDataModule):
     def _after_each(self) -> np.ndarray:
         before, after = self._pairs("train")
         if self.mode == "roll":
-            return roll_lines.transitions(before, after)
-        return roll_lines.bigrams(before, after, CLASSES)
+            return roll_baselines.transitions(before, after)
+        return roll_baselines.bigrams(before, after, CLASSES)
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
         """Keys that stay as they were, as often as in training; for a melody, its bigrams."""
         before, after = self._pairs(split)
         if self.mode == "melody":
-            return {"bigram": roll_lines.score_tokens(self._after_each[before], after)}
-        found = roll_lines.score_transitions(self._after_each, before, after)
+            return {"bigram": roll_baselines.score_tokens(self._after_each[before], after)}
+        found = roll_baselines.score_transitions(self._after_each, before, after)
         return {"repeat": {name: value for name, value in found.items() if value is not None}}
 
     def facts(self) -> dict[str, Any]:

@@ -14,12 +14,12 @@ import math
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.specs import Batch, Context, SequenceSpec, StepValues
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, Context, SequenceSpec, StepValues
 
 
-def sample(rng: np.random.Generator, batch: int, length: int, slow: float, fast: float) -> tuple[np.ndarray, ...]:
+def sample_plan(rng: np.random.Generator, batch: int, length: int, slow: float, fast: float) -> tuple[np.ndarray, ...]:
     """Draw plans ``(batch, 3)`` and their ways round the circle ``(batch, length, 2)``, float32.
 
     A plan is the cosine and the sine of the first angle, uniform on the circle, and the speed, uniform in [slow, fast)
@@ -61,7 +61,7 @@ class Plan(SequenceDataModule):
         """Fresh ways for training; ``samples`` fixed ones for validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
-        plans, ways = sample(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
+        plans, ways = sample_plan(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
         return Batch(
             inputs=torch.from_numpy(plans),
             targets=torch.from_numpy(ways),

@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.base import Lines, require
-from seqbench.datamodules.labelled import Labelled, encoded
-from seqbench.sources.layouts import SPLITS
-from seqbench.specs import Batch
-from seqbench.tokenization import Tokenizer
+from seqbench.datamodules.labelled import Labelled, encode_texts
+from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.text.tokenization import Tokenizer
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
 
 CLASSES = ("negative", "positive")
 
@@ -108,7 +108,7 @@ class _Generated(Labelled):
         texts = {name: [text for text, _ in split[name]] for name in SPLITS}
         labels = {name: np.array([label for _, label in split[name]]) for name in SPLITS}
         tokenizer = Tokenizer.words(texts["train"], min_count=1)
-        super().__init__(tokenizer, encoded(tokenizer, texts, labels), CLASSES, batch_size, keys)
+        super().__init__(tokenizer, encode_texts(tokenizer, texts, labels), CLASSES, batch_size, keys)
         self.texts = texts
 
     def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:

@@ -18,14 +18,14 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench import folders
-from seqbench.batches import Keys
-from seqbench.datamodules import bleu
 from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.datamodules.buckets import batches_by_length, batches_of_epoch
-from seqbench.sources import cache, locating, pairs
-from seqbench.specs import Batch, SequenceSpec, Tokens, TokenSequence
-from seqbench.tokenization import VERSION, Tokenizer
+from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
+from seqbench.datamodules.sources import locate_data, pairs, prepared_cache
+from seqbench.datamodules.text import bleu
+from seqbench.datamodules.text.tokenization import VERSION, Tokenizer
+from seqbench.protocol import run_folder
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 
 SPECIALS = ("[START]", "[END]")
 START, END = 1, 2
@@ -38,7 +38,7 @@ class Translation(SequenceDataModule):
     """Sentence pairs as token ids.
 
     Args:
-        dataset: the published pairs, a name in ``seqbench.sources.table``.
+        dataset: the published pairs, a name in ``seqbench.datamodules.sources.known_datasets``.
         source_language: of the sentences that are read, as files are named (``en``).
         target_language: of those that are written.
         vocabulary_size: byte pairs of both languages together.
@@ -55,8 +55,8 @@ class Translation(SequenceDataModule):
     """
 
     pairs: ClassVar[bool] = True
-    kept: ClassVar[str] = folders.TOKENIZER
-    sampler: ClassVar[str] = "seqbench.samples.translation:show"
+    kept: ClassVar[str] = run_folder.TOKENIZER
+    sampler: ClassVar[str] = "translation"
 
     def __init__(
         self,
@@ -85,18 +85,24 @@ class Translation(SequenceDataModule):
         require(
             source_language != target_language, f"source and target are both '{source_language}'; give two languages."
         )
-        self._location = location = locating.locate(dataset, data_dir, source, (source_language, target_language))
+        self._location = location = locate_data.locate_data(
+            dataset, data_dir, source, (source_language, target_language)
+        )
         self._max_length, self._decoding = max_length, (longest, smoothing, beam, length_penalty)
         self.exact = location.source == "synthetic"
         if not self.exact:
             self.best_unknown = "a sentence has more right translations than its reference"
         key = {
-            "data": locating.verified(location),
+            "data": locate_data.verified_checksums(location),
             "library": VERSION,
             "languages": [source_language, target_language],
             "vocabulary_size": vocabulary_size,
         }
-        self._take(cache.prepared("pairs-1", key, lambda: _prepare(pairs.read(location), vocabulary_size)))
+        self._take(
+            prepared_cache.load_or_prepare(
+                "pairs-1", key, lambda: _prepare(pairs.read_pairs(location), vocabulary_size)
+            )
+        )
         self._kept: tuple[int, list[np.ndarray]] = (-1, [])
 
     def vocabulary_text(self) -> str:
@@ -111,9 +117,9 @@ class Translation(SequenceDataModule):
         """
         tokenizer = Tokenizer.from_json(vocabulary)
         require(len(tokenizer) > END, "the run's tokenizer has no special tokens; run the model again.")
-        self._take(_encoded(pairs.read(self._location), tokenizer))
+        self._take(_encoded(pairs.read_pairs(self._location), tokenizer))
 
-    def _take(self, arrays: cache.Arrays) -> None:
+    def _take(self, arrays: prepared_cache.Arrays) -> None:
         """Take up what was prepared, and leave out training pairs that are too long."""
         max_length = self._max_length
         self.tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
@@ -190,7 +196,7 @@ class Translation(SequenceDataModule):
         """
         if sorted(decoded) != list(range(len(self.references[split]))):
             raise RuntimeError(f"{len(decoded)} of {len(self.references[split])} {split} sentences were translated")
-        return bleu.scores(self.written(decoded), self.references[split])
+        return bleu.bleu_scores(self.written(decoded), self.references[split])
 
     def written(self, decoded: Mapping[int, list[int]]) -> list[str]:
         """Translations as text, in the order of the split."""
@@ -207,7 +213,9 @@ class Translation(SequenceDataModule):
             places = np.flatnonzero(bins == number)
             found["length"].append(float(words[places].mean()))
             found["sentences"].append(len(places))
-            for name, score in bleu.scores([hypotheses[i] for i in places], [references[i] for i in places]).items():
+            for name, score in bleu.bleu_scores(
+                [hypotheses[i] for i in places], [references[i] for i in places]
+            ).items():
                 found[name].append(score)
         return found
 
@@ -233,7 +241,7 @@ class Translation(SequenceDataModule):
         ids, offsets = self.sides[split][1]
         tokens = np.concatenate([ids, np.full(len(offsets) - 1, END)])
         return {
-            **bleu.scores(self._texts("train", 1, drawn), self.references[split]),
+            **bleu.bleu_scores(self._texts("train", 1, drawn), self.references[split]),
             "token_loss": float(-np.log(self._unigrams[tokens]).mean()),
             "token_accuracy": float((tokens == self._unigrams.argmax()).mean()),
         }
@@ -245,7 +253,7 @@ class Translation(SequenceDataModule):
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
         """The source itself, handed on untranslated."""
-        return {"copied source": bleu.scores(self.source_texts(split), self.references[split])}
+        return {"copied source": bleu.bleu_scores(self.source_texts(split), self.references[split])}
 
     def facts(self) -> dict[str, Any]:
         """Pairs of each split, those left out, the vocabulary, and how BLEU and chrF are computed."""
@@ -254,16 +262,16 @@ class Translation(SequenceDataModule):
             "left_out": self.left_out,
             "vocabulary": len(self.tokenizer),
             "tokenizer": self.tokenizer.checksum,
-            **bleu.signatures(),
+            **bleu.bleu_signatures(),
         }
 
 
-def _prepare(read: pairs.Pairs, vocabulary_size: int) -> cache.Arrays:
+def _prepare(read: pairs.Pairs, vocabulary_size: int) -> prepared_cache.Arrays:
     sources, targets = read.splits["train"]
     return _encoded(read, Tokenizer.bpe([*sources, *targets], vocabulary_size, SPECIALS))
 
 
-def _encoded(read: pairs.Pairs, tokenizer: Tokenizer) -> cache.Arrays:
+def _encoded(read: pairs.Pairs, tokenizer: Tokenizer) -> prepared_cache.Arrays:
     arrays = {"tokenizer": _bytes(tokenizer.to_json())}
     for split, both in read.splits.items():
         for side, sentences in zip(("source", "target"), both, strict=True):

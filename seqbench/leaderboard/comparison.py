@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from seqbench.records import Record
+from seqbench.protocol.records import Record
 
 COSTS = {
     **dict.fromkeys(("parameters", "state_bytes", "flops_per_token"), "config"),
@@ -26,7 +26,7 @@ _WHERE = ("trainer.", "logger", "task.data_dir", "task.source")
 _PRECISION = "trainer.precision"
 
 
-def of(a: Record, b: Record) -> dict[str, Any]:
+def compare_records(a: Record, b: Record) -> dict[str, Any]:
     """All that can be said of two records together; each pair is of the first, A, and the second, B.
 
     ``differs`` names what differs in configuration, code and machine, ``changed`` those options among it that decide
@@ -41,7 +41,7 @@ def of(a: Record, b: Record) -> dict[str, Any]:
         "changed": changed,
         "unlike": unlike,
         "same_configuration": unlike is None and not set(changed) - {"seed"},
-        "same_seed": get(a, "config.seed") == get(b, "config.seed"),
+        "same_seed": get_path(a, "config.seed") == get_path(b, "config.seed"),
         "same_results": a.without_sample().results == b.without_sample().results,
         "same_record": a.digest() == b.digest(),
         "metrics": {split: _metrics(a, b, split, unlike is None) for split in ("test", "validation")},
@@ -50,7 +50,7 @@ def of(a: Record, b: Record) -> dict[str, Any]:
     }
 
 
-def get(record: Record, path: str) -> Any:
+def get_path(record: Record, path: str) -> Any:
     """The value at a dotted path, whose first part is a section of the record; None where anything is missing."""
     section, *rest = path.split(".")
     value: Any = getattr(record, section)
@@ -60,7 +60,7 @@ def get(record: Record, path: str) -> Any:
 
 
 def _mapping(record: Record, path: str) -> Mapping[str, Any]:
-    value = get(record, path)
+    value = get_path(record, path)
     return value if isinstance(value, Mapping) else {}
 
 
@@ -72,14 +72,14 @@ def _number(value: Any) -> float | None:
 
 
 def _identity(record: Record) -> dict[str, Any]:
-    names = [get(record, f"config.{key}.name") for key in ("architecture", "encoder")]
-    modified = get(record, "config.modified")
+    names = [get_path(record, f"config.{key}.name") for key in ("architecture", "encoder")]
+    modified = get_path(record, "config.modified")
     return {
         "architecture": "+".join(str(name) for name in names if name),
-        **{key: get(record, f"config.card.{name}") for key, name in (("task", "name"), ("tier", "tier"))},
-        "seed": get(record, "config.seed"),
+        **{key: get_path(record, f"config.card.{name}") for key, name in (("task", "name"), ("tier", "tier"))},
+        "seed": get_path(record, "config.seed"),
         "status": record.status,
-        "reason": get(record, "results.reason"),
+        "reason": get_path(record, "results.reason"),
         "intact": record.intact(),
         "modified": [str(name) for name in modified] if isinstance(modified, list) else None,
     }
@@ -96,7 +96,7 @@ def _flat(value: Any, name: str) -> Iterator[tuple[str, Any]]:
 def _configuration(record: Record) -> dict[str, Any]:
     """What was run, flat and dotted: options as on the command line, then all else, and the machine."""
     rest = {key: value for key, value in record.config.items() if key not in _ELSEWHERE}
-    machine = {key: get(record, f"measured.{key}") for key in ("device", "threads")}
+    machine = {key: get_path(record, f"measured.{key}") for key in ("device", "threads")}
     return {**dict(_flat(_mapping(record, "config.options"), "")), **dict(_flat(rest, "")), **machine}
 
 
@@ -117,7 +117,7 @@ def _decides(key: str, a: Record, b: Record) -> bool:
 def _unlike(a: Record, b: Record) -> str | None:
     """Why the scores of two runs do not mean the same; None if they do."""
     for key, what in (("name", "tasks"), ("tier", "tiers"), ("version", "versions of the card"), ("digest", "cards")):
-        pair = [get(record, f"config.card.{key}") for record in (a, b)]
+        pair = [get_path(record, f"config.card.{key}") for record in (a, b)]
         if pair[0] != pair[1]:
             said = [str(value)[:60] if key != "digest" else str(value)[:8] for value in pair]
             return f"they are of different {what}, {said[0]} and {said[1]}"
@@ -135,7 +135,7 @@ def _unlike(a: Record, b: Record) -> str | None:
 def _metrics(a: Record, b: Record, split: str, alike: bool) -> dict[str, dict[str, Any]]:
     """Each metric of either, the one that decides first: values, their lines, the difference, and which is better."""
     tables = [_mapping(record, f"results.metrics.{split}") for record in (a, b)]
-    decides = [get(record, "config.card.metric") for record in (a, b)]
+    decides = [get_path(record, "config.card.metric") for record in (a, b)]
     names = sorted({*tables[0], *tables[1]}, key=lambda name: (name not in decides, name))
     found = {}
     for name in names:
@@ -144,7 +144,7 @@ def _metrics(a: Record, b: Record, split: str, alike: bool) -> dict[str, dict[st
         # Other lines are other data, whatever the cards say.
         same = alike and (chance[0], best[0]) == (chance[1], best[1])
         difference = value[1] - value[0] if same and value[0] is not None and value[1] is not None else None
-        way = get(a, "config.card.direction") if name == decides[0] else _direction(chance[0], best[0])
+        way = get_path(a, "config.card.direction") if name == decides[0] else _direction(chance[0], best[0])
         found[str(name)] = {
             "value": value,
             "chance": chance,
@@ -173,7 +173,7 @@ def _costs(a: Record, b: Record) -> dict[str, dict[str, Any]]:
     """What each took, and B's as a multiple of A's."""
     found = {}
     for name, section in COSTS.items():
-        left, right = (_number(get(record, f"{section}.{name}")) for record in (a, b))
+        left, right = (_number(get_path(record, f"{section}.{name}")) for record in (a, b))
         if (left, right) != (None, None):
             ratio = right / left if left and right is not None else math.nan
             found[name] = {"value": [left, right], "ratio": ratio if math.isfinite(ratio) else None}
@@ -182,7 +182,7 @@ def _costs(a: Record, b: Record) -> dict[str, dict[str, Any]]:
 
 def _curve(a: Record, b: Record) -> dict[str, list[Any]]:
     """A few of the steps at which both were validated: their scores there, and their training losses where known."""
-    metric = str(get(a, "config.card.metric"))
+    metric = str(get_path(a, "config.card.metric"))
     scores = [_column(record, "validation", metric) for record in (a, b)]
     losses = [_column(record, "train", "loss") for record in (a, b)]
     steps = _some(sorted(set(scores[0]) & set(scores[1])))

@@ -7,12 +7,13 @@ import statistics as means
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqbench.cards import Tier
-from seqbench.leaderboard import rows, statistics
-from seqbench.leaderboard.board import Board, PublishedRow
-from seqbench.leaderboard.entries import Entry, shortened
-from seqbench.leaderboard.select import Selection
-from seqbench.lines import ABOVE_CHANCE
+from seqbench.leaderboard.data.board_card import Board, PublishedRow
+from seqbench.leaderboard.data.checked_records import Entry, shortened
+from seqbench.leaderboard.selection import task_rows
+from seqbench.leaderboard.selection.select_records import Selection
+from seqbench.leaderboard.stats import intervals
+from seqbench.protocol.cards import Tier
+from seqbench.protocol.chance import ABOVE_CHANCE
 
 AGREES, BOTH_CHANCE, BOTH_SOLVED = "agrees", "agrees: both are chance", "agrees: both solve it"
 BETTER, WORSE = "better than published", "worse than published"
@@ -22,7 +23,7 @@ OURS = "seqbench"
 """The distribution whose architectures a published row means, where others offer one of the same name."""
 
 
-def of(board: Board, selection: Selection) -> list[dict[str, Any]]:
+def reproduce_table(board: Board, selection: Selection) -> list[dict[str, Any]]:
     """The cells of a board's published table, row by row; empty for a board without one.
 
     Our figure is the mean over the seeds of one configuration, that of the tier's recipe, or the best of them where the
@@ -47,7 +48,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
     if ours is None:
         said = _without(board, selection, row, entries)
     else:
-        said = verdict(row, ours, published, chance, line.best if line else None)
+        said = judge_difference(row, ours, published, chance, line.best if line else None)
     card = selection.cards.get(row.task or "")
     return {
         "row": row.name,
@@ -135,11 +136,13 @@ def _figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, f
         return None, None
     if row.statistic == "best":
         return (max if row.direction == "max" else min)(values), None
-    spread = statistics.interval(values)
+    spread = intervals.mean_interval(values)
     return spread.mean, spread.half_width
 
 
-def verdict(row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None) -> str:
+def judge_difference(
+    row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None
+) -> str:
     """Whether a figure agrees with the published one.
 
     It does where both are chance (within 5 % of the way to the best possible, or of chance itself), where both solve
@@ -150,8 +153,8 @@ def verdict(row: PublishedRow, ours: float, published: float, chance: float | No
         way = abs(chance if best is None else best - chance)
         if all(abs(value - chance) < ABOVE_CHANCE * way for value in (ours, published)):
             return BOTH_CHANCE
-    scores = [rows.score(value, (chance, best)) for value in (ours, published)]
-    if all(score is not None and score >= rows.SOLVED for score in scores):
+    scores = [task_rows.rescale_score(value, (chance, best)) for value in (ours, published)]
+    if all(score is not None and score >= task_rows.SOLVED for score in scores):
         return BOTH_SOLVED
     gap, allowed = abs(ours - published), row.tolerance * (abs(published) or abs(chance or 0.0))
     if gap <= allowed * (1 + 1e-9):  # 0.98 is within 2 % of 1.0, though not to the last bit.
@@ -184,7 +187,7 @@ def _mean_fact(entries: Sequence[Entry], name: str) -> float | None:
     return round(means.fmean(known)) if name == "parameters" else means.fmean(known)
 
 
-def words(board: Board, task: str, architecture: str) -> list[str]:
+def command_words(board: Board, task: str, architecture: str) -> list[str]:
     """The arguments of ``seqbench run`` or ``sweep`` that mean a cell of the board."""
     arch, _, encoder = architecture.partition("+")
     return ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
@@ -195,7 +198,9 @@ def _command(board: Board, row: PublishedRow, architecture: str) -> str | None:
     if not row.task:
         return None
     several = ["--seeds", str(board.seeds)] if board.seeds > 1 else []
-    return shlex.join(["seqbench", "sweep" if several else "run", *words(board, row.task, architecture), *several])
+    return shlex.join(
+        ["seqbench", "sweep" if several else "run", *command_words(board, row.task, architecture), *several]
+    )
 
 
 def verdicts(cells: Sequence[Mapping[str, Any]]) -> dict[str, int]:

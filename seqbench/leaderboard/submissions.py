@@ -12,16 +12,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seqbench import records
-from seqbench.errors import SeqbenchError
-from seqbench.leaderboard import board as boards
-from seqbench.leaderboard import build, collect, document
-from seqbench.leaderboard.board import Board
-from seqbench.leaderboard.collect import Aside
-from seqbench.leaderboard.entries import Entry
-from seqbench.leaderboard.places import RESULTS
-from seqbench.leaderboard.select import select
-from seqbench.records import Record
+from seqbench.leaderboard import board_data, write_pages
+from seqbench.leaderboard.data import board_card as boards
+from seqbench.leaderboard.data import collect
+from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard.data.board_paths import RESULTS
+from seqbench.leaderboard.data.checked_records import Entry
+from seqbench.leaderboard.data.collect import Aside
+from seqbench.leaderboard.selection.select_records import select_records
+from seqbench.protocol import records
+from seqbench.protocol.records import Record
+from seqbench.utils.errors import SeqbenchError
 
 SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
 """How a record may have been verified."""
@@ -39,7 +40,7 @@ class Submitted:
     refused: list[tuple[str, str]]
 
 
-def submit(root: Path, name: str, places: Sequence[Path], verify: Verify, say: Callable[[str], None]) -> Submitted:
+def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify, say: Callable[[str], None]) -> Submitted:
     """Verify the runs that count for a board, put their records into its results, and build its pages anew.
 
     Runs whose record is there already are left as they are. A run that fails its verification, whose architecture
@@ -58,7 +59,7 @@ def submit(root: Path, name: str, places: Sequence[Path], verify: Verify, say: C
     board, folder = _load(root, name), root / name
     found = [item for place in places for item in _runs(place)]
     paths = {id(entry): path for path, entry in found}
-    selection = select(board, [entry for _, entry in found])
+    selection = select_records(board, [entry for _, entry in found])
     refused = [(aside.origin, aside.reason) for aside in selection.aside]
     written = []
     for cells in selection.entries.values():
@@ -73,7 +74,7 @@ def submit(root: Path, name: str, places: Sequence[Path], verify: Verify, say: C
                 else:
                     written += [target] if target else []
                     say(f"{place}: {'verified' if target else 'there already'}")
-    build.build(board, _committed(folder), folder)
+    write_pages.build_board(board, _committed(folder), folder)
     return Submitted(folder, written, refused)
 
 
@@ -84,10 +85,10 @@ def _take(folder: Path, entry: Entry, path: Path, verify: Verify) -> Path | None
         SeqbenchError: it is not for others to build on, the board has another result for its cell, or it fails its
             verification.
     """
-    record = records.read(path).without_sample()
+    record = records.read_record(path).without_sample()
     target = _target(folder, record)
     if target.is_file():
-        if records.read(target).digest() == record.digest():
+        if records.read_record(target).digest() == record.digest():
             return None
         raise SeqbenchError(f"the board has another result for this cell, {target}; remove it first, and say why")
     if reason := _unfit(entry, record):
@@ -99,7 +100,7 @@ def _take(folder: Path, entry: Entry, path: Path, verify: Verify) -> Path | None
     return target
 
 
-def check(root: Path, name: str) -> tuple[int, list[str]]:
+def check_board(root: Path, name: str) -> tuple[int, list[str]]:
     """Check a board's committed records and pages; give the number of records, and what is wrong.
 
     Every record must count, stand where its contents say, hold no sample, and say how it was verified; every page must
@@ -108,7 +109,7 @@ def check(root: Path, name: str) -> tuple[int, list[str]]:
     try:
         board, folder = _load(root, name), root / name
         found = list(_committed(folder))
-        made = document.make(board, found)
+        made = board_data.build_board_data(board, found)
     except SeqbenchError as error:
         return 0, [str(error)]
     problems = [f"{aside['origin']}: {aside['reason']}" for aside in made["set_aside"]]
@@ -118,7 +119,7 @@ def check(root: Path, name: str) -> tuple[int, list[str]]:
     for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
         place = path.relative_to(results).as_posix()
         problems += [f"{place}: {reason}" for reason in _misplaced(folder, path, counted.get(place))]
-    for file, text in build.pages(made).items():
+    for file, text in write_pages.render_pages(made).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
             again = f"seqbench leaderboard build {name} --from {results} --out {folder}"
@@ -127,7 +128,9 @@ def check(root: Path, name: str) -> tuple[int, list[str]]:
 
 
 def _load(root: Path, name: str) -> Board:
-    board = boards.load(str(root / f"{name}.yaml")) if (root / f"{name}.yaml").is_file() else boards.load(name)
+    board = (
+        boards.load_board(str(root / f"{name}.yaml")) if (root / f"{name}.yaml").is_file() else boards.load_board(name)
+    )
     if board.name != name:
         raise SeqbenchError(f"{root / name}.yaml cannot be used: its name is '{board.name}'; give both one name.")
     return board
@@ -135,11 +138,11 @@ def _load(root: Path, name: str) -> Board:
 
 def _committed(folder: Path) -> Iterable[Entry | Aside]:
     """The records of a board's folder; none where nothing was submitted yet."""
-    return collect.folders([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
+    return collect.collect_folders([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
 
 
 def _runs(place: Path) -> list[tuple[Path, Entry | Aside]]:
-    return [(Path(item.origin), item) for item in collect.folders([place], named=True)]
+    return [(Path(item.origin), item) for item in collect.collect_folders([place], named=True)]
 
 
 def _target(folder: Path, record: Record) -> Path:
@@ -167,7 +170,7 @@ def _misplaced(folder: Path, path: Path, item: Entry | Aside | None) -> list[str
         return ["it is no record; remove it"]
     if isinstance(item, Aside):
         return []  # Named already, among those that are set aside.
-    record = records.read(path)
+    record = records.read_record(path)
     target = _target(folder, record)
     reasons = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
     if reason := _unfit(item, record):

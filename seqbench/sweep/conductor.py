@@ -7,11 +7,12 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from seqbench import folders
-from seqbench.errors import SeqbenchError
-from seqbench.sweep import deaths, plan
-from seqbench.sweep.jobs import Ended, Engine, Job
-from seqbench.sweep.plan import FINISHED, Cell, Group
+from seqbench.protocol import run_folder
+from seqbench.sweep.engines.engine import Ended, Engine, Job
+from seqbench.sweep.planning import sweep_plan
+from seqbench.sweep.planning.sweep_plan import FINISHED, Cell, Group
+from seqbench.sweep.workers import death_records
+from seqbench.utils.errors import SeqbenchError
 
 LOOK_AGAIN = 5.0
 """Seconds until a cell that another process is at is looked at again."""
@@ -125,7 +126,7 @@ class Conductor:
         while state.waiting and len(self._jobs) < self.engine.slots and now >= self._pause:
             cell = state.waiting.popleft()
             record = cell.record()
-            if plan.busy(cell):
+            if sweep_plan.is_running(cell):
                 state.elsewhere[cell] = now + LOOK_AGAIN
             elif record is not None and record.status in FINISHED:  # By another sweep, meanwhile.
                 self._end(cell, record.status, None, state)
@@ -145,7 +146,7 @@ class Conductor:
             return
         self._jobs[job] = cell
         state.running[cell] = now
-        if not (cell.folder / folders.LAST).exists():
+        if not (cell.folder / run_folder.LAST).exists():
             self._anew.add(cell)
 
     def _take(self, ended: Ended, state: State, again: bool = True) -> None:
@@ -179,7 +180,7 @@ class Conductor:
         if record is not None and (record.status in FINISHED or (own and death.status != "timeout")):
             return record.status, record.results["reason"]
         try:
-            deaths.note(cell, death)
+            death_records.write_death_record(cell, death)
         except SeqbenchError as error:
             return death.status, f"{death.reason}; it has no record: {error}"
         return death.status, death.reason

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seqbench.leaderboard.statistics import interval
-from seqbench.sweep.plan import Cell, Group
+from seqbench.leaderboard.stats.intervals import mean_interval
+from seqbench.sweep.planning.sweep_plan import Cell, Group
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Row:
     @property
     def mean(self) -> float | None:
         """Over seeds."""
-        return interval(self.values).mean if self.values else None
+        return mean_interval(self.values).mean if self.values else None
 
     @property
     def half_width(self) -> float | None:
         """Of the 95 % interval of the mean, by Student's t; None for fewer than two seeds."""
-        return interval(self.values).half_width if self.values else None
+        return mean_interval(self.values).half_width if self.values else None
 
 
-def rows(cells: Sequence[Cell]) -> list[Row]:
+def summary_rows(cells: Sequence[Cell]) -> list[Row]:
     """The figures of each group, from its records alone, in the order of the cells."""
     groups: dict[Group, list[Cell]] = {}
     for cell in cells:

@@ -5,9 +5,9 @@ fails; ``architecture_checks`` and ``task_checks`` give the checks one by one, f
 cannot be made is skipped with its reason. The contracts are those of ``docs/architecture.md``.
 """
 
-from seqbench.testing.architectures import ARCHITECTURE_CHECKS, architecture_checks, check_architecture
+from seqbench.testing.architecture_kit import ARCHITECTURE_CHECKS, architecture_checks, check_architecture
 from seqbench.testing.report import Check, Failure, Outcome, Report, Skip
-from seqbench.testing.tasks import TASK_CHECKS, check_task, task_checks
+from seqbench.testing.task_kit import TASK_CHECKS, check_task, task_checks
 
 __all__ = [
     "ARCHITECTURE_CHECKS",

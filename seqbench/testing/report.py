@@ -75,7 +75,7 @@ class Check:
             return Outcome(self.name, self.about, FAILED, str(failure))
         # The code under test is a stranger's: it may raise anything, and even exit.
         except (Exception, SystemExit) as error:
-            return Outcome(self.name, self.about, FAILED, f"raised {told(error)}")
+            return Outcome(self.name, self.about, FAILED, f"raised {error_message(error)}")
         return Outcome(self.name, self.about, PASSED)
 
 
@@ -126,19 +126,19 @@ class Report:
 
 def checks_of(functions: Iterable[Callable[[Any], None]], subject: Callable[[], Any]) -> list[Check]:
     """Checks named and described as the functions are, each asked of what ``subject`` gives."""
-    return [Check(name_of(function), about(function), _asking(function, subject)) for function in functions]
+    return [Check(check_name(function), check_summary(function), _asking(function, subject)) for function in functions]
 
 
 def _asking(function: Callable[[Any], None], subject: Callable[[], Any]) -> Callable[[], None]:
     return lambda: function(subject())
 
 
-def name_of(function: Callable[..., Any]) -> str:
+def check_name(function: Callable[..., Any]) -> str:
     """The name of a check."""
     return function.__name__
 
 
-def about(function: Callable[..., Any]) -> str:
+def check_summary(function: Callable[..., Any]) -> str:
     """The first line of a check's docstring, without its full stop."""
     return str(function.__doc__).splitlines()[0].rstrip(".")
 
@@ -153,7 +153,7 @@ def expect(condition: object, sentence: str) -> None:
         raise Failure(sentence)
 
 
-def told(error: BaseException) -> str:
+def error_message(error: BaseException) -> str:
     """An error as one line: its kind, its text, and the line of the stranger's code that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
     text = " ".join(str(error).split())[:300]

@@ -12,14 +12,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqbench import cards, objectives, plain
-from seqbench.batches import Keys
-from seqbench.cards import Card
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.errors import SeqbenchError
-from seqbench.options import load_datamodule
-from seqbench.specs import Batch
-from seqbench.testing.report import told
+from seqbench.datamodules.loading import load_datamodule
+from seqbench.models import objectives
+from seqbench.protocol import cards
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.cards import Card
+from seqbench.protocol.specs import Batch
+from seqbench.testing.report import error_message
+from seqbench.utils import plain_data
+from seqbench.utils.errors import SeqbenchError
 
 Oracle = Callable[[Batch], Tensor | None]
 TRAINING_BATCHES = 16
@@ -66,7 +68,7 @@ class TaskSubject:
             raise
         # A stranger's class refuses with whatever error it likes, and may even exit.
         except (Exception, SystemExit) as error:
-            raise SeqbenchError(f"task '{self.card.name}' cannot be made, it raised {told(error)}.") from error
+            raise SeqbenchError(f"task '{self.card.name}' cannot be made, it raised {error_message(error)}.") from error
         return data
 
     @property
@@ -88,12 +90,12 @@ class TaskSubject:
 
     def objective(self) -> objectives.Objective:
         """The spec's objective without a head: it takes what a head would give."""
-        objective = objectives.make(self.data.spec, d_model=1)
+        objective = objectives.build_objective(self.data.spec, d_model=1)
         objective.head = torch.nn.Identity()  # type: ignore[assignment]
         return objective
 
 
-def card_of(task: Card | Path | str) -> Card:
+def task_card(task: Card | Path | str) -> Card:
     """The card itself, or that of a name or of a YAML file.
 
     Raises:
@@ -105,5 +107,5 @@ def card_of(task: Card | Path | str) -> Card:
         # A datamodule named in a file is usually one in the folder the user stands in.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
-        return cards.parse(plain.read_yaml(Path(task)), Path(task).name)
-    return cards.load(task)
+        return cards.parse_card(plain_data.read_yaml(Path(task)), Path(task).name)
+    return cards.load_card(task)

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import silu, softplus
 
 from seqbench.architectures.deltanet import GatedDeltaNet
-from seqbench.testing.architectures import check_architecture
+from seqbench.testing.architecture_kit import check_architecture
 
 
 def by_hand(mixer: Any, x: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import elu, gelu, rms_norm
 
 from seqbench.architectures.linear_attention import LinearAttention, feature
-from seqbench.testing.architectures import check_architecture
+from seqbench.testing.architecture_kit import check_architecture
 
 
 def by_hand(net: LinearAttention, x: Tensor) -> Tensor:

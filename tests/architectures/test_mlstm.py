@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import group_norm, silu
 
 from seqbench.architectures.mlstm import MLSTM
-from seqbench.testing.architectures import check_architecture
+from seqbench.testing.architecture_kit import check_architecture
 
 
 def stirred(net: MLSTM) -> MLSTM:

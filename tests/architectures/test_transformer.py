@@ -9,7 +9,7 @@ from torch.nn.functional import gelu, rms_norm, scaled_dot_product_attention
 
 from seqbench.architectures import transformer
 from seqbench.architectures.transformer import BiTransformer, Transformer, rotate
-from seqbench.testing.architectures import check_architecture
+from seqbench.testing.architecture_kit import check_architecture
 
 LENGTHS = torch.tensor([9, 4, 1, 9])
 

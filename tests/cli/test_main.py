@@ -295,5 +295,5 @@ def test_help_imports_no_command_and_says_of_each_what_it_says_of_itself() -> No
     assert imported == "['seqbench.cli.main']"
     words = " ".join(" ".join(page).split())
     for name in COMMANDS:
-        summary = str(importlib.import_module(f"seqbench.cli.{name}").__doc__).splitlines()[0]
+        summary = str(importlib.import_module(f"seqbench.cli.commands.{name}").__doc__).splitlines()[0]
         assert f" {name} {summary}" in words

@@ -7,7 +7,7 @@ import math
 import torch
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.specs import Batch
+from seqbench.protocol.specs import Batch
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -48,9 +48,9 @@ def check_samples(data: SequenceDataModule, split: str, samples: int) -> None:
 
 def score(data: SequenceDataModule, split: str, logits: object) -> dict[str, float]:
     """The objective's metrics of a predictor ``batch -> logits`` on a whole split."""
-    from seqbench import objectives
+    from seqbench.models import objectives
 
-    objective = objectives.make(data.spec, d_model=1)
+    objective = objectives.build_objective(data.spec, d_model=1)
     objective.head = torch.nn.Identity()  # type: ignore[assignment]
     scores = objective.scores()
     for step in range(data.steps(split)):

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.batches import Keys
-from seqbench.datamodules.adding import Adding, sample
-from seqbench.errors import SeqbenchError
-from seqbench.specs import Batch
+from seqbench.datamodules.adding import Adding, sample_adding
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 
@@ -36,7 +36,7 @@ def test_always_one_stands_at_chance() -> None:
 
 
 def test_one_mark_in_each_half_anywhere_in_it() -> None:
-    inputs, targets = sample(np.random.default_rng(0), 2000, 7)
+    inputs, targets = sample_adding(np.random.default_rng(0), 2000, 7)
     values, marks = inputs[..., 0], inputs[..., 1]
     assert (marks[:, :3].sum(1) == 1).all()
     assert (marks[:, 3:].sum(1) == 1).all()

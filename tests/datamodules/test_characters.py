@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.characters import Characters
-from seqbench.errors import SeqbenchError
+from seqbench.protocol.batches import Keys
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 

@@ -9,10 +9,10 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbench.batches import Keys
-from seqbench.datamodules.copying import Copy, sample
-from seqbench.errors import SeqbenchError
-from seqbench.specs import Batch
+from seqbench.datamodules.copying import Copy, sample_copy
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 
@@ -21,7 +21,7 @@ def make(**changed: Any) -> Copy:
 
 
 def test_the_drawn_example_is_true() -> None:
-    inputs, targets = sample(np.random.default_rng(0), 1, delay=7, alphabet=8, payload=10)
+    inputs, targets = sample_copy(np.random.default_rng(0), 1, delay=7, alphabet=8, payload=10)
     drawn = "".join("." if s == 0 else "#" if s == 9 else "s" for s in inputs[0])
     assert drawn == "ssssssssss......###########"
     assert targets[0].tolist() == [0] * 17 + inputs[0, :10].tolist()
@@ -86,7 +86,7 @@ def test_splits_share_no_sequence() -> None:
 
 @given(st.integers(1, 30), st.integers(2, 12), st.integers(1, 12))
 def test_any_size_has_its_answer_in_its_input(delay: int, alphabet: int, payload: int) -> None:
-    inputs, targets = sample(np.random.default_rng(1), 3, delay, alphabet, payload)
+    inputs, targets = sample_copy(np.random.default_rng(1), 3, delay, alphabet, payload)
     assert inputs.shape == targets.shape == (3, delay + 2 * payload)
     assert (targets[:, -payload:] == inputs[:, :payload]).all()
     assert (targets[:, :-payload] == 0).all()

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.labelled import EVALUATION_ROWS, Sentences, agreement
-from seqbench.errors import SeqbenchError
+from seqbench.protocol.batches import Keys
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 LINES = {
@@ -175,8 +175,8 @@ def test_naive_bayes_is_the_formula(folder: Path) -> None:
 
 
 def test_agreement_is_that_of_the_objective() -> None:
-    from seqbench.objectives.sequence_class import SequenceClassObjective
-    from seqbench.specs import Batch, SequenceClass
+    from seqbench.models.objectives.sequence_class import SequenceClassObjective
+    from seqbench.protocol.specs import Batch, SequenceClass
 
     rng = np.random.default_rng(0)
     said, true = rng.integers(0, 3, 50), rng.integers(0, 4, 50)

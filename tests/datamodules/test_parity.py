@@ -7,10 +7,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqbench.batches import Keys
 from seqbench.datamodules.parity import Parity, running_parity
-from seqbench.errors import SeqbenchError
-from seqbench.specs import Batch
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 

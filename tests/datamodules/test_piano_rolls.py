@@ -12,10 +12,10 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from seqbench.batches import Keys
 from seqbench.datamodules.piano_rolls import PianoRolls, melody, segments_of
-from seqbench.errors import SeqbenchError
-from seqbench.specs import Batch
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 LENGTHS = {"train": (2, 9, 30, 31, 17, 4, 25, 26, 12, 3, 40), "valid": (5, 2, 14), "test": (8, 20, 3, 6, 11)}

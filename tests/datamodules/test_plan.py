@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.batches import Keys
-from seqbench.datamodules.plan import Plan, sample
-from seqbench.errors import SeqbenchError
+from seqbench.datamodules.plan import Plan, sample_plan
+from seqbench.protocol.batches import Keys
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 
@@ -30,7 +30,7 @@ def test_always_nothing_stands_at_chance() -> None:
 
 
 def test_ways_are_what_their_plans_say() -> None:
-    plans, ways = sample(np.random.default_rng(0), 300, 9, 0.2, 1.0)
+    plans, ways = sample_plan(np.random.default_rng(0), 300, 9, 0.2, 1.0)
     assert (plans.shape, ways.shape, plans.dtype, ways.dtype) == ((300, 3), (300, 9, 2), np.float32, np.float32)
     np.testing.assert_allclose(ways[:, 0], plans[:, :2], atol=1e-6)
     # In the complex plane each step is a rotation by the speed.

@@ -8,13 +8,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from seqbench.batches import Keys
 from seqbench.datamodules import templates
 from seqbench.datamodules.labelled import agreement
+from seqbench.datamodules.sources.file_layouts import SPLITS
 from seqbench.datamodules.templates import Position, WordOrder
-from seqbench.errors import SeqbenchError
-from seqbench.sources.layouts import SPLITS
-from seqbench.specs import Batch
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 ADJECTIVES = {word: label for label, words in enumerate((templates.NEGATIVE, templates.POSITIVE)) for word in words}

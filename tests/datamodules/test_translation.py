@@ -9,9 +9,9 @@ import pytest
 import sacrebleu
 import torch
 
-from seqbench.batches import Keys
 from seqbench.datamodules.translation import END, START, Translation
-from seqbench.errors import SeqbenchError
+from seqbench.protocol.batches import Keys
+from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
 WORDS = {"red": "rouge", "blue": "bleu", "dog": "chien", "cat": "chat", "runs": "court", "sleeps": "dort"}

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from hypothesis import given
 
-from seqbench import cards, plain
-from seqbench.cards import Card
-from seqbench.errors import SeqbenchError
+from seqbench.protocol import cards
+from seqbench.protocol.cards import Card
+from seqbench.utils import plain_data
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import strategies
 from tests.fuzzing.guard import only_within
 
@@ -22,7 +23,7 @@ CARDS = [data for data in map(yaml.safe_load, TEXTS) if "alias" not in data]
 def parse(data: Any) -> Card | None:
     """The card, if it is one; then its digests can be made as well."""
     try:
-        card = cards.parse(data, "toy.yaml")
+        card = cards.parse_card(data, "toy.yaml")
     except SeqbenchError as error:
         assert str(error).startswith("toy.yaml cannot be used: ")
         assert len(str(error)) < 2000
@@ -35,7 +36,7 @@ def parse(data: Any) -> Card | None:
 def parse_file(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
-        found = plain.read_yaml(path)
+        found = plain_data.read_yaml(path)
     except SeqbenchError as error:
         assert str(path) in str(error)
         return

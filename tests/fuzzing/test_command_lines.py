@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbench.cli.main import COMMANDS, main
-from seqbench.errors import SeqbenchError
-from seqbench.sweep import local
+from seqbench.sweep.engines import local_engine
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import hostile, strategies
 from tests.fuzzing.guard import only_within
 
@@ -82,17 +82,17 @@ REAL: Mapping[str, list[list[str]]] = {
 }
 WORK = (
     *(
-        "seqbench.runner:run",
-        "seqbench.cli.sweep:_engine",
-        "seqbench.sizes:match",
+        "seqbench.running.runner:run",
+        "seqbench.cli.commands.sweep:_engine",
+        "seqbench.running.parameter_matching:match_parameters",
         "seqbench.testing:check_architecture",
     ),
     *(
         "seqbench.testing:check_task",
-        "seqbench.cli.show:_size",
-        "seqbench.cli.following:run",
-        "seqbench.cli.show:_lines",
-        "seqbench.sources.hub:fetch",
+        "seqbench.cli.commands.show:_size",
+        "seqbench.cli.child_process:run_child",
+        "seqbench.cli.commands.show:_lines",
+        "seqbench.datamodules.sources.hub_download:fetch_dataset",
     ),
 )
 """Where real work begins."""
@@ -123,8 +123,8 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         module, _, name = place.partition(":")
         monkeypatch.setattr(importlib.import_module(module), name, stopped)
     # A sweep plans in a worker; here it plans in this process, which is watched.
-    monkeypatch.setattr(local, "warm_up", lambda: None)
-    monkeypatch.setattr(local, "ask", lambda function, *arguments: function(*arguments))
+    monkeypatch.setattr(local_engine, "warm_up", lambda: None)
+    monkeypatch.setattr(local_engine, "call_in_worker", lambda function, *arguments: function(*arguments))
     return small_data
 
 

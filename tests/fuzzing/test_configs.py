@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbench import options, provenance
-from seqbench.config import RunConfig
-from seqbench.errors import SeqbenchError
+from seqbench.protocol.config import RunConfig
+from seqbench.running import options, provenance
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import hostile, strategies
 from tests.fuzzing.guard import only_within
 
@@ -38,13 +38,13 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def resolved() -> list[dict[str, Any]]:
     """The real configurations, as short as a user writes them and as long as a run keeps them."""
-    return [*ASKED, *(json.loads(json.dumps(options.resolve(asked).options())) for asked in ASKED)]
+    return [*ASKED, *(json.loads(json.dumps(options.resolve_options(asked).options())) for asked in ASKED)]
 
 
 def resolve(given_: Any, arguments: list[str]) -> RunConfig | None:
     """The configuration, if it is one; then it has a name, a digest and a folder inside the one it is given."""
     try:
-        config = options.resolve(given_, arguments)
+        config = options.resolve_options(given_, arguments)
     except SeqbenchError as error:
         assert str(error)
         return None

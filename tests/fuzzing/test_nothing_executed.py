@@ -14,12 +14,15 @@ import pytest
 import torch
 
 import seqbench
-from seqbench import assembly, cards, folders, options, plain, provenance, records, runner
 from seqbench.cli.main import main
-from seqbench.config import RunConfig
-from seqbench.errors import SeqbenchError
-from seqbench.records import Record
-from seqbench.sources import cache as caching
+from seqbench.datamodules.sources import prepared_cache as caching
+from seqbench.models import build
+from seqbench.protocol import cards, records, run_folder
+from seqbench.protocol.config import RunConfig
+from seqbench.protocol.records import Record
+from seqbench.running import options, provenance, runner
+from seqbench.utils import plain_data
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing.guard import only_within
 
 
@@ -64,7 +67,7 @@ def exchanged(evil: Evil) -> bytes:
 
 @pytest.fixture
 def config() -> RunConfig:
-    return options.resolve(
+    return options.resolve_options(
         {
             "arch": {"name": "gru", "d_model": 8},
             "task": {"name": "copy", "delay": 2, "samples": 40},
@@ -87,9 +90,9 @@ def test_a_checkpoint_that_would_run_something_is_refused(
     witness.unlink()
 
     folder = config.folder(runs)
-    module = assembly.build(config)
-    Record({"status": "interrupted"}, {}, provenance.describe(config, module)).write(folder)
-    for name in (folders.BEST, folders.LAST):
+    module = build.build_module(config)
+    Record({"status": "interrupted"}, {}, provenance.describe_run(config, module)).write(folder)
+    for name in (run_folder.BEST, run_folder.LAST):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
     with only_within(folder):
@@ -99,7 +102,7 @@ def test_a_checkpoint_that_would_run_something_is_refused(
             runner.run(config, runs, resume=True)
     assert not witness.exists()
     assert [str(caught.value).count("\n") for caught in (loading, resuming)] == [0, 0]
-    assert (folder / folders.LAST).read_bytes() == data
+    assert (folder / run_folder.LAST).read_bytes() == data
 
 
 TAGS = [
@@ -118,7 +121,7 @@ def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str,
     path = tmp_path / "config.yaml"
     path.write_text(text.format(tag))
     with only_within(tmp_path):
-        for action in (options.read_config, plain.read_yaml):
+        for action in (options.read_config, plain_data.read_yaml):
             with pytest.raises(SeqbenchError, match="not valid YAML"):
                 action(path)
         assert main(["run", "--config", str(path)]) == 2
@@ -136,15 +139,15 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config: RunConfig, tmp_path: Path) -> None:
-    described = provenance.describe(config, assembly.build(config))
+    described = provenance.describe_run(config, build.build_module(config))
     described["architecture"] |= {"name": trap, "class": trap}
     described["options"]["arch"]["name"] = trap
     Record({"status": "ok"}, {}, described).write(tmp_path / "run")
-    card = plain.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
+    card = plain_data.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
     with only_within(tmp_path) as watch:
-        records.read(tmp_path / "run")
+        records.read_record(tmp_path / "run")
         options.read_config(tmp_path / "run" / records.NAME)
-        cards.parse({**card, "datamodule": trap}, "toy.yaml").digest("smoke")
+        cards.parse_card({**card, "datamodule": trap}, "toy.yaml").digest("smoke")
         assert main(["list"]) == 0
     assert "trap_of_a_stranger" not in watch.imported
     assert not (tmp_path / "witness").exists()
@@ -155,13 +158,13 @@ def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config
 
 def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> None:
     witness, whole = tmp_path / "witness", np.arange(6)
-    caching.prepared("kind", {}, lambda: {"a": whole})
+    caching.load_or_prepare("kind", {}, lambda: {"a": whole})
     (entry,) = (cache / "prepared").iterdir()
     evil = np.array([Evil(witness)], object)
     for data in (evil, evil.reshape(1, 1), np.array([(0, Evil(witness))], [("a", "i4"), ("b", object)])):
         np.save(entry / "a.npy", data, allow_pickle=True)
         with only_within(cache):
-            found = caching.prepared("kind", {}, lambda: {"a": whole})
+            found = caching.load_or_prepare("kind", {}, lambda: {"a": whole})
         np.testing.assert_array_equal(found["a"], whole)
     # Nothing can be mapped of an array that is empty, so it is read, and a pickle would be as well.
     empty = io.BytesIO()
@@ -169,5 +172,5 @@ def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> Non
     for data in (empty.getvalue() + pickle.dumps(Evil(witness)), pickled(Evil(witness))):
         (entry / "a.npy").write_bytes(data)
         with only_within(cache):
-            caching.prepared("kind", {}, lambda: {"a": whole})
+            caching.load_or_prepare("kind", {}, lambda: {"a": whole})
     assert not witness.exists()

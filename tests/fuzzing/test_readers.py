@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from seqbench.errors import SeqbenchError
-from seqbench.sources import cache, locating, pairs, rolls, sentences, texts
-from seqbench.tokenization import Tokenizer
+from seqbench.datamodules.sources import locate_data, pairs, prepared_cache, rolls, sentences, texts
+from seqbench.datamodules.text.tokenization import Tokenizer
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import strategies
 from tests.fuzzing.guard import only_within
 
-Reader = Callable[[locating.Location], Any]
+Reader = Callable[[locate_data.Location], Any]
 READERS: dict[str, tuple[str, tuple[str, ...], Reader]] = {
-    "texts": ("ptb", (), texts.read),
-    "sentences": ("sst2", (), sentences.read),
-    "rolls": ("jsb", (), rolls.read),
-    "matlab": ("jsb", (), rolls.read),
-    "packed": ("jsb", (), rolls.read),
-    "pairs": ("multi30k", ("en", "de"), pairs.read),
+    "texts": ("ptb", (), texts.read_texts),
+    "sentences": ("sst2", (), sentences.read_sentences),
+    "rolls": ("jsb", (), rolls.read_rolls),
+    "matlab": ("jsb", (), rolls.read_rolls),
+    "packed": ("jsb", (), rolls.read_rolls),
+    "pairs": ("multi30k", ("en", "de"), pairs.read_pairs),
 }
 
 
@@ -93,13 +93,13 @@ def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
         (folder / name / file).write_bytes(data)
         try:
             with only_within(folder):
-                read(locating.locate(dataset, str(folder / name), languages=languages))
+                read(locate_data.locate_data(dataset, str(folder / name), languages=languages))
         except SeqbenchError as error:
             assert str(error)
         finally:
             (folder / name / file).write_bytes(origins[file])
 
-    read(locating.locate(dataset, str(folder / name), languages=languages))
+    read(locate_data.locate_data(dataset, str(folder / name), languages=languages))
     each()
     return count
 
@@ -107,7 +107,7 @@ def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
 def fuzz_cache(examples: int, folder: Path, random: bool = False) -> int:
     """How many damaged entries were met; what is asked for always comes, from the entry or made anew."""
     made = {"a": np.arange(24).reshape(4, 6), "b": np.zeros((0, 3), np.uint8)}
-    cache.prepared("fuzzed", {}, lambda: made)
+    prepared_cache.load_or_prepare("fuzzed", {}, lambda: made)
     (entry,) = (folder / "cache" / "prepared").glob("fuzzed-*")
     whole = {path.name: path.read_bytes() for path in entry.iterdir()}
     pickled = io.BytesIO()
@@ -125,7 +125,7 @@ def fuzz_cache(examples: int, folder: Path, random: bool = False) -> int:
         for name, data in whole.items():
             (entry / name).write_bytes(one[1] if name == one[0] else data)
         with only_within(folder) as watch:
-            found = cache.prepared("fuzzed", {}, lambda: made)
+            found = prepared_cache.load_or_prepare("fuzzed", {}, lambda: made)
         assert set(found) == {"a", "b"}
         assert all(array.dtype != object for array in found.values())
         assert "pickle" not in watch.imported

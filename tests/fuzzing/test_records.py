@@ -17,10 +17,13 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqbench import assembly, disk, folders, options, plain, provenance, records
 from seqbench.cli.main import main
-from seqbench.errors import SeqbenchError
-from seqbench.records import Record
+from seqbench.models import build
+from seqbench.protocol import records, run_folder
+from seqbench.protocol.records import Record
+from seqbench.running import options, provenance, reload
+from seqbench.utils import atomic_files, plain_data
+from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import strategies
 from tests.fuzzing.guard import only_within
 
@@ -36,7 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("origin")
     (root / "texts").mkdir()
     (root / "texts" / "play.txt").write_text(TEXT)
-    config = options.resolve(
+    config = options.resolve_options(
         {
             "arch": {"name": "gru", "d_model": 4},
             "task": {"name": "char-lm", "data_dir": str(root / "texts"), "evaluation_rows": 2},
@@ -44,7 +47,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "logger": "none",
         }
     )
-    module = assembly.build(config)
+    module = build.build_module(config)
     folder = root / "run"
     results = {
         "status": "ok",
@@ -54,27 +57,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "curves": {"train": [[10, 3.9], [20, 3.5]], "validation": [[20, {"bits_per_character": 3.2}]]},
     }
     measured = {"seconds": 1.5, "steps_per_second": 100.0, "wandb": {"id": "abc", "mode": "offline"}}
-    Record(results, measured, provenance.describe(config, module)).write(folder)
-    disk.write_text(folder / folders.CONFIG, provenance.to_yaml(config.options()))
-    disk.write_text(
-        folder / folders.VOCABULARY,
-        plain.to_json(list(module.data.vocabulary.characters)),  # type: ignore[union-attr]
+    Record(results, measured, provenance.describe_run(config, module)).write(folder)
+    atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
+    atomic_files.write_text(
+        folder / run_folder.VOCABULARY,
+        plain_data.to_json(list(module.data.vocabulary.characters)),  # type: ignore[union-attr]
     )
-    (folder / folders.CHECKPOINTS).mkdir()
-    torch.save({"state_dict": module.state_dict(), "global_step": 20}, folder / folders.BEST)
+    (folder / run_folder.CHECKPOINTS).mkdir()
+    torch.save({"state_dict": module.state_dict(), "global_step": 20}, folder / run_folder.BEST)
     return folder
 
 
 @pytest.fixture(autouse=True)
 def no_giants(monkeypatch: pytest.MonkeyPatch) -> None:
-    make = assembly.make
+    make = build.build_module_from_spec
 
     def small(config: Any, spec: Any) -> Any:
         if any(number > LARGE for number in _numbers([config.options(), spec.to_dict()])):
             raise SeqbenchError("stopped: a module of absurd size")
         return make(config, spec)
 
-    monkeypatch.setattr(assembly, "make", small)
+    monkeypatch.setattr(build, "build_module_from_spec", small)
 
 
 def _numbers(data: Any) -> Iterator[int]:
@@ -100,9 +103,9 @@ def refused(action: Callable[..., Any], *arguments: Any) -> bool:
 def try_all(folder: Path, allowed: Path) -> None:
     """Everything that reads a run's folder."""
     with only_within(allowed), contextlib.chdir(allowed):
-        refused(records.read, folder)
+        refused(records.read_record, folder)
         refused(options.read_config, folder / records.NAME)
-        refused(assembly.load, folder)
+        refused(reload.load_module, folder)
 
 
 def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> int:
@@ -126,11 +129,11 @@ def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> i
 
 def fuzz_files(examples: int, run: Path, folder: Path, random: bool = False) -> int:
     """How many were tried with a file of theirs broken: text cut, bytes changed, or other bytes altogether."""
-    names = (records.NAME, folders.CONFIG, folders.VOCABULARY, folders.BEST)
+    names = (records.NAME, run_folder.CONFIG, run_folder.VOCABULARY, run_folder.BEST)
     real = {name: (run / name).read_bytes() for name in names}
     texts = {name: strategies.broken_text([real[name].decode()]) for name in names[:3]}
     ways = [*(st.tuples(st.just(name), text | st.binary(max_size=60)) for name, text in texts.items())]
-    ways.append(st.tuples(st.just(folders.BEST), strategies.broken_bytes(real[folders.BEST])))
+    ways.append(st.tuples(st.just(run_folder.BEST), strategies.broken_bytes(real[run_folder.BEST])))
     count = _fresh(run, folder)
 
     @strategies.tried(examples, random)
@@ -154,7 +157,7 @@ def fuzz_files(examples: int, run: Path, folder: Path, random: bool = False) -> 
 
 def _fresh(run: Path, folder: Path) -> int:
     shutil.copytree(run, folder / "run")
-    assert not refused(assembly.load, folder / "run"), "the origin must be whole"
+    assert not refused(reload.load_module, folder / "run"), "the origin must be whole"
     return 0
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from seqbench import options
-from seqbench.errors import SeqbenchError
+from seqbench.running import options
+from seqbench.utils.errors import SeqbenchError
 
 SECRETS = {
     "WANDB_API_KEY": "local-0123456789abcdef0123456789abcdef01234567",
@@ -111,8 +111,8 @@ def test_an_option_that_holds_a_secret_is_refused(
     monkeypatch.chdir(tmp_path)
     given = {"arch": {"name": "gru", "d_model": 8}, "task": "copy", "tier": "smoke", option: value}
     if sentence is None:
-        options.resolve(given)
+        options.resolve_options(given)
         return
     with pytest.raises(SeqbenchError, match=sentence) as caught:
-        options.resolve(given)
+        options.resolve_options(given)
     assert SECRETS["HF_TOKEN"] not in str(caught.value)

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqbench import cards
-from seqbench.leaderboard import collect, document
-from seqbench.leaderboard.board import Board, parse
-from seqbench.plain import digest_of
-from seqbench.records import Record
+from seqbench.leaderboard import board_data
+from seqbench.leaderboard.data import collect
+from seqbench.leaderboard.data.board_card import Board, parse_board
+from seqbench.protocol import cards
+from seqbench.protocol.records import Record
+from seqbench.utils.plain_data import json_digest
 
 LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None), "adding": (1 / 6, 0.0)}
 """Chance and best possible of the primary metric on test."""
@@ -36,7 +37,7 @@ def record(
     **measured: Any,
 ) -> Record:
     """A record as a run of this outcome would leave it; its secondary metrics lie between 0 and 1."""
-    card = cards.load(task)
+    card = cards.load_card(task)
     metric, (chance, best) = card.metric, LINES.get(task, (0.5, 1.0))
     line = {"value": value, "chance": chance, "best": best}
     if best is None:
@@ -58,7 +59,7 @@ def record(
     if status == "ok":
         results |= {
             "best_step": 4000,
-            "weights": digest_of([task, arch, distribution, seed, value, arch_options or {}, lr]),
+            "weights": json_digest([task, arch, distribution, seed, value, arch_options or {}, lr]),
             "metrics": {"validation": {metric.name: line}, "test": {metric.name: line, **beside}},
             "baselines": {"validation": {}, "test": {"repeat": {metric.name: chance}}},
             "above_chance": value != chance,
@@ -90,7 +91,7 @@ def record(
             "modified": list(modified),
             "options": options,
             "seed": seed,
-            "digest": digest_of(options),
+            "digest": json_digest(options),
             "match_params": matched,
             "tuning": tuning,
             "data": {},
@@ -106,7 +107,7 @@ def leave(folder: Path, *records: Record) -> Path:
     for made in records:
         config = made.config
         name = f"{config['card']['tier']}-s{config['seed']}-{made.digest()[:8]}"
-        made.write(folder / config["card"]["name"] / digest_of(config["architecture"])[:8] / name)
+        made.write(folder / config["card"]["name"] / json_digest(config["architecture"])[:8] / name)
     return folder
 
 
@@ -122,9 +123,9 @@ def board(**changed: Any) -> Board:
         "size": {"parameters": 100_000},
         "tasks": {"copy": None, "parity": None},
     }
-    return parse({**data, **changed}, "test.yaml")
+    return parse_board({**data, **changed}, "test.yaml")
 
 
 def made(board: Board, *folders: Path) -> dict[str, Any]:
     """The document of a board over folders."""
-    return document.make(board, collect.folders(folders))
+    return board_data.build_board_data(board, collect.collect_folders(folders))

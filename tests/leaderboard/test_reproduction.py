@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from seqbench import cards
 from seqbench.leaderboard import reproduction
-from seqbench.leaderboard.board import Board, PublishedRow, load
-from seqbench.records import Record
+from seqbench.leaderboard.data.board_card import Board, PublishedRow, load_board
+from seqbench.protocol import cards
+from seqbench.protocol.records import Record
 from tests.leaderboard.kit import board, leave, made, record
 
 RECIPE = {"d_model": 200, "num_layers": 2, "dropout": 0.2}
@@ -77,13 +77,13 @@ def cell(rules: Board, folder: Path, *records: Record) -> dict[str, Any]:
 def test_a_figure_agrees_or_is_better_or_worse(
     ours: float, figure: float, chance: float | None, best: float | None, direction: str, said: str
 ) -> None:
-    assert reproduction.verdict(row(direction), ours, figure, chance, best) == said
+    assert reproduction.judge_difference(row(direction), ours, figure, chance, best) == said
 
 
 def test_the_tolerance_is_the_rows() -> None:
-    assert reproduction.verdict(row(tolerance=0.0), 8.44, 8.43, 11.0) == reproduction.WORSE
-    assert reproduction.verdict(row(tolerance=0.0), 8.43, 8.43, 11.0) == reproduction.AGREES
-    assert reproduction.verdict(row(tolerance=0.3), 9.9, 8.43, 11.0) == reproduction.AGREES
+    assert reproduction.judge_difference(row(tolerance=0.0), 8.44, 8.43, 11.0) == reproduction.WORSE
+    assert reproduction.judge_difference(row(tolerance=0.0), 8.43, 8.43, 11.0) == reproduction.AGREES
+    assert reproduction.judge_difference(row(tolerance=0.3), 9.9, 8.43, 11.0) == reproduction.AGREES
 
 
 def test_ours_is_the_mean_of_the_seeds_by_the_recipe(tmp_path: Path) -> None:
@@ -107,12 +107,12 @@ def test_ours_is_the_best_of_the_seeds_where_the_published_one_is(tmp_path: Path
 
 
 def test_the_maximum_of_ten_seeds_is_compared_with_the_best_of_ours() -> None:
-    assert {row.statistic for row in load("chomsky-parity").published} == {"best"}
-    assert {row.statistic for row in load("tcn-table1").published} == {"mean"}
+    assert {row.statistic for row in load_board("chomsky-parity").published} == {"best"}
+    assert {row.statistic for row in load_board("tcn-table1").published} == {"mean"}
 
 
 def test_a_cell_says_where_its_tier_departs_from_the_published_recipe(tmp_path: Path) -> None:
-    deviations = list(cards.load("music-jsb").tier("paper").deviations)
+    deviations = list(cards.load_card("music-jsb").tier("paper").deviations)
     assert deviations
     assert cell(published(), tmp_path)["deviations"] == deviations
     assert cell(published(task=None), tmp_path)["deviations"] == []

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqbench import records
 from seqbench.cli.main import make_parser
-from seqbench.errors import SeqbenchError
-from seqbench.leaderboard import places, submissions
-from seqbench.records import Record
+from seqbench.leaderboard import submissions
+from seqbench.leaderboard.data import board_paths
+from seqbench.protocol import records
+from seqbench.protocol.records import Record
+from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard.kit import leave, record
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: }}"
@@ -43,7 +44,7 @@ def leave_data(path: Path) -> None:
 
 
 def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submitted:
-    return submissions.submit(root, "mine", [runs], verify, lambda line: None)
+    return submissions.submit_runs(root, "mine", [runs], verify, lambda line: None)
 
 
 def with_sample(record: Record) -> Record:
@@ -60,11 +61,11 @@ def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path:
     assert [name.rpartition("-")[0] for name in names] == [f"mine/results/copy/gru/small-s{seed}" for seed in (0, 1)]
     assert all((path / "result.json").is_file() for path in seen)
     for path in done.written:
-        submitted = records.read(path)
+        submitted = records.read_record(path)
         assert submitted.intact()
         assert "not ours" not in path.read_text()
         assert submitted.verified == {"how": "checkpoint scored again"}
-    assert submissions.check(root, "mine") == (2, [])
+    assert submissions.check_board(root, "mine") == (2, [])
     # Given again, there is nothing to do, and nothing is verified anew.
     assert submit(root, runs, lambda path: pytest.fail("again")).written == []
 
@@ -91,7 +92,7 @@ def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path
     done = submit(root, runs, lambda path: ("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
     assert [why for _, why in done.refused] == ["scores: 0.9 is 0.2"]
     assert len(done.written) == 1
-    assert submissions.check(root, "mine")[0] == 1
+    assert submissions.check_board(root, "mine")[0] == 1
 
 
 def test_a_result_of_the_board_is_never_replaced(root: Path, tmp_path: Path) -> None:
@@ -119,7 +120,7 @@ def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
     page = root / "mine" / "index.html"
     page.write_text(page.read_text().replace("0.9", "1.0", 1))
     (root / "mine" / "board.tex").unlink()
-    problems = submissions.check(root, "mine")[1]
+    problems = submissions.check_board(root, "mine")[1]
     assert [problem.partition(" ")[0] for problem in problems] == ["board.tex", "index.html"]
 
 
@@ -128,7 +129,7 @@ def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
     [
         (lambda path: path.write_text(path.read_text().replace("0.9", "0.95")), "it was edited after it was written"),
         (lambda path: path.rename(path.with_name("other.json")), "it belongs at copy/gru/small-s0-"),
-        (lambda path: with_sample(records.read(path)).write(path.parent, path.name), "it holds a sample"),
+        (lambda path: with_sample(records.read_record(path)).write(path.parent, path.name), "it holds a sample"),
         (lambda path: record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
         (lambda path: record().write(path.parent, path.name), "it does not say how it was verified"),
         (lambda path: stamped(record(), "by a friend").write(path.parent, path.name), "it does not say how it was"),
@@ -144,22 +145,22 @@ def test_a_record_that_does_not_belong_is_found(
 ) -> None:
     first = next(path for path in committed(root, tmp_path) if "-s0-" in path.name)
     spoil(first)
-    assert any(reason in problem for problem in submissions.check(root, "mine")[1])
+    assert any(reason in problem for problem in submissions.check_board(root, "mine")[1])
 
 
 def test_a_board_without_records_or_with_another_name(root: Path, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     submit(root, tmp_path / "runs")
-    assert submissions.check(root, "mine") == (0, [])
+    assert submissions.check_board(root, "mine") == (0, [])
     (root / "other.yaml").write_text(CARD)
-    assert "its name is 'mine'" in submissions.check(root, "other")[1][0]
+    assert "its name is 'mine'" in submissions.check_board(root, "other")[1][0]
     with pytest.raises(SeqbenchError, match="unknown board"):
-        submissions.submit(root, "no-board", [tmp_path], well, print)
+        submissions.submit_runs(root, "no-board", [tmp_path], well, print)
 
 
-@pytest.mark.parametrize("name", places.names())
+@pytest.mark.parametrize("name", board_paths.board_names())
 def test_committed_pages_are_what_committed_records_make(name: str) -> None:
-    assert submissions.check(places.home(), name)[1] == []
+    assert submissions.check_board(board_paths.boards_folder(), name)[1] == []
 
 
 def test_the_job_for_requests_gives_commands_that_there_are() -> None:

@@ -20,13 +20,13 @@ from typing import Any
 
 import torch
 
-from seqbench import folders, records
-from seqbench.errors import SeqbenchError
-from seqbench.sources import cache
+from seqbench.datamodules.sources import prepared_cache
+from seqbench.protocol import records, run_folder
+from seqbench.utils.errors import SeqbenchError
 from tests.survival.places import AT_RANDOM, PLACES, RUNS, Place, arm
 
 CONTEXT: Any = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["seqbench.sweep.preload"])
+CONTEXT.set_forkserver_preload(["seqbench.sweep.workers.preload"])
 LONGEST = 120.0
 """Seconds after which a run, or what a killed sweep left, hangs."""
 
@@ -71,7 +71,7 @@ class Ledger:
                 self.counts.lost.append(str(path))
         for path in self.folder.rglob(records.NAME):
             try:
-                if records.read(path).status == "ok":
+                if records.read_record(path).status == "ok":
                     self._finished.setdefault(path, (path.stat().st_mtime_ns, path.read_bytes()))
             except SeqbenchError as error:
                 self.counts.corrupted.append(str(error))
@@ -81,17 +81,17 @@ class Ledger:
             except Exception as error:
                 self.counts.corrupted.append(f"{path}: {error}")
         for path in self.folder.rglob("prepared/*-*"):
-            if not path.name.startswith(".") and cache._load(path) is None:
+            if not path.name.startswith(".") and prepared_cache._load(path) is None:
                 self.counts.corrupted.append(str(path))
-        for lock in self.folder.rglob(folders.LOCK):
-            if folders.busy(lock.parent):
+        for lock in self.folder.rglob(run_folder.LOCK):
+            if run_folder.is_locked(lock.parent):
                 self.counts.littered.append(f"{lock} is held")
 
 
 def results(folder: Path) -> dict[str, str]:
     """The results below a folder, by run, as text that is the same for the same bits."""
     return {
-        str(path.parent.relative_to(folder)): json.dumps(records.read(path).results, sort_keys=True)
+        str(path.parent.relative_to(folder)): json.dumps(records.read_record(path).results, sort_keys=True)
         for path in folder.rglob(records.NAME)
     }
 

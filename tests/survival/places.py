@@ -78,8 +78,8 @@ def die() -> None:
 
 
 def _arm_step(name: str, come_by: Callable[[], bool]) -> None:
-    from seqbench.diagnostics import cost
-    from seqbench.module import SequenceModule
+    from seqbench.models.module import SequenceModule
+    from seqbench.running.diagnostics import cost
 
     owner: Any = SequenceModule if hasattr(SequenceModule, name) else cost
     original = getattr(owner, name)

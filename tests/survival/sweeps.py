@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqbench.sweep import local
+from seqbench.sweep.engines import local_engine
 from tests.survival.backbones import AUDIT, OVERLAP
 from tests.survival.kills import CONTEXT, LONGEST, Counts, Ledger, names, results
 
@@ -173,7 +173,7 @@ class Sweeps:
         """Wait for the sweep's end, and for that of all that it started; its exit status."""
         status = sweep.status(LONGEST)
         assert status in (0, 1, -signal.SIGKILL), f"the sweep hangs or failed ({status}): {sweep.output}"
-        if not until(lambda: not sweep.others(), local.GRACE):
+        if not until(lambda: not sweep.others(), local_engine.GRACE):
             self.counts.littered += [f"{kind} {pid} lives on" for pid, kind in sweep.others().items()]
         return status
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import torch
 
-from seqbench import records
 from seqbench.cli.main import main
+from seqbench.protocol import records
 from tests.backbones import Window
 from tests.survival.kills import CONTEXT, LONGEST, names, results
 from tests.survival.places import Place, arm
@@ -141,7 +141,7 @@ def test_a_run_on_a_full_disk_leaves_its_earlier_state_and_goes_on_with_room(
         if not free:
             assert after == before
         for path in disk.rglob(records.NAME):
-            assert records.read(path).status == "failed"
+            assert records.read_record(path).status == "failed"
         assert not [path for path in disk.rglob(".*") if path.name != ".lock"]
         filler.unlink()
         assert command(disk / "runs", log) == 0
@@ -160,7 +160,7 @@ def test_a_run_whose_files_cannot_grow_leaves_its_earlier_state(
         clear(log, "File too large")
     assert checkpoints(runs) == before
     for path in runs.rglob(records.NAME):
-        assert records.read(path).status == "failed"
+        assert records.read_record(path).status == "failed"
     assert command(runs, log) == 0
     assert (results(runs), names(runs)) == whole
 
@@ -221,12 +221,12 @@ def test_a_sweep_goes_on_with_the_cells_whose_disk_takes_them(
         assert said.count(reason) >= 2
         assert "the process was ended by SIGSEGV; it has no record: " in said
         assert not list(disk.rglob(records.NAME))
-        (record,) = [records.read(path) for path in runs.rglob(records.NAME) if "Window" in str(path)]
+        (record,) = [records.read_record(path) for path in runs.rglob(records.NAME) if "Window" in str(path)]
         assert record.status == "ok"
         if how == "full":
             filler.unlink()
         else:
             subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
         assert main(words) == 1  # For the one that always dies.
-        ended = [records.read(path).status for path in sorted(runs.rglob(records.NAME))]
+        ended = [records.read_record(path).status for path in sorted(runs.rglob(records.NAME))]
         assert sorted(ended) == ["failed", "failed", "ok", "ok"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from seqbench import records
+from seqbench.protocol import records
 from tests.survival import kills, places, sweeps
 from tests.survival.places import AT_RANDOM, PLACES, Place
 

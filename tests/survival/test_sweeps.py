@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from seqbench import records
 from seqbench.cli.main import main
-from seqbench.sweep import local
+from seqbench.protocol import records
+from seqbench.sweep.engines import local_engine
 from tests.survival.backbones import OVERLAP
 from tests.survival.kills import LONGEST, results
 from tests.survival.sweeps import AUDITED, CELLS, SIZES, STEPS, WORDS, Sweep, until
@@ -46,10 +46,10 @@ def test_a_cell_that_kills_its_process_costs_itself_alone(tmp_path: Path, capsys
     folders = cells(tmp_path)
     assert set(folders) == {*reasons, "Window"}
     for name, reason in reasons.items():
-        record = records.read(folders[name])
+        record = records.read_record(folders[name])
         assert record.status == "failed"
         assert reason in record.results["reason"]
-    assert records.read(folders["Window"]).status == "ok"
+    assert records.read_record(folders["Window"]).status == "ok"
     last_words = (folders["Segfaulting"] / "error.txt").read_text()
     assert "Segmentation fault" in last_words
     assert "backbones.py" in last_words
@@ -63,20 +63,20 @@ def test_a_cell_that_kills_its_process_costs_itself_alone(tmp_path: Path, capsys
 def test_a_cell_that_hangs_is_ended_when_its_time_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(local, "GRACE", 1.0)
+    monkeypatch.setattr(local_engine, "GRACE", 1.0)
     assert sweep(tmp_path, "Hanging", words=("--limit", "5s")) == 1
     folders = cells(tmp_path)
-    record = records.read(folders["Hanging"])
+    record = records.read_record(folders["Hanging"])
     assert (record.status, record.results["reason"]) == ("timeout", "ended after 5 s, its limit")
-    assert records.read(folders["Window"]).status == "ok"
+    assert records.read_record(folders["Window"]).status == "ok"
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_cell_that_eats_memory_is_told_from_one_that_fails(tmp_path: Path) -> None:
     assert sweep(tmp_path, "Eating", words=("--memory", "3G")) == 1
     folders = cells(tmp_path)
-    assert records.read(folders["Eating"]).status == "out_of_memory"
-    assert records.read(folders["Window"]).status == "ok"
+    assert records.read_record(folders["Eating"]).status == "out_of_memory"
+    assert records.read_record(folders["Window"]).status == "ok"
 
 
 @pytest.mark.slow
@@ -87,10 +87,10 @@ def test_workers_save_their_state_and_end_when_their_sweep_is_killed(tmp_path: P
         assert until(lambda: len(killed.trained()) == 2), killed.output
         os.kill(killed.pid, signal.SIGKILL)
         assert killed.status(LONGEST) == -signal.SIGKILL
-        assert until(lambda: not killed.others(), local.GRACE / 2)
+        assert until(lambda: not killed.others(), local_engine.GRACE / 2)
     finally:
         killed.end()
-    left = [records.read(path) for path in tmp_path.rglob(records.NAME)]
+    left = [records.read_record(path) for path in tmp_path.rglob(records.NAME)]
     assert [record.status for record in left] == ["interrupted"] * 2
     assert "stopped by SIGTERM" in left[0].results["reason"]
     assert len(list(tmp_path.rglob("last.ckpt"))) == 2

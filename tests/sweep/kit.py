@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqbench.records import Record
-from seqbench.sweep import plan
-from seqbench.sweep.jobs import Ended, Job
-from seqbench.sweep.plan import Cell, Plan
-from seqbench.sweep.work import Outcome
+from seqbench.protocol.records import Record
+from seqbench.sweep.engines.engine import Ended, Job
+from seqbench.sweep.planning import sweep_plan
+from seqbench.sweep.planning.sweep_plan import Cell, Plan
+from seqbench.sweep.workers.run_cell import Outcome
 
 WORDS = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
 WORDS += ["--optim.steps", "20", "--optim.validate_every", "10"]
@@ -22,7 +22,7 @@ GIVEN = {"tier": "smoke", "logger": "none"}
 def small(runs: Path, archs: Sequence[str] = ("gru",), seeds: Sequence[int] | None = (0, 1), **grid: list[str]) -> Plan:
     """A plan of runs that take a second."""
     dotted = {key.replace("__", "."): values for key, values in grid.items()}
-    return plan.make(GIVEN, WORDS, archs, ["copy"], seeds, dotted, runs)
+    return sweep_plan.make_plan(GIVEN, WORDS, archs, ["copy"], seeds, dotted, runs)
 
 
 def leave(cell: Cell, status: str = "ok", value: float = 0.5, seconds: float = 1.0) -> None:

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from seqbench import folders, records
-from seqbench.errors import SeqbenchError
+from seqbench.protocol import records, run_folder
 from seqbench.sweep import conductor
 from seqbench.sweep.conductor import Conductor, State
-from seqbench.sweep.jobs import Death, Ended
-from seqbench.sweep.plan import Cell
-from seqbench.sweep.work import Outcome
+from seqbench.sweep.engines.engine import Death, Ended
+from seqbench.sweep.planning.sweep_plan import Cell
+from seqbench.sweep.workers.run_cell import Outcome
+from seqbench.utils.errors import SeqbenchError
 from tests.sweep.kit import Scripted, leave, small
 
 
@@ -83,11 +83,11 @@ def test_how_a_process_died_stands_in_a_record_and_stops_no_other(tmp_path: Path
 
     state, _ = run(cells, script)
     assert [state.status[cell] for cell in cells] == ["ok", status, "ok"]
-    record = records.read(cells[1].folder)
+    record = records.read_record(cells[1].folder)
     assert (record.status, record.results["reason"]) == (status, "killed by a test")
     assert record.config["digest"] == cells[1].config.digest()
-    assert (cells[1].folder / folders.ERROR).read_text() == death.output
-    assert (cells[1].folder / folders.CONFIG).is_file()
+    assert (cells[1].folder / run_folder.ERROR).read_text() == death.output
+    assert (cells[1].folder / run_folder.CONFIG).is_file()
 
 
 def test_a_record_that_the_process_left_is_believed_unless_it_took_too_long(tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ def test_a_record_that_the_process_left_is_believed_unless_it_took_too_long(tmp_
     state, _ = run(cells, script)
     assert [state.status[cell] for cell in cells] == ["failed", "timeout", "ok", "failed"]
     assert state.reason[cells[0]] == "as scripted"
-    assert records.read(cells[1].folder).status == "timeout"
-    assert records.read(cells[1].folder).config["parameters"] == 123  # What it had written itself stays.
-    assert records.read(cells[2].folder).status == "ok"
+    assert records.read_record(cells[1].folder).status == "timeout"
+    assert records.read_record(cells[1].folder).config["parameters"] == 123  # What it had written itself stays.
+    assert records.read_record(cells[2].folder).status == "ok"
 
 
 def test_an_earlier_attempts_record_is_not_taken_for_this_ones(tmp_path: Path) -> None:
@@ -114,13 +114,13 @@ def test_an_earlier_attempts_record_is_not_taken_for_this_ones(tmp_path: Path) -
     data["measured"]["started"] = 1.0
     (cell.folder / "result.json").write_text(json.dumps(data))
     run([cell], lambda cell, n: Ended(None, None, Death("out_of_memory", "gone")))  # type: ignore[arg-type]
-    assert records.read(cell.folder).status == "out_of_memory"
+    assert records.read_record(cell.folder).status == "out_of_memory"
 
 
 def test_a_cell_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
     cells = small(tmp_path, seeds=range(2)).cells()
     looks = []
-    with folders.hold(cells[0].folder):
+    with run_folder.lock_folder(cells[0].folder):
 
         def show(state: State, cell: Cell | None) -> None:
             looks.append(len(state.status))
@@ -129,12 +129,12 @@ def test_a_cell_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None
 
         engine = Scripted(lambda cell, n: "ok")
         state = Conductor(engine, engine.job, show=show)
-        original = folders.busy
+        original = run_folder.is_locked
         try:
-            folders.busy = lambda folder: len(looks) < 4 and original(folder)
+            run_folder.is_locked = lambda folder: len(looks) < 4 and original(folder)
             ended = state.run(cells)
         finally:
-            folders.busy = original
+            run_folder.is_locked = original
     assert engine.order == [cells[1].name]
     assert ended.status == {cells[0]: "ok", cells[1]: "ok"}
 
@@ -202,7 +202,7 @@ def test_a_queue_that_is_full_is_tried_again_while_others_run(tmp_path: Path) ->
 
 def test_cells_that_went_on_say_nothing_of_how_long_a_whole_one_takes(tmp_path: Path) -> None:
     cells = small(tmp_path, seeds=range(2)).cells()
-    (cells[0].folder / folders.CHECKPOINTS).mkdir(parents=True)
-    (cells[0].folder / folders.LAST).touch()
+    (cells[0].folder / run_folder.CHECKPOINTS).mkdir(parents=True)
+    (cells[0].folder / run_folder.LAST).touch()
     state, _ = run(cells, lambda cell, n: "ok")
     assert [len(took) for took in state.took.values()] == [1]

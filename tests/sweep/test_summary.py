@@ -15,7 +15,7 @@ def test_a_group_is_a_row_with_mean_and_interval_of_its_seeds(tmp_path: Path) ->
     for cell, value in zip([c for c in cells if c.config.arch == "gru"], values, strict=False):
         leave(cell, value=value, seconds=10 * value)
     leave(cells[-1], "diverged")
-    gru, lstm = summary.rows(cells)
+    gru, lstm = summary.summary_rows(cells)
     assert gru.values == values
     assert dict(gru.statuses) == {"ok": 3, "not run": 1}
     assert (gru.chance, gru.best, gru.parameters, sum(gru.seconds)) == (0.125, 1.0, 123, pytest.approx(13))
@@ -28,5 +28,5 @@ def test_a_group_is_a_row_with_mean_and_interval_of_its_seeds(tmp_path: Path) ->
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     (cell,) = small(tmp_path, seeds=[7]).cells()
     leave(cell, value=0.25)
-    (row,) = summary.rows([cell])
+    (row,) = summary.summary_rows([cell])
     assert (row.mean, row.half_width) == (0.25, None)

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench import cards
-from seqbench.batches import Keys
-from seqbench.cards import Card
 from seqbench.datamodules.base import Lines, SequenceDataModule
-from seqbench.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.protocol import cards
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.cards import Card
+from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 VOCAB = 8
 
@@ -270,7 +270,7 @@ def card(cls: type = Previous, **changed: Any) -> Card:
         "licence": "generated",
         "tiers": {"smoke": tier, "small": tier},
     }
-    return cards.parse({**data, **changed}, "previous.yaml")
+    return cards.parse_card({**data, **changed}, "previous.yaml")
 
 
 @dataclass(frozen=True)

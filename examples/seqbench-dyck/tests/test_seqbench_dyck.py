@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import seqbench
-from seqbench.batches import Keys
-from seqbench.errors import SeqbenchError
+from seqbench.protocol.batches import Keys
 from seqbench.testing import Check, task_checks
+from seqbench.utils.errors import SeqbenchError
 
 from seqbench_dyck.datamodule import DyckTask, sample
 

@@ -1,0 +1,1 @@
+"""The commands of ``seqbench``, one file for each."""

@@ -1,0 +1,1 @@
+"""Text processing: vocabularies, tokenizers, n-gram models and BLEU."""

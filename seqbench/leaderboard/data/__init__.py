@@ -1,0 +1,1 @@
+"""The input of leaderboards: board cards and checked records."""

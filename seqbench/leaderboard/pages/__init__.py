@@ -1,0 +1,1 @@
+"""Pages of a leaderboard: HTML, Markdown, LaTeX, CSV and W&B tables."""

@@ -1,0 +1,1 @@
+"""Select the records that count for a board, and arrange them in rows."""

@@ -1,0 +1,1 @@
+"""Statistics of leaderboards: intervals, ranks and aggregates across tasks."""

@@ -1,0 +1,1 @@
+"""Run one configuration: options, training, evaluation, scoring, provenance, logging and samples."""

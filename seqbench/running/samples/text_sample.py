@@ -1,0 +1,68 @@
+"""A text that a character model writes, and the vocabulary to go on with it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+from seqbench.datamodules.text.vocabulary import UNKNOWN, Vocabulary
+from seqbench.models.decoding.sampling import sample
+from seqbench.models.module import SequenceModule
+from seqbench.protocol import run_folder
+from seqbench.protocol.specs import Tokens
+from seqbench.running.samples import Request, Sample
+from seqbench.utils import atomic_files, plain_data
+from seqbench.utils.errors import SeqbenchError
+
+CHARACTERS, TEMPERATURE = 400, 0.8
+
+
+def draw_sample(module: SequenceModule, folder: Path) -> Sample:
+    """Let the module write from a new line on; keep the text and the vocabulary."""
+    vocabulary: Vocabulary = module.data.vocabulary  # type: ignore[union-attr]
+    start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
+    text = continue_text(module, vocabulary, start, CHARACTERS, TEMPERATURE, module.seed)
+    atomic_files.write_text(folder / run_folder.VOCABULARY, plain_data.to_json(list(vocabulary.characters)))
+    atomic_files.write_text(folder / run_folder.SAMPLE, text)
+    return Sample(text, [folder / run_folder.SAMPLE])
+
+
+def generate(module: SequenceModule, folder: Path, request: Request) -> str:
+    """The prompt and what the module writes after it.
+
+    Raises:
+        SeqbenchError: the run's vocabulary is missing, broken, or another run's.
+    """
+    vocabulary = Vocabulary(_characters(folder / run_folder.VOCABULARY))
+    if module.spec.input != Tokens(len(vocabulary)):
+        raise SeqbenchError(f"{folder / run_folder.VOCABULARY} is not the vocabulary of this run; run the model again.")
+    prompt = request.prompt or "\n"
+    strange = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
+    if strange:
+        print(f"seqbench: the training text never held {strange}; read as unknown.", file=sys.stderr)
+    return prompt + continue_text(module, vocabulary, prompt, request.length or 500, request.temperature, request.seed)
+
+
+def _characters(path: Path) -> str:
+    """A run's vocabulary: of the training text it saw."""
+    try:
+        characters = plain_data.read_json(path)
+    except FileNotFoundError:
+        raise SeqbenchError(f"{path} is missing: the run did not finish; give the folder of a finished run.") from None
+    except (OSError, ValueError) as error:
+        raise SeqbenchError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
+        raise SeqbenchError(f"{path} is no list of characters; run the model again.")
+    return "".join(characters)
+
+
+def continue_text(
+    module: SequenceModule, vocabulary: Vocabulary, prompt: str, length: int, temperature: float, seed: int
+) -> str:
+    """What the module writes after a prompt, ``length`` characters."""
+    ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)
+    generator = torch.Generator().manual_seed(seed)
+    drawn = sample(module.body.eval(), module.objective, ids, length, generator, temperature, forbidden=(UNKNOWN,))
+    return vocabulary.decode(drawn[0].tolist())

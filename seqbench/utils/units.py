@@ -1,0 +1,46 @@
+"""Times and sizes as people write them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from seqbench.utils.errors import SeqbenchError
+
+_TIMES = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_SIZES = {"": 1.0, "k": 2.0**10, "m": 2.0**20, "g": 2.0**30, "t": 2.0**40}
+
+
+def format_duration(seconds: float) -> str:
+    """``45 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def parse_seconds(text: str, option: str) -> float:
+    """Seconds from ``90``, ``90s``, ``30m``, ``2h`` or ``1d``.
+
+    Raises:
+        SeqbenchError: it is none of these; the sentence names the option.
+    """
+    return _measure(text, _TIMES, f"{option} must be a time such as 90s, 30m or 2h")
+
+
+def parse_bytes(text: str, option: str) -> int:
+    """Bytes from ``500M``, ``4G`` or ``1024``: powers of 1,024.
+
+    Raises:
+        SeqbenchError: it is none of these; the sentence names the option.
+    """
+    return int(_measure(text, _SIZES, f"{option} must be a size such as 500M or 4G"))
+
+
+def _measure(text: str, units: Mapping[str, float], expected: str) -> float:
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]?)", text.strip().lower())
+    if not found or found[2] not in units or float(found[1]) == 0:
+        raise SeqbenchError(f"{expected}, got {text!r}.")
+    return float(found[1]) * units[found[2]]

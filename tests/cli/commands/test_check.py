@@ -1,0 +1,115 @@
+"""``seqbench check``, in this process: what it prints and how it ends."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqbench.cli.commands import check
+from seqbench.cli.main import Parser
+from seqbench.protocol import registry
+from seqbench.utils.errors import SeqbenchError
+
+
+def run(*words: str) -> int:
+    parser = Parser(prog="seqbench check")
+    check.add_arguments(parser)
+    return check.main(parser.parse_args(words))
+
+
+def test_an_architecture_and_its_count(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("bow", "--option", "d_model=5", "--parameters", "0") == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines[:-2]}
+    assert rows["causality_by_change"][0] == "passed"
+    assert rows["causality_by_change"][1].startswith("No output changes when later inputs change")
+    assert rows["learns"] == ["skipped", "it has no parameters"]
+    assert rows["parameter_count"][0] == "passed"
+    assert lines[-2] == ""
+    assert lines[-1].startswith("BagOfWords: ")
+    assert lines[-1].endswith("skipped, 0 failed")
+
+
+def test_a_class_by_its_path_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tests.testing.backbones:Unused") == 1
+    out = capsys.readouterr().out
+    assert "failed   no gradient reaches spare; leave out what is not used" in out
+    assert out.splitlines()[-1].endswith(" 1 failed")
+
+
+def test_a_task_with_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("parity", "--tier", "small", "--option", "samples=100", "--option", "probe_lengths=[20, 30]") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "parity: 18 passed, 1 skipped, 0 failed"
+
+
+def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "mine.yaml"
+    optim = "{steps: 10, batch_size: 64, validate_every: 5, lr: 1.0e-3}"
+    path.write_text(
+        "name: mine\nversion: 1\nsummary: ''\nexample: 3 1 4\nlicence: generated\ncitation: ours\n"
+        "datamodule: tests.testing.tasks:Previous\nmetric: {name: accuracy, direction: max}\ntiers:\n"
+        f"  smoke: {{arch: {{d_model: 8}}, optim: {optim}}}\n  small: {{arch: {{d_model: 8}}, optim: {optim}}}\n"
+    )
+    assert run(str(path)) == 1
+    assert "failed   the card's summary is empty" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
+        (["gru", "--tier", "small"], "'gru' is an architecture, which has no tiers"),
+        (["copy", "--parameters", "3"], "'copy' is a task, which has no parameters"),
+        (["gru", "--option", "d_model"], "--option expects KEY=VALUE, got 'd_model'"),
+        (["gru", "--option", "d_model=["], r"--option d_model expects int, got '\['"),
+        (["gru", "--option", "num_layers=two"], "--option num_layers expects int, got 'two'"),
+        (["parity", "--option", "samples=1.5"], "--option samples expects int, got '1.5'"),
+        (["gru", "--option", "num_layer=2"], "'gru' has no option 'num_layer'. Did you mean 'num_layers'"),
+        (["copy", "--option", "dalay=2"], "'copy' has no option 'dalay'. Did you mean 'delay'"),
+        (["copy", "--option", "strict=1"], "'copy' has no option 'strict'"),
+        (["copy", "--option", "tier=small"], "'copy' has no option 'tier'"),
+        (["copy", "--option", "batch_size=3"], "'copy' has no option 'batch_size'"),
+        (["gru", "--parameters", "-5"], "--parameters must be at least 0, got -5"),
+        (
+            ["tests.testing.backbones:Keywords", "--option", "scale=1e-1", "--option", "d_model=4"],
+            r"cannot be made, it raised ValueError: got \[\('scale', 0.1\)\]",
+        ),
+        (["tests.testing.backbones:LeavingAtOnce"], "cannot be made, it raised SystemExit: no licence"),
+        (["gru", "--option", "num_layers=0"], "cannot be made, it raised ValueError: num_layers must be at least 1"),
+        (["copy", "--tier", "smal"], "no tier 'smal'"),
+        (["no_such_module:Net"], "could not be imported from no_such_module:Net: ModuleNotFoundError"),
+        (
+            ["tests.backbones:Refusing"],
+            r"Refusing\(d_model=16\) cannot be made, it raised AssertionError: d_model must",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(words: list[str], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence) as caught:
+        run(*words)
+    assert "\n" not in str(caught.value)
+
+
+def test_numbers_are_read_as_run_reads_them() -> None:
+    backbone = registry.find_entry(registry.ARCHITECTURES, "gru").load()
+    assert check._read({"dropout": "1e-1", "num_layers": "2"}, backbone, "gru") == {"dropout": 0.1, "num_layers": 2}
+    assert check._value("scale", "1e-1", Any) == 0.1
+    assert check._value("path", "3", str) == "3"
+    assert check._value("rate", "null", float | None) is None
+
+
+def test_what_a_class_prints_is_not_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tests.testing.backbones:Printing") == 0
+    shown = capsys.readouterr()
+    assert "hello" in shown.err
+    assert shown.out.startswith("signature ")
+    assert "hello" not in shown.out
+
+
+def test_names_are_completed() -> None:
+    assert set(check._names()) == {
+        *registry.list_entries(registry.ARCHITECTURES),
+        *registry.list_entries(registry.TASKS),
+    }

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from seqbench.cli.main import main
+from tests.leaderboard.kit import leave, record
+
+CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: , cpy: }}"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(CARD)
+    leave(tmp_path / "runs", *(record(seed=seed) for seed in range(2)), record(seed=0, value=0.8, arch="rnn"))
+    return tmp_path
+
+
+def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave(place / "runs", record(task="adding"), record(seed=7))
+    assert main(["leaderboard", "build", "mine.yaml"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split() for line in out.splitlines()[:3]] == [
+        ["task", "records", "rows", "that", "rank", "first"],
+        ["copy", "3", "1", "gru"],
+        ["parity", "0", "0", "-"],
+    ]
+    assert "left out: cpy: unknown task 'cpy'. Did you mean 'copy'" in err
+    assert "seed 7 is none of the board's" in err
+    assert "1 records are of other tasks" in err
+    assert sorted(path.name for path in Path("boards/mine").iterdir()) == [
+        "README.md",
+        "board.csv",
+        "board.json",
+        "board.tex",
+        "index.html",
+    ]
+
+
+def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
+    assert main(["leaderboard", "build", "mine.yaml", "--out", "a"]) == 0
+    words = ["leaderboard", "build", "mine.yaml", "--out", "b"]
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
+    code = (  # Here records are read by several processes, however few there are.
+        "import sys; from seqbench.leaderboard.data import collect; collect.MANY = 1;"
+        "from seqbench.cli.main import main; status = main(sys.argv[1:]);"
+        "assert not {'torch', 'lightning', 'wandb', 'matplotlib'} & set(sys.modules); sys.exit(status)"
+    )
+    subprocess.run([sys.executable, "-c", code, *words], check=True, capture_output=True, env=environment)
+    for page in Path("a").iterdir():
+        assert page.read_bytes() == (Path("b") / page.name).read_bytes(), page.name
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["build", "no-board"], "unknown board 'no-board'"),
+        (["build", "mine.yaml", "--from", "no-runs"], "there is no no-runs; give a folder of runs"),
+        (["build", "mine.yaml", "--from", "wandb:a/b/c"], "expected wandb:entity/project"),
+        (["check", "--root", "runs"], "runs holds no board"),
+        (["check", "min", "--root", "."], "has no board 'min'. Did you mean 'mine'"),
+        (["bild", "mine.yaml"], "invalid choice: 'bild'"),
+        (["submit", "no-board", "--root", "."], "unknown board 'no-board'"),
+        (["submit", "small"], "there is no folder leaderboards; go into a clone"),
+    ],
+)
+def test_a_mistake_is_told_in_a_sentence(
+    place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["leaderboard", *words]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path("boards").exists()
+
+
+@pytest.mark.parametrize(
+    ("states", "retrain", "taken"),
+    [
+        ({"record": "ok", "scores": "ok"}, False, True),
+        ({"record": "ok", "scores": "skipped"}, False, False),
+        ({"record": "ok", "scores": "skipped", "retrain": "ok"}, True, True),
+        ({"record": "ok", "configuration": "skipped", "retrain": "skipped"}, True, False),
+        ({"record": "ok", "scores": "wrong"}, False, False),
+    ],
+)
+def test_only_what_was_checked_is_called_so(
+    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], retrain: bool, taken: bool
+) -> None:
+    from seqbench.verification import verify
+
+    checks = tuple(verify.Check(name, state, "so") for name, state in states.items())
+    monkeypatch.setattr(verify, "verify_record", lambda path, **given: verify.Report(str(path), checks))
+    Path("roots").mkdir()
+    Path("roots/mine.yaml").write_text(CARD)
+    words = ["leaderboard", "submit", "mine", "--root", "roots", *(["--retrain"] if retrain else [])]
+    assert main(words) == (0 if taken else 1)
+    found = [json.loads(path.read_text())["verified"]["how"] for path in Path("roots/mine/results").rglob("*.json")]
+    assert set(found) == ({"trained again" if retrain else "checkpoint scored again"} if taken else set())
+
+
+def test_a_page_that_cannot_be_written_leaves_the_others(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").write_text("a file")
+    assert main(["leaderboard", "build", "mine.yaml", "--out", "out"]) == 2
+    assert Path("out").read_text() == "a file"
+
+
+def test_a_check_names_what_is_wrong_and_fails(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("roots").mkdir()
+    Path("roots/mine.yaml").write_text(CARD.replace(", cpy: ", ""))
+    assert main(["leaderboard", "check", "--root", "roots"]) == 1
+    assert "mine: 0 records, 5 wrong" in capsys.readouterr().out
+    assert main(["leaderboard", "build", "roots/mine.yaml", "--from", "roots", "--out", "roots/mine"]) == 0
+    capsys.readouterr()
+    assert main(["leaderboard", "check", "--root", "roots"]) == 0
+    assert capsys.readouterr().out == "mine: 0 records, ok\n"

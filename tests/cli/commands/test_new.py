@@ -1,0 +1,153 @@
+"""What `seqbench new` writes; that it installs, keeps its contract and runs is tested in test_examples.py."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+import seqbench
+from seqbench.cli.commands import new
+from seqbench.cli.main import main
+from seqbench.protocol import cards
+from seqbench.utils import plain_data
+
+FILES = {
+    "architecture": {
+        ".gitignore",
+        "README.md",
+        "pyproject.toml",
+        "src/seqbench_my_own/__init__.py",
+        "src/seqbench_my_own/backbone.py",
+        "tests/test_seqbench_my_own.py",
+    },
+    "task": {
+        ".gitignore",
+        "README.md",
+        "pyproject.toml",
+        "src/seqbench_my_own/__init__.py",
+        "src/seqbench_my_own/datamodule.py",
+        "src/seqbench_my_own/my-own.yaml",
+        "tests/test_seqbench_my_own.py",
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def written(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_a_package_is_whole(kind: str, here: Path) -> None:
+    assert main(["new", kind, "my-own"]) == 0
+    folder = here / "seqbench-my-own"
+    assert written(folder) == FILES[kind]
+    assert list(here.iterdir()) == [folder]
+    for path in folder.rglob("*.py"):
+        assert "$" not in path.read_text()
+        assert ast.get_docstring(ast.parse(path.read_text()))
+        assert max(map(len, path.read_text().splitlines())) <= 120
+    project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    assert project["name"] == "seqbench-my-own"
+    assert project["dependencies"] == [f"seqbench>={seqbench.__version__}"]
+    group = new.GROUPS[kind]
+    point = EntryPoint("my-own", project["entry-points"][group]["my-own"], group)
+    assert (folder / "src" / point.module / "__init__.py").is_file()
+
+
+def test_the_card_of_a_new_task_is_one(here: Path) -> None:
+    main(["new", "task", "my-own"])
+    path = here / "seqbench-my-own" / "src" / "seqbench_my_own" / "my-own.yaml"
+    card = cards.parse_card(plain_data.read_yaml(path), path.name)
+    assert (card.name, card.datamodule) == ("my-own", "seqbench_my_own.datamodule:MyOwnTask")
+
+
+@pytest.mark.parametrize(
+    ("words", "commands"),
+    [
+        (
+            ["architecture", "my-own"],
+            [
+                "pip install -e './seqbench-my-own[test]'",
+                "python -m pytest seqbench-my-own",
+                "seqbench run --arch my-own --task copy --tier smoke",
+            ],
+        ),
+        (
+            ["task", "my-own", "--folder", "some where"],
+            [
+                "pip install -e './some where[test]'",
+                "python -m pytest 'some where'",
+                "seqbench run --arch gru --task my-own --tier smoke",
+            ],
+        ),
+    ],
+)
+def test_what_to_do_next_is_said(words: list[str], commands: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", *words]) == 0
+    first, *rest = capsys.readouterr().out.splitlines()
+    assert first.startswith("wrote ")
+    assert [line.strip() for line in rest] == commands
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "My-net", "my_net", "-net", "net-", "my--net", "2net", "my net", "../net", "net\n", "nét", "none", "true"],
+)
+def test_a_name_that_is_none_is_refused(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "architecture", "--", name]) == 2
+    assert "cannot name a package and a class; use lower-case letters" in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize(("name", "known"), [("gru", "an architecture 'gru'"), ("copy", "a task 'copy'")])
+def test_a_name_that_is_taken_is_refused(
+    kind: str, name: str, known: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # In either group: both would be called seqbench-NAME.
+    assert main(["new", kind, name]) == 2
+    assert f"there is {known} already (from seqbench " in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+def test_a_folder_that_exists_is_left_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "mine").mkdir()
+    (here / "link").symlink_to("nowhere")
+    for name in ("mine", "link"):
+        assert main(["new", "task", "my-own", "--folder", name]) == 2
+        assert f"{name} exists already and was left as it is" in capsys.readouterr().err
+    assert list((here / "mine").iterdir()) == []
+    assert {path.name for path in here.iterdir()} == {"mine", "link"}
+
+
+def test_a_folder_in_no_folder_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["new", "task", "my-own", "--folder", "no/where"]) == 2
+    assert "there is no folder" in capsys.readouterr().err
+    assert list(here.iterdir()) == []
+
+
+def test_nothing_is_left_half_written(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write, seen = Path.write_text, []
+
+    def full(path: Path, *given: str, **named: str) -> int:
+        seen.append(path)
+        if len(seen) == 4:
+            raise OSError(28, "No space left on device")
+        return write(path, *given, **named)
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["new", "task", "my-own"]) == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert list(here.iterdir()) == []

@@ -1,0 +1,262 @@
+"""``seqbench reproduce``: a published table beside our records, and the runs that it lacks."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from seqbench.cli import child_process
+from seqbench.cli.main import main
+from seqbench.protocol import cards
+from seqbench.protocol.records import Record
+from tests.leaderboard.kit import leave, record
+
+BOARD: dict[str, Any] = {
+    "name": "mine",
+    "version": 1,
+    "title": "Mine",
+    "summary": "A table.",
+    "source": "Somebody 2020",
+    "tier": "paper",
+    "seeds": 2,
+    "tasks": {"music-jsb": None, "copy": None},
+    "published": [
+        {
+            "name": "JSB",
+            "task": "music-jsb",
+            "metric": "nll_per_frame",
+            "direction": "min",
+            "setting": "300K",
+            "values": {"gru": 8.43, "tcn": 8.1},
+            "needs": "ten minutes",
+        },
+        {
+            "name": "copy memory",
+            "task": "copy",
+            "metric": "accuracy",
+            "direction": "max",
+            "setting": "16K",
+            "values": {"gru": 0.125},
+        },
+        {"name": "text8", "metric": "x", "direction": "min", "setting": "", "values": {"gru": 1.5}},
+    ],
+}
+
+
+@pytest.fixture
+def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A board's card in the folder where the user stands."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(BOARD, sort_keys=False))
+    return tmp_path / "mine.yaml"
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The command lines that would be run; each ends as ``then`` says, or well."""
+    lines: list[list[str]] = []
+
+    def run(words: list[str]) -> int:
+        lines.append(words)
+        return 0
+
+    monkeypatch.setattr(child_process, "run_child", run)
+    return lines
+
+
+def made(task: str, arch: str, seed: int, value: float, **more: Any) -> Record:
+    tier = cards.load_card(task).tier("paper")
+    options = {**tier.arch, **tier.architectures.get(arch, {})}
+    return record(task, arch, seed, value, "paper", arch_options=options, matched=None, **more)
+
+
+def reproduced(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> str:
+    assert main(["reproduce", *words]) == status
+    return capsys.readouterr().out
+
+
+def rows(out: str) -> dict[str, list[str]]:
+    """The cells of each architecture's line, by row and architecture."""
+    found, row = {}, ""
+    for line in out.splitlines():
+        if not line.startswith(" "):
+            row = line.partition(":")[0]
+        elif line.startswith("  ") and not line.startswith("  -"):
+            name, *cells = [cell.strip() for cell in line.split("  ") if cell]
+            found[f"{row} {name}"] = cells
+    return found
+
+
+def test_published_and_ours_stand_side_by_side(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [made("music-jsb", "gru", seed, 8.4 + seed / 10) for seed in range(2)]
+    leave(card.parent / "mine" / "results", *runs, made("copy", "gru", 0, 0.126))
+    out = reproduced(capsys, "./mine.yaml")
+    table = rows(out)
+    assert "JSB: nll_per_frame, lower is better, 300K\n" in out
+    assert table["JSB gru"] == ["8.43", "8.450 ± 0.64", "2/2", "100,000", "11.09", "+0.02", "agrees"]
+    assert table["JSB tcn"] == ["8.1", "-", "-", "-", "-", "-", "not run: needs ten minutes"]
+    assert table["copy memory gru"] == [
+        "0.125",
+        "0.1260",
+        "1/2",
+        "100,000",
+        "0.1250",
+        "+0.001",
+        "agrees: both are chance",
+    ]
+    assert table["text8 gru"][-1] == "no such task yet"
+    command = "seqbench sweep --arch tcn --task music-jsb --tier paper --seeds 2"
+    assert f"cells without a record:\n  {command}\n\n" in out
+    assert "4 cells: 1 agrees, 1 not run, 1 agrees: both are chance, 1 no such task yet\n" in out
+    assert "published: Somebody 2020\nmusic-jsb at tier paper departs from the published recipe:\n  - " in out
+
+
+def test_the_best_of_our_seeds_is_never_taken_for_their_mean(
+    card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = {**BOARD["published"][0], "statistic": "best", "setting": "minimum of 10 seeds"}
+    card.write_text(yaml.safe_dump({**BOARD, "published": [first]}))
+    leave(tmp_path / "mine" / "results", *(made("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2)))
+    out = reproduced(capsys, "./mine.yaml")
+    assert "JSB: nll_per_frame, lower is better, minimum of 10 seeds; ours is the best of our seeds\n" in out
+    assert rows(out)["JSB gru"][1:3] == ["8.400, best of 2 seeds", "2/2"]
+
+
+def test_runs_are_read_where_they_are_and_from_where_one_says(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave(card.parent / "runs", made("music-jsb", "gru", 0, 8.5))
+    leave(card.parent / "other", made("music-jsb", "gru", 0, 8.3))
+    assert rows(reproduced(capsys, "./mine.yaml"))["JSB gru"][1] == "8.500"
+    other = reproduced(capsys, "./mine.yaml", "--from", "other")
+    assert rows(other)["JSB gru"][1] == "8.300"
+    assert "second record" not in other
+    both = reproduced(capsys, "./mine.yaml", "--from", "other", "--from", "runs", "--from", "other")
+    assert rows(both)["JSB gru"][1:3] == ["8.300", "1/2"]
+    assert "it is a second record of one cell: 8.5, where other/" in both
+    assert main(["reproduce", "./mine.yaml", "--from", "nowhere"]) == 2
+    assert "there is no nowhere" in capsys.readouterr().err
+
+
+def test_committed_records_come_first_and_copies_of_them_are_not_mentioned(
+    card: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    same = made("music-jsb", "gru", 0, 8.4)
+    for folder in ("mine/results", "runs"):
+        leave(card.parent / folder, same)
+    out = reproduced(capsys, "./mine.yaml")
+    assert rows(out)["JSB gru"][1:3] == ["8.400", "1/2"]
+    assert "not counted" not in out
+    leave(card.parent / "aruns", made("music-jsb", "gru", 0, 8.6))
+    assert rows(reproduced(capsys, "./mine.yaml", "--from", "aruns"))["JSB gru"][1] == "8.400"
+
+
+def test_what_does_not_count_is_named(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = made("music-jsb", "gru", 0, 8.4, modified=("optim.steps",))
+    wide = record("music-jsb", "tcn", 0, 7.0, "paper", arch_options={"d_model": 999})
+    leave(card.parent / "runs", changed, wide)
+    out = reproduced(capsys, "./mine.yaml")
+    assert "it departs from the card in optim.steps" in out
+    assert "it is not of the recipe: arch.d_model is 999, the recipe's 150" in out
+    assert rows(out)["JSB tcn"][1] == "-"
+
+
+def test_cells_without_records_are_run_seed_by_seed(
+    card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave(card.parent / "kept", made("music-jsb", "gru", 0, 8.4))
+    leave(card.parent / "here", made("copy", "gru", 0, 0.5))
+    assert main(["reproduce", "./mine.yaml", "--from", "kept", "--run", "--runs", "here"]) == 0
+    end = ["--resume", "--runs", "here"]
+    wanted = ["gru music-jsb 1", "tcn music-jsb 0", "tcn music-jsb 1", "gru copy 1"]
+    assert started == [
+        ["run", "--arch", arch, "--task", task, "--tier", "paper", "--seed", seed, *end]
+        for arch, task, seed in map(str.split, wanted)
+    ]
+    said = capsys.readouterr()
+    assert "gru on music-jsb, seed 1 (needs ten minutes)\n" in said.err
+    assert "gru on copy, seed 1\n" in said.err
+    assert said.out.count("JSB: nll_per_frame") == 2
+
+
+def test_only_the_cells_that_are_named_are_run(
+    card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    leave(card.parent / "runs", *(made("music-jsb", "gru", seed, 8.4) for seed in range(2)))
+    assert main(["reproduce", "./mine.yaml", "--run", "gru:copy", "gru:music-jsb"]) == 0
+    assert {line[4] for line in started} == {"copy"}
+    assert "gru:music-jsb has its records already" in capsys.readouterr().err
+    assert main(["reproduce", "./mine.yaml", "--run", "gru:copi"]) == 2
+    assert "no cell 'gru:copi' that could be run. Did you mean 'gru:copy'?" in capsys.readouterr().err
+
+
+def test_what_was_run_stands_in_the_second_table(
+    card: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(words: list[str]) -> int:
+        seed = int(words[words.index("--seed") + 1])
+        leave(Path(words[-1]), made("copy", "gru", seed, 0.9))
+        return 0
+
+    monkeypatch.setattr(child_process, "run_child", run)
+    out = reproduced(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "found.json")
+    assert rows(out)["copy memory gru"][1:] == [
+        "0.9000 ± 0",
+        "2/2",
+        "100,000",
+        "0.1250",
+        "+0.78",
+        "better than published",
+    ]
+    found = json.loads((card.parent / "found.json").read_text())
+    assert [cell["ours"] for cell in found["published"]] == [None, None, 0.9, None]
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "count"),
+    [([0, 0, 0], 0, 4), ([1, 0, 2], 1, 4), ([137], 1, 4), ([0, 130], 130, 2), ([75], 75, 1), ([1, 130], 130, 2)],
+)
+def test_a_failure_does_not_stop_the_others_and_a_signal_does(
+    ends: list[int],
+    status: int,
+    count: int,
+    card: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    answers = iter(ends)
+    runs: list[list[str]] = []
+
+    def run(words: list[str]) -> int:
+        runs.append(words)
+        return next(answers, 0)
+
+    monkeypatch.setattr(child_process, "run_child", run)
+    out = reproduced(capsys, "./mine.yaml", "--run", "gru:copy", "tcn:music-jsb", status=status)
+    assert len(runs) == count
+    assert out.count("JSB: nll_per_frame") == 2
+
+
+@pytest.mark.parametrize("name", ["tcn-table1", "chomsky-parity"])
+def test_the_boards_that_come_with_it_are_printed(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    out = reproduced(capsys, name)
+    assert "no such task yet" in out
+    assert "departs from the published recipe:" in out
+
+
+def test_a_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, said in (
+        (["small"], "'small' has no published figures; those that have: chomsky-parity, tcn-table1."),
+        (["tcn-table"], "unknown board 'tcn-table'. Did you mean 'tcn-table1'?"),
+        (["tcn-table1", "--run", "gru:sequential"], "the board has no cell 'gru:sequential'"),
+        (["tcn-table1", "x"], "unexpected argument 'x'"),
+    ):
+        assert main(["reproduce", *words]) == 2
+        err = capsys.readouterr().err
+        assert said in err
+        assert err.count("\n") == 1

@@ -1,0 +1,85 @@
+"""``seqbench run --match-params``, in this process."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqbench.cli.main import main
+from seqbench.protocol.config import RunConfig
+from seqbench.utils.errors import SeqbenchError
+
+TINY = ["--optim.steps", "2", "--optim.validate_every", "2", "--optim.batch_size", "4", "--logger", "none"]
+COPY = ["--arch", "gru", "--task", "copy", "--tier", "smoke", "--task.delay", "2", "--task.samples", "8"]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_size_chooses_the_width_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["run", *COPY, *TINY, "--match-params", "10k"]) == 0
+    said = capsys.readouterr().err
+    (path,) = tmp_path.rglob("result.json")
+    config = json.loads(path.read_text())["config"]
+    width, count = config["options"]["arch"]["d_model"], config["parameters"]
+    assert abs(count - 10_000) <= 200
+    assert config["match_params"] == 10_000
+    assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in said
+    # The folder's own configuration names the width: the same run again.
+    assert main(["run", "--config", str(path.parent), "--resume"]) == 0
+    assert main(["run", *COPY, *TINY, "--arch.d_model", str(width)]) == 2
+    assert "this run is finished" in capsys.readouterr().err
+    assert main(["run", "--config", str(path.parent), "--match-params", "10k"]) == 2
+    assert "match_params finds the width that arch.d_model gives; choose one" in capsys.readouterr().err
+
+
+def test_a_file_may_ask_for_a_size_and_the_command_line_for_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("arch: gru\ntask: {name: copy, delay: 2, samples: 8}\ntier: smoke\nmatch_params: 10k\n")
+    assert main(["run", "--config", str(file), *TINY]) == 0
+    assert "for the 10,000 asked for" in capsys.readouterr().err
+    assert main(["run", "--config", str(file), *TINY, "--match-params", "1e5"]) == 0
+    assert "for the 100,000 asked for" in capsys.readouterr().err
+    file.write_text("{arch: gru, task: copy, tier: smoke, match_params: null, optim: {stepz: 1}}")
+    assert main(["run", "--config", str(file)]) == 2
+    assert "unknown option 'optim.stepz'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--match-params", "lots"], "match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000"),
+        (["--match-params", "10k", "--arch.d_model=8"], "choose one of the two"),
+        (["--match-params", "60"], "no width of 'gru' on 'copy' comes within 2% of 60 parameters: d_model 1 has"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
+    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *COPY, *words]) == 2
+    assert sentence in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    from seqbench.running import runner
+
+    def stop(config: RunConfig, *_: Any, **__: Any) -> None:
+        raise SeqbenchError(f"width {config.arch_options['d_model']}")
+
+    monkeypatch.setattr(runner, "run", stop)
+    words = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--match-params", "10k"]
+    heard = {}
+    for rank in ("0", "1"):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        assert main(words) == 2
+        heard[rank] = capsys.readouterr().err.splitlines()
+    assert "parameters, for the 10,000 asked for" in heard["0"][0]
+    assert heard["1"] == heard["0"][-1:]

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from typing import Any
+
+from seqbench.cli import run_report
+from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.protocol import cards
+from seqbench.protocol.records import Record
+
+
+def record(tier: str = "paper", arch: str = "lstm", modified: list[str] | None = None, **results: Any) -> Record:
+    scores = {
+        "metrics": {
+            "test": {
+                "accuracy": {"value": 0.5, "chance": 0.125, "best": 1.0},
+                "loss_all_positions": {"value": 0.02, "chance": 0.0204, "best": None, "best_unknown": "nobody knows"},
+            }
+        },
+        "baselines": {"test": {"5-gram": {"accuracy": 0.25}}},
+        "above_chance": True,
+        "best_step": 30,
+    }
+    config = {"architecture": {"name": arch}, "card": {"tier": tier}, "parameters": 12345, "modified": modified or []}
+    return Record({"status": "ok", **scores, **results}, {"seconds": 61.0, "steps_per_second": 20.0}, config)
+
+
+def test_each_metric_stands_between_its_lines() -> None:
+    lines = run_report.format_report(record(), cards.load_card("copy")).splitlines()
+    assert [line.split() for line in lines[:3]] == [
+        ["test", "metric", "value", "chance", "5-gram", "best", "possible", "published"],
+        ["accuracy", "*", "0.5", "0.125", "0.25", "1", "-"],
+        ["loss_all_positions", "0.02", "0.0204", "-", "unknown", "0.0204"],
+    ]
+    assert lines[3] == "* decides; 12,345 parameters, best of validation at step 30; 61 s, 20.0 steps/s"
+    assert lines[4].startswith("published loss_all_positions: delay 1000")
+    assert lines[5] == "nobody knows"
+    assert len(lines) == 6
+
+
+def test_a_figure_published_of_another_task_is_not_put_beside_ours() -> None:
+    for other in (record(tier="small"), record(arch="mine"), record(modified=["task.delay"])):
+        text = run_report.format_report(other, cards.load_card("copy"))
+        assert text.splitlines()[2].split()[-2:] == ["unknown", "-"]
+        assert "published loss" not in text
+
+
+def test_a_result_at_chance_says_so() -> None:
+    assert "accuracy is NOT clearly better than chance" in run_report.format_report(
+        record(above_chance=False), cards.load_card("copy")
+    )
+
+
+def test_a_run_without_scores_says_how_it_ended() -> None:
+    empty = Record({"status": "diverged"}, {}, {})
+    assert run_report.format_report(empty, cards.load_card("copy")) == "no scores: the run ended as diverged"
+
+
+def test_tables_and_numbers() -> None:
+    assert align_columns([("a", "bbb"), ("cc", "d")], indent="  ") == "  a   bbb\n  cc  d"
+    assert align_columns([]) == ""
+    assert [format_number(x) for x in (None, 500, 0.123456, 1.0)] == ["-", "500", "0.1235", "1"]

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqbench.datamodules.sources import chorales, locate_data, prepared_cache, rolls
+
+music21 = pytest.importorskip("music21")
+
+
+def test_a_few_chorales_become_rolls() -> None:
+    found = chorales.read_chorales(limit=3)
+    pieces = [piece for split in found.splits.values() for piece in split]
+    assert (len(pieces), found.failed) == (3, 0)
+    for piece in pieces:
+        assert piece.shape[1] == 88
+        assert set(np.unique(piece)) == {0, 1}
+        # Four voices that hardly ever rest, now and then on one note.
+        assert 3 < piece.sum(1).mean() <= 4.2
+
+
+def test_frames_are_what_sounds_at_each_quarter_note() -> None:
+    from music21 import chord, note, stream
+
+    score = stream.Score()
+    part = stream.Part()
+    for pitch, start, length in (("C4", 0, 2), ("E4", 2, 0.5), ("F4", 2.5, 0.5), ("G4", 3, 1.5), ("A4", 4.5, 0.5)):
+        part.insert(start, note.Note(pitch, quarterLength=length))
+    part.insert(1, note.Note("B4").getGrace())
+    part.insert(3, chord.Chord(["C3", "E3"], quarterLength=1))
+    score.insert(0, part)
+    found = chorales.score_frames(score)
+    assert [(np.flatnonzero(frame) + 21).tolist() for frame in found] == [[60], [60], [64], [48, 52, 67], [67]]
+
+
+def test_a_piece_that_cannot_be_parsed_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = {"0.0": "There is no such piece", **dict(list(chorales._listed().items())[:1])}
+    monkeypatch.setattr(chorales, "_listed", lambda: listed)
+    found = chorales.read_chorales()
+    assert found.failed == 1
+    assert sum(map(len, found.splits.values())) == 1
+
+
+def test_titles_are_split_60_20_20_by_themselves() -> None:
+    titles = chorales._listed()
+    assert len(titles) > 340
+    count = Counter(chorales.split_of(title) for title in set(titles.values()))
+    assert 0.5 < count["train"] / count.total() < 0.7
+    assert min(count["validation"], count["test"]) > 0.14 * count.total()
+    # The same on every machine, and whatever the spelling.
+    assert chorales.split_of("Jesu, meine Freude") == chorales.split_of("Jesu meine Freude ")
+    fixed = {"Nun danket alle Gott": "train", "Christ lag in Todesbanden": "validation", "Ach Gott und Herr": "test"}
+    assert {title: chorales.split_of(title) for title in fixed} == fixed
+
+
+def test_the_package_is_parsed_once_and_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path))
+    piece = np.eye(2, 88, dtype=np.uint8)
+    asked = []
+
+    def read() -> chorales.Chorales:
+        asked.append(1)
+        return chorales.Chorales({split: [piece] for split in ("train", "validation", "test")}, failed=7)
+
+    monkeypatch.setattr(chorales, "read_chorales", read)
+    for _ in range(2):
+        found = rolls.read_rolls(locate_data.locate_data("jsb", source="package"))
+        assert found.failed == 7
+        assert found.pieces("test")[0].tolist() == piece.tolist()
+    assert asked == [1]
+    keys: list[object] = []
+    monkeypatch.setattr(prepared_cache, "load_or_prepare", lambda kind, key, make: keys.append((kind, key)) or make())
+    rolls.read_rolls(locate_data.locate_data("jsb", source="package"))
+    assert music21.__version__ in str(keys)
+
+
+@pytest.mark.slow
+def test_all_chorales_parse() -> None:
+    found = chorales.read_chorales()
+    assert found.failed == 0
+    assert {split: len(pieces) > 50 for split, pieces in found.splits.items()} == dict.fromkeys(found.splits, True)

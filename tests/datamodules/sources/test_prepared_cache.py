@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqbench.datamodules.sources import prepared_cache as caching
+
+ARRAYS = {"ids": np.arange(1000), "none": np.zeros((0, 3), np.uint8)}
+
+
+def entries(cache: Path) -> list[str]:
+    return sorted(path.name for path in (cache / "prepared").iterdir())
+
+
+def test_the_second_time_is_read_from_disk_mapped(cache: Path) -> None:
+    made: list[int] = []
+
+    def make() -> caching.Arrays:
+        made.append(1)
+        return dict(ARRAYS)
+
+    for _ in range(2):
+        found = caching.load_or_prepare("ids1", {"a": 1}, make)
+        assert isinstance(found["ids"], np.memmap)
+        np.testing.assert_array_equal(found["ids"], ARRAYS["ids"])
+        assert found["none"].shape == (0, 3)
+    assert len(made) == 1
+    caching.load_or_prepare("ids1", {"a": 2}, make)
+    caching.load_or_prepare("ids2", {"a": 1}, make)
+    assert len(made) == 3
+    assert len(entries(cache)) == 3
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "unnamed", "header", "names", "pipe"])
+def test_a_damaged_entry_is_made_anew(cache: Path, damage: str) -> None:
+    caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
+    (folder,) = (cache / "prepared").iterdir()
+    if damage == "cut":
+        (folder / "ids.npy").write_bytes((folder / "ids.npy").read_bytes()[:500])
+    elif damage == "header":
+        whole = (folder / "ids.npy").read_bytes()
+        (folder / "ids.npy").write_bytes(whole.replace(b"'descr'", b"{{{{{{{"))
+    elif damage == "names":
+        (folder / "names.json").write_text('[1, "ids"]')
+    elif damage == "pipe":
+        (folder / "ids.npy").unlink()
+        os.mkfifo(folder / "ids.npy")
+    else:
+        (folder / {"gone": "ids.npy", "unnamed": "names.json"}[damage]).unlink()
+    found = caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
+    np.testing.assert_array_equal(found["ids"], ARRAYS["ids"])
+
+
+def test_what_a_killed_run_left_is_never_read_and_swept_later(cache: Path) -> None:
+    """The process is killed while it writes its second array."""
+    code = (
+        "import numpy as np, os, signal\n"
+        "from seqbench.datamodules.sources import prepared_cache as cache\n"
+        "write = cache._write\n"
+        "def killed(path, array):\n"
+        "    if path.stem == 'two': path.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    write(path, array)\n"
+        "cache._write = killed\n"
+        "cache.load_or_prepare('ids1', {}, lambda: {'one': np.arange(9), 'two': np.arange(9)})\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    (half,) = entries(cache)
+    assert half.startswith(".half-")
+    arrays = {"one": np.arange(9), "two": np.arange(9) * 2}
+    found = caching.load_or_prepare("ids1", {}, lambda: arrays)
+    np.testing.assert_array_equal(found["two"], arrays["two"])
+    assert half in entries(cache)
+    old = time.time() - 2 * caching.STALE_SECONDS
+    os.utime(cache / "prepared" / half, (old, old))
+    caching.load_or_prepare("ids1", {"other": 1}, lambda: arrays)
+    assert half not in entries(cache)
+
+
+def test_two_that_prepare_the_same_at_once_both_get_it_right(cache: Path) -> None:
+    code = (
+        "import numpy as np, time\n"
+        "from seqbench.datamodules.sources import prepared_cache as cache\n"
+        "def make(): time.sleep(.5); return {'ids': np.arange(200_000)}\n"
+        "found = cache.load_or_prepare('ids1', {}, make)\n"
+        "assert found['ids'].sum() == np.arange(200_000).sum()\n"
+    )
+    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(4)]
+    assert [process.wait(60) for process in running] == [0, 0, 0, 0]
+    (entry,) = entries(cache)
+    assert entry.startswith("ids1-")
+
+
+def test_without_a_place_to_write_the_arrays_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "file" / "below"))
+    assert caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))["ids"] is ARRAYS["ids"]

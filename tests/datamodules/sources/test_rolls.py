@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.io import loadmat, savemat
+
+from seqbench.datamodules.sources import locate_data, rolls
+from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.utils.errors import SeqbenchError
+
+NAMES = {"train": "traindata", "validation": "validdata", "test": "testdata"}
+PIECES = [[[60, 64], [60], []], [[21], [108]]]
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "cache"))
+
+
+def roll(piece: list[list[int]]) -> np.ndarray:
+    found = np.zeros((len(piece), 88), np.uint8)
+    for number, frame in enumerate(piece):
+        found[number, [note - 21 for note in frame]] = 1
+    return found
+
+
+def cells(pieces: list[Any]) -> np.ndarray:
+    found = np.empty((1, len(pieces)), object)
+    for number, piece in enumerate(pieces):
+        found[0, number] = piece
+    return found
+
+
+def mat(**changed: Any) -> bytes:
+    written = io.BytesIO()
+    savemat(written, {**{name: cells([roll(p) for p in PIECES]) for name in NAMES.values()}, **changed})
+    return written.getvalue()
+
+
+def as_json(**changed: Any) -> bytes:
+    return json.dumps({"train": PIECES, "valid": PIECES, "test": PIECES, **changed}).encode()
+
+
+def read(folder: Path, name: str, data: bytes) -> rolls.Rolls:
+    folder.mkdir(exist_ok=True)
+    (folder / name).write_bytes(data)
+    return rolls.read_rolls(locate_data.locate_data("jsb", str(folder)))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_both_forms_give_the_same_rolls(tmp_path: Path, packed: bool) -> None:
+    written = io.BytesIO()
+    savemat(written, {name: cells([roll(p) for p in PIECES]) for name in NAMES.values()}, do_compression=packed)
+    # What a file holds decides, not its name.
+    for number, (name, data) in enumerate([("a.mat", written.getvalue()), ("a.json", as_json()), ("b.mat", as_json())]):
+        found = read(tmp_path / str(number), name, data)
+        for split in SPLITS:
+            assert [piece.tolist() for piece in found.pieces(split)] == [roll(p).tolist() for p in PIECES]
+        assert found.best is found.failed is None
+
+
+def test_rolls_are_kept_and_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = mat()  # Once: its header says the second in which it was made.
+    first = read(tmp_path / "in", "a.mat", data)
+    monkeypatch.setattr(rolls, "_parse", None)
+    again = read(tmp_path / "in", "a.mat", data)
+    assert again.frames["train"].tolist() == first.frames["train"].tolist()
+    assert not again.frames["train"].flags.writeable
+
+
+def test_another_file_is_not_taken_for_the_one_that_was_kept(tmp_path: Path) -> None:
+    read(tmp_path / "in", "a.json", as_json())
+    other = read(tmp_path / "in", "a.json", as_json(test=[[[33], [34], [35]]]))
+    assert other.pieces("test")[0].tolist() == roll([[33], [34], [35]]).tolist()
+
+
+BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.full((4, 88), 0.5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "sentence"),
+    [
+        ("a.mat", b"", "is empty"),
+        ("a.mat", mat()[:150], "cannot be read as a MATLAB file .* fetch it again"),
+        ("a.mat", b"MATLAB 7.3 MAT-file" + bytes(200), "cannot be read as a MATLAB file"),
+        ("a.mat", b"\x89PNG not at all" * 20, "cannot be read as a MATLAB file"),
+        ("a.mat", mat()[: mat().rfind(b"testdata") - 40], "(cannot be read|has no 'testdata')"),
+        ("a.mat", mat(testdata=cells([np.full((4, 88), 1j)])), r"testdata\[0\] is no array of numbers"),
+        ("a.mat", mat(traindata=np.zeros((3, 88))), "traindata is no cell array"),
+        ("a.mat", mat(validdata=cells([])), "holds no pieces for validation"),
+        ("a.mat", mat(testdata=cells([roll(PIECES[0]), BAD_ROLL["short"]])), r"testdata\[1\] has 1 frames; a piece"),
+        (
+            "a.mat",
+            mat(testdata=cells([BAD_ROLL["narrow"]])),
+            r"testdata\[0\] is of shape \(4, 87\); expected \(T, 88\)",
+        ),
+        ("a.mat", mat(testdata=cells([BAD_ROLL["grey"]])), r"testdata\[0\] holds other values than 0 and 1"),
+        ("a.mat", mat(testdata=cells([np.full((4, 88), np.nan)])), r"testdata\[0\] holds other values than 0 and 1"),
+        ("a.mat", mat(testdata=cells(["text"])), r"testdata\[0\] is no array of numbers"),
+        ("a.json", as_json()[:-9], "is no JSON file"),
+        ("a.json", b"[" * 100_000, "is no JSON file"),
+        ("a.json", b"[1, 2]", "holds a list; expected an object of train, valid and test"),
+        ("a.json", b'{"train": [], "valid": []}', "has no 'test'; .* found train, valid"),
+        ("a.json", as_json(valid={}), "valid is a dict; expected a list of pieces"),
+        ("a.json", as_json(valid=[]), "holds no pieces for validation"),
+        ("a.json", as_json(test=[[[60]]]), r"test\[0\] has 1 frames"),
+        ("a.json", as_json(test=[[60, 64]]), r"test\[0\] is no list of frames"),
+        (
+            "a.json",
+            as_json(train=[*PIECES, [[60], [60, 109]]]),
+            r"train\[2\]\[1\] holds the note 109; .* from 21 to 108",
+        ),
+        ("a.json", as_json(train=[[[60], [20]]]), r"train\[0\]\[1\] holds the note 20"),
+        ("a.json", as_json(train=[[[60], [True]]]), r"train\[0\]\[1\] holds the note True"),
+        ("a.json", as_json(train=[[[60], ["C4"]]]), r"train\[0\]\[1\] holds the note 'C4'"),
+    ],
+    ids=lambda value: value[:30] if isinstance(value, str) else "",
+)
+def test_what_is_no_piano_roll_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        read(tmp_path / "in", name, data)
+
+
+def test_a_missing_key_is_named(tmp_path: Path) -> None:
+    written = io.BytesIO()
+    savemat(written, {"traindata": cells([roll(PIECES[0])]), "other": 1})
+    with pytest.raises(SeqbenchError, match=r"has no 'validdata'; .* found traindata, other"):
+        read(tmp_path / "in", "a.mat", written.getvalue())
+
+
+def test_the_published_forms_of_the_chorales_agree(real_data: Path) -> None:
+    published = rolls.read_rolls(locate_data.locate_data("jsb", source="folder"))
+    other = rolls.read_rolls(
+        locate_data.locate_data("jsb", str(real_data / "jsb-chorales" / "jsb-chorales-quarter.json"))
+    )
+    raw = loadmat(str(real_data / "jsb-chorales" / "JSB_Chorales.mat"))
+    for split, name in NAMES.items():
+        pieces = published.pieces(split)
+        assert [len(piece) for piece in pieces] == [len(piece) for piece in other.pieces(split)]
+        for number, piece in enumerate(pieces):
+            assert (piece == other.pieces(split)[number]).all()
+            assert (piece == raw[name][0, number]).all()
+    assert [len(published.pieces(split)) for split in SPLITS] == [229, 76, 77]
+    assert [len(published.frames[split]) for split in SPLITS] == [13_807, 4_602, 4_725]
+    assert int((published.frames["test"].sum(1) == 0).sum()) == 17
+
+
+def test_nottingham_has_its_published_size(real_data: Path) -> None:
+    found = rolls.read_rolls(locate_data.locate_data("nottingham", source="folder"))
+    assert [len(found.pieces(split)) for split in SPLITS] == [694, 173, 170]
+    assert [len(found.frames[split]) for split in SPLITS] == [176_561, 45_513, 44_463]
+
+
+def test_the_synthetic_source_knows_its_best_scores() -> None:
+    found = rolls.read_rolls(locate_data.locate_data("jsb", source="synthetic"))
+    assert found.best is not None
+    assert found.best_melody is not None
+    assert [len(found.pieces(split)) for split in SPLITS] == [229, 76, 77]

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from seqbench.datamodules.sources import locate_data, sentences
+from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.utils.errors import SeqbenchError
+
+GOOD = {"train": "so good\t1\nso bad\t0\n", "dev": "fine\t1\n", "test": "awful\t0\n"}
+
+
+def put(folder: Path, **texts: str) -> str:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (folder / f"{name}.tsv").write_text(text, encoding="utf-8")
+    return str(folder)
+
+
+def read(folder: str) -> sentences.Sentences:
+    return sentences.read_sentences(locate_data.locate_data("sst2", folder))
+
+
+def plain(found: sentences.Sentences) -> dict[str, list[tuple[str, str]]]:
+    return {
+        name: [(text, found.classes[label]) for text, label in zip(found.texts[name], found.labels[name], strict=True)]
+        for name in SPLITS
+    }
+
+
+def test_sentences_and_labels_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    found = read(put(tmp_path, **GOOD))
+    assert found.classes == ("0", "1")
+    assert found.labels["train"].dtype == np.int64
+    assert plain(found) == {
+        "train": [("so good", "1"), ("so bad", "0")],
+        "validation": [("fine", "1")],
+        "test": [("awful", "0")],
+    }
+
+
+def test_both_forms_headers_blank_lines_and_line_ends_say_the_same(tmp_path: Path) -> None:
+    tabbed = read(put(tmp_path / "a", **GOOD))
+    first = {"train": "1 so good\n\n0 so bad", "dev": "1  fine \n", "test": "0 awful\n"}
+    headed = {name: f"sentence\tlabel\r\n{text}".replace("\n", "\r\n") for name, text in GOOD.items()}
+    for number, other in enumerate((first, headed)):
+        assert plain(read(put(tmp_path / str(number), **other))) == plain(tabbed)
+
+
+def test_tabs_and_odd_separators_within_a_sentence_are_kept(tmp_path: Path) -> None:
+    found = read(put(tmp_path, **{**GOOD, "train": "a\tb\u2028c\t1\nd\t0\n"}))
+    assert found.texts["train"] == ["a\tb\u2028c", "d"]
+
+
+def test_integer_labels_are_ordered_as_numbers_others_as_words(tmp_path: Path) -> None:
+    lines = "".join(f"s\t{label}\n" for label in (10, 9, -1))
+    assert read(put(tmp_path / "n", **{"train": lines, "dev": "s\t9\n", "test": "s\t10\n"})).classes == (
+        "-1",
+        "9",
+        "10",
+    )
+    words = {"train": "s\tpos\ns\tneg\n", "dev": "s\tpos\n", "test": "s\tneg\n"}
+    assert read(put(tmp_path / "w", **words)).classes == ("neg", "pos")
+
+
+def test_one_collection_is_cut_80_10_10_always_alike(tmp_path: Path) -> None:
+    folder = put(tmp_path, mine="".join(f"sentence {i}\t{i % 2}\n" for i in range(100)))
+    found = plain(read(folder))
+    assert [len(found[name]) for name in SPLITS] == [80, 10, 10]
+    assert Counter(pair for name in SPLITS for pair in found[name]) == Counter(
+        (f"sentence {i}", str(i % 2)) for i in range(100)
+    )
+    # These very ones, on every machine: a changed cut would move sentences from training into test.
+    assert [text for text, _ in found["test"]][:3] == ["sentence 77", "sentence 22", "sentence 15"]
+    assert plain(read(folder)) == found
+
+
+def test_files_without_a_last_line_end_do_not_run_together(tmp_path: Path) -> None:
+    folder = put(tmp_path, a="sentence\tlabel\n" + "x\t0\n" * 9 + "y\t1", b="sentence\tlabel\n" + "z\t1\n" * 10)
+    found = plain(read(folder))
+    assert Counter(p for name in SPLITS for p in found[name]) == {("x", "0"): 9, ("y", "1"): 1, ("z", "1"): 10}
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"train": "so good\t1\n\t0\n"}, r"train\.tsv, line 2 has no sentence beside its label '0'"),
+        ({"train": "so good\t1\nso bad\t\n"}, r"train\.tsv, line 2 has no label; .* got 'so bad'"),
+        ({"train": "so good\t1\nso bad\n"}, r"train\.tsv, line 2 has no label"),
+        ({"train": "1 so good\n0\n"}, r"line 2 has no sentence beside its label '0'; expected 'label sentence'"),
+        ({"train": "good\t1\nfine\t1\n"}, r"1 different label\(s\) \(1\), at least 2 are needed"),
+        ({"dev": "fine\t1\nso-so\t2\n"}, r"dev\.tsv, line 2: label '2' does not occur in training, which knows 0, 1"),
+        ({"test": "index\tsentence\n0\tfine\n"}, "GLUE keeps those of its test"),
+        ({"test": "sentence\tlabel\n"}, "the test split has no sentences"),
+    ],
+)
+def test_what_is_amiss_is_named(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        read(put(tmp_path, **{**GOOD, **changed}))
+
+
+def test_the_published_sentences(real_data: Path) -> None:
+    found = sentences.read_sentences(locate_data.locate_data("sst2"))
+    assert [len(found.texts[name]) for name in SPLITS] == [6920, 872, 1821]
+    assert [int(found.labels[name].sum()) for name in SPLITS] == [3610, 444, 909]
+    assert found.classes == ("0", "1")
+
+
+def test_the_published_phrases(real_data: Path) -> None:
+    found = sentences.read_sentences(locate_data.locate_data("sst2-phrases"))
+    assert [len(found.texts[name]) for name in SPLITS] == [67_349, 872, 1821]
+    assert int(found.labels["train"].sum()) == 37_569
+    assert found.texts["train"][0] == "hide new secretions from the parental units"
+    with pytest.raises(SeqbenchError, match="GLUE keeps"):
+        read(str(real_data / "sst2" / "test.tsv"))

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from seqbench.datamodules.sources import file_layouts, known_datasets, locate_data, texts
+from seqbench.utils.errors import SeqbenchError
+
+
+def read(dataset: str, data_dir: str | None = None) -> texts.Text:
+    return texts.read_texts(locate_data.locate_data(dataset, data_dir))
+
+
+def put(folder: Path, **files: str) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_one_text_is_cut_90_5_5_in_order(tmp_path: Path) -> None:
+    text = "".join(chr(97 + i % 26) for i in range(1000))
+    found = read("tinyshakespeare", str(put(tmp_path, mine=text)))
+    assert [len(found.splits[s]) for s in file_layouts.SPLITS] == [900, 50, 50]
+    assert "".join(found.splits[s] for s in file_layouts.SPLITS) == text
+    sums = locate_data.file_checksums(locate_data.locate_data("tinyshakespeare", str(tmp_path)))
+    assert sums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
+    assert not locate_data.is_published("tinyshakespeare", sums)
+
+
+def test_files_named_for_splits_are_the_splits(tmp_path: Path) -> None:
+    found = read("ptb", str(put(tmp_path, wiki_train="aa", wiki_valid="bb", wiki_test="cc")))
+    assert found.splits == {"train": "aa", "validation": "bb", "test": "cc"}
+
+
+def test_other_files_are_joined_in_the_order_of_their_names(tmp_path: Path) -> None:
+    found = read("tinyshakespeare", str(put(tmp_path, b="b" * 10, a="a" * 10)))
+    assert "".join(found.splits.values()) == "a" * 10 + "b" * 10
+
+
+def test_a_single_file_will_do(tmp_path: Path) -> None:
+    folder = put(tmp_path, one="x" * 40, two="y" * 40)
+    assert set("".join(read("tinyshakespeare", str(folder / "one.txt")).splits.values())) == {"x"}
+
+
+def test_line_ends_are_kept_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "dos.txt").write_bytes(b"a\r\nb\r\n" * 20)
+    assert "\r\n" in read("tinyshakespeare", str(tmp_path)).splits["train"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "is empty"), (b"\xff\xfe\x00abc", r"not a text in UTF-8 \(byte 0 is 0xff\)"), (b"a\0b", "holds zero bytes")],
+)
+def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+    (tmp_path / "input.txt").write_bytes(content)
+    with pytest.raises(SeqbenchError, match=sentence):
+        read("tinyshakespeare", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "lengths"),
+    [("tinyshakespeare", (1_003_854, 55_770, 55_770)), ("ptb", (5_101_618, 399_782, 449_945))],
+)
+def test_the_published_files(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
+    found = read(name)
+    assert tuple(len(found.splits[s]) for s in file_layouts.SPLITS) == lengths
+    assert tuple(known_datasets.get_dataset(name).rows.values()) == lengths
+    folder = next(iter(known_datasets.get_dataset(name).files.values())).partition("/")[0]
+    for place in (real_data / folder, real_data):
+        assert read(name, str(place)) == found
+        assert locate_data.is_published(name, locate_data.file_checksums(locate_data.locate_data(name, str(place))))
+
+
+def test_a_synthetic_text_brings_its_entropy() -> None:
+    found = texts.read_texts(locate_data.locate_data("ptb", source="synthetic"))
+    assert found.entropy is not None
+    assert found.accuracy is not None
+    assert set(found.splits) == set(file_layouts.SPLITS)
+
+
+def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_bytes(b"\xef\xbb\xbf" + b"abc " * 50)
+    assert "".join(read("ptb", str(tmp_path)).splits.values()) == "abc " * 50

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbench.datamodules.text.vocabulary import UNKNOWN, Vocabulary
+from seqbench.utils.errors import SeqbenchError
+
+
+@given(st.text(min_size=1))
+def test_what_was_seen_comes_back(text: str) -> None:
+    vocabulary = Vocabulary.of(text)
+    assert len(vocabulary) == len(set(text)) + 1
+    assert vocabulary.decode(vocabulary.encode(text).tolist()) == text
+    assert UNKNOWN not in vocabulary.encode(text)
+
+
+@given(st.text(min_size=1), st.text())
+def test_what_was_never_seen_is_unknown(train: str, test: str) -> None:
+    ids = Vocabulary.of(train).encode(test)
+    assert [i == UNKNOWN for i in ids] == [c not in train for c in test]
+
+
+def test_ids_follow_code_points() -> None:
+    assert Vocabulary.of("banana").encode("abnz").tolist() == [1, 2, 3, 0]
+    assert Vocabulary.of("ab").decode([1, 0, 2]) == "a\ufffdb"
+
+
+@pytest.mark.parametrize("characters", ["", "ba", "aa", "abca"])
+def test_what_is_no_vocabulary_is_refused(characters: str) -> None:
+    with pytest.raises(SeqbenchError, match="each once, in code-point order"):
+        Vocabulary(characters)

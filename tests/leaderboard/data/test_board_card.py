@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import seqbench
+from seqbench.leaderboard.data import board_card as boards
+from seqbench.leaderboard.data import board_paths
+from seqbench.protocol import cards
+from seqbench.utils.errors import SeqbenchError
+from tests.leaderboard import kit
+
+
+@pytest.mark.parametrize("name", board_paths.board_names())
+def test_the_boards_that_come_with_seqbench_can_be_built(name: str) -> None:
+    board = boards.load_board(name)
+    for task in board.tasks:
+        cards.load_card(task).tier(board.tier)
+    assert set(board.overall) <= set(board.tasks)
+    for row in board.published:
+        assert row.task is None or (row.task in board.tasks and row.needs), f"say what {row.name} needs"
+
+
+@pytest.mark.parametrize("name", [name for name in board_paths.board_names() if boards.load_board(name).published])
+def test_published_figures_are_those_of_the_task_cards(name: str) -> None:
+    for row in boards.load_board(name).published:
+        if row.task is None:
+            continue
+        known = {(r.architecture, r.metric): r.value for r in cards.load_card(row.task).references}
+        assert {(arch, row.metric): value for arch, value in row.values.items()}.items() <= known.items(), row.name
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"tasks": []}, "board.tasks must be a mapping"),
+        ({"tasks": {"copy": {"ancor": 1}}}, "tasks.copy has the unknown key 'ancor'. Did you mean 'anchor'"),
+        ({"tasks": {"copy": {"anchor": "x"}}}, "tasks.copy.anchor must be a number or null"),
+        ({"tasks": {"copy": {"size": 7}}}, "tasks.copy.size must be a mapping"),
+        ({"tier": "smal"}, "tier 'smal' is unknown. Did you mean 'small'"),
+        ({"seeds": 0}, "seeds must be a whole number from 1, got 0"),
+        ({"seeds": "3"}, "board.seeds must be a whole number"),
+        ({"size": {"parameters": 0}}, "size.parameters must be at least 1"),
+        ({"size": {"parameters": 9, "tolerance": 1.5}}, r"size.tolerance must be in \[0, 1\)"),
+        ({"columns": ["second"]}, "columns: 'second' is unknown. Did you mean 'seconds'"),
+        ({"overall": ["adding"]}, "overall: 'adding' is no task of the board"),
+        ({"not_applicable": [{"task": "copy"}]}, "not_applicable lacks the key 'architecture'"),
+        ({"not_applicable": 3}, "not_applicable must be a list"),
+        ({"published": [{"name": "x"}]}, "published lacks the key 'metric'"),
+        ({"name": "../up"}, "name must be of letters"),
+        ({"version": 0}, "version must be a whole number from 1"),
+        ({"seed": 3}, "unknown key 'seed'. Did you mean 'seeds'"),
+        ({"title": float("nan")}, "is nan, which JSON cannot hold"),
+    ],
+)
+def test_a_board_that_cannot_be_used_is_told_in_a_sentence(changed: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=f"test.yaml cannot be used: .*{sentence}"):
+        kit.board(**changed)
+
+
+def test_an_unknown_board_and_one_of_ones_own(tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match=r"unknown board 'smal'\. Did you mean 'small'"):
+        boards.load_board("smal")
+    path = tmp_path / "mine.yaml"
+    path.write_text("{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 1, tasks: {copy: }}")
+    assert boards.load_board(str(path)).tasks["copy"] == boards.BoardTask()
+    with pytest.raises(SeqbenchError, match="cannot be read"):
+        boards.load_board(str(tmp_path / "other.yaml"))
+
+
+def test_a_size_admits_what_is_within_its_tolerance() -> None:
+    size = boards.Size(100_000)
+    assert [size.admits(n) for n in (97_999, 98_000, 102_000, 102_001)] == [False, True, True, False]
+
+
+QUICK = ("parity", "copy", "music-jsb")
+"""Tasks whose data are made in no time."""
+EXCUSED = sorted(
+    {
+        (item.task, item.architecture)
+        for name in board_paths.board_names()
+        for item in boards.load_board(name).not_applicable
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("task", "arch"), [pytest.param(*pair, marks=[] if pair[0] in QUICK else [pytest.mark.slow]) for pair in EXCUSED]
+)
+def test_what_a_board_excuses_is_refused(task: str, arch: str) -> None:
+    generated = {"source": "synthetic"} if task not in ("parity", "copy") else {}
+    with pytest.raises(SeqbenchError, match=r"looks ahead|causal"):
+        seqbench.build(arch, {"name": task, **generated}, tier="smoke")

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from seqbench.models.bodies import readout
+
+HIDDEN = torch.randn(3, 5, 4)
+LENGTHS = torch.tensor([5, 1, 3])
+
+
+def test_the_last_valid_step_answers() -> None:
+    found = readout.build_readout("last", 4, causal=True)(HIDDEN, LENGTHS)
+    assert found.shape == (3, 1, 4)
+    for row, length in enumerate(LENGTHS):
+        assert torch.equal(found[row, 0], HIDDEN[row, length - 1])
+
+
+def test_both_ends_answer_where_a_backbone_looks_ahead() -> None:
+    ends = readout.build_readout("last", 4, causal=False)
+    found = ends(HIDDEN, LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        pair = torch.cat([HIDDEN[row, 0], HIDDEN[row, length - 1]])
+        torch.testing.assert_close(found[row, 0], ends.map(pair))
+
+
+def test_the_mean_is_over_valid_steps() -> None:
+    found = readout.build_readout("mean", 4, causal=True)(HIDDEN, LENGTHS)
+    for row, length in enumerate(LENGTHS):
+        torch.testing.assert_close(found[row, 0], HIDDEN[row, :length].mean(0))
+
+
+def test_every_step_may_answer_and_nothing_else_is_known() -> None:
+    assert torch.equal(readout.build_readout("every", 4, causal=True)(HIDDEN, LENGTHS), HIDDEN)
+    with pytest.raises(ValueError, match="'last', 'mean' or 'every', got 'first'"):
+        readout.build_readout("first", 4, causal=True)

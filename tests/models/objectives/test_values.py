@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torchmetrics.functional import mean_absolute_error, mean_squared_error
+
+from seqbench.models import objectives
+from seqbench.protocol.specs import Batch, Features, SequenceSpec, SequenceValue, StepValues
+
+
+def make(output: Any) -> objectives.Objective:
+    objective = objectives.build_objective(SequenceSpec(Features(2), output, 9), d_model=output.dim)
+    objective.head = nn.Identity()  # type: ignore[assignment]
+    return objective
+
+
+def batch_of(targets: torch.Tensor, weights: torch.Tensor) -> Batch:
+    rows = len(targets)
+    return Batch(
+        torch.zeros(rows, 7, 2), targets, torch.full((rows,), 7), weights, float(weights.sum()), torch.arange(rows)
+    )
+
+
+@pytest.mark.parametrize(("output", "steps"), [(StepValues(3), 7), (SequenceValue(3), 1)])
+def test_errors_agree_with_torchmetrics_over_uneven_batches(output: Any, steps: int) -> None:
+    objective = make(output)
+    scores, said, true = objective.scores(), [], []
+    for rows in (5, 2, 1):
+        hidden, targets = torch.randn(rows, steps, 3), torch.randn(rows, steps, 3)
+        weights = (torch.rand(rows, steps) < 0.6).float()
+        weights[0, 0] = 1
+        objective.update(scores, hidden, batch_of(targets, weights))
+        said.append(hidden[weights.bool()])
+        true.append(targets[weights.bool()])
+    found = {name: float(value) for name, value in scores.compute().items()}
+    assert found["mse"] == pytest.approx(mean_squared_error(torch.cat(said), torch.cat(true)).item(), rel=1e-5)
+    assert found["mae"] == pytest.approx(mean_absolute_error(torch.cat(said), torch.cat(true)).item(), rel=1e-5)
+
+
+def test_the_loss_is_the_weighted_sum_of_squares() -> None:
+    objective = make(StepValues(2))
+    hidden, targets, weights = torch.randn(4, 7, 2), torch.randn(4, 7, 2), torch.rand(4, 7)
+    by_hand = (((hidden - targets).numpy() ** 2).mean(-1) * weights.numpy()).sum()
+    assert objective.loss_sum(hidden, batch_of(targets, weights)).item() == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_every_step_may_answer_for_its_sequence() -> None:
+    objective = make(SequenceValue(1, "every"))
+    hidden, targets = torch.randn(3, 7, 1), torch.randn(3, 1, 1)
+    weights = torch.rand(3, 7)
+    by_hand = (((hidden - targets).numpy() ** 2)[..., 0] * weights.numpy()).sum()
+    assert objective.loss_sum(hidden, batch_of(targets, weights)).item() == pytest.approx(by_hand, rel=1e-5)
+    assert np.shape(objective.emit(hidden)) == (3, 7, 1)

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import islice
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoader, check_scored
+from seqbench.protocol.specs import Batch
+from tests.protocol.test_specs import batch
+
+
+def stream(split: str, step: int) -> Batch:
+    made = batch(5)
+    made.inputs = torch.full((5, 3), step)
+    return made
+
+
+def draw(keys: Keys, split: str, step: int) -> list[int]:
+    return [int(x) for x in keys.generator(split, step).integers(0, 2**31, size=4)]
+
+
+def test_a_draw_depends_on_its_keys_alone() -> None:
+    keys = Keys(seed=1, task="copy", version=1)
+    first = draw(keys, "train", 7)
+    draw(keys, "train", 8)
+    assert draw(Keys(1, "copy", 1), "train", 7) == first
+
+
+def test_training_is_keyed_by_the_seed_and_evaluation_by_the_card() -> None:
+    one, other, newer = Keys(1, "copy", 1), Keys(2, "copy", 1), Keys(1, "copy", 2)
+    assert draw(one, "train", 0) != draw(other, "train", 0)
+    assert draw(one, "train", 0) == draw(newer, "train", 0)
+    for split in ("validation", "test"):
+        assert draw(one, split, 0) == draw(other, split, 0)
+        assert draw(one, split, 0) != draw(newer, split, 0)
+    assert draw(one, "validation", 0) != draw(one, "test", 0)
+    assert draw(one, "test", 0) != draw(Keys(1, "parity", 1), "test", 0)
+
+
+def test_draws_are_pinned_for_ever() -> None:
+    """Another library version that drew other batches would silently change every score."""
+    assert draw(Keys(0, "copy", 1), "train", 0) == PINNED
+
+
+PINNED = [730124696, 1998219748, 339944153, 235774811]
+
+
+@given(st.integers(0, 40), st.integers(1, 9))
+def test_ranks_share_a_batch_without_loss_or_repeat(rows: int, world: int) -> None:
+    whole = batch(max(rows, 1)).rows(slice(rows))
+    parts = [Shard(rank, world).of(whole) for rank in range(world)]
+    assert torch.cat([part.index for part in parts]).tolist() == whole.index.tolist()
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@given(st.integers(1, 40), st.integers(1, 9))
+def test_every_rank_trains_and_the_weights_are_those_of_one_process(rows: int, world: int) -> None:
+    """One that has no rows of its own repeats another's, without weight."""
+    whole = batch(rows)
+    whole.weights = torch.rand(rows, 3)
+    parts = [Shard(rank, world).training(whole) for rank in range(world)]
+    assert min(map(len, parts)) > 0
+    counted = torch.zeros_like(whole.weights)
+    for part in parts:
+        counted.index_add_(0, part.index, part.weights)
+    assert torch.equal(counted, whole.weights)
+    assert sum(bool(part.weights.any()) for part in parts) == min(rows, world)
+
+
+def test_a_rank_without_rows_leaves_the_batch_as_it_is() -> None:
+    whole = batch(1)
+    assert not Shard(0, 2).training(whole).weights.any()
+    assert whole.weights.all()
+
+
+def test_the_training_loader_starts_where_training_stands() -> None:
+    position = 3
+    loader = TrainingLoader(stream, lambda: position, Shard())
+    assert [int(b.inputs[0, 0]) for b in islice(loader, 3)] == [3, 4, 5]
+    position = 10
+    assert int(next(iter(loader)).inputs[0, 0]) == 10
+    with pytest.raises(TypeError):
+        len(loader)  # type: ignore[arg-type]
+
+
+def test_the_evaluation_loader_has_each_batch_once() -> None:
+    loader = EvaluationLoader(stream, "test", 4, Shard(1, 2))
+    assert len(loader) == 4
+    assert [int(b.inputs[0, 0]) for b in loader] == [0, 1, 2, 3]
+    assert {len(b) for b in loader} == {3}
+
+
+SAMPLES, BATCH = 63, 8
+
+
+def samples(split: str, step: int) -> Batch:
+    """Batch ``step`` of whole sequences, the last one short."""
+    index = torch.arange(step * BATCH, min((step + 1) * BATCH, SAMPLES))
+    return replace(batch(len(index)), index=index)
+
+
+def scored_by(
+    world: int, stream: Callable[[str, int], Batch], shard: type[Shard] = Shard, chunks: bool = False
+) -> None:
+    """What a run does: each rank marks what it scores, and a reduction adds the ranks up."""
+    loaders = [EvaluationLoader(stream, "test", 8, shard(rank, world), chunks) for rank in range(world)]
+    sums = torch.zeros(1, 2, 2, dtype=torch.int64)
+    marks = []
+    for loader in loaders:
+        marks.append(torch.zeros(2, dtype=torch.int64))
+        for step, part in enumerate(loader):
+            marks[-1] += loader.marks(step, part.index)
+        sums += torch.stack([marks[-1], loader.due()])
+    for loader, mark in zip(loaders, marks, strict=True):
+        check_scored([(loader, mark)], world, lambda tensor, reduce_op: sums)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 11])
+@pytest.mark.parametrize("chunks", [False, True])
+def test_that_each_sample_was_scored_once_is_proved(world: int, chunks: bool) -> None:
+    """Streams have the same rows in each chunk; eleven ranks are more than a batch has rows."""
+    scored_by(world, stream if chunks else samples, chunks=chunks)
+
+
+class Padded(Shard):
+    """Every rank the same number of rows, as a DistributedSampler does."""
+
+    def of(self, batch: Batch) -> Batch:
+        share = -(-len(batch) // self.world)
+        return batch.rows(torch.arange(self.rank * share, (self.rank + 1) * share) % len(batch))
+
+
+class Cut(Shard):
+    """Every rank the same number of rows, and what is left over is dropped."""
+
+    def of(self, batch: Batch) -> Batch:
+        share = len(batch) // self.world
+        return batch.rows(slice(self.rank * share, (self.rank + 1) * share))
+
+
+class Shifted(Shard):
+    """The right number of rows: one of them twice, another one never."""
+
+    def of(self, batch: Batch) -> Batch:
+        return batch.rows(slice(1, 1 + len(super().of(batch)))) if self.rank == 0 else super().of(batch)
+
+
+@pytest.mark.parametrize("chunks", [False, True])
+@pytest.mark.parametrize(("shard", "scored"), [(Padded, 64), (Cut, 62), (Shifted, 63)])
+def test_rows_that_are_doubled_or_dropped_are_noticed(shard: type[Shard], scored: int, chunks: bool) -> None:
+    message = f"the test split's 63 {'rows' if chunks else 'samples'}, {scored} were scored by 2 processes"
+    with pytest.raises(RuntimeError, match=message):
+        scored_by(2, samples, shard, chunks)
+
+
+def test_a_split_that_repeats_a_sample_is_noticed_in_one_process() -> None:
+    """Its last batch is filled up from the start."""
+
+    def wrapped(split: str, step: int) -> Batch:
+        return replace(batch(BATCH), index=torch.arange(step * BATCH, (step + 1) * BATCH) % SAMPLES)
+
+    with pytest.raises(RuntimeError, match="64 samples, 64 were scored by 1 process, and not each once"):
+        scored_by(1, wrapped)
+
+
+def test_a_rank_that_draws_other_batches_is_noticed_on_every_rank() -> None:
+    loaders = [EvaluationLoader(samples, "test", steps, Shard()) for steps in (8, 7)]
+    marks = [sum(loader.marks(step, part.index) for step, part in enumerate(loader)) for loader in loaders]
+    both = sum(torch.stack([mark, loader.due()]) for mark, loader in zip(marks, loaders, strict=True))
+    for loader, mark in zip(loaders, marks, strict=True):
+        with pytest.raises(RuntimeError, match="not each once"):
+            check_scored([(loader, mark)], 2, lambda tensor, reduce_op: both[None])
+
+
+def test_marks_tell_rows_apart_and_know_no_order() -> None:
+    loader = EvaluationLoader(samples, "test", 8, Shard(), chunks=True)
+    hashes = {int(loader.marks(step, torch.tensor([row]))[1]) for step in range(50) for row in range(200)}
+    assert len(hashes) == 50 * 200
+    index = torch.randperm(100)
+    assert torch.equal(loader.marks(3, index), loader.marks(3, index.sort().values))
+    # Sets of rows with equal sums, of the numbers and of their squares.
+    assert not torch.equal(loader.marks(0, torch.tensor([0, 4, 5])), loader.marks(0, torch.tensor([1, 2, 6])))

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from seqbench.protocol import run_folder
+from seqbench.utils.errors import SeqbenchError
+
+
+def test_a_folder_is_held_by_one_at_a_time_and_given_back(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with run_folder.lock_folder(folder):
+        assert run_folder.is_locked(folder)
+        with pytest.raises(run_folder.BusyError, match="another process is at work"), run_folder.lock_folder(folder):
+            pass
+    assert not run_folder.is_locked(folder)
+    with run_folder.lock_folder(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == [run_folder.LOCK]
+
+
+def test_who_is_patient_waits_for_the_other(tmp_path: Path) -> None:
+    held, done = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with run_folder.lock_folder(tmp_path / "run"):
+            held.set()
+            done.wait(10)
+            time.sleep(0.3)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    held.wait(10)
+    with pytest.raises(run_folder.BusyError), run_folder.lock_folder(tmp_path / "run", patience=0.1):
+        pass
+    done.set()
+    with run_folder.lock_folder(tmp_path / "run", patience=10.0):
+        pass
+    thread.join()
+
+
+def test_a_lock_ends_with_its_owner(tmp_path: Path) -> None:
+    child = os.fork()
+    if not child:  # Exits in the midst of the block, as a kill would end it.
+        with run_folder.lock_folder(tmp_path / "run"):
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert not run_folder.is_locked(tmp_path / "run")
+
+
+def test_a_folder_that_cannot_be_made_is_no_busy_one(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SeqbenchError, match="cannot be written"), run_folder.lock_folder(tmp_path / "file" / "run"):
+        pass
+    assert not run_folder.is_locked(tmp_path / "file" / "run")
+
+
+def test_clearing_leaves_what_is_whole_and_overwriting_nothing_but_the_lock(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with run_folder.lock_folder(folder):
+        for name in (
+            "result.json",
+            ".result.json.x",
+            "checkpoints/last.ckpt",
+            "checkpoints/.last.ckpt.part",
+            "error.txt",
+        ):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text("text")
+        run_folder.remove_leftovers(folder, overwrite=False)
+        left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        assert left == {"result.json", "checkpoints/last.ckpt", run_folder.LOCK}
+        run_folder.remove_leftovers(folder, overwrite=True)
+        assert [path.name for path in folder.iterdir()] == [run_folder.LOCK]
+
+
+def test_the_id_of_a_wandb_run_is_kept(tmp_path: Path) -> None:
+    first = run_folder.wandb_id(tmp_path)
+    assert run_folder.wandb_id(tmp_path) == first
+    (tmp_path / run_folder.WANDB_ID).unlink()
+    assert run_folder.wandb_id(tmp_path) != first

@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+import pytest
+
+from seqbench.running.diagnostics import length_curve
+
+
+def test_the_solved_length_ends_at_the_first_failure() -> None:
+    assert length_curve.solved_length({10: 1.0, 20: 0.99, 40: 0.98, 80: 1.0}) == 20
+    assert length_curve.solved_length({20: 1.0, 10: 1.0}) == 20
+    assert length_curve.solved_length({10: 0.5}) == 0
+    assert length_curve.solved_length({10: float("nan")}) == 0
+
+
+def test_the_mean_beyond_training_leaves_trained_lengths_out() -> None:
+    assert length_curve.mean_beyond({10: 1.0, 50: 0.8, 90: 0.6}, trained=40) == pytest.approx(0.7)
+    assert length_curve.mean_beyond({10: 1.0}, trained=40) is None
+
+
+def test_the_curve_is_ordered_by_length() -> None:
+    assert length_curve.length_curve({50: 0.5, 10: 1.0}) == {"length": [10, 50], "accuracy": [1.0, 0.5]}

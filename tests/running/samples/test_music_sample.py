@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import mido
+import numpy as np
+import pytest
+import torch
+
+from seqbench.architectures.recurrent import GRU
+from seqbench.datamodules.piano_rolls import PianoRolls, melody
+from seqbench.models import objectives
+from seqbench.models.bodies import Single
+from seqbench.models.module import SequenceModule
+from seqbench.protocol.batches import Keys
+from seqbench.protocol.cards import Optim
+from seqbench.running.samples import draw_sample, music_sample
+from seqbench.utils.errors import SeqbenchError
+
+FRAMES = [[60, 64], [60, 67], [], [60], [60], [48, 60, 108], [21], []]
+
+
+def make(mode: str, piece: Sequence[list[int]] | None = None, folder: Path | None = None) -> SequenceModule:
+    where = {"source": "synthetic"} if folder is None else {"data_dir": str(folder)}
+    if folder is not None:
+        (folder / "mine.json").write_text(json.dumps({key: [piece] for key in ("train", "valid", "test")}))
+    data = PianoRolls("jsb", 4, Keys(0, "music", 1), mode=mode, **where)  # type: ignore[arg-type]
+    torch.manual_seed(0)
+    body, objective = Single(data.spec, GRU(8), 8), objectives.build_objective(data.spec, 8)
+    optim = Optim(steps=1, batch_size=4, validate_every=1, lr=1e-3)
+    return SequenceModule(data.spec, body, objective, optim, seed=3, data=data)
+
+
+def notes_of(path: Path) -> tuple[list[tuple[int, float, float]], float]:
+    """Each note with its start and length in quarter notes, and the length of the whole."""
+    file = mido.MidiFile(path)
+    assert len(file.tracks) == 1
+    now, sounding, found = 0, {}, []
+    for message in file.tracks[0]:
+        now += message.time
+        if message.type == "note_on" and message.velocity:
+            assert message.note not in sounding
+            sounding[message.note] = now
+        elif message.type in ("note_on", "note_off"):
+            start = sounding.pop(message.note)
+            found.append((message.note, start / file.ticks_per_beat, (now - start) / file.ticks_per_beat))
+    assert not sounding
+    return sorted(found, key=lambda note: (note[1], note[0])), now / file.ticks_per_beat
+
+
+def test_midi_holds_notes_over_frames(tmp_path: Path) -> None:
+    music_sample.write_midi(tmp_path / "a.mid", FRAMES)
+    notes, length = notes_of(tmp_path / "a.mid")
+    assert notes == [(60, 0, 2), (64, 0, 1), (67, 1, 1), (60, 3, 3), (48, 5, 1), (108, 5, 1), (21, 6, 1)]
+    assert length == len(FRAMES)
+    assert mido.MidiFile(tmp_path / "a.mid").length == pytest.approx(len(FRAMES) * 0.6)  # 100 beats a minute, s
+
+
+def test_midi_round_trips_anything(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    frames = [(np.flatnonzero(rng.random(88) < 0.3) + 21).tolist() for _ in range(50)]
+    music_sample.write_midi(tmp_path / "a.mid", frames)
+    again: list[list[int]] = [[] for _ in frames]
+    for note, start, length in notes_of(tmp_path / "a.mid")[0]:
+        for frame in range(int(start), int(start + length)):
+            again[frame].append(note)
+    assert [sorted(frame) for frame in again] == frames
+
+
+@pytest.mark.parametrize("mode", ["roll", "melody"])
+def test_a_module_goes_on_with_the_first_test_piece(tmp_path: Path, mode: str) -> None:
+    module = make(mode)
+    found = draw_sample(module, tmp_path)
+    assert found is not None
+    piece = module.data.rolls.pieces("test")[0][:16]  # type: ignore[union-attr]
+    wanted = piece if mode == "roll" else np.eye(89, dtype=np.uint8)[melody(piece)][:, 1:]
+    assert found.data["prompt"] == [(np.flatnonzero(frame) + 21).tolist() for frame in wanted]
+    assert len(found.data["continuation"]) == 64
+    assert all(21 <= note <= 108 for frame in found.data["continuation"] for note in frame)
+    assert mode == "roll" or max(map(len, found.data["continuation"])) == 1
+    assert json.loads(json.dumps(found.data)) == found.data
+    _, length = notes_of(tmp_path / "continuation.mid")
+    assert length == 80
+    assert [path.read_bytes()[:4] for path in found.files] == [b"\x89PNG"]
+    again = draw_sample(module, tmp_path)
+    assert again is not None
+    assert again.data == found.data
+
+
+def test_a_piece_shorter_than_the_prompt_is_shown_whole(tmp_path: Path) -> None:
+    found = draw_sample(make("roll", [[60], [62, 64]], tmp_path), tmp_path)
+    assert found is not None
+    assert found.data["prompt"] == [[60], [62, 64]]
+
+
+@pytest.mark.parametrize("mode", ["roll", "melody"])
+def test_what_was_drawn_is_fed_back(mode: str) -> None:
+    """A head that says the last bit of the embedding over again, one key higher, and a backbone that repeats."""
+    module = make(mode)
+
+    class Same(torch.nn.Module):
+        causal = True
+
+        def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+            return x
+
+    width = 88 if mode == "roll" else 89
+    module.body = Single(module.spec, Same(), width)
+    module.objective = objectives.build_objective(module.spec, width)
+    table, head = module.body.embedding.table, module.objective.head
+    table.weight.data = torch.eye(width)
+    if mode == "roll":
+        table.bias.data.zero_()
+    head.weight.data = 9 * torch.eye(width).roll(1, 0)
+    head.bias.data.fill_(-1)
+    assert music_sample.continue_music(module, [[40], [60]], 3, temperature=0, seed=0) == [[61], [62], [63]]
+
+
+def test_seeds_and_temperature_decide_the_draws() -> None:
+    module = make("roll")
+    one, again, other = (music_sample.continue_music(module, [[60]], 8, 1.0, seed) for seed in (1, 1, 2))
+    assert one == again != other
+    assert music_sample.continue_music(module, [[60], []], 0, 1.0, 0) == []
+
+
+def test_a_melody_reads_the_highest_note_of_a_prompt() -> None:
+    module = make("melody")
+    assert music_sample.continue_music(module, [[48, 60], []], 8, 1.0, 0) == music_sample.continue_music(
+        module, [[60], []], 8, 1.0, 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sentence"),
+    [([], "the prompt has no frames"), ([[60], [20]], "frame 1 of the prompt holds the note 20"), ([[109]], "109")],
+)
+def test_a_prompt_of_other_notes_is_refused(prompt: list[list[int]], sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        music_sample.continue_music(make("roll"), prompt, 4, 1.0, 0)
+
+
+def test_drawing_leaves_no_state_behind_and_takes_any_music(tmp_path: Path) -> None:
+    before = torch.get_rng_state()
+    for number, (prompt, continuation) in enumerate(
+        [(FRAMES, FRAMES), ([[]], [[], []]), ([[21]], []), ([[108]], [[21]])]
+    ):
+        music_sample.plot_roll(tmp_path / f"{number}.png", prompt, continuation)
+    assert torch.equal(torch.get_rng_state(), before)
+    music_sample.plot_roll(tmp_path / "again.png", FRAMES, FRAMES)
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "0.png").read_bytes()
+
+
+@pytest.mark.gpu
+def test_a_module_on_its_device_goes_on() -> None:
+    for mode in ("roll", "melody"):
+        on_cpu = music_sample.continue_music(make(mode), [[60]], 8, 1.0, 0)
+        assert music_sample.continue_music(make(mode).to("cuda"), [[60]], 8, 1.0, 0) == on_cpu

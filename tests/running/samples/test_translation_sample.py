@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import sacrebleu
+
+import seqbench
+from seqbench.protocol import records
+from tests.datamodules.test_translation import folder
+
+__all__ = ["folder"]
+
+
+@pytest.mark.parametrize("bridge", ["vector", "additive", "multihead", "decoder-only"])
+def test_a_run_leaves_translations_that_can_be_scored_again(folder: Path, tmp_path: Path, bridge: str) -> None:
+    task = {"name": "translation", "data_dir": str(folder), "target_language": "fr", "vocabulary_size": 300}
+    options = {"steps": 4, "batch_size": 8, "validate_every": 2}
+    run = seqbench.run(
+        {"name": "gru", "d_model": 8}, {**task, "longest": 12, "beam": 2}, tier="smoke", logger="none",
+        runs=tmp_path / "runs", optim=options, body={"bridge": bridge},
+    )  # fmt: skip
+    results = run.record.results
+    assert results["status"] == "ok", results["reason"]
+    hypotheses = (run.folder / "hypotheses.txt").read_text().splitlines()
+    references = (folder / "test.fr").read_text().splitlines()
+    assert len(hypotheses) == len(references)
+    again = sacrebleu.corpus_bleu(hypotheses, [references]).score
+    assert results["metrics"]["test"]["bleu"]["value"] == pytest.approx(again)
+    assert results.get("sample_error") is None
+    assert results["sample"][0]["translation"] in hypotheses
+    assert references[0] in (run.folder / "translations.txt").read_text()
+    assert (run.folder / "attention.png").is_file() == (bridge in ("additive", "multihead"))
+    assert results["lengths"]["sentences"]
+    assert "bleu_signature" in run.record.config["data_facts"]
+    assert records.read_record(run.folder).results == results
+
+
+def test_a_loaded_run_translates(folder: Path, tmp_path: Path) -> None:
+    from seqbench.datamodules.text.tokenization import Tokenizer
+    from seqbench.running.samples.translation_sample import attention, translate
+
+    task = {"name": "translation", "data_dir": str(folder), "target_language": "fr", "vocabulary_size": 300}
+    options = {"steps": 2, "batch_size": 8, "validate_every": 2}
+    run = seqbench.run(
+        {"name": "gru", "d_model": 8}, task, tier="smoke", logger="none", runs=tmp_path, optim=options,
+        encoder={"name": "lstm", "num_layers": 2},
+    )  # fmt: skip
+    assert run.record.config["encoder"]["name"] == "lstm"
+    assert "gru+lstm" in str(run.folder)
+    module = seqbench.load(run.folder)
+    tokenizer = Tokenizer.from_json((run.folder / "tokenizer.json").read_text())
+    source = (folder / "test.en").read_text().splitlines()
+    hypotheses = (run.folder / "hypotheses.txt").read_text().splitlines()
+    assert translate(module, tokenizer, source) == hypotheses
+    (one,) = attention(module, tokenizer, source[:1])
+    assert one["weights"].shape == (len(one["target"]), len(one["source"]))
+    assert one["weights"].sum(1) == pytest.approx(1)

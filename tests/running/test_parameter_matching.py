@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import seqbench
+from seqbench.datamodules import loading
+from seqbench.models import build
+from seqbench.models.module import trainable_parameters
+from seqbench.protocol import registry
+from seqbench.protocol.specs import Features, SequenceSpec, StepLabels
+from seqbench.running import options, parameter_matching, provenance
+from seqbench.utils.errors import SeqbenchError
+
+
+class Dips(nn.Module):
+    """Its count falls at every fourth width."""
+
+    causal = True
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.map = nn.Linear(d_model, d_model, bias=bool(d_model % 4))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        y: Tensor = self.map(x)
+        return y
+
+
+class Sixteenths(Dips):
+    """Refuses most widths, with a stranger's error."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        assert d_model % 16 == 0, "give me a multiple of 16"
+
+
+class Seven(Dips):
+    """Takes one width alone."""
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        assert d_model == 7, "give me 7"
+
+
+OWN = [name for name, found in registry.list_entries(registry.ARCHITECTURES).items() if not found[0].extras]
+"""What needs another library may need a CUDA device as well."""
+
+TOO_COARSE = {("parity", name) for name in ("linear-attention", "mingru", "transformer")}
+"""Where one unit of width more is over 4 % of the parameters, and the number lies between two widths."""
+
+
+def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) -> Any:
+    given = {"arch": arch, "task": task, "tier": "smoke", "match_params": number, "logger": "none", **changed}
+    return parameter_matching.resolve_config(given, arguments)
+
+
+def counted(config: Any) -> int:
+    """Parameters of the module with all its numbers."""
+    return trainable_parameters(build.build_module_from_spec(config, loading.build_datamodule(config).spec))
+
+
+@pytest.mark.parametrize(("task", "number"), [("copy", 100_000), ("parity", 20_000)])
+@pytest.mark.parametrize("arch", OWN)
+def test_every_architecture_comes_within_two_percent(arch: str, task: str, number: int) -> None:
+    if registry.find_entry(registry.ARCHITECTURES, arch).load().causal is False:
+        with pytest.raises(SeqbenchError, match=f"architecture '{arch}' looks ahead"):
+            matched(arch, task, number)
+        return
+    if (task, arch) in TOO_COARSE:
+        with pytest.raises(
+            SeqbenchError, match=rf"no width of '{arch}' on '{task}' comes within 2% .* --arch.num_layers"
+        ):
+            matched(arch, task, number)
+        return
+    said: list[str] = []
+    given = {"arch": arch, "task": task, "tier": "smoke", "match_params": number}
+    config = parameter_matching.resolve_config(given, say=said.append)
+    assert abs(counted(config) - number) <= 0.02 * number
+    # What was counted without numbers is what is there.
+    width = config.arch_options["d_model"]
+    assert said == [f"d_model {width} has {counted(config):,} parameters, for the {number:,} asked for"]
+
+
+@pytest.mark.parametrize(
+    "arch", [a for a in OWN if registry.find_entry(registry.ARCHITECTURES, a).load().causal is False]
+)
+def test_so_does_one_that_looks_ahead_where_it_may(arch: str) -> None:
+    assert abs(counted(matched(arch, "sentiment-order", "100k")) - 100_000) <= 2_000
+
+
+def test_only_the_width_is_changed() -> None:
+    given = {"name": "gru", "num_layers": 2, "dropout": 0.25}
+    config = matched(given, {"name": "copy", "delay": 7}, "100k", optim={"lr": 1e-4})
+    plain = options.resolve_options(
+        {"arch": given, "task": {"name": "copy", "delay": 7}, "tier": "smoke", "optim": {"lr": 1e-4}, "logger": "none"}
+    )
+    assert config.arch_options == {**plain.arch_options, "d_model": config.arch_options["d_model"]}
+    changed, same = config.options(), plain.options()
+    del changed["arch"]["d_model"], same["arch"]["d_model"]
+    assert changed == same
+
+
+def test_two_ways_to_a_width_are_one_run(tmp_path: Path) -> None:
+    found = matched("gru", "copy", "20k")
+    named = options.resolve_options(
+        {
+            "arch": {"name": "gru", "d_model": found.arch_options["d_model"]},
+            "task": "copy",
+            "tier": "smoke",
+            "logger": "none",
+        }
+    )
+    assert found.digest() == named.digest()
+    assert found.folder(tmp_path) == named.folder(tmp_path)
+    assert found.modified() == named.modified()
+    assert found.options() == named.options()
+    assert dataclasses.replace(found, match_params=None) == named
+    module = build.build_module(found)
+    assert provenance.describe_run(found, module)["match_params"] == 20_000
+    assert provenance.describe_run(named, module)["match_params"] is None
+
+
+def test_the_nearest_width_is_found_though_counts_fall_between_widths() -> None:
+    for number in (10_111, 41_300, 90_007):
+        config = matched("tests.running.test_parameter_matching:Dips", "parity", number)
+        around = range(1, 2 * config.arch_options["d_model"])
+        counts = {d: d * d + (d if d % 4 else 0) + 2 * d + 2 * d + 2 for d in around}
+        assert counted(config) == counts[config.arch_options["d_model"]]
+        assert abs(counted(config) - number) == min(abs(count - number) for count in counts.values())
+
+
+def test_refused_widths_are_passed_over() -> None:
+    config = matched("tests.running.test_parameter_matching:Sixteenths", "parity", "44k")
+    assert (config.arch_options["d_model"], counted(config)) == (208, 208 * 208 + 4 * 208 + 2)
+    # The only one of its kind, far from where the search passes.
+    assert matched("tests.running.test_parameter_matching:Seven", "parity", 86).arch_options["d_model"] == 7
+    assert matched("bigru", "sentiment-order", "100k").arch_options["d_model"] % 2 == 0
+
+
+def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> None:
+    task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300}
+    config = matched("gru", task, "60k", encoder="bilstm", body={"bridge": "multihead", "heads": 4})
+    assert config.arch_options["d_model"] % 4 == 0
+    assert "d_model" not in config.encoder_options
+    assert abs(counted(config) - 60_000) <= 0.02 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("arch", "number", "sentence"),
+    [
+        (
+            "lstm",
+            700,
+            r"no width of 'lstm' on 'parity' comes within 2% of 700 parameters: d_model 8 has 610 and d_model 9 has "
+            r"758; ask for such a number, or change --arch.num_layers",
+        ),
+        ("lstm", 3, "d_model 1 has 22 and d_model 2 has 58"),
+        (
+            "tests.running.test_parameter_matching:Seven",
+            20_000,
+            "d_model 7 has 86; ask for such .* or change another option",
+        ),
+        ({"name": "gru", "num_layers": 0}, 20_000, "num_layers must be at least 1, got 0"),
+    ],
+)
+def test_a_size_that_cannot_be_met_says_what_can(arch: Any, number: int, sentence: str) -> None:
+    with pytest.raises(SeqbenchError, match=sentence):
+        matched(arch, "parity", number)
+
+
+@pytest.mark.parametrize("arguments", [["--arch.d_model", "8"], ["--arch.d_model=8"]])
+def test_a_size_and_a_width_are_one_too_many(arguments: list[str]) -> None:
+    with pytest.raises(SeqbenchError, match=r"finds the width that arch\.d_model gives; choose one"):
+        matched("gru", "copy", "20k", *arguments)
+    with pytest.raises(SeqbenchError, match="choose one"):
+        matched({"name": "gru", "d_model": 8}, "copy", "20k")
+
+
+@pytest.mark.parametrize(
+    ("given", "number"),
+    [
+        ("100k", 100_000),
+        ("100K", 100_000),
+        ("1.5M", 1_500_000),
+        ("2b", 2_000_000_000),
+        ("2e5", 200_000),
+        ("1e+5", 100_000),
+        ("100000", 100_000),
+        (100_000, 100_000),
+        (2e5, 200_000),
+        (" 7 ", 7),
+    ],
+)
+def test_numbers_of_parameters_are_read(given: Any, number: int) -> None:
+    assert parameter_matching.parse_parameter_count(given) == number
+
+
+@pytest.mark.parametrize("given", ["", "many", "100 k", "k", "-5", "0", "1.5", "1.0001k", "1e-3", "nan", True, -1, 0.5])
+def test_what_is_no_number_of_parameters_is_refused(given: Any) -> None:
+    with pytest.raises(SeqbenchError, match=r"must be a number of parameters such as 100k, 1\.5M, 2e5 or 100000, got"):
+        parameter_matching.parse_parameter_count(given)
+
+
+def test_nothing_asked_is_nothing_done() -> None:
+    given = {"arch": "gru", "task": "copy", "tier": "smoke"}
+    assert parameter_matching.resolve_config({**given, "match_params": None}) == options.resolve_options(given)
+
+
+def test_a_sketch_has_no_numbers_and_leaves_random_ones_alone() -> None:
+    config = options.resolve_options({"arch": "lstm", "task": "copy", "tier": "smoke"})
+    # A head that starts from its labels' rates, and embeddings that are scaled, have shapes only.
+    spec = SequenceSpec(Features(5), StepLabels(5, rates=(0.1, 0.2, 0.3, 0.4, 0.5)), max_length=9)
+    before = torch.random.get_rng_state()
+    module = build.build_on_meta_device(config, spec)
+    assert all(parameter.is_meta for parameter in module.parameters())
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert trainable_parameters(module) == trainable_parameters(build.build_module_from_spec(config, spec))
+
+
+def test_from_python(tmp_path: Path) -> None:
+    module = seqbench.build("gru", "copy", tier="smoke", match_params="10k")
+    assert abs(trainable_parameters(module) - 10_000) <= 200
+    optim = {"steps": 2, "batch_size": 4, "validate_every": 2}
+    task = {"name": "copy", "delay": 2, "samples": 8}
+    run = seqbench.run("gru", task, tier="smoke", match_params=5_000, optim=optim, logger="none", runs=tmp_path)
+    assert run.record.config["match_params"] == 5_000
+    assert abs(run.record.config["parameters"] - 5_000) <= 100
+    assert "match_params" not in (run.folder / "config.yaml").read_text()
+    json.dumps(run.record.config["options"])

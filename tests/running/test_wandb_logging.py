@@ -1,0 +1,467 @@
+"""Weights & Biases: what reaches its file or its server, and that it never stands in a run's way."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import wandb
+import yaml
+from lightning.pytorch.utilities import rank_zero_only
+
+import seqbench
+from seqbench.models.module import SequenceModule
+from seqbench.protocol.records import Record
+from seqbench.running import options, wandb_logging
+from seqbench.running.runner import Run
+from tests import wandb_file
+from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
+
+SHORT = {"steps": 20, "validate_every": 20}
+STEP = "trainer/global_step"
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No key, no settings and no open run but the test's own; wandb reads its settings once a process."""
+    isolate(monkeypatch, tmp_path)
+    # So that what a failing test leaves open does not fail the next.
+    monkeypatch.setattr(wandb, "run", None)
+    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
+    yield
+    wandb.teardown()
+
+
+@pytest.fixture
+def stub() -> Iterator[WandbStub]:
+    with WandbStub() as server:
+        yield server
+
+
+@pytest.fixture
+def online(monkeypatch: pytest.MonkeyPatch, stub: WandbStub) -> WandbStub:
+    """The server, and a key for it."""
+    monkeypatch.setenv("WANDB_BASE_URL", stub.url)
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    return stub
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, list[str], WandbStub]]:
+    """A run without a key, beside a server that it could ask; what it said, and that server."""
+    folder, said = tmp_path_factory.mktemp("offline"), []
+    with pytest.MonkeyPatch.context() as patch, WandbStub() as server:
+        isolate(patch, folder)
+        patch.setenv("WANDB_BASE_URL", server.url)
+        ran = run(folder, say=said.append, optim={"steps": 100, "validate_every": 50})
+        wandb.teardown()
+        yield ran, said, server
+
+
+def run(folder: Path, **given: Any) -> Run:
+    # One thread: two wait for each other where something else has a core.
+    defaults = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "logger": "wandb", "runs": folder / "runs"}
+    return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
+
+
+def start(folder: Path, run_id: str | None = None) -> tuple[Any, str, str]:
+    folder.mkdir(exist_ok=True)
+    return wandb_logging.start_logger(
+        options.resolve_options({"arch": "gru", "task": "copy", "tier": "smoke"}), folder, run_id
+    )
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.wandb"))
+
+
+def only_file(folder: Path) -> StubRun:
+    (path,) = files(folder)
+    return wandb_file.read(path)
+
+
+def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
+    return {row[STEP]: row[name] for row in history if name in row}
+
+
+# Offline.
+
+
+def test_without_a_key_a_run_is_offline_and_asks_nobody(offline: tuple[Run, list[str], WandbStub]) -> None:
+    ran, said, server = offline
+    assert ran.record.status == "ok"
+    assert ran.record.measured["wandb"]["mode"] == "offline"
+    assert ran.record.measured["wandb"]["url"] is None
+    assert "W&B: offline (no API key is set)" in said
+    assert server.requests == []
+
+
+def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], WandbStub]) -> None:
+    kept = only_file(offline[0].folder)
+    assert (kept.project, kept.group, kept.name) == ("seqbench", "copy/gru", "gru-copy-s0")
+    assert sorted(kept.tags) == ["copy", "gru", "modified", "smoke"]
+    assert kept.id == offline[0].record.measured["wandb"]["id"]
+    assert kept.exit_code == 0
+
+
+def test_the_config_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStub]) -> None:
+    config = only_file(offline[0].folder).config
+    assert config["arch"]["name"] == "gru"
+    assert config["optim"]["steps"] == 100
+    del config["record"]
+    assert config == yaml.safe_load((offline[0].folder / "config.yaml").read_text(encoding="utf-8"))
+
+
+def test_the_record_is_in_it_whole(offline: tuple[Run, list[str], WandbStub]) -> None:
+    kept, record = only_file(offline[0].folder), offline[0].record
+    assert kept.config["record"] == record.config
+    sent = json.loads(kept.summary["record"])
+    assert sent["measured"] == {**record.measured, "wandb": None}
+    assert sent["results"] == record.without_sample().results
+    checksum = sent.pop("checksum")
+    assert dataclasses.replace(record, measured=sent["measured"], checksum=checksum).intact()
+
+
+def test_the_last_attempts_record_stands_and_its_sample_stays_here(tmp_path: Path, online: WandbStub) -> None:
+    run_id = None
+    for status in ("interrupted", "ok"):
+        record = Record({"status": status, "sample": "of the data"}, {}, {"status": status, "figure": 2.0})
+        logger, _, _ = start(tmp_path, run_id)
+        run_id = wandb_logging.finish_logger(logger, {"status": status}, record=record)["id"]
+    (sent,) = online.runs.values()
+    assert sent.config["record"]["status"] == json.loads(sent.summary["record"])["config"]["status"] == "ok"
+    assert "of the data" not in str(sent)
+    assert json.loads(sent.summary["record"])["checksum"] == record.digest()
+
+
+def test_a_record_that_is_too_large_is_left_out_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = Record({"status": "ok"}, {}, {"text": "x" * 1000})
+    monkeypatch.setattr(wandb_logging, "MOST_LETTERS", 1000)
+    logger, _, _ = start(tmp_path)
+    wandb_logging.finish_logger(logger, {"status": "ok"}, record=record)
+    summary = only_file(tmp_path).summary
+    assert summary["record"] is None
+    assert re.fullmatch(r"it has 1,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
+
+
+def test_the_history_is_the_curve_over_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
+    kept = only_file(offline[0].folder)
+    assert kept.axes["*"] == STEP
+    with (offline[0].folder / "metrics.csv").open(encoding="utf-8") as file:
+        table = [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
+    assert points(kept.history, "train/loss") == {row["step"]: row["train/loss"] for row in table}
+    assert [row["step"] for row in table] == [50, 100]
+    validation = list(points(kept.history, "validation/accuracy").values())
+    assert validation == pytest.approx([row["validation/accuracy"] for row in table])
+
+
+def test_training_and_validation_meet_at_their_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
+    history = only_file(offline[0].folder).history
+    assert list(points(history, "validation/accuracy")) == list(points(history, "train/loss")) == [50, 100]
+
+
+def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbStub]) -> None:
+    summary, results = only_file(offline[0].folder).summary, offline[0].record.results
+    assert summary["status"] == "ok"
+    for name, line in results["metrics"]["test"].items():
+        assert summary[f"final/test/{name}"] == line["value"]
+        assert summary[f"final/test/{name}_chance"] == line["chance"]
+
+
+def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) -> None:
+    task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300, "longest": 6}
+    arch = {"name": "gru", "d_model": 8}
+    options = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
+    ran = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
+    assert ran.record.status == "ok", ran.record.results["reason"]
+    wandb.teardown()
+    kept = only_file(ran.folder)
+    shown = {name: value for row in kept.history for name, value in row.items() if name.startswith("sample/")}
+    assert shown["sample/attention._type"] == "image-file"
+    assert shown["sample/translations._type"] == "html-file"
+    html = next(ran.folder.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
+    assert "source" in html
+    assert kept.group == "translation-multi30k-en-de/gru+bigru"
+
+
+def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
+    (path,) = files(offline[0].folder)
+    command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    kept, sent = wandb_file.read(path), online.runs[offline[0].record.measured["wandb"]["id"]]
+    assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
+    # On the way it loses what is empty, which is why a record travels as a text.
+    kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
+    assert sent.config == kept.config
+    assert points(sent.history, "train/loss") == points(kept.history, "train/loss")
+    assert sent.summary["final/test/accuracy"] == kept.summary["final/test/accuracy"]
+    assert sent.exit_code == 0
+
+
+def test_two_runs_in_one_process_are_two(tmp_path: Path) -> None:
+    ran = [run(tmp_path, seed=seed) for seed in (0, 1)]
+    kept = [only_file(one.folder) for one in ran]
+    assert kept[0].id != kept[1].id
+    for seed, (one, its) in enumerate(zip(ran, kept, strict=True)):
+        assert its.id == one.record.measured["wandb"]["id"]
+        assert (its.name, its.config["seed"]) == (f"gru-copy-s{seed}", seed)
+        assert list(points(its.history, "train/loss").values()) == one.record.results["curves"]["train"]["loss"]
+
+
+def test_a_run_that_someone_left_open_swallows_nothing(tmp_path: Path) -> None:
+    theirs = wandb.init(mode="offline", dir=str(tmp_path), settings=wandb.Settings(silent=True))
+    logger, _, _ = start(tmp_path / "ours")
+    assert logger.experiment.id != theirs.id
+    assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] == only_file(tmp_path / "ours").id
+
+
+def test_a_resumed_run_goes_on_with_its_id(tmp_path: Path, online: WandbStub) -> None:
+    logger, _, _ = start(tmp_path)
+    logger.log_metrics({"train/loss": 2.0}, step=50)
+    named = wandb_logging.finish_logger(logger, {"status": "interrupted"})
+    assert online.runs[named["id"]].exit_code == 1
+    online.requests.clear()
+    logger, _, _ = start(tmp_path, named["id"])
+    assert "POST /graphql RunResumeStatus" in online.requests, "it must ask where the run stands"
+    logger.log_metrics({"train/loss": 1.0}, step=100)
+    wandb_logging.finish_logger(logger, {"status": "ok"})
+    (sent,) = online.runs.values()
+    assert points(sent.history, "train/loss") == {50: 2.0, 100: 1.0}
+    assert sent.exit_code == 0
+
+
+# Online.
+
+
+def test_with_a_key_a_run_reaches_the_server(
+    tmp_path: Path, online: WandbStub, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+    ran = run(tmp_path, say=said.append)
+    assert "W&B: online (an API key is set)" in said
+    named = ran.record.measured["wandb"]
+    (sent,) = online.runs.values()
+    assert (named["id"], named["mode"]) == (sent.id, "online")
+    assert named["url"] == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
+    assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")
+    assert sorted(sent.tags) == ["copy", "gru", "modified", "smoke"]
+    assert sent.config["arch"]["name"] == "gru"
+    assert points(sent.history, "train/loss") == {20: ran.record.results["curves"]["train"]["loss"][0]}
+    assert sent.summary["final/test/accuracy"] == ran.record.results["metrics"]["test"]["accuracy"]["value"]
+    assert sent.exit_code == 0
+    assert online.unknown == []
+    assert "wandb" not in "".join(capfd.readouterr()), "the screen is the run's own"
+
+
+# Nothing stands in a run's way.
+
+
+def test_a_server_that_is_not_there_costs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    said: list[str] = []
+    began = time.monotonic()
+    ran = run(tmp_path, say=said.append)
+    assert time.monotonic() - began < 15
+    assert ran.record.status == "ok"
+    assert ran.record.measured["wandb"]["mode"] == "offline"
+    assert "W&B: offline (127.0.0.1 does not answer)" in said
+    assert only_file(ran.folder).id == ran.record.measured["wandb"]["id"]
+
+
+def test_a_server_that_says_nothing_is_left_alone(
+    tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wandb_logging, "INIT_SECONDS", 1.0)
+    online.silent.set()
+    began = time.monotonic()
+    logger, how, why = start(tmp_path)
+    assert time.monotonic() - began < 10
+    assert how == "offline"
+    assert "deadline exceeded" in why.lower()
+    named = wandb_logging.finish_logger(logger, {"status": "ok"})
+    (path,) = tmp_path.rglob(f"run-{named['id']}.wandb")
+    assert wandb_file.read(path).name == "gru-copy-s0"
+
+
+@pytest.mark.parametrize("key", [KEY, "short"])
+def test_a_key_that_is_refused_means_offline(
+    tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", key)
+    online.refuses = True
+    logger, how, why = start(tmp_path)
+    assert how == "offline"
+    assert key not in why
+    assert wandb_logging.finish_logger(logger, {"status": "ok"})["mode"] == "offline"
+
+
+def test_a_server_that_falls_silent_keeps_no_run_from_its_end(
+    tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 1.0)
+    logger, how, _ = start(tmp_path)
+    assert how == "online"
+    online.silent.set()
+    logger.log_metrics({"train/loss": 1.0}, step=50)
+    began = time.monotonic()
+    assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] in online.runs
+    assert time.monotonic() - began < 10
+    assert points(only_file(tmp_path).history, "train/loss") == {50: 1.0}
+
+
+def test_a_run_that_cannot_be_closed_is_named_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(self: Any, exit_code: int) -> None:
+        raise BrokenPipeError("gone")
+
+    logger, _, _ = start(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(wandb.Run, "finish", breaks)
+        named = wandb_logging.finish_logger(logger, {"status": "ok"})
+    assert named["id"] == logger.experiment.id
+    assert named["error"] == "BrokenPipeError: gone"
+
+
+def test_a_run_without_wandb_is_still_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*given: Any) -> None:
+        raise RuntimeError("no such thing")
+
+    monkeypatch.setattr(wandb_logging, "_init", breaks)
+    said: list[str] = []
+    ran = run(tmp_path, say=said.append)
+    assert ran.record.status == "ok"
+    assert ran.record.measured["wandb"] is None
+    assert "W&B could not be started (no such thing); going on without it" in said
+
+
+@pytest.mark.parametrize("ending", ["diverged", "failed", "interrupted"])
+def test_a_run_that_ends_badly_is_closed_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    def step(module: SequenceModule, batch: Any, batch_idx: int) -> Any:
+        match ending:
+            case "diverged":
+                return healthy(module, batch, batch_idx) * float("nan")
+            case "failed":
+                raise RuntimeError("broken")
+        raise KeyboardInterrupt
+
+    healthy = SequenceModule.training_step
+    monkeypatch.setattr(SequenceModule, "training_step", step)
+    ran = run(tmp_path)
+    assert ran.record.status == ending
+    assert wandb.run is None
+    kept = only_file(ran.folder)
+    assert kept.id == ran.record.measured["wandb"]["id"]
+    assert (kept.exit_code, kept.summary["status"]) == (1, ending)
+
+
+# The mode.
+
+
+def test_disabled_is_disabled(tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "disabled")
+    ran = run(tmp_path)
+    assert ran.record.status == "ok"
+    assert ran.record.measured["wandb"] is None
+    assert online.requests == []
+    assert files(tmp_path) == []
+    assert not (ran.folder / "wandb").exists()
+
+
+def test_offline_by_choice(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert wandb_logging.wandb_mode() == ("offline", "WANDB_MODE=offline")
+
+
+def test_offline_by_wandbs_own_settings(online: WandbStub, tmp_path: Path) -> None:
+    (tmp_path / "home" / "settings").write_text("[default]\nmode = offline\n")
+    assert wandb_logging.wandb_mode() == ("offline", "W&B's settings say offline")
+
+
+def test_the_server_of_wandbs_own_settings(stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    (tmp_path / "home" / "settings").write_text(f"[default]\nbase_url = {stub.url}\n")
+    assert wandb_logging.wandb_mode() == ("online", "an API key is set")
+
+
+def test_online_without_a_key_asks_no_question(
+    tmp_path: Path, stub: WandbStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *given: Any) -> str:
+            pytest.fail("asked for a key")
+
+    monkeypatch.setenv("WANDB_BASE_URL", stub.url)
+    monkeypatch.setenv("WANDB_MODE", "online")
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(sys, name, Terminal())
+    logger, how, why = start(tmp_path)
+    assert (how, why) == ("offline", "no API key is set")
+    wandb_logging.finish_logger(logger, {"status": "ok"})
+
+
+def test_a_proxy_answers_for_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.invalid")
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    assert wandb_logging.wandb_mode()[0] == "offline"
+    monkeypatch.setenv("http_proxy", stub.url)
+    assert wandb_logging.wandb_mode()[0] == "online"
+    monkeypatch.setenv("no_proxy", "wandb.invalid")
+    assert wandb_logging.wandb_mode()[0] == "offline"
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("machine {netloc} login user password {key}", True),
+        ("machine {host} login user password {key}", False),
+        ("machine api.wandb.ai login user password {key}", False),
+        ("default login user password {key}", True),
+        ("machine {netloc} login user", False),
+        ("machine", False),
+        (None, False),
+    ],
+    ids=["this server", "another port", "another server", "any server", "no password", "broken", "no file"],
+)
+@pytest.mark.parametrize("place", ["NETRC", ".netrc", "_netrc"])
+def test_a_key_in_netrc_is_found_where_wandb_finds_it(
+    stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str | None, found: bool, place: str
+) -> None:
+    from wandb.sdk.lib import wbauth
+
+    monkeypatch.setenv("WANDB_BASE_URL", stub.url)
+    path = tmp_path / "home" / place
+    monkeypatch.setenv("NETRC", str(path)) if place == "NETRC" else monkeypatch.delenv("NETRC")
+    if entry is not None:
+        netloc = stub.url.removeprefix("http://")
+        path.write_text(entry.format(netloc=netloc, host="127.0.0.1", key=KEY) + "\n")
+        path.chmod(0o600)
+    assert wandb_logging.wandb_mode()[0] == ("online" if found else "offline")
+    assert (wbauth.read_netrc_auth(host=stub.url) is not None) == found
+
+
+def test_only_one_process_of_many_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rank_zero_only, "rank", 1)
+    logger, how, _ = start(tmp_path)
+    assert how == "disabled"
+    assert wandb_logging.finish_logger(logger, {"status": "ok"}) is None
+    assert wandb.run is None
+    assert files(tmp_path) == []

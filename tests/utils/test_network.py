@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from seqbench.utils import network
+
+
+def test_an_open_port_answers_and_a_closed_one_does_not() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert network.url_answers(url)
+    assert not network.url_answers(url)
+
+
+def test_a_name_that_never_resolves_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    def hang(*_: object, **__: object) -> None:
+        time.sleep(3)
+        raise OSError("no such name")
+
+    monkeypatch.setattr(network.socket, "create_connection", hang)
+    start = time.perf_counter()
+    assert not network.url_answers("https://nobody.invalid")
+    assert time.perf_counter() - start < 2

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqbench.utils import plain_data
+from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.plain_data import _harmless, check_plain, to_json
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(anything)
+def test_any_plain_data_survives(data: Any) -> None:
+    assert json.loads(plain_data.to_json(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("value", "where"),
+    [
+        (float("nan"), "record.a[1] is nan"),
+        (float("inf"), "record.a[1] is inf"),
+        (test_any_plain_data_survives, "record.a[1] is a function"),
+        ({1: 2}, "record.a[1] has the key 1"),
+        (Path("x"), "record.a[1] is a"),
+        ("a\ud800", "record.a[1] is the text 'a\\ud800', with half of a character"),
+        ({"\udcff": 1}, "record.a[1] has the key '\\udcff'"),
+        (2**1024, "record.a[1] is a whole number of 1025 bits"),
+        ({10**5000: 1}, "record.a[1] has the key something of type int"),
+    ],
+)
+def test_what_is_no_plain_data_is_refused_by_its_place(value: Any, where: str) -> None:
+    with pytest.raises(SeqbenchError) as caught:
+        plain_data.to_json({"a": [0, value]})
+    assert where in str(caught.value)
+
+
+def test_plain_data_that_holds_itself_is_refused() -> None:
+    data: dict[str, Any] = {}
+    data["again"] = [data]
+    with pytest.raises(SeqbenchError, match="nested more than 100 levels"):
+        plain_data.to_json(data)
+
+
+def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text("!!python/object/apply:os.system ['true']")
+    with pytest.raises(SeqbenchError, match="not valid YAML"):
+        plain_data.read_yaml(path)
+
+
+def towers(first: str, each: str) -> str:
+    """Lines of anchors, each with nine aliases of the one before."""
+    lines = [f"a{n}: &a{n} {each % ', '.join([f'*a{n - 1}'] * 9)}" for n in range(1, 12)]
+    return "\n".join([f"a0: &a0 {first}", *lines])
+
+
+ENDLESS = {
+    "laughs": (towers("[x, x]", "[%s]"), "aliases stand for more than 100,000 values"),
+    "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
+    "itself": ("a: &a [*a]", r"the alias '\*a' stands within what it names"),
+    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' stands within what it names"),
+    # Made of it, libyaml's loader overruns its stack.
+    "deep": ("- " * 1_000_000, "nested more than 100 levels"),
+    "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),
+    "date": ("when: 2020-13-45", "not valid YAML: month must be in"),
+    "digits": ("n: " + "9" * 5000, "not valid YAML: Exceeds the limit"),
+    "truth": ("n: !!bool x", "not valid YAML"),
+    "time": ("n: !!timestamp x", "not valid YAML"),
+    "nowhere": ("a: *nowhere", "not valid YAML"),
+}
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ENDLESS)
+def test_yaml_that_would_crash_or_never_end_is_refused(tmp_path: Path, name: str) -> None:
+    text, sentence = ENDLESS[name]
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    with pytest.raises(SeqbenchError, match=sentence) as caught:
+        plain_data.read_yaml(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_few_aliases_are_welcome(tmp_path: Path) -> None:
+    path = tmp_path / "card.yaml"
+    path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
+    assert plain_data.read_yaml(path) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "card.yaml")
+    for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
+        with pytest.raises(SeqbenchError, match="no regular file"):
+            plain_data.read_yaml(path)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats(allow_nan=False)
+        | st.text(alphabet=st.characters(codec=None)),
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    ),
+    st.sampled_from(
+        [
+            "{}",
+            "[1e999, {}]",
+            "[1E+400, {}]",
+            '["\\ud800", {}]',
+            "[" * 101 + "{}" + "]" * 101,
+            "9" * 400,
+            '"\\\\\\"[[[", {}',
+        ]
+    ),
+)
+def test_the_quick_look_lets_nothing_pass_that_the_long_one_refuses(data: Any, shape: str) -> None:
+    text = shape.replace("{}", json.dumps(data))
+    for encoded in (text, text.replace(", ", ",")):
+        if _harmless(encoded.encode()):
+            with contextlib.suppress(ValueError):  # No JSON at all.
+                check_plain(json.loads(encoded), "text")
+
+
+def test_a_record_of_ours_is_seen_to_be_harmless_at_once() -> None:
+    assert _harmless(to_json({"curve": [1.5e-7, 1e22, 2**60], "name": 'a "[[[" \n', "deep": [[[{}]]]}).encode())
