@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.units import parse_seconds
 
 MOST_SEEDS = 10_000
@@ -97,7 +97,7 @@ def _listed(key: str, text: str) -> list[str]:
         values = yaml.safe_load(text)
     # Beside YAMLError, what Python says of a 13th month.
     except Exception as error:
-        raise SeqbenchError(f"--grid {key}: {text!r} is no list: {' '.join(str(error).split())}.") from error
+        raise SeqbenchError(f"--grid {key}: {text!r} is no list: {one_line(error)}.") from error
     try:
         return [value if isinstance(value, str) else json.dumps(value) for value in values]
     except (TypeError, ValueError) as error:

@@ -15,7 +15,7 @@ from seqbench.models.module import SequenceModule
 from seqbench.protocol import registry
 from seqbench.protocol.config import DECODER_ONLY, RunConfig
 from seqbench.protocol.specs import SequenceSpec, TokenSequence
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 
 def build_module(config: RunConfig) -> SequenceModule:
@@ -86,6 +86,4 @@ def _backbone(name: str, options: Mapping[str, Any]) -> nn.Module:
         return backbone
     # A stranger's class refuses with whatever error it likes, and may even exit.
     except (Exception, SystemExit) as error:
-        raise SeqbenchError(
-            f"architecture '{name}' refuses its options: {' '.join(str(error).split()) or repr(error)}."
-        ) from error
+        raise SeqbenchError(f"architecture '{name}' refuses its options: {one_line(error) or repr(error)}.") from error

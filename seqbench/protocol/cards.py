@@ -17,7 +17,7 @@ from typing import Any
 
 from seqbench.protocol import registry
 from seqbench.utils.dataclass_parsing import parse_fields, require_mapping
-from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 from seqbench.utils.plain_data import json_digest, read_yaml, short_repr, to_json
 
 TIERS = ("smoke", "small", "medium", "paper")
@@ -202,7 +202,7 @@ def load_card(name: str) -> Card:
 def card_summary(name: str) -> str:
     """One line on a task for a list: its card's summary, or what it stands for."""
     data = _read(_path(registry.find_entry(registry.TASKS, name)))
-    return f"stands for {data['alias']}" if "alias" in data else " ".join(str(data.get("summary", "")).split())
+    return f"stands for {data['alias']}" if "alias" in data else one_line(data.get("summary", ""))
 
 
 def parse_card(data: Any, where: str) -> Card:

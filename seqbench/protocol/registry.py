@@ -17,7 +17,7 @@ from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, 
 from pathlib import Path
 from typing import Any
 
-from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean
+from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
@@ -69,7 +69,7 @@ class Entry:
                 raise self._lacking(str(error.name).partition(".")[0]) from error
             raise NotAtHand(
                 f"'{self.name}'{self.owner} could not be imported from {self.value}: "
-                f"{type(error).__name__}: {_one_line(error)}. The rest of seqbench is unaffected."
+                f"{type(error).__name__}: {one_line(error, 300)}. The rest of seqbench is unaffected."
             ) from error
         if self.group == ARCHITECTURES and (reason := _no_backbone(found)):
             raise SeqbenchError(
@@ -210,7 +210,3 @@ def require_distribution(group: str, name: Any, distribution: Any, recorded: Any
             f"the {_KINDS[group]} '{name}' is of {distribution} {recorded}, and {instead} installed here; install that "
             f"to check the record"
         )
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]

@@ -21,7 +21,7 @@ from seqbench.protocol.records import Record
 from seqbench.running import provenance, scoring, trainer
 from seqbench.running.reload import Restored, recorded_config, reload_run
 from seqbench.utils import redaction
-from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 
 SPLITS = ("test", "validation")
 
@@ -126,7 +126,7 @@ def score_split(restored: Restored, split: str) -> dict[str, float]:
     except (Exception, SystemExit) as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning has made an exit of it.
             raise error.__context__ from None
-        said = redaction.redact(" ".join(str(error).split()))[:300]
+        said = redaction.redact(one_line(error))[:300]
         raise SeqbenchError(
             f"'{restored.config.model}' breaks on the {split} split, whose sequences have up to "
             f"{module.spec.max_length} steps ({type(error).__name__}: {said}); give shorter ones, or a run whose "

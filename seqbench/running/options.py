@@ -19,7 +19,7 @@ from seqbench.datamodules.sources.locate_data import Location
 from seqbench.protocol import cards, registry, run_folder
 from seqbench.protocol.config import DECODER_ONLY, PairOptions, RunConfig, SingleOptions, TrainerOptions
 from seqbench.utils import plain_data, redaction
-from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 
 GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer")
 _PLAIN_KEYS = ("tier", "seed", "logger")
@@ -260,7 +260,7 @@ def _dotted(groups: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 def _sentence(message: str, known: Iterable[str]) -> str:
     """A parser's message as one sentence, with suggestions for options that do not exist."""
-    text = " ".join(message.split())
+    text = one_line(message)
     for marker in ("Unrecognized arguments:", "unrecognized arguments:"):
         if marker in text:
             # A word may be empty, or nothing but blanks.

@@ -24,7 +24,7 @@ from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
 from seqbench.running import options, trainer
 from seqbench.utils import atomic_files
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 MOST_THREADS = 256
 _OF_THE_PLACE = ("task.data_dir", "task.source")
@@ -209,7 +209,7 @@ def load_module(run: Path) -> SequenceModule:
     except Exception as error:
         raise SeqbenchError(
             f"the record in {folder} describes no module ({type(error).__name__}: "
-            f"{' '.join(str(error).split())[:200]}); give the folder that a run left."
+            f"{one_line(error, 200)}); give the folder that a run left."
         ) from error
     load_weights(module, folder)
     return module.eval()
@@ -248,4 +248,4 @@ def load_weights(module: SequenceModule, folder: Path) -> int:
         module.load_state_dict(saved["state_dict"])
         return int(saved["global_step"])
     except Exception as error:  # torch.load raises whatever its unpickler meets.
-        raise SeqbenchError(f"{path} does not fit its record: {' '.join(str(error).split())[:300]}.") from error
+        raise SeqbenchError(f"{path} does not fit its record: {one_line(error, 300)}.") from error

@@ -27,7 +27,7 @@ from seqbench.running.callbacks.progress import Clock, Progress
 from seqbench.running.callbacks.stopping import Stopped, Stopping
 from seqbench.running.diagnostics import cost
 from seqbench.utils import atomic_files, ranks, redaction
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 Say = Callable[[str], None]
 
@@ -105,7 +105,7 @@ def _check_checkpoint(path: Path) -> None:
     try:
         torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever its unpickler meets.
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise SeqbenchError(f"{path} cannot be read ({reason}); add --overwrite to start the run anew.") from error
 
 
@@ -175,7 +175,7 @@ class _Attempt:
             reason = f"stopped by {stopped_by} at step {self.trainer.global_step} of {self.config.optim.steps}"
         # The architecture is a stranger's: whatever it raises, were it an exit, belongs into the record.
         except (Exception, SystemExit) as error:
-            text = redaction.redact(" ".join(str(error).split()))[:500]
+            text = redaction.redact(one_line(error))[:500]
             if out_of_memory(error):
                 status, reason = "out_of_memory", text or "memory ran out"
             else:
@@ -219,7 +219,7 @@ class _Attempt:
         except SeqbenchError:  # The disk refuses, and will refuse the record as well.
             raise
         except Exception as error:
-            reason = f"{type(error).__name__}: {redaction.redact(' '.join(str(error).split()))[:300]}"
+            reason = f"{type(error).__name__}: {redaction.redact(one_line(error))[:300]}"
             self.say(f"no sample could be drawn: {reason}")
             return {"sample": None, "sample_error": reason}
         self.shown_files = sample.files if sample else ()
@@ -232,7 +232,7 @@ class _Attempt:
             logger, how, why = wandb_logging.start_logger(self.config, self.folder, run_folder.wandb_id(self.folder))
         # W&B is a view: whatever it raises must not cost the run.
         except Exception as error:
-            text = redaction.redact(" ".join(str(error).split()))[:200]
+            text = redaction.redact(one_line(error))[:200]
             self.say(f"W&B could not be started ({text}); going on without it")
             return []
         self.say(f"W&B: {how} ({why})")

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 
 def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], streams: bool) -> L.Trainer:
@@ -55,7 +55,7 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
         )
     # Lightning refuses with several kinds of error.
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
-        raise SeqbenchError(f"the trainer refuses its options: {' '.join(str(error).split())}") from error
+        raise SeqbenchError(f"the trainer refuses its options: {one_line(error)}") from error
     cores = os.cpu_count() or 1
     if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
         raise SeqbenchError(f"--trainer.devices {trainer.num_devices} asks for more processes than {cores} cores.")

@@ -20,6 +20,7 @@ from urllib.parse import urlparse
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
 from seqbench.utils import network, redaction
+from seqbench.utils.errors import one_line
 
 PROJECT = "seqbench"
 
@@ -93,7 +94,7 @@ def start_logger(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str
         except wandb.Error as error:
             if how in ("offline", "disabled"):
                 raise
-            how, why = "offline", redaction.redact(" ".join(str(error).split()))[:200]
+            how, why = "offline", redaction.redact(one_line(error))[:200]
             run = _init(config, folder, run_id, how)
         # W&B's own step counts calls of ``log``.
         run.define_metric("trainer/global_step")
@@ -141,7 +142,7 @@ def finish_logger(
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
     # The record is yet to be written, and is worth more than its view.
     except Exception as error:
-        named["error"] = f"{type(error).__name__}: {redaction.redact(' '.join(str(error).split()))[:200]}"
+        named["error"] = f"{type(error).__name__}: {redaction.redact(one_line(error))[:200]}"
     return None if disabled else named
 
 

@@ -13,6 +13,7 @@ from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.testing.constant_predictions import Ignorant, Predictor, as_emitted, score, spread
 from seqbench.testing.report import Failure, Skip, expect
 from seqbench.testing.task_subject import TaskSubject
+from seqbench.utils.errors import one_line
 from seqbench.utils.plain_data import to_json
 
 SPLITS = ("validation", "test")
@@ -45,7 +46,7 @@ def facts_plain(task: TaskSubject) -> None:
         try:
             to_json(value)
         except Exception as error:
-            text = " ".join(str(error).split())[:200]
+            text = one_line(error, 200)
             raise Failure(
                 f"{name} cannot be written into a record: {text}; use numbers, text, lists and dicts."
             ) from error

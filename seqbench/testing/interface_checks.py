@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from seqbench.testing.architecture_subject import Subject, difference
 from seqbench.testing.report import Failure, Skip, expect
+from seqbench.utils.errors import one_line
 
 LONG = 300
 """Steps of a sequence that is longer than any a task's training shows at first."""
@@ -152,7 +153,7 @@ def meta_device(subject: Subject) -> None:
             y = subject.forward(net, x, given)
         except Exception as error:
             raise Failure(
-                f"on the meta device it raised {type(error).__name__}: {' '.join(str(error).split())[:200]}; make "
+                f"on the meta device it raised {type(error).__name__}: {one_line(error, 200)}; make "
                 f"tensors on x's device, and let no shape or branch depend on their values (.item(), numpy, if tensor)."
             ) from error
         expect(y.device.type == "meta", f"meta inputs gave outputs on {y.device}; make tensors on x's device.")

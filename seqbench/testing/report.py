@@ -11,6 +11,8 @@ from typing import Any
 
 import torch
 
+from seqbench.utils.errors import one_line
+
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 
 
@@ -156,7 +158,7 @@ def expect(condition: object, sentence: str) -> None:
 def error_message(error: BaseException) -> str:
     """An error as one line: its kind, its text, and the line of the stranger's code that it came from."""
     frames = traceback.extract_tb(error.__traceback__)
-    text = " ".join(str(error).split())[:300]
+    text = one_line(error, 300)
     return f"{type(error).__name__}: {text}{_place(frames)}"
 
 

@@ -10,6 +10,7 @@ import torch
 
 from seqbench.testing.architecture_subject import Subject, difference
 from seqbench.testing.report import Failure, Skip, expect
+from seqbench.utils.errors import one_line
 
 STEPS = 20
 
@@ -96,7 +97,7 @@ def state_dict(subject: Subject) -> None:
     try:
         other.load_state_dict(torch.load(file, weights_only=True), strict=True)
     except Exception as error:  # The unpickler raises whatever it meets.
-        text = " ".join(str(error).split())[:200]
+        text = one_line(error, 200)
         raise Failure(f"its state_dict cannot be read back ({text}); keep tensors alone in it.") from error
     with torch.no_grad():
         gap = difference(subject.forward(net, x), subject.forward(other, x))

@@ -1,4 +1,4 @@
-"""The one error that a user sees: a sentence, never a traceback."""
+"""The errors that a user reads: one sentence instead of a traceback."""
 
 from __future__ import annotations
 
@@ -7,17 +7,34 @@ from collections.abc import Iterable
 
 
 class SeqbenchError(Exception):
-    """Something the user can mend; its text says what was expected, what came, and what to do."""
+    """An error that the user can correct; its text states what was expected, what came, and what to do."""
 
 
 class NotAtHand(SeqbenchError):
-    """What is needed is not on this machine, or not whole: data, a library, a package; elsewhere it may be there."""
+    """Data, a library or a package is missing or incomplete on this machine; it may be present on another."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `` Did you mean 'gru'?`` for a near miss, else the list of what exists."""
+    """Return a hint for an unknown name: the closest known names, or else all of them.
+
+    >>> did_you_mean("gruu", ["gru", "lstm"])
+    " Did you mean 'gru'?"
+    >>> did_you_mean("mamba", ["gru", "lstm"])
+    ' Known: gru, lstm.'
+    """
     names = sorted(set(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(repr(c) for c in close)}?"
     return f" Known: {', '.join(names)}." if names else " None is known."
+
+
+def one_line(value: object, limit: int | None = None) -> str:
+    """Return the text of an error, or of any value, in one line and with at most ``limit`` characters.
+
+    Text that may hold a secret must be redacted before it is cut: ``redact(one_line(error))[:300]``.
+
+    >>> one_line(ValueError("expected 3 axes,\\n  got 2"), limit=15)
+    'expected 3 axes'
+    """
+    return " ".join(str(value).split())[:limit]

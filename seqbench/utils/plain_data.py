@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.utils.atomic_files import read_bytes
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 DEEPEST, MOST_BITS = 100, 1024
 """Levels of nesting, and bits of a whole number, up to which data is plain: what any reader of JSON can take."""
@@ -146,7 +146,7 @@ def read_yaml(path: Path) -> Any:
         raise
     # Beside YAMLError, what Python says of a 13th month, a number of 5,000 digits or `!!bool x`.
     except Exception as error:
-        raise SeqbenchError(f"{path} is not valid YAML: {_one_line(error)}.") from error
+        raise SeqbenchError(f"{path} is not valid YAML: {one_line(error, 300) or type(error).__name__}.") from error
 
 
 def _check_growth(where: str, events: Iterable[Any]) -> None:
@@ -183,10 +183,6 @@ def _check_growth(where: str, events: Iterable[Any]) -> None:
             continue
         holder, held = open_[-1]
         open_[-1] = (holder, held + size)
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
 
 
 def _in_utf8(text: str) -> bool:

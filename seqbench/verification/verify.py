@@ -18,7 +18,7 @@ from seqbench.protocol.differences import compare_values
 from seqbench.protocol.records import Record
 from seqbench.running import evaluation, reload, runner
 from seqbench.utils import plain_data, redaction
-from seqbench.utils.errors import NotAtHand, SeqbenchError
+from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 from seqbench.verification import CHECKS, SkippedError, Subject
 
 OK, WRONG, SKIPPED = "ok", "wrong", "skipped"
@@ -106,7 +106,7 @@ def _checked(name: str, check: Callable[[Subject], str], subject: Subject) -> Ch
     # A record may hold anything, and what is made of it fails in any way.
     except (Exception, SystemExit) as error:
         state, says = WRONG, f"the record holds there what cannot be read ({type(error).__name__}: {error})"
-    line = redaction.redact(" ".join(says.split()))[:600].removesuffix(".")
+    line = redaction.redact(one_line(says))[:600].removesuffix(".")
     return Check(name, state, "".join(letter if letter.isprintable() else "\ufffd" for letter in line))
 
 

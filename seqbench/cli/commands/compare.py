@@ -11,6 +11,7 @@ from seqbench.cli.text_tables import align_columns, format_number
 from seqbench.leaderboard import comparison
 from seqbench.protocol import records
 from seqbench.utils import atomic_files, plain_data
+from seqbench.utils.errors import one_line
 
 SHOWN = 48
 """Letters of a value that are shown."""
@@ -177,7 +178,7 @@ _PARTS = (_differences, _test, _validation, _costs, _curve)
 
 def _short(value: Any) -> str:
     """A value in one line; of what is long its beginning."""
-    text = "-" if value is None else " ".join(str(value).split())
+    text = "-" if value is None else one_line(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

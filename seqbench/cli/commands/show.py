@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqbench.cli.text_tables import align_columns, format_number
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig, SingleOptions
-from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 from seqbench.utils.redaction import redact
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _speed(module: SequenceModule) -> str:
 
 def _one_line(error: BaseException) -> str:
     text = redact(str(error))
-    return text if isinstance(error, SeqbenchError) else f"{type(error).__name__}: {' '.join(text.split())[:300]}"
+    return text if isinstance(error, SeqbenchError) else f"{type(error).__name__}: {one_line(text, 300)}"
 
 
 def _annotation(parameter: inspect.Parameter) -> str:

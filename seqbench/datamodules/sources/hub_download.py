@@ -14,7 +14,7 @@ from pathlib import Path
 from seqbench.datamodules.sources import checked_files
 from seqbench.datamodules.sources.known_datasets import Dataset, Hub
 from seqbench.utils import network
-from seqbench.utils.errors import NotAtHand, SeqbenchError
+from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 
 
 def hub_is_reachable() -> bool:
@@ -70,7 +70,7 @@ def _parts(entry: Dataset, hub: Hub) -> dict[str, bytes]:
     except Exception as error:
         raise NotAtHand(
             f"{hub.id} (revision {hub.revision}) could not be read from the hub: {type(error).__name__}: "
-            f"{' '.join(str(error).split())[:300]}. Put {', '.join(entry.files.values())} into a folder and add "
+            f"{one_line(error, 300)}. Put {', '.join(entry.files.values())} into a folder and add "
             f"--task.data_dir FOLDER instead."
         ) from error
     if "all" in entry.files:

@@ -16,7 +16,7 @@ import numpy as np
 import tokenizers
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 UNKNOWN = 0
 VERSION = tokenizers.__version__
@@ -131,7 +131,7 @@ class Tokenizer:
             raise
         # The library raises bare exceptions, and where its Rust panics not even those.
         except BaseException as error:
-            raise SeqbenchError(f"no tokenizer of this library ({' '.join(str(error).split())[:200]})") from error
+            raise SeqbenchError(f"no tokenizer of this library ({one_line(error, 200)})") from error
 
     @cached_property
     def checksum(self) -> str:

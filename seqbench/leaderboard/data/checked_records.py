@@ -8,7 +8,7 @@ from typing import Any
 
 from seqbench.leaderboard.data.board_card import LARGEST
 from seqbench.protocol.records import Record
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
 
 MOST_POINTS = 200
@@ -138,7 +138,7 @@ def check_record_values(record: Record, origin: str) -> Entry:
         matched=_get(config, "match_params", int, None),
         seed=_get(config, "seed", int),
         status=record.status,
-        reason=" ".join(str(results.get("reason") or "").split())[:MOST_TEXT],
+        reason=one_line(results.get("reason") or "", MOST_TEXT),
         modified=tuple(str(name)[:MOST_TEXT] for name in _get(config, "modified", list)),
         weights=_get(scored, "weights", str, ""),
         test=test,

@@ -12,7 +12,7 @@ from seqbench.leaderboard.data import checked_records
 from seqbench.leaderboard.data.checked_records import Entry
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 MANY = 1000
 """Records from which it pays to read them in several processes."""
@@ -94,4 +94,4 @@ _NOT_RUNS = ("checkpoints", "wandb", "slurm")
 
 
 def _reason(error: SeqbenchError) -> str:
-    return " ".join(str(error).split()).rstrip(".;")[:300]
+    return one_line(error).rstrip(".;")[:300]

@@ -18,7 +18,7 @@ from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.running import wandb_logging
 from seqbench.utils import redaction
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import parse_json, short_repr
 
 PAGE = 50
@@ -78,7 +78,7 @@ def parse_wandb_path(path: str) -> tuple[str | None, str]:
 
 def error_reason(error: BaseException) -> str:
     """What W&B says, in one line and without secrets."""
-    text = redaction.redact(" ".join(str(error).split()))[:200].rstrip(".")
+    text = redaction.redact(one_line(error))[:200].rstrip(".")
     return text.replace("<no message>", "nothing") or type(error).__name__
 
 

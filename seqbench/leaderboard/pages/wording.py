@@ -9,6 +9,7 @@ from typing import Any
 
 from seqbench.leaderboard.pages import number_format
 from seqbench.leaderboard.selection import task_rows
+from seqbench.utils import errors
 
 RANK_ERRORS = (
     "Where scores scatter normally, one board in twenty tells rows apart that are the same; on a task that a seed "
@@ -61,7 +62,7 @@ _UNSEEN = re.compile(
 
 def one_line(text: Any) -> str:
     """A stranger's text in one line, with a mark in the place of what cannot be seen."""
-    return _UNSEEN.sub("\ufffd", " ".join(str(text).split()))
+    return _UNSEEN.sub("\ufffd", errors.one_line(text))
 
 
 def figure(value: float | None) -> str:

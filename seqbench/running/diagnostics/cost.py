@@ -33,7 +33,7 @@ from seqbench.protocol.specs import (
 )
 from seqbench.running.diagnostics import flops
 from seqbench.utils import redaction
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 WARM_UP, TOKENS, SECONDS = 8, 64, 0.2
 """Decoding is timed over at most so many tokens and seconds, the first few tokens left out."""
@@ -53,7 +53,7 @@ def model_cost(config: RunConfig, spec: SequenceSpec) -> dict[str, Any]:
         # A stranger's backbone may break in any way, and even exit; the run itself will tell how.
         except (Exception, SystemExit) as error:
             kind = "" if isinstance(error, SeqbenchError) else f"{type(error).__name__}: "
-            said = redaction.redact(" ".join(str(error).split()))[:300]
+            said = redaction.redact(one_line(error))[:300]
             found |= {name: None, f"{name}_error": kind + said}
     return found
 

@@ -18,7 +18,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.running.samples import Request, Sample
 from seqbench.utils import atomic_files
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 SHOWN, DRAWN = 12, 4
 """Sentences in the sample, and maps in the picture."""
@@ -62,7 +62,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     try:
         tokenizer = Tokenizer.from_json(atomic_files.read_bytes(path).decode())
     except Exception as error:  # The library raises bare exceptions.
-        raise SeqbenchError(f"{path} cannot be read: {' '.join(str(error).split())}; run the model again.") from error
+        raise SeqbenchError(f"{path} cannot be read: {one_line(error)}; run the model again.") from error
     return "\n".join(translate(module, tokenizer, sentences))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from seqbench.sweep.engines.engine import GRACE, Death, Ended, Job
 from seqbench.sweep.workers import time_limit
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 
 class RayEngine:
@@ -51,7 +51,7 @@ class RayEngine:
                 ray.init(**{**settings, **dict(options or {})})
             # A connection that fails, an option that is unknown: each of another class.
             except Exception as error:
-                raise SeqbenchError(f"Ray could not be reached: {' '.join(str(error).split())[:300]}") from error
+                raise SeqbenchError(f"Ray could not be reached: {one_line(error, 300)}") from error
         cores = threads or 1
         have = ray.cluster_resources()
         fit = int(have.get("GPU", 0) // gpus) if gpus else int(have.get("CPU", 1) // cores)

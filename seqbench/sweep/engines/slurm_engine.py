@@ -10,7 +10,7 @@ from typing import Any
 
 from seqbench.sweep.engines.engine import Death, Ended, Job
 from seqbench.sweep.workers import time_limit
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import SeqbenchError, one_line
 
 MOST = 1000
 """Jobs in the queue at once, unless the user says otherwise."""
@@ -131,4 +131,4 @@ class SlurmEngine:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:500]
+    return one_line(error, 500)

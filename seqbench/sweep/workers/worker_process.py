@@ -18,6 +18,7 @@ from typing import Any
 
 from seqbench.sweep.engines.engine import GRACE, Death
 from seqbench.sweep.workers import ignored_signals
+from seqbench.utils.errors import one_line
 
 SAFE_PATH = "PYTHONSAFEPATH"
 
@@ -84,7 +85,7 @@ def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         return call(*args)
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        text = " ".join(str(error).split())[:500]
+        text = one_line(error, 500)
         if out_of_memory(error):
             return Death("out_of_memory", text or "memory ran out")
         return Death("failed", f"{type(error).__name__}: {text}")
