@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, Features, SequenceSpec, SequenceValue
 
@@ -68,10 +68,10 @@ class Adding(SequenceDataModule):
         """The marked numbers' sum, ``(batch, 1, 1)``."""
         return batch.inputs.prod(-1).sum(1)[:, None, None]
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """Always 1, the mean of two uniform numbers' sum: their variances of 1/12 add up."""
         return {"mse": 1 / 6, "mae": 1 / 3}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The sum is a function of the input."""
         return {"mse": 0.0, "mae": 0.0}

@@ -14,7 +14,7 @@ from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoa
 from seqbench.protocol.specs import Batch, SequenceSpec
 from seqbench.utils.errors import SeqbenchError
 
-Lines = Mapping[str, float | None]
+Scores = Mapping[str, float | None]
 
 
 class SequenceDataModule(L.LightningDataModule, ABC):
@@ -25,10 +25,10 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         keys: what random draws are keyed by.
     """
 
-    streams: ClassVar[bool] = False
+    streaming: ClassVar[bool] = False
     """Whether batches are chunks of long streams; such a class also takes ``carry_state``."""
 
-    pairs: ClassVar[bool] = False
+    sequence_to_sequence: ClassVar[bool] = False
     """Whether outputs are sequences of their own, which takes an encoder and a decoder."""
 
     sampler: ClassVar[str] = ""
@@ -38,7 +38,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     best_unknown: str = ""
     """Why ``best`` holds None, where it does."""
 
-    kept: ClassVar[str] = ""
+    vocabulary_file: ClassVar[str] = ""
     """The file of a run's folder that holds ``vocabulary_text``, where ``sampler`` leaves one."""
 
     spec: SequenceSpec
@@ -67,11 +67,11 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         return (stage, *self.probes.values()) if stage == "test" else (stage,)
 
     @abstractmethod
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """Per metric, the score of a predictor that has learnt nothing; None where unknown."""
 
     @abstractmethod
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """Per metric, the best possible score; None where it cannot be known."""
 
     def oracle(self, batch: Batch) -> Tensor | None:
@@ -90,15 +90,15 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """Other lines to print beside a score, by name and metric."""
         return {}
 
-    def judge(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
+    def score_decoded(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
         """Score what was decoded freely, by sample; for tasks whose outputs are sequences of their own."""
         return {}
 
-    def by_length(self, decoded: Mapping[int, list[int]]) -> Mapping[str, list[Any]]:
+    def scores_by_length(self, decoded: Mapping[int, list[int]]) -> Mapping[str, list[Any]]:
         """Test scores over lengths as columns, where a task has them besides its probes."""
         return {}
 
-    def facts(self) -> Mapping[str, Any]:
+    def describe_data(self) -> Mapping[str, Any]:
         """Plain data on what was read, for the record: samples of each split, what was left out, vocabularies."""
         return {}
 
@@ -106,12 +106,12 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """The vocabulary that texts are read with, as text; None where inputs are no texts."""
         return None
 
-    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
         """Read the texts anew, with the vocabulary of a model that was trained on others.
 
         Args:
             vocabulary: what ``vocabulary_text`` gave of the data that it was trained on.
-            facts: what ``facts`` gave of them.
+            facts: what ``describe_data`` gave of them.
 
         Raises:
             SeqbenchError: it is no vocabulary of this task's, or these data do not go with it.
@@ -132,7 +132,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
 
     def _evaluation_loaders(self, stage: str) -> list[EvaluationLoader]:
         return [
-            EvaluationLoader(self.stream, split, self.steps(split), self._shard(), chunks=self.streams)
+            EvaluationLoader(self.stream, split, self.steps(split), self._shard(), chunks=self.streaming)
             for split in self.splits(stage)
         ]
 

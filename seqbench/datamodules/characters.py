@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
-from seqbench.datamodules.sources import locate_data, texts
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
+from seqbench.datamodules.sources import data_location, texts
 from seqbench.datamodules.text import ngrams
 from seqbench.datamodules.text.vocabulary import Vocabulary
 from seqbench.protocol import run_folder
@@ -37,7 +37,7 @@ class Characters(SequenceDataModule):
     """Next-character prediction on a text.
 
     Args:
-        dataset: the published text, a name in ``seqbench.datamodules.sources.known_datasets``.
+        dataset: the published text, a name in ``seqbench.datamodules.sources.published_datasets``.
         length: characters in one chunk, over which gradients flow.
         window: characters in one window for backbones that cannot carry state; its last ``length`` count.
         evaluation_rows: streams that validation and test are each cut into.
@@ -49,8 +49,8 @@ class Characters(SequenceDataModule):
         keys: what random draws are keyed by.
     """
 
-    streams: ClassVar[bool] = True
-    kept: ClassVar[str] = run_folder.VOCABULARY
+    streaming: ClassVar[bool] = True
+    vocabulary_file: ClassVar[str] = run_folder.VOCABULARY
     sampler: ClassVar[str] = "text"
 
     def __init__(
@@ -74,10 +74,10 @@ class Characters(SequenceDataModule):
         require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
-        self.text = texts.read_texts(locate_data.locate_data(dataset, data_dir, source))
+        self.text = texts.read_texts(data_location.locate_data(dataset, data_dir, source))
         if self.text.entropy is None:
             self.best_unknown = "nobody knows the entropy of real text"
-        self._read(Vocabulary.of(self.text.splits["train"]))
+        self._read(Vocabulary.from_text(self.text.splits["train"]))
         self._check_size()
 
     def _read(self, vocabulary: Vocabulary) -> None:
@@ -91,7 +91,7 @@ class Characters(SequenceDataModule):
         """The characters, as JSON."""
         return plain_data.to_json(list(self.vocabulary.characters))
 
-    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
         """Read the text with another's characters: what that one never showed is the unknown.
 
         Raises:
@@ -177,20 +177,20 @@ class Characters(SequenceDataModule):
         counts = np.bincount(self.ids["train"], minlength=len(self.vocabulary)) + 1
         return counts / counts.sum()
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """The training text's unigram distribution (plus one count each), scored on the split."""
         frequency = self._unigrams
         nats = float(-np.log(frequency[self.ids[split][1:]]).mean())
         majority = float((self.ids[split][1:] == frequency.argmax()).mean())
         return {"bits_per_character": nats / math.log(2), "loss": nats, "accuracy": majority}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The entropy of a synthetic source; unknown for real text."""
         nats = self.text.entropy
         bits = None if nats is None else nats / math.log(2)
         return {"bits_per_character": bits, "loss": nats, "accuracy": self.text.accuracy}
 
-    def facts(self) -> dict[str, Any]:
+    def describe_data(self) -> dict[str, Any]:
         """Characters of each split, and how many different ones training shows."""
         return {**{split: len(ids) for split, ids in self.ids.items()}, "vocabulary": len(self.vocabulary)}
 

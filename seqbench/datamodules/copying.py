@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
@@ -105,7 +105,7 @@ class Copy(SequenceDataModule):
         said[:, -self.payload :] = batch.inputs[:, : self.payload]
         return said
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """A predictor that knows the time of recall and guesses symbols uniformly."""
         loss = math.log(self.alphabet)
         return {
@@ -114,6 +114,6 @@ class Copy(SequenceDataModule):
             "loss_all_positions": self.payload * loss / self.time,
         }
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The payload is in the input, so all of it can be recalled."""
         return {"accuracy": 1.0, "loss": 0.0, "loss_all_positions": 0.0}

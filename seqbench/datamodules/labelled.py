@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
-from seqbench.datamodules.sources import locate_data, prepared_cache, sentences
-from seqbench.datamodules.sources.file_layouts import SPLITS
-from seqbench.datamodules.text.tokenization import UNKNOWN, VERSION, Tokenizer
+from seqbench.datamodules.sources import data_location, labelled_sentences, prepared_cache
+from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.datamodules.text.tokenization import TOKENIZERS_VERSION, UNKNOWN, Tokenizer
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Tokens
 from seqbench.utils.errors import did_you_mean
@@ -94,7 +94,7 @@ class Labelled(SequenceDataModule):
         """The tokenizer, as JSON."""
         return self.tokenizer.to_json()
 
-    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
         """Read the sentences with another's tokens.
 
         Raises:
@@ -157,14 +157,14 @@ class Labelled(SequenceDataModule):
         """Batches in which each sentence of the split comes once."""
         return len(self.evaluation[split])
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """The majority class of training, always; the loss of its class frequencies."""
         counts = np.bincount(self.labels["train"], minlength=len(self.classes))
         always = np.full(len(self.labels[split]), counts.argmax())
         loss = float(-np.log(counts / counts.sum())[self.labels[split]].mean())
         return {**agreement(always, self.labels[split]), "loss": loss}
 
-    def facts(self) -> dict[str, Any]:
+    def describe_data(self) -> dict[str, Any]:
         """Sentences of each split, those left out, the classes, the vocabulary, and the share it does not know."""
         return {
             **{split: len(index) for split, index in self.samples.items()},
@@ -180,7 +180,7 @@ class Sentences(Labelled):
     """Labelled sentences of a published data set, or of the user's own.
 
     Args:
-        dataset: the published sentences, a name in ``seqbench.datamodules.sources.known_datasets``.
+        dataset: the published sentences, a name in ``seqbench.datamodules.sources.published_datasets``.
         tokens: ``words`` (between white space) or ``bpe`` (byte pairs); learnt from the training split alone.
         vocabulary_size: most tokens in the vocabulary.
         min_count: occurrences in training from which a word is known.
@@ -214,21 +214,21 @@ class Sentences(Labelled):
         require(tokens in ("words", "bpe"), f"task.tokens must be 'words' or 'bpe', got '{tokens}'.")
         require(min_count >= 1, f"task.min_count must be at least 1 occurrence, got {min_count}.")
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
-        self._location = location = locate_data.locate_data(dataset, data_dir, source)
+        self._location = location = data_location.locate_data(dataset, data_dir, source)
         options: dict[str, Any] = {"tokens": tokens, "vocabulary_size": vocabulary_size, "min_count": min_count}
-        key = {"data": locate_data.verified_checksums(location), "library": VERSION, **options}
+        key = {"data": data_location.verified_checksums(location), "library": TOKENIZERS_VERSION, **options}
         arrays = prepared_cache.load_or_prepare(
-            "sentences-1", key, lambda: _prepare(sentences.read_sentences(location), **options)
+            "sentences-1", key, lambda: _prepare(labelled_sentences.read_labelled_sentences(location), **options)
         )
         tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
         classes = arrays["classes"].tobytes().decode().split("\n")
         super().__init__(tokenizer, arrays, classes, batch_size, keys, unknown_rate, divergence, max_length)
 
     def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
-        read = sentences.read_sentences(self._location)
+        read = labelled_sentences.read_labelled_sentences(self._location)
         return read.texts, read.labels
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """Unknown: see ``best_unknown``."""
         return {"accuracy": None, "macro_f1": None, "loss": None}
 
@@ -263,7 +263,9 @@ def agreement(said: np.ndarray, true: np.ndarray) -> dict[str, float]:
     return {"accuracy": float((said == true).mean()), "macro_f1": sum(scores) / len(scores)}
 
 
-def _prepare(read: sentences.Sentences, tokens: str, vocabulary_size: int, min_count: int) -> prepared_cache.Arrays:
+def _prepare(
+    read: labelled_sentences.LabelledSentences, tokens: str, vocabulary_size: int, min_count: int
+) -> prepared_cache.Arrays:
     texts = read.texts["train"]
     tokenizer = (
         Tokenizer.bpe(texts, vocabulary_size) if tokens == "bpe" else Tokenizer.words(texts, min_count, vocabulary_size)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
 
 
-def load_datamodule(card: Card) -> Any:
+def import_datamodule_class(card: Card) -> Any:
     """The class that a card names, imported.
 
     Raises:
@@ -41,14 +41,14 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     Raises:
         SeqbenchError: the datamodule refuses its options, or the data is not at hand.
     """
-    from seqbench.protocol.batches import Keys  # torch, which ``load_datamodule`` has imported.
+    from seqbench.protocol.batches import Keys  # torch, which ``import_datamodule_class`` has imported.
 
-    datamodule = load_datamodule(config.card)
+    datamodule = import_datamodule_class(config.card)
     protocol: dict[str, Any] = {
         "batch_size": config.optim.batch_size,
         "keys": Keys(config.seed, config.card.name, config.card.version),
     }
-    if datamodule.streams:
+    if datamodule.streaming:
         protocol["carry_state"] = hasattr(registry.find_entry(registry.ARCHITECTURES, config.arch).load(), "unroll")
     try:
         data: SequenceDataModule = datamodule(**config.task_options, **protocol)

@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
@@ -112,10 +112,10 @@ class Parity(SequenceDataModule):
         """Count the ones: ``(batch, time)`` of 0 and 1."""
         return torch.from_numpy(running_parity(batch.inputs.numpy()))
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """A fair coin."""
         return {"accuracy": 0.5, "loss": math.log(2)}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The answer is a function of the input."""
         return {"accuracy": 1.0, "loss": 0.0}

@@ -21,9 +21,9 @@ import numpy as np
 import torch
 
 from seqbench.datamodules import roll_baselines
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
-from seqbench.datamodules.sources import locate_data, rolls
+from seqbench.datamodules.sources import data_location, rolls
 from seqbench.datamodules.sources.rolls import KEYS
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, Features, SequenceSpec, StepClasses, StepLabels, Tokens
@@ -43,7 +43,7 @@ class PianoRolls(SequenceDataModule):
     """Next-frame prediction on pieces of music.
 
     Args:
-        dataset: the published collection, a name in ``seqbench.datamodules.sources.known_datasets``.
+        dataset: the published collection, a name in ``seqbench.datamodules.sources.published_datasets``.
         mode: ``roll`` (all keys) or ``melody`` (the highest one, as a token).
         segment: most predicted frames of a training sequence; longer pieces are cut, elsewhere in each epoch.
             0 trains on whole pieces. Validation and test are of whole pieces always.
@@ -70,7 +70,7 @@ class PianoRolls(SequenceDataModule):
         require(mode in MODES, f"music's mode must be 'roll' or 'melody', got '{mode}'.")
         require(segment >= 0, f"music's segment must be at least 1 frame, or 0 for whole pieces, got {segment}.")
         self.mode, self.segment = mode, segment
-        self.rolls = rolls.read_rolls(locate_data.locate_data(dataset, data_dir, source))
+        self.rolls = rolls.read_rolls(data_location.locate_data(dataset, data_dir, source))
         if self.rolls.best is None:
             self.best_unknown = "nobody knows the entropy of real music"
         whole = self.rolls.frames
@@ -142,7 +142,7 @@ class PianoRolls(SequenceDataModule):
         shown = np.flatnonzero(followed)
         return self.frames[split][shown], self.frames[split][shown + 1]
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """Each key as often as in training, or the training melodies' unigrams, scored on the split."""
         _, after = self._pairs(split)
         if self.mode == "roll":
@@ -150,7 +150,7 @@ class PianoRolls(SequenceDataModule):
         unigrams = roll_baselines.unigrams(self.frames["train"], CLASSES)
         return roll_baselines.score_tokens(np.broadcast_to(unigrams, (len(after), CLASSES)), after)
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """That of the synthetic source; unknown for real music."""
         known = self.rolls.best if self.mode == "roll" else self.rolls.best_melody
         names = ("nll_per_frame", "frame_accuracy") if self.mode == "roll" else ("loss", "accuracy")
@@ -171,7 +171,7 @@ class PianoRolls(SequenceDataModule):
         found = roll_baselines.score_transitions(self._after_each, before, after)
         return {"repeat": {name: value for name, value in found.items() if value is not None}}
 
-    def facts(self) -> dict[str, Any]:
+    def describe_data(self) -> dict[str, Any]:
         """Pieces and predicted frames of each split, and how many pieces of a package could not be parsed."""
         found: dict[str, Any] = {
             split: {"pieces": len(lengths), "predicted_frames": int(lengths.sum())}

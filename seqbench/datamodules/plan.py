@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, Context, SequenceSpec, StepValues
 
@@ -75,11 +75,11 @@ class Plan(SequenceDataModule):
         """Batches in which all of a split's samples come once."""
         return math.ceil(self.samples / self.batch_size)
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """Always the centre: on the circle the mean of sin^2 is 1/2 and that of abs(sin) is 2/pi."""
         return {"mse": 0.5, "mae": 2 / math.pi}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The way is a function of the plan."""
         return {"mse": 0.0, "mae": 0.0}
 

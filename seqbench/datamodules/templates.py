@@ -19,9 +19,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, require
+from seqbench.datamodules.base import Scores, require
 from seqbench.datamodules.labelled import Labelled, encode_texts
-from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch
@@ -120,7 +120,7 @@ class _Generated(Labelled):
         texts = [self.tokenizer.decode(ids[:length].tolist()) for ids, length in rows]
         return torch.tensor([[polarity(text)] for text in texts])
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The class is a function of the words and their order."""
         return {"accuracy": 1.0, "macro_f1": 1.0, "loss": 0.0}
 

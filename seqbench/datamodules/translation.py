@@ -18,11 +18,11 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
-from seqbench.datamodules.sources import locate_data, pairs, prepared_cache
+from seqbench.datamodules.sources import data_location, prepared_cache, sentence_pairs
 from seqbench.datamodules.text import bleu
-from seqbench.datamodules.text.tokenization import VERSION, Tokenizer
+from seqbench.datamodules.text.tokenization import TOKENIZERS_VERSION, Tokenizer
 from seqbench.protocol import run_folder
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
@@ -38,7 +38,7 @@ class Translation(SequenceDataModule):
     """Sentence pairs as token ids.
 
     Args:
-        dataset: the published pairs, a name in ``seqbench.datamodules.sources.known_datasets``.
+        dataset: the published pairs, a name in ``seqbench.datamodules.sources.published_datasets``.
         source_language: of the sentences that are read, as files are named (``en``).
         target_language: of those that are written.
         vocabulary_size: byte pairs of both languages together.
@@ -54,8 +54,8 @@ class Translation(SequenceDataModule):
         keys: what random draws are keyed by.
     """
 
-    pairs: ClassVar[bool] = True
-    kept: ClassVar[str] = run_folder.TOKENIZER
+    sequence_to_sequence: ClassVar[bool] = True
+    vocabulary_file: ClassVar[str] = run_folder.TOKENIZER
     sampler: ClassVar[str] = "translation"
 
     def __init__(
@@ -85,7 +85,7 @@ class Translation(SequenceDataModule):
         require(
             source_language != target_language, f"source and target are both '{source_language}'; give two languages."
         )
-        self._location = location = locate_data.locate_data(
+        self._location = location = data_location.locate_data(
             dataset, data_dir, source, (source_language, target_language)
         )
         self._max_length, self._decoding = max_length, (longest, smoothing, beam, length_penalty)
@@ -93,14 +93,14 @@ class Translation(SequenceDataModule):
         if not self.exact:
             self.best_unknown = "a sentence has more right translations than its reference"
         key = {
-            "data": locate_data.verified_checksums(location),
-            "library": VERSION,
+            "data": data_location.verified_checksums(location),
+            "library": TOKENIZERS_VERSION,
             "languages": [source_language, target_language],
             "vocabulary_size": vocabulary_size,
         }
         self._take(
             prepared_cache.load_or_prepare(
-                "pairs-1", key, lambda: _prepare(pairs.read_pairs(location), vocabulary_size)
+                "pairs-1", key, lambda: _prepare(sentence_pairs.read_sentence_pairs(location), vocabulary_size)
             )
         )
         self._kept: tuple[int, list[np.ndarray]] = (-1, [])
@@ -109,7 +109,7 @@ class Translation(SequenceDataModule):
         """The tokenizer, as JSON."""
         return self.tokenizer.to_json()
 
-    def adopt(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
         """Read the sentences with another's byte pairs.
 
         Raises:
@@ -117,7 +117,7 @@ class Translation(SequenceDataModule):
         """
         tokenizer = Tokenizer.from_json(vocabulary)
         require(len(tokenizer) > END, "the run's tokenizer has no special tokens; run the model again.")
-        self._take(_encoded(pairs.read_pairs(self._location), tokenizer))
+        self._take(_encoded(sentence_pairs.read_sentence_pairs(self._location), tokenizer))
 
     def _take(self, arrays: prepared_cache.Arrays) -> None:
         """Take up what was prepared, and leave out training pairs that are too long."""
@@ -188,7 +188,7 @@ class Translation(SequenceDataModule):
 
     # Lines, and what decoding is judged by.
 
-    def judge(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
+    def score_decoded(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
         """BLEU and chrF (0 to 100) of a whole split's translations.
 
         Raises:
@@ -203,7 +203,7 @@ class Translation(SequenceDataModule):
         # A line each: what bytes a model writes is its own affair.
         return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]
 
-    def by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[Any]]:
+    def scores_by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[Any]]:
         """Test BLEU and chrF over the length of the source, in words: columns of length (mean), sentences and both."""
         words = np.array([len(sentence.split()) for sentence in self.source_texts("test")])
         hypotheses, references = self.written(decoded), self.references["test"]
@@ -234,7 +234,7 @@ class Translation(SequenceDataModule):
         counts[END] += len(offsets) - 1
         return counts / counts.sum()
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """A training sentence drawn for each, whatever its source; for tokens the training targets' unigrams."""
         rng = self.keys.generator(f"chance-{split}", 0)
         drawn = rng.choice(self.samples["train"], size=len(self.references[split]))
@@ -246,7 +246,7 @@ class Translation(SequenceDataModule):
             "token_accuracy": float((tokens == self._unigrams.argmax()).mean()),
         }
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """Of the toy grammar, whose translations are exact; unknown for real sentences."""
         exact = {"bleu": 100.0, "chrf": 100.0, "token_loss": 0.0, "token_accuracy": 1.0}
         return exact if self.exact else dict.fromkeys(exact)
@@ -255,7 +255,7 @@ class Translation(SequenceDataModule):
         """The source itself, handed on untranslated."""
         return {"copied source": bleu.bleu_scores(self.source_texts(split), self.references[split])}
 
-    def facts(self) -> dict[str, Any]:
+    def describe_data(self) -> dict[str, Any]:
         """Pairs of each split, those left out, the vocabulary, and how BLEU and chrF are computed."""
         return {
             **{split: len(index) for split, index in self.samples.items()},
@@ -266,12 +266,12 @@ class Translation(SequenceDataModule):
         }
 
 
-def _prepare(read: pairs.Pairs, vocabulary_size: int) -> prepared_cache.Arrays:
+def _prepare(read: sentence_pairs.SentencePairs, vocabulary_size: int) -> prepared_cache.Arrays:
     sources, targets = read.splits["train"]
     return _encoded(read, Tokenizer.bpe([*sources, *targets], vocabulary_size, SPECIALS))
 
 
-def _encoded(read: pairs.Pairs, tokenizer: Tokenizer) -> prepared_cache.Arrays:
+def _encoded(read: sentence_pairs.SentencePairs, tokenizer: Tokenizer) -> prepared_cache.Arrays:
     arrays = {"tokenizer": _bytes(tokenizer.to_json())}
     for split, both in read.splits.items():
         for side, sentences in zip(("source", "target"), both, strict=True):

@@ -179,7 +179,7 @@ class SequenceModule(L.LightningModule):
             if isinstance(self.spec.output, TokenSequence):
                 parts = self._of_all_ranks(self.decoded[split])
                 self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}
-                values |= self._data().judge(split, self.decoded[split])
+                values |= self._data().score_decoded(split, self.decoded[split])
             self.evaluated[split] = values
             # For callbacks. Loggers get validation from the curve: Lightning would date it one step early.
             named = {f"{split}/{name}": value for name, value in values.items()}

@@ -104,7 +104,7 @@ def evaluate(
             recorded=_recorded(record, split),
             changed=restored.changed,
             data=dict(config.checksums),
-            facts=data.facts(),
+            facts=data.describe_data(),
             best_step=restored.step,
             device=provenance.device_name(restored.trainer.strategy.root_device),
         )

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seqbench.datamodules import loading
-from seqbench.datamodules.sources import locate_data
-from seqbench.datamodules.sources.locate_data import Location
+from seqbench.datamodules.sources import data_location
+from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.protocol import cards, registry, run_folder
 from seqbench.protocol.config import DECODER_ONLY, PairOptions, RunConfig, SingleOptions, TrainerOptions
 from seqbench.utils import plain_data, redaction
@@ -64,9 +64,9 @@ def resolve_options(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> 
     tier_name = str(given.get("tier") or "small")
     tier = card.tier(tier_name)
     location = _locate(card, tier, groups["task"], arguments)
-    checksums = locate_data.file_checksums(location) if location else {}
+    checksums = data_location.file_checksums(location) if location else {}
 
-    backbone, datamodule = entry.load(), loading.load_datamodule(card)
+    backbone, datamodule = entry.load(), loading.import_datamodule_class(card)
     encoder = _encoder(groups["encoder"], card, datamodule)
     parser = _parser({"arch": (arch, backbone), **encoder}, datamodule)
     parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
@@ -86,7 +86,7 @@ def resolve_options(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> 
         trainer=_made(TrainerOptions, parsed["trainer"], "trainer"),
         logger=str(given.get("logger", "wandb")),
         checksums=checksums,
-        published=locate_data.is_published(location.dataset, checksums) if location else True,
+        published=data_location.is_published(location.dataset, checksums) if location else True,
         task_standard=_plain_groups(parser.get_defaults())["task"],
     )
     _check_secrets(config.options(), "option")
@@ -120,7 +120,10 @@ def help_text(given: Mapping[str, Any]) -> str:
     groups = {group: _group(given, group) for group in GROUPS}
     arch, card = _name(groups["arch"], "arch"), cards.load_card(_name(groups["task"], "task"))
     tier = card.tier(str(given.get("tier") or "small"))
-    backbone, datamodule = registry.find_entry(registry.ARCHITECTURES, arch).load(), loading.load_datamodule(card)
+    backbone, datamodule = (
+        registry.find_entry(registry.ARCHITECTURES, arch).load(),
+        loading.import_datamodule_class(card),
+    )
     encoder = _encoder(groups["encoder"], card, datamodule)
     parser = _parser({"arch": (arch, backbone), **encoder}, datamodule)
     parser.set_defaults(_dotted(_defaults(parser, card, tier, {"arch": arch, **{k: v[0] for k, v in encoder.items()}})))
@@ -146,7 +149,7 @@ def _encoder(group: dict[str, Any], card: cards.Card, datamodule: Any) -> dict[s
     if not group:
         return {}
     name = _name(group, "encoder")
-    if not getattr(datamodule, "pairs", False):
+    if not getattr(datamodule, "sequence_to_sequence", False):
         raise SeqbenchError(f"task '{card.name}' has no encoder, its outputs go with its inputs; leave out --encoder.")
     backbone = registry.find_entry(registry.ARCHITECTURES, name).load()
     return {"encoder": (name, backbone)}
@@ -158,7 +161,7 @@ def _check_encoder(encoder: Mapping[str, Any], parsed: Mapping[str, Any]) -> Non
 
 
 def _body_options(datamodule: Any) -> type[SingleOptions]:
-    return PairOptions if getattr(datamodule, "pairs", False) else SingleOptions
+    return PairOptions if getattr(datamodule, "sequence_to_sequence", False) else SingleOptions
 
 
 def _known_keys(given: Mapping[str, Any]) -> None:
@@ -188,7 +191,9 @@ def _name(group: dict[str, Any], kind: str) -> str:
     return str(name)
 
 
-def _locate(card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], arguments: Sequence[str]) -> Location | None:
+def _locate(
+    card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], arguments: Sequence[str]
+) -> DataLocation | None:
     """Where the task's data is, if it needs any: found out before anything heavy is imported."""
     options = {**card.arguments, **tier.task, **given}
     for key in ("dataset", "data_dir", "source", "source_language", "target_language"):
@@ -200,7 +205,7 @@ def _locate(card: cards.Card, tier: cards.Tier, given: Mapping[str, Any], argume
     if "dataset" not in options:
         return None
     languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
-    return locate_data.locate_data(
+    return data_location.locate_data(
         str(options["dataset"]), options.get("data_dir"), options.get("source", "auto"), languages
     )
 

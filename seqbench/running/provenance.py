@@ -41,7 +41,7 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
         "spec": module.spec.to_dict(),
         "parameters": trainable_parameters(module),
         **cost.model_cost(config, module.spec),
-        "data_facts": dict(module.data.facts()) if module.data else {},
+        "data_facts": dict(module.data.describe_data()) if module.data else {},
     }
 
 

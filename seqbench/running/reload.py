@@ -101,12 +101,12 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> Restored:
     changed = _changed(record, config)
     if changed and data.vocabulary_text() is not None:
         facts = _mapping(record.config.get("data_facts"))
-        data.adopt(_vocabulary(folder, record, data, facts), facts)
+        data.use_vocabulary(_vocabulary(folder, record, data, facts), facts)
     _check_fit(record, data.spec)
     module = build.build_module_from_spec(config, data.spec)
     module.data = data
     with trainer.silence_lightning():
-        engine = trainer.build_trainer(config, folder, [], data.streams)
+        engine = trainer.build_trainer(config, folder, [], data.streaming)
     # Weights of half or double precision, before those of the checkpoint are taken up.
     engine.strategy.precision_plugin.convert_module(module)
     return Restored(config, module, engine, load_weights(module, folder), changed)
@@ -147,8 +147,8 @@ def checksums_by_part(sums: Mapping[str, Any]) -> list[list[str]]:
 
 def _vocabulary(folder: Path, record: Record, data: SequenceDataModule, facts: Mapping[str, Any]) -> str:
     """The vocabulary that the run's model learnt: of the run's folder, or made again from the run's own data."""
-    path = folder / data.kept
-    if data.kept and path.is_file():
+    path = folder / data.vocabulary_file
+    if data.vocabulary_file and path.is_file():
         try:
             text = atomic_files.read_bytes(path).decode()
         except (OSError, ValueError) as error:

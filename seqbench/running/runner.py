@@ -77,7 +77,7 @@ def run(
     if resume:
         _check_checkpoint(folder / run_folder.LAST)
     module = build.build_module(config)
-    left_out = module.data.facts().get("left_out") if module.data else None
+    left_out = module.data.describe_data().get("left_out") if module.data else None
     if left_out and say is not None and is_first_process():
         say(f"{left_out} training samples are longer than the task's max_length and are left out")
     with trainer.silence_lightning():
@@ -130,7 +130,7 @@ class _Attempt:
         shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
         views = [MetricsTable(self.curve, folder)] if config.logger != "none" else []
         callbacks = [self.curve, self.clock, *shown, *views, self.stopping, BestAndLast(folder, config.card.metric)]
-        streams = bool(module.data and module.data.streams)
+        streams = bool(module.data and module.data.streaming)
         self.trainer = trainer.build_trainer(config, folder, callbacks, streams)
         # Before training: what a stranger's `unroll` does must not cost the record, nor an edit change the commit.
         self.described = provenance.describe_run(config, module)

@@ -57,7 +57,11 @@ def length_curves(module: SequenceModule) -> Mapping[str, list[Any]]:
     """The test scores over lengths, as columns; empty for a task that has none."""
     data = module.data
     assert data is not None
-    return length_curve.length_curve(_probed(module)) if data.probes else data.by_length(module.decoded.get("test", {}))
+    return (
+        length_curve.length_curve(_probed(module))
+        if data.probes
+        else data.scores_by_length(module.decoded.get("test", {}))
+    )
 
 
 def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:

@@ -196,7 +196,7 @@ def seed_leaves_evaluation(task: TaskSubject) -> None:
 
 def stream_chunks(task: TaskSubject) -> None:
     """Chunks of a stream: the first one starts it, those after it go on with the same rows."""
-    if not task.data.streams or task.batches("train")[0].first is None:
+    if not task.data.streaming or task.batches("train")[0].first is None:
         raise Skip("its batches are whole sequences")
     for split in ("train", *task.evaluation):
         batches = task.batches(split)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import torch
 
-from seqbench.datamodules.loading import load_datamodule
+from seqbench.datamodules.loading import import_datamodule_class
 from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.testing.constant_predictions import Ignorant, Predictor, as_emitted, score, spread
 from seqbench.testing.report import Failure, Skip, expect
@@ -29,7 +29,7 @@ def card_complete(task: TaskSubject) -> None:
 
 def tiers_fit(task: TaskSubject) -> None:
     """Every tier gives options that its datamodule has, and a width."""
-    options = inspect.signature(load_datamodule(task.card)).parameters
+    options = inspect.signature(import_datamodule_class(task.card)).parameters
     open_ended = any(option.kind is option.VAR_KEYWORD for option in options.values())
     for name, tier in task.card.tiers.items():
         for key in {**task.card.arguments, **tier.task}:
@@ -41,7 +41,7 @@ def tiers_fit(task: TaskSubject) -> None:
 
 def facts_plain(task: TaskSubject) -> None:
     """Facts and baselines are plain data, as a record keeps them."""
-    found = {"facts": task.data.facts(), "baselines": {split: task.data.baselines(split) for split in SPLITS}}
+    found = {"facts": task.data.describe_data(), "baselines": {split: task.data.baselines(split) for split in SPLITS}}
     for name, value in found.items():
         try:
             to_json(value)
@@ -177,4 +177,4 @@ def _judged(task: TaskSubject, split: str) -> Mapping[str, float]:
             return {}
         for index, tokens in zip(batch.index.tolist(), said.tolist(), strict=True):
             written[index] = tokens[: tokens.index(output.end)] if output.end in tokens else tokens
-    return task.data.judge(split, written)
+    return task.data.score_decoded(split, written)

@@ -21,7 +21,7 @@ SHARED = 0.02
 
 def samples_once(task: TaskSubject) -> None:
     """Each sample of an evaluation split comes exactly once."""
-    if task.data.streams:
+    if task.data.streaming:
         raise Skip("it is made of streams, whose rows come once a chunk")
     for split in task.evaluation:
         index = torch.cat([batch.index for batch in task.batches(split)]).tolist()
@@ -73,7 +73,7 @@ def _samples(task: TaskSubject, split: str, every: bool) -> list[bytes]:
     for batch in task.batches(split):
         for row, (number, length) in enumerate(zip(batch.index.tolist(), batch.lengths.tolist(), strict=True)):
             inputs = batch.inputs[row]
-            if task.data.streams:
+            if task.data.streaming:
                 counted = batch.weights[row] > 0
                 width = min(WINDOW, max(1, length // 2))
                 for begin in range(0, length - width + 1, 1 if every else width):

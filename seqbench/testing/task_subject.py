@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.datamodules.loading import load_datamodule
+from seqbench.datamodules.loading import import_datamodule_class
 from seqbench.models import objectives
 from seqbench.protocol import cards
 from seqbench.protocol.batches import Keys
@@ -60,7 +60,7 @@ class TaskSubject:
         Raises:
             SeqbenchError: it cannot be imported or made, or its data is not at hand.
         """
-        made = load_datamodule(self.card)
+        made = import_datamodule_class(self.card)
         keys = Keys(seed, self.card.name, self.card.version)
         try:
             data: SequenceDataModule = made(batch_size=self.tier.optim.batch_size, keys=keys, **self.options)

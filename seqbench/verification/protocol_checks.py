@@ -151,7 +151,7 @@ def check_chance_and_best(subject: Subject) -> str:
         recorded = {"lines": recorded, "baselines": results["baselines"][split]}
         said = weaker(said, compare_values(recorded, found, subject.tolerance, split))
     # Texts among them name versions of libraries.
-    then, now = (_numbers(facts) for facts in (subject.record.config["data_facts"], data.facts()))
+    then, now = (_numbers(facts) for facts in (subject.record.config["data_facts"], data.describe_data()))
     compare_values(then, now, subject.tolerance, "config.data_facts")
     return f"chance, best possible, baselines and counts computed anew from the data: {said}"
 

@@ -73,7 +73,7 @@ def test_evaluation_shows_every_sentence_once_whole_and_by_its_line(folder: Path
 def test_long_training_sentences_are_left_out_and_counted_evaluation_is_never_cut(folder: Path) -> None:
     data = make(folder, max_length=4)
     assert max(len(text.split()) for text, _ in shown(data, "train", 4)) == 4
-    facts = data.facts()
+    facts = data.describe_data()
     assert (facts["train"], facts["left_out"], facts["validation"], facts["test"]) == (30, 10, 3, 4)
     assert max(len(text.split()) for text, _ in shown(data, "test", 1)) == 7 == data.spec.max_length
     with pytest.raises(SeqbenchError, match="max_length must be at least 1 token, got 0"):
@@ -81,11 +81,11 @@ def test_long_training_sentences_are_left_out_and_counted_evaluation_is_never_cu
 
 
 def test_facts_say_what_is_unknown(folder: Path) -> None:
-    facts = make(folder).facts()
+    facts = make(folder).describe_data()
     assert facts["unknown"] == {"validation": pytest.approx(1 / 5), "test": pytest.approx(4 / 11)}
     assert facts["vocabulary"] == 1 + 12
     assert facts["classes"] == ["no", "yes"]
-    bpe = make(folder, tokens="bpe", vocabulary_size=300).facts()
+    bpe = make(folder, tokens="bpe", vocabulary_size=300).describe_data()
     assert bpe["unknown"] == {"validation": 0, "test": 0}
     assert bpe["tokenizer"] != facts["tokenizer"]
 
@@ -198,7 +198,7 @@ def test_what_was_prepared_is_used_again_and_made_anew_for_other_options(
     monkeypatch.setattr("seqbench.datamodules.labelled._prepare", None)
     again = make(folder)
     assert kit.same(first.stream("train", 0), again.stream("train", 0))
-    assert again.facts() == first.facts()
+    assert again.describe_data() == first.describe_data()
     for changed in ({"tokens": "bpe"}, {"min_count": 2}, {"vocabulary_size": 5}):
         with pytest.raises(TypeError):
             make(folder, **changed)
@@ -232,7 +232,7 @@ def test_the_published_sentences(real_data: Path, tokens: str) -> None:
     start = time.perf_counter()
     data = make(real_data, data_dir=None, tokens=tokens, vocabulary_size=20_000 if tokens == "words" else 4000)
     assert time.perf_counter() - start < 1
-    facts = data.facts()
+    facts = data.describe_data()
     assert (facts["train"], facts["validation"], facts["test"], facts["left_out"]) == (6920, 872, 1821, 0)
     assert data.steps("test") == math.ceil(1821 / EVALUATION_ROWS)
     assert data.chance("test")["accuracy"] == pytest.approx(909 / 1821)

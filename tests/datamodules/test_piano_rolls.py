@@ -210,7 +210,7 @@ def test_the_best_of_real_music_is_unknown_and_said_so(folder: Path, mode: str) 
 
 
 def test_facts_count_pieces_and_predicted_frames(folder: Path) -> None:
-    facts = make(folder).facts()
+    facts = make(folder).describe_data()
     assert facts["test"] == {"pieces": 5, "predicted_frames": sum(LENGTHS["test"]) - 5}
     assert set(facts) == {"train", "validation", "test"}
 

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 
 from seqbench.datamodules import templates
 from seqbench.datamodules.labelled import agreement
-from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.templates import Position, WordOrder
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch

@@ -91,7 +91,7 @@ def test_long_training_pairs_are_left_out_and_counted(folder: Path) -> None:
     data = make(folder)
     longest = max(max(side) for side in zip(*data.lengths["train"], strict=True))
     shorter = make(folder, max_length=longest - 1)
-    facts = shorter.facts()
+    facts = shorter.describe_data()
     assert facts["left_out"] > 0
     assert facts["train"] + facts["left_out"] == 60
     assert (facts["validation"], facts["test"]) == (11, 13)
@@ -105,19 +105,19 @@ def test_scores_are_sacrebleus_on_the_raw_references(folder: Path) -> None:
     references = sentences(13, 80)[1]
     hypotheses = [line.replace("chien", "chat") for line in references]
     decoded = {i: data.tokenizer.encode([line])[0].tolist() for i, line in enumerate(hypotheses)}
-    found = data.judge("test", decoded)
+    found = data.score_decoded("test", decoded)
     assert found["bleu"] == pytest.approx(sacrebleu.corpus_bleu(hypotheses, [references]).score)
     assert found["chrf"] == pytest.approx(sacrebleu.corpus_chrf(hypotheses, [references]).score)
     right = {i: data.tokenizer.encode([line])[0].tolist() for i, line in enumerate(references)}
-    assert data.judge("test", right)["bleu"] == pytest.approx(100)
-    curve = data.by_length(right)
+    assert data.score_decoded("test", right)["bleu"] == pytest.approx(100)
+    curve = data.scores_by_length(right)
     assert sum(curve["sentences"]) == 13
     with pytest.raises(RuntimeError, match="12 of 13 test sentences"):
-        data.judge("test", {i: right[i] for i in range(12)})
+        data.score_decoded("test", {i: right[i] for i in range(12)})
 
 
 def test_the_signatures_name_tokenisation_and_case(folder: Path) -> None:
-    facts = make(folder).facts()
+    facts = make(folder).describe_data()
     assert "case:mixed" in facts["bleu_signature"]
     assert "tok:13a" in facts["bleu_signature"]
     assert "nw:0" in facts["chrf_signature"]
@@ -148,7 +148,7 @@ def test_preparation_is_quick_and_quicker_from_the_cache(real_data: Path, cache:
         start = time.perf_counter()
         data = Translation("multi30k", batch_size=64, keys=Keys(0, "t", 1))
         seconds.append(time.perf_counter() - start)
-    assert data.facts()["train"] == 29_000
+    assert data.describe_data()["train"] == 29_000
     assert seconds[0] < 20
     assert seconds[1] < min(3.0, seconds[0])  # A second where nothing else runs; see benchmarks/preparation.py.
 

@@ -15,20 +15,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.io import savemat
 
-from seqbench.datamodules.sources import locate_data, pairs, prepared_cache, rolls, sentences, texts
+from seqbench.datamodules.sources import data_location, labelled_sentences, prepared_cache, rolls, sentence_pairs, texts
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import strategies
 from tests.fuzzing.guard import only_within
 
-Reader = Callable[[locate_data.Location], Any]
+Reader = Callable[[data_location.DataLocation], Any]
 READERS: dict[str, tuple[str, tuple[str, ...], Reader]] = {
     "texts": ("ptb", (), texts.read_texts),
-    "sentences": ("sst2", (), sentences.read_sentences),
+    "sentences": ("sst2", (), labelled_sentences.read_labelled_sentences),
     "rolls": ("jsb", (), rolls.read_rolls),
     "matlab": ("jsb", (), rolls.read_rolls),
     "packed": ("jsb", (), rolls.read_rolls),
-    "pairs": ("multi30k", ("en", "de"), pairs.read_pairs),
+    "pairs": ("multi30k", ("en", "de"), sentence_pairs.read_sentence_pairs),
 }
 
 
@@ -93,13 +93,13 @@ def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
         (folder / name / file).write_bytes(data)
         try:
             with only_within(folder):
-                read(locate_data.locate_data(dataset, str(folder / name), languages=languages))
+                read(data_location.locate_data(dataset, str(folder / name), languages=languages))
         except SeqbenchError as error:
             assert str(error)
         finally:
             (folder / name / file).write_bytes(origins[file])
 
-    read(locate_data.locate_data(dataset, str(folder / name), languages=languages))
+    read(data_location.locate_data(dataset, str(folder / name), languages=languages))
     each()
     return count
 

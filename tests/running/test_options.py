@@ -206,13 +206,13 @@ def test_the_cards_options_reach_a_backbone_through_its_keywords(text_folder: Pa
 def test_swapped_splits_are_another_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import hashlib
 
-    from seqbench.datamodules.sources import known_datasets
+    from seqbench.datamodules.sources import published_datasets
 
     texts = {"ptb.train.txt": "abc" * 2000, "ptb.valid.txt": "bca" * 50, "ptb.test.txt": "cab" * 50}
-    published = known_datasets.get_dataset("ptb")
+    published = published_datasets.find_dataset("ptb")
     sums = {p: hashlib.sha256(texts[Path(f).name].encode()).hexdigest() for p, f in published.files.items()}
-    ours = known_datasets.Dataset(**{**published.__dict__, "sha256": sums})
-    monkeypatch.setattr(known_datasets, "DATASETS", {"ptb": ours})
+    ours = published_datasets.Dataset(**{**published.__dict__, "sha256": sums})
+    monkeypatch.setattr(published_datasets, "DATASETS", {"ptb": ours})
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
     given = {"arch": "gru", "task": {"name": "char-lm-ptb", "data_dir": str(tmp_path)}}

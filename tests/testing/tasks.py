@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Lines, SequenceDataModule
+from seqbench.datamodules.base import Scores, SequenceDataModule
 from seqbench.protocol import cards
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.cards import Card
@@ -55,10 +55,10 @@ class Previous(SequenceDataModule):
     def steps(self, split: str) -> int:
         return math.ceil(self.samples / self.batch_size)
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         return {"accuracy": 1 / VOCAB, "loss": math.log(VOCAB)}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         return {"accuracy": 1.0, "loss": 0.0}
 
     def oracle(self, batch: Batch) -> torch.Tensor:
@@ -68,7 +68,7 @@ class Previous(SequenceDataModule):
 class Streamed(Previous):
     """The same on streams: chunks of one long text."""
 
-    streams: ClassVar[bool] = True
+    streaming: ClassVar[bool] = True
 
     def __init__(self, batch_size: int, keys: Keys, carry_state: bool = True) -> None:
         super().__init__(batch_size, keys)
@@ -224,14 +224,14 @@ class ShorterProbe(Previous):
 class Lineless(Previous):
     """Knows no best loss and does not say so."""
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         return {"accuracy": 1.0}
 
 
 class Flattering(Previous):
     """Takes an easier line for chance."""
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         return {"accuracy": 0.05, "loss": math.log(VOCAB)}
 
 
@@ -245,7 +245,7 @@ class WrongOracle(Previous):
 class StrangeFacts(Previous):
     """Its facts are no plain data."""
 
-    def facts(self) -> dict[str, Any]:
+    def describe_data(self) -> dict[str, Any]:
         return {"splits": {"train", "test"}}
 
 

@@ -13,7 +13,7 @@ import torch
 
 from seqbench import verification
 from seqbench.datamodules import loading
-from seqbench.datamodules.sources import known_datasets
+from seqbench.datamodules.sources import published_datasets
 from seqbench.models import build
 from seqbench.models.module import trainable_parameters
 from seqbench.protocol import records, run_folder
@@ -316,7 +316,7 @@ def test_data_that_are_not_at_hand_make_no_record_wrong(
     assert says.startswith(
         "it cannot be rebuilt here, nor can its size, lines and scores be checked: the data set 'ptb'"
     )
-    for name in known_datasets.get_dataset("ptb").files.values():
+    for name in published_datasets.find_dataset("ptb").files.values():
         (tmp_path / "empty" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "empty" / name).write_bytes(b"cut off")
     assert "is not the published file" in skipped(verify.verify_record(folder), REBUILT)

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from seqbench.cli.text_tables import align_columns
-from seqbench.datamodules.sources import checked_files, hub_download, known_datasets, locate_data
-from seqbench.datamodules.sources.locate_data import Location
+from seqbench.datamodules.sources import data_files, data_location, hub_download, published_datasets
+from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> int:
     """Do it; 1 if a file is not the published one, or what is named is not at hand."""
     for name in options.names:
-        known_datasets.get_dataset(name)
+        published_datasets.find_dataset(name)
     return ACTIONS[options.action](options.names)
 
 
 def _list(names: list[str]) -> int:
     rows: list[tuple[str, ...]] = [("name", "at hand", "train", "validation", "test", "licence")]
-    for name in names or known_datasets.DATASETS:
-        entry, place = known_datasets.get_dataset(name), _at_hand(name)
+    for name in names or published_datasets.DATASETS:
+        entry, place = published_datasets.find_dataset(name), _at_hand(name)
         where = str(_folder(place)) if place else ("no; on the hub" if entry.hub else "no")
         rows.append((name, where, *(f"{count:,}" for count in entry.rows.values()), entry.licence))
     print(align_columns(rows))
@@ -40,31 +40,31 @@ def _fetch(names: list[str]) -> int:
     _some(names)
     for name in names:
         place = _at_hand(name)
-        entry = known_datasets.get_dataset(name)
+        entry = published_datasets.find_dataset(name)
         if place is not None:
             place = _whole(place)
         if place is None:
             if entry.hub is not None and not hub_download.hub_is_reachable():
-                locate_data.locate_data(name, source="hub")  # Raises, with the ways out.
+                data_location.locate_data(name, source="hub")  # Raises, with the ways out.
             print(f"{name}: fetching {entry.hub.id if entry.hub else ''}", file=sys.stderr)
             hub_download.fetch_dataset(name, entry)
-            place = locate_data.locate_data(name, source="folder", languages=entry.languages)
+            place = data_location.locate_data(name, source="folder", languages=entry.languages)
         print(f"{name}: {_folder(place)}")
     return 0
 
 
-def _whole(place: Location) -> Location | None:
+def _whole(place: DataLocation) -> DataLocation | None:
     """The place, if its files are the published ones; None where damaged ones were our own and are gone.
 
     Raises:
         SeqbenchError: files that are not ours to remove differ.
     """
     try:
-        locate_data.verified_checksums(place)
+        data_location.verified_checksums(place)
         return place
     except SeqbenchError:
         paths = [path for paths in place.files.values() for path in paths]
-        if not all(path.is_relative_to(checked_files.fetched_folder()) for path in paths):
+        if not all(path.is_relative_to(data_files.fetched_folder()) for path in paths):
             raise
         for path in paths:
             path.unlink(missing_ok=True)
@@ -73,14 +73,14 @@ def _whole(place: Location) -> Location | None:
 
 def _verify(names: list[str]) -> int:
     wrong = 0
-    for name in names or known_datasets.DATASETS:
+    for name in names or published_datasets.DATASETS:
         place = _at_hand(name)
         if place is None:
             print(f"{name}: not at hand")
             wrong += bool(names)
             continue
         try:
-            locate_data.check_published(place, locate_data.file_checksums(place))
+            data_location.check_published(place, data_location.file_checksums(place))
             found = _READERS[place.entry.format](place)
             if found != dict(place.entry.rows):
                 raise SeqbenchError(f"expected {dict(place.entry.rows)} rows, found {found}.")
@@ -99,20 +99,24 @@ def _path(names: list[str]) -> int:
         print(
             _folder(
                 place
-                or locate_data.locate_data(name, source="folder", languages=known_datasets.get_dataset(name).languages)
+                or data_location.locate_data(
+                    name, source="folder", languages=published_datasets.find_dataset(name).languages
+                )
             )
         )
     return 0
 
 
-def _at_hand(name: str) -> Location | None:
+def _at_hand(name: str) -> DataLocation | None:
     try:
-        return locate_data.locate_data(name, source="folder", languages=known_datasets.get_dataset(name).languages)
+        return data_location.locate_data(
+            name, source="folder", languages=published_datasets.find_dataset(name).languages
+        )
     except SeqbenchError:
         return None
 
 
-def _folder(place: Location) -> Path:
+def _folder(place: DataLocation) -> Path:
     """The folder that holds a data set's files, or the data folder above it where they lie in several."""
     folders = {path.parent for paths in place.files.values() for path in paths}
     return folders.pop() if len(folders) == 1 else next(iter(folders)).parent
@@ -120,37 +124,37 @@ def _folder(place: Location) -> Path:
 
 def _some(names: list[str]) -> None:
     if not names:
-        raise SeqbenchError(f"name at least one data set: {', '.join(known_datasets.DATASETS)}.")
+        raise SeqbenchError(f"name at least one data set: {', '.join(published_datasets.DATASETS)}.")
 
 
 # What each reader finds: sequences of each split (characters, for a text). Imported only to verify.
 
 
-def _texts(place: Location) -> dict[str, int]:
+def _texts(place: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import texts
 
     return {split: len(text) for split, text in texts.read_texts(place).splits.items()}
 
 
-def _sentences(place: Location) -> dict[str, int]:
-    from seqbench.datamodules.sources import sentences
+def _sentences(place: DataLocation) -> dict[str, int]:
+    from seqbench.datamodules.sources import labelled_sentences
 
-    return {split: len(lines) for split, lines in sentences.read_sentences(place).texts.items()}
+    return {split: len(lines) for split, lines in labelled_sentences.read_labelled_sentences(place).texts.items()}
 
 
-def _rolls(place: Location) -> dict[str, int]:
+def _rolls(place: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import rolls
 
     return {split: len(borders) - 1 for split, borders in rolls.read_rolls(place).borders.items()}
 
 
-def _pairs(place: Location) -> dict[str, int]:
-    from seqbench.datamodules.sources import pairs
+def _pairs(place: DataLocation) -> dict[str, int]:
+    from seqbench.datamodules.sources import sentence_pairs
 
-    return {split: len(sources) for split, (sources, _) in pairs.read_pairs(place).splits.items()}
+    return {split: len(sources) for split, (sources, _) in sentence_pairs.read_sentence_pairs(place).splits.items()}
 
 
-_READERS: Mapping[str, Callable[[Location], dict[str, int]]] = {
+_READERS: Mapping[str, Callable[[DataLocation], dict[str, int]]] = {
     "text": _texts,
     "sentences": _sentences,
     "rolls": _rolls,

@@ -33,11 +33,11 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"the record in {folder} names no task, so it is not known what to generate.")
     card = cards.load_card(named["name"])
 
-    from seqbench.datamodules.loading import load_datamodule
+    from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.running import samples
     from seqbench.running.reload import load_module
 
-    sampler = load_datamodule(card).sampler
+    sampler = import_datamodule_class(card).sampler
     request = samples.Request(options.prompt, options.length, options.temperature, options.seed, options.out)
     print(samples.generate(sampler, load_module(folder), folder, request))
     return 0

@@ -73,9 +73,11 @@ def _check(group: str, name: str) -> tuple[str, str]:
     """The state of an entry, and the line that says so."""
     try:
         if group == registry.TASKS:
-            from seqbench.datamodules.loading import load_datamodule  # Here, so that a plain list does not pay for it.
+            from seqbench.datamodules.loading import (
+                import_datamodule_class,  # Here, so that a plain list does not pay for it.
+            )
 
-            load_datamodule(cards.load_card(name))
+            import_datamodule_class(cards.load_card(name))
         else:
             registry.find_entry(group, name).load()
     # What a stranger's module said while it was imported.

@@ -193,7 +193,7 @@ def _short(value: object) -> str:
 
 def _lines(card: cards.Card) -> str:
     """Chance and best possible of the small tier's test split; a sentence where the data is not at hand."""
-    from seqbench.datamodules.loading import load_datamodule
+    from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.protocol.batches import Keys
 
     tier_name = "small" if "small" in card.tiers else next(iter(card.tiers))
@@ -201,7 +201,7 @@ def _lines(card: cards.Card) -> str:
     keys = Keys(0, card.name, card.version)
     try:
         settings = {**card.arguments, **tier.task}
-        data = load_datamodule(card)(batch_size=tier.optim.batch_size, keys=keys, **settings)
+        data = import_datamodule_class(card)(batch_size=tier.optim.batch_size, keys=keys, **settings)
     except SeqbenchError as error:
         return f"chance and best possible: not computed; {error}"
     best = data.best("test")

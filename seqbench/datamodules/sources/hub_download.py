@@ -11,8 +11,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from seqbench.datamodules.sources import checked_files
-from seqbench.datamodules.sources.known_datasets import Dataset, Hub
+from seqbench.datamodules.sources import data_files
+from seqbench.datamodules.sources.published_datasets import HubRepository, PublishedDataset
 from seqbench.utils import network
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 
@@ -27,14 +27,14 @@ def hub_is_reachable() -> bool:
     return network.url_answers(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
 
 
-def fetch_dataset(name: str, entry: Dataset) -> Path:
+def fetch_dataset(name: str, entry: PublishedDataset) -> Path:
     """Get a data set's files from the hub, whole or not at all; return the data folder that holds them.
 
     Raises:
         SeqbenchError: the hub has it not or refuses, its rows are not the published ones, or the disk refuses.
     """
-    root = checked_files.fetched_folder()
-    if all(checked_files.existing_file(root / path) for path in entry.files.values()):
+    root = data_files.fetched_folder()
+    if all(data_files.existing_file(root / path) for path in entry.files.values()):
         return root
     if entry.hub is None:
         raise NotAtHand(f"no hub has '{name}'; put {', '.join(entry.files.values())} into a data folder.")
@@ -54,7 +54,7 @@ def fetch_dataset(name: str, entry: Dataset) -> Path:
     return root
 
 
-def _parts(entry: Dataset, hub: Hub) -> dict[str, bytes]:
+def _parts(entry: PublishedDataset, hub: HubRepository) -> dict[str, bytes]:
     """The published files' bytes, by part, out of the hub's rows."""
     import datasets  # 1.4 s: only where it is needed.
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from seqbench.datamodules.sources.checked_files import MOST_BYTES
+from seqbench.datamodules.sources.data_files import MOST_BYTES
 from seqbench.utils.plain_data import DEEPEST
 
 Value = np.ndarray | list["Value"] | None

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from seqbench.datamodules.sources import checked_files
+from seqbench.datamodules.sources import data_files
 from seqbench.utils import atomic_files
 
 Arrays = dict[str, np.ndarray]
@@ -39,7 +39,7 @@ def load_or_prepare(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays
         make: makes them.
     """
     text = json.dumps(key, sort_keys=True, separators=(",", ":"))
-    folder = checked_files.cache_root() / "prepared" / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    folder = data_files.cache_root() / "prepared" / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
     found = _load(folder)
     if found is not None:
         return found

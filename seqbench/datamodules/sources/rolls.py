@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from seqbench.datamodules.sources import chorales, locate_data, matlab, prepared_cache, synthetic_rolls
-from seqbench.datamodules.sources.file_layouts import SPLITS
-from seqbench.datamodules.sources.locate_data import Location
+from seqbench.datamodules.sources import chorales, data_location, matlab, prepared_cache, synthetic_rolls
+from seqbench.datamodules.sources.data_location import DataLocation
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 from seqbench.utils.errors import SeqbenchError
 
@@ -29,7 +29,7 @@ Splits = Mapping[str, list[np.ndarray]]
 
 
 @dataclass(frozen=True)
-class Rolls:
+class RollSplits:
     """Three splits of piano rolls.
 
     Args:
@@ -52,20 +52,20 @@ class Rolls:
         return np.split(self.frames[split], self.borders[split][1:-1])
 
 
-def read_rolls(location: Location) -> Rolls:
+def read_rolls(location: DataLocation) -> RollSplits:
     """Read a collection of piano rolls.
 
     Raises:
         SeqbenchError: a file is broken, not the published one, or holds what is no piano roll.
     """
     if location.source == "synthetic":
-        source = synthetic_rolls.Source()
+        source = synthetic_rolls.RollSource()
         return _rolls(_packed(source.splits()), best=source.best(), best_melody=source.best_melody())
     if location.source == "package":
-        key = {**locate_data.file_checksums(location), "version": chorales.VERSION}
+        key = {**data_location.file_checksums(location), "version": chorales.VERSION}
         arrays = prepared_cache.load_or_prepare("chorales", key, _of_package)
         return _rolls(arrays, failed=int(arrays["failed"][0]))
-    parts, sums = locate_data.read_contents(location, "rolls")
+    parts, sums = data_location.read_contents(location, "rolls")
     name = ", ".join(map(str, location.files.get("all", ()))) or f"'{location.dataset}'"
     arrays = prepared_cache.load_or_prepare(f"rolls-{VERSION}", sums, lambda: _packed(_parse(name, parts["all"])))
     return _rolls(arrays)
@@ -85,10 +85,10 @@ def _packed(splits: Splits) -> prepared_cache.Arrays:
     return arrays
 
 
-def _rolls(arrays: prepared_cache.Arrays, **known: Any) -> Rolls:
+def _rolls(arrays: prepared_cache.Arrays, **known: Any) -> RollSplits:
     # Plain views of what is mapped: `np.memmap` itself is slow to index.
     frames, borders = ({s: np.asarray(arrays[f"{s}-{what}"]) for s in SPLITS} for what in ("frames", "borders"))
-    return Rolls(frames, borders, **known)
+    return RollSplits(frames, borders, **known)
 
 
 def _parse(name: str, data: bytes) -> Splits:

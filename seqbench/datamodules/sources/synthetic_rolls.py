@@ -30,7 +30,7 @@ SHORTEST, LONGEST = 30, 120
 """Frames of a piece, uniform between the two."""
 
 
-class Source:
+class RollSource:
     """The walk, its pieces and its best possible scores; ``seed`` decides all draws."""
 
     def __init__(self, seed: int = 0) -> None:

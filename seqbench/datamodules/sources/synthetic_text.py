@@ -19,7 +19,7 @@ CONCENTRATION = 0.15
 """Of the Dirichlet distribution that the table's rows are drawn from: small makes few followers likely."""
 
 
-class Source:
+class CharacterSource:
     """The chain, its text and its entropy rate; ``seed`` decides the table and all draws."""
 
     def __init__(self, seed: int = 0) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seqbench.datamodules.sources import checked_files, locate_data, synthetic_text
-from seqbench.datamodules.sources.file_layouts import SPLITS
-from seqbench.datamodules.sources.locate_data import Location
+from seqbench.datamodules.sources import data_files, data_location, synthetic_text
+from seqbench.datamodules.sources.data_location import DataLocation
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 
 
 @dataclass(frozen=True)
-class Text:
+class TextSplits:
     """Three splits of a text.
 
     Args:
@@ -25,21 +25,21 @@ class Text:
     accuracy: float | None = None
 
 
-def read_texts(location: Location) -> Text:
+def read_texts(location: DataLocation) -> TextSplits:
     """Read a text; one that lies in one piece is cut 90/5/5, in order.
 
     Raises:
         SeqbenchError: a file is empty, not UTF-8 text, or not the published one.
     """
     if location.source == "synthetic":
-        source = synthetic_text.Source()
-        return Text(source.splits(), source.entropy, source.accuracy)
-    parts, _ = locate_data.read_contents(location, "text")
-    decoded = {part: checked_files.decode_text(_named(location, part), data) for part, data in parts.items()}
-    return Text(_cut(decoded["all"]) if "all" in decoded else decoded)
+        source = synthetic_text.CharacterSource()
+        return TextSplits(source.splits(), source.entropy, source.accuracy)
+    parts, _ = data_location.read_contents(location, "text")
+    decoded = {part: data_files.decode_text(_named(location, part), data) for part, data in parts.items()}
+    return TextSplits(_cut(decoded["all"]) if "all" in decoded else decoded)
 
 
-def _named(location: Location, part: str) -> str:
+def _named(location: DataLocation, part: str) -> str:
     return ", ".join(map(str, location.files.get(part, ()))) or f"'{location.dataset}', {part}"
 
 

@@ -19,7 +19,7 @@ from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 from seqbench.utils.errors import SeqbenchError, one_line
 
 UNKNOWN = 0
-VERSION = tokenizers.__version__
+TOKENIZERS_VERSION = tokenizers.__version__
 UNKNOWN_TOKEN = "[UNK]"
 
 

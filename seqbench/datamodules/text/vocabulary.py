@@ -28,7 +28,7 @@ class Vocabulary:
             raise SeqbenchError("a vocabulary must hold at least one character, and each once, in code-point order.")
 
     @classmethod
-    def of(cls, text: str) -> Vocabulary:
+    def from_text(cls, text: str) -> Vocabulary:
         """The vocabulary of a text: of the training split alone."""
         return cls("".join(sorted(set(text))))
 

@@ -63,7 +63,7 @@ def _training_step(config: RunConfig, module: SequenceModule) -> float:
         assert module.data is not None
         config = dataclasses.replace(config, optim=optim, trainer=one)
         with contextlib.suppress(_Enough):
-            trainer.build_trainer(config, Path(folder), [watch], module.data.streams).fit(module)
+            trainer.build_trainer(config, Path(folder), [watch], module.data.streaming).fit(module)
     # The first step is slower than all others.
     return (watch.times[-1] - watch.times[0]) / (len(watch.times) - 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.cli import main as cli
-from seqbench.datamodules.sources import known_datasets
+from seqbench.datamodules.sources import published_datasets
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -20,7 +20,7 @@ def seqbench(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]
 def test_list_says_what_is_at_hand(capsys: pytest.CaptureFixture[str], no_data: None) -> None:
     status, out = seqbench(capsys, "list")
     assert status == 0
-    assert [line.split()[0] for line in out.splitlines()[1:]] == list(known_datasets.DATASETS)
+    assert [line.split()[0] for line in out.splitlines()[1:]] == list(published_datasets.DATASETS)
     assert "no; on the hub" in out
 
 
@@ -34,7 +34,7 @@ def test_verify_reads_checksums_and_rows(capsys: pytest.CaptureFixture[str], rea
 def test_verify_finds_a_changed_file(
     capsys: pytest.CaptureFixture[str], real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in known_datasets.get_dataset("multi30k").files.values():
+    for name in published_datasets.find_dataset("multi30k").files.values():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes((real_data / name).read_bytes())
     changed = tmp_path / "multi30k-en-de/val.de.gz"

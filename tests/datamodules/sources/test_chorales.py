@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqbench.datamodules.sources import chorales, locate_data, prepared_cache, rolls
+from seqbench.datamodules.sources import chorales, data_location, prepared_cache, rolls
 
 music21 = pytest.importorskip("music21")
 
@@ -67,13 +67,13 @@ def test_the_package_is_parsed_once_and_says_what_failed(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(chorales, "read_chorales", read)
     for _ in range(2):
-        found = rolls.read_rolls(locate_data.locate_data("jsb", source="package"))
+        found = rolls.read_rolls(data_location.locate_data("jsb", source="package"))
         assert found.failed == 7
         assert found.pieces("test")[0].tolist() == piece.tolist()
     assert asked == [1]
     keys: list[object] = []
     monkeypatch.setattr(prepared_cache, "load_or_prepare", lambda kind, key, make: keys.append((kind, key)) or make())
-    rolls.read_rolls(locate_data.locate_data("jsb", source="package"))
+    rolls.read_rolls(data_location.locate_data("jsb", source="package"))
     assert music21.__version__ in str(keys)
 
 

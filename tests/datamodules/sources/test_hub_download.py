@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from seqbench.datamodules.sources import checked_files, hub_download, known_datasets, locate_data, texts
-from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.sources import data_files, data_location, hub_download, published_datasets, texts
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -33,11 +33,11 @@ def connected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cache: Path) -> N
 
 
 def put(monkeypatch: pytest.MonkeyPatch, name: str, place: str, published: dict[str, str], **changed: Any) -> None:
-    entry = known_datasets.get_dataset(name)
+    entry = published_datasets.find_dataset(name)
     assert entry.hub is not None
     sums = {part: hashlib.sha256(text.encode()).hexdigest() for part, text in published.items()}
     ours = dataclasses.replace(entry, hub=dataclasses.replace(entry.hub, id=place, revision=None, **changed))
-    monkeypatch.setattr(known_datasets, "DATASETS", {name: dataclasses.replace(ours, sha256=sums)})
+    monkeypatch.setattr(published_datasets, "DATASETS", {name: dataclasses.replace(ours, sha256=sums)})
 
 
 WORDS = {"train": ["a b", "c"], "validation": ["d <unk>"], "test": ["e"]}
@@ -48,14 +48,14 @@ PUBLISHED = {"train": " a b \n c \n", "validation": " d <unk> \n", "test": " e \
 def test_rows_become_the_published_files_and_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = repository(tmp_path / tmp_path.name, {split: {"sentence": rows} for split, rows in WORDS.items()})
     put(monkeypatch, "ptb", place, PUBLISHED)
-    found = locate_data.locate_data("ptb")
+    found = data_location.locate_data("ptb")
     assert found.source == "hub"
     assert texts.read_texts(found).splits == PUBLISHED
-    assert locate_data.is_published("ptb", locate_data.file_checksums(found))
-    again = locate_data.locate_data("ptb")
+    assert data_location.is_published("ptb", data_location.file_checksums(found))
+    again = data_location.locate_data("ptb")
     assert again.source == "folder"
     assert texts.read_texts(again).splits == PUBLISHED
-    assert (checked_files.fetched_folder() / "ptb" / "ptb.valid.txt").read_text() == PUBLISHED["validation"]
+    assert (data_files.fetched_folder() / "ptb" / "ptb.valid.txt").read_text() == PUBLISHED["validation"]
 
 
 @pytest.mark.usefixtures("connected")
@@ -63,11 +63,11 @@ def test_rows_that_are_not_the_published_ones_leave_nothing(tmp_path: Path, monk
     place = repository(tmp_path / tmp_path.name, {split: {"sentence": rows} for split, rows in WORDS.items()})
     put(monkeypatch, "ptb", place, {**PUBLISHED, "test": " f \n"})
     with pytest.raises(SeqbenchError, match=r"ptb\.test\.txt of 'ptb' from the hub .* is not the published file"):
-        locate_data.read_contents(locate_data.locate_data("ptb"), "text")
-    assert not checked_files.fetched_folder().exists()
+        data_location.read_contents(data_location.locate_data("ptb"), "text")
+    assert not data_files.fetched_folder().exists()
     put(monkeypatch, "ptb", place, PUBLISHED, lines={"": "{words}\n"})
     with pytest.raises(SeqbenchError, match="could not be read from the hub"):
-        locate_data.read_contents(locate_data.locate_data("ptb"), "text")
+        data_location.read_contents(data_location.locate_data("ptb"), "text")
 
 
 @pytest.mark.usefixtures("connected")
@@ -78,14 +78,14 @@ def test_one_column_for_each_language_and_files_without_a_last_line_end(
     published = {f"{s}/{w}": "\n".join(columns[w]) + "\n" for s, columns in rows.items() for w in ("en", "de")}
     published["test/de"] = published["test/de"][:-1]
     put(monkeypatch, "multi30k", repository(tmp_path / tmp_path.name, rows), published)
-    parts, _ = locate_data.read_contents(locate_data.locate_data("multi30k", languages=("en", "de")), "pairs")
+    parts, _ = data_location.read_contents(data_location.locate_data("multi30k", languages=("en", "de")), "pairs")
     assert {part: data.decode() for part, data in parts.items()} == published
-    assert (checked_files.fetched_folder() / "multi30k-en-de" / "train.en").is_file()
+    assert (data_files.fetched_folder() / "multi30k-en-de" / "train.en").is_file()
 
 
 @pytest.mark.usefixtures("connected")
 def test_labels_beside_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = {split: {"text": ["good", "bad"], "label": [1, 0], "label_text": ["p", "n"]} for split in SPLITS}
     put(monkeypatch, "sst2", repository(tmp_path / tmp_path.name, rows), dict.fromkeys(SPLITS, "good\t1\nbad\t0"))
-    parts, _ = locate_data.read_contents(locate_data.locate_data("sst2"), "sentences")
+    parts, _ = data_location.read_contents(data_location.locate_data("sst2"), "sentences")
     assert parts == dict.fromkeys(SPLITS, b"good\t1\nbad\t0")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from seqbench.datamodules.sources import locate_data, matlab, rolls
+from seqbench.datamodules.sources import data_location, matlab, rolls
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -93,7 +93,7 @@ def test_the_reader_of_rolls_says_so_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "tunes.mat").write_bytes(claiming(collection(), (1, 3), (2**20, 2**20)))
     started = time.perf_counter()
     with pytest.raises(SeqbenchError, match=r"tunes\.mat cannot be read as a MATLAB file \(an array of .*; fetch it"):
-        rolls.read_rolls(locate_data.locate_data("jsb", str(tmp_path)))
+        rolls.read_rolls(data_location.locate_data("jsb", str(tmp_path)))
     assert time.perf_counter() - started < 5
 
 
@@ -126,7 +126,7 @@ def test_every_cut_of_a_file_is_refused_or_has_fewer_variables() -> None:
 
 @pytest.mark.parametrize("name", ["jsb", "nottingham"])
 def test_the_published_collections_are_read_as_scipy_reads_them(real_data: Path, name: str) -> None:
-    (data,) = locate_data.read_contents(locate_data.locate_data(name), "rolls")[0].values()
+    (data,) = data_location.read_contents(data_location.locate_data(name), "rolls")[0].values()
     found, scipys = matlab.read_matlab(data), loadmat(io.BytesIO(data))
     for key in ("traindata", "validdata", "testdata"):
         pieces = found[key]

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
-from seqbench.datamodules.sources import locate_data, rolls
-from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.sources import data_location, rolls
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 NAMES = {"train": "traindata", "validation": "validdata", "test": "testdata"}
@@ -49,7 +49,7 @@ def as_json(**changed: Any) -> bytes:
 def read(folder: Path, name: str, data: bytes) -> rolls.Rolls:
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(data)
-    return rolls.read_rolls(locate_data.locate_data("jsb", str(folder)))
+    return rolls.read_rolls(data_location.locate_data("jsb", str(folder)))
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -134,9 +134,9 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
 
 
 def test_the_published_forms_of_the_chorales_agree(real_data: Path) -> None:
-    published = rolls.read_rolls(locate_data.locate_data("jsb", source="folder"))
+    published = rolls.read_rolls(data_location.locate_data("jsb", source="folder"))
     other = rolls.read_rolls(
-        locate_data.locate_data("jsb", str(real_data / "jsb-chorales" / "jsb-chorales-quarter.json"))
+        data_location.locate_data("jsb", str(real_data / "jsb-chorales" / "jsb-chorales-quarter.json"))
     )
     raw = loadmat(str(real_data / "jsb-chorales" / "JSB_Chorales.mat"))
     for split, name in NAMES.items():
@@ -151,13 +151,13 @@ def test_the_published_forms_of_the_chorales_agree(real_data: Path) -> None:
 
 
 def test_nottingham_has_its_published_size(real_data: Path) -> None:
-    found = rolls.read_rolls(locate_data.locate_data("nottingham", source="folder"))
+    found = rolls.read_rolls(data_location.locate_data("nottingham", source="folder"))
     assert [len(found.pieces(split)) for split in SPLITS] == [694, 173, 170]
     assert [len(found.frames[split]) for split in SPLITS] == [176_561, 45_513, 44_463]
 
 
 def test_the_synthetic_source_knows_its_best_scores() -> None:
-    found = rolls.read_rolls(locate_data.locate_data("jsb", source="synthetic"))
+    found = rolls.read_rolls(data_location.locate_data("jsb", source="synthetic"))
     assert found.best is not None
     assert found.best_melody is not None
     assert [len(found.pieces(split)) for split in SPLITS] == [229, 76, 77]

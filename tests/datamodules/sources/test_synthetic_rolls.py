@@ -8,7 +8,7 @@ import torch
 
 from seqbench.datamodules.piano_rolls import PianoRolls
 from seqbench.datamodules.sources import synthetic_rolls
-from seqbench.datamodules.sources.synthetic_rolls import LOWEST, REGISTERS, SIZES, STAY, STEP, Source
+from seqbench.datamodules.sources.synthetic_rolls import LOWEST, REGISTERS, SIZES, STAY, STEP, RollSource
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch
 from tests.datamodules import kit
@@ -30,7 +30,7 @@ def next_chances() -> np.ndarray:
 
 
 def test_a_seed_decides_the_pieces() -> None:
-    one, again, other = Source().splits(), Source().splits(), Source(1).splits()
+    one, again, other = RollSource().splits(), RollSource().splits(), RollSource(1).splits()
     assert {split: len(pieces) for split, pieces in one.items()} == SIZES
     for split, pieces in one.items():
         assert all((a == b).all() for a, b in zip(pieces, again[split], strict=True))
@@ -41,7 +41,7 @@ def test_a_seed_decides_the_pieces() -> None:
 def test_four_voices_walk_in_registers_of_their_own() -> None:
     keys = [[note - LOWEST for note in register] for register in REGISTERS]
     assert len({key for register in keys for key in register}) == sum(map(len, keys))
-    frames = np.concatenate(Source().splits()["train"])
+    frames = np.concatenate(RollSource().splits()["train"])
     assert (frames.sum(1) == 4).all()
     for register in keys:
         assert (frames[:, register].sum(1) == 1).all()
@@ -74,17 +74,17 @@ def test_the_oracle_on_the_roll_stands_at_the_best_line() -> None:
 
 def test_a_long_draw_comes_to_the_best_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic_rolls, "SIZES", {"train": 10_000})
-    pieces = Source(5).splits()["train"]
+    pieces = RollSource(5).splits()["train"]
     before, after = (np.concatenate([p[cut] for p in pieces]) for cut in (slice(-1), slice(1, None)))
     chances = (before[:, None].astype(np.float32) @ next_chances().astype(np.float32))[:, 0]
     said = np.where(after == 1, chances, 1 - chances).astype(np.float64)
-    assert -np.log(said).sum(1).mean() == pytest.approx(Source().best()["nll_per_frame"], abs=0.012)
+    assert -np.log(said).sum(1).mean() == pytest.approx(RollSource().best()["nll_per_frame"], abs=0.012)
     hits, either = ((chances > 0.5) & (after == 1)).sum(), ((chances > 0.5) | (after == 1)).sum()
-    assert hits / either == pytest.approx(Source().best()["frame_accuracy"], abs=0.002)
+    assert hits / either == pytest.approx(RollSource().best()["frame_accuracy"], abs=0.002)
     # No other threshold does better.
     for threshold in (0.1, 0.3, 0.7):
         other = ((chances > threshold) & (after == 1)).sum() / ((chances > threshold) | (after == 1)).sum()
-        assert other < Source().best()["frame_accuracy"] + 0.002
+        assert other < RollSource().best()["frame_accuracy"] + 0.002
 
 
 def test_the_oracle_on_the_melody_stands_at_the_best_line() -> None:
@@ -103,6 +103,6 @@ def test_the_best_melody_by_hand() -> None:
     inner = -(STAY * math.log(STAY) + 2 * STEP * math.log(STEP))
     outer = -((STAY + STEP) * math.log(STAY + STEP) + STEP * math.log(STEP))
     notes = len(REGISTERS[-1])
-    best = Source().best_melody()
+    best = RollSource().best_melody()
     assert best["loss"] == pytest.approx(((notes - 2) * inner + 2 * outer) / notes)
     assert best["accuracy"] == pytest.approx(((notes - 2) * STAY + 2 * (STAY + STEP)) / notes)

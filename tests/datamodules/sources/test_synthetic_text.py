@@ -3,20 +3,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqbench.datamodules.sources.synthetic_text import ALPHABET, ORDER, Source
+from seqbench.datamodules.sources.synthetic_text import ALPHABET, ORDER, CharacterSource
 
 
 def test_the_seed_decides_the_text() -> None:
-    assert Source(0).splits() == Source(0).splits()
-    assert Source(0).splits()["test"] != Source(1).splits()["test"]
-    splits = Source(0).splits()
+    assert CharacterSource(0).splits() == CharacterSource(0).splits()
+    assert CharacterSource(0).splits()["test"] != CharacterSource(1).splits()["test"]
+    splits = CharacterSource(0).splits()
     assert len(set(splits.values())) == 3
     assert set("".join(splits.values())) == set(ALPHABET)
 
 
 def test_the_oracle_stands_at_the_entropy_rate() -> None:
     """The chain's own table, scored on what it drew: within four standard errors of the exact figures."""
-    source = Source()
+    source = CharacterSource()
     ids = np.array([ALPHABET.index(character) for character in source.splits()["validation"]])
     contexts = ids[:-ORDER] * len(ALPHABET) + ids[1:-1]
     rows, following = source.table[contexts], ids[ORDER:]
@@ -27,7 +27,7 @@ def test_the_oracle_stands_at_the_entropy_rate() -> None:
 
 
 def test_the_long_run_frequencies_are_a_fixed_point() -> None:
-    source = Source()
+    source = CharacterSource()
     size = len(ALPHABET)
     step = np.zeros((size**ORDER, size**ORDER))
     for context in range(size**ORDER):

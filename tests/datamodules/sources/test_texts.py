@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.datamodules.sources import file_layouts, known_datasets, locate_data, texts
+from seqbench.datamodules.sources import data_location, folder_layouts, published_datasets, texts
 from seqbench.utils.errors import SeqbenchError
 
 
 def read(dataset: str, data_dir: str | None = None) -> texts.Text:
-    return texts.read_texts(locate_data.locate_data(dataset, data_dir))
+    return texts.read_texts(data_location.locate_data(dataset, data_dir))
 
 
 def put(folder: Path, **files: str) -> Path:
@@ -23,11 +23,11 @@ def put(folder: Path, **files: str) -> Path:
 def test_one_text_is_cut_90_5_5_in_order(tmp_path: Path) -> None:
     text = "".join(chr(97 + i % 26) for i in range(1000))
     found = read("tinyshakespeare", str(put(tmp_path, mine=text)))
-    assert [len(found.splits[s]) for s in file_layouts.SPLITS] == [900, 50, 50]
-    assert "".join(found.splits[s] for s in file_layouts.SPLITS) == text
-    sums = locate_data.file_checksums(locate_data.locate_data("tinyshakespeare", str(tmp_path)))
+    assert [len(found.splits[s]) for s in folder_layouts.SPLITS] == [900, 50, 50]
+    assert "".join(found.splits[s] for s in folder_layouts.SPLITS) == text
+    sums = data_location.file_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path)))
     assert sums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
-    assert not locate_data.is_published("tinyshakespeare", sums)
+    assert not data_location.is_published("tinyshakespeare", sums)
 
 
 def test_files_named_for_splits_are_the_splits(tmp_path: Path) -> None:
@@ -66,19 +66,21 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, sentence: st
 )
 def test_the_published_files(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
     found = read(name)
-    assert tuple(len(found.splits[s]) for s in file_layouts.SPLITS) == lengths
-    assert tuple(known_datasets.get_dataset(name).rows.values()) == lengths
-    folder = next(iter(known_datasets.get_dataset(name).files.values())).partition("/")[0]
+    assert tuple(len(found.splits[s]) for s in folder_layouts.SPLITS) == lengths
+    assert tuple(published_datasets.find_dataset(name).rows.values()) == lengths
+    folder = next(iter(published_datasets.find_dataset(name).files.values())).partition("/")[0]
     for place in (real_data / folder, real_data):
         assert read(name, str(place)) == found
-        assert locate_data.is_published(name, locate_data.file_checksums(locate_data.locate_data(name, str(place))))
+        assert data_location.is_published(
+            name, data_location.file_checksums(data_location.locate_data(name, str(place)))
+        )
 
 
 def test_a_synthetic_text_brings_its_entropy() -> None:
-    found = texts.read_texts(locate_data.locate_data("ptb", source="synthetic"))
+    found = texts.read_texts(data_location.locate_data("ptb", source="synthetic"))
     assert found.entropy is not None
     assert found.accuracy is not None
-    assert set(found.splits) == set(file_layouts.SPLITS)
+    assert set(found.splits) == set(folder_layouts.SPLITS)
 
 
 def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from seqbench.utils.errors import SeqbenchError
 
 @given(st.text(min_size=1))
 def test_what_was_seen_comes_back(text: str) -> None:
-    vocabulary = Vocabulary.of(text)
+    vocabulary = Vocabulary.from_text(text)
     assert len(vocabulary) == len(set(text)) + 1
     assert vocabulary.decode(vocabulary.encode(text).tolist()) == text
     assert UNKNOWN not in vocabulary.encode(text)
@@ -18,13 +18,13 @@ def test_what_was_seen_comes_back(text: str) -> None:
 
 @given(st.text(min_size=1), st.text())
 def test_what_was_never_seen_is_unknown(train: str, test: str) -> None:
-    ids = Vocabulary.of(train).encode(test)
+    ids = Vocabulary.from_text(train).encode(test)
     assert [i == UNKNOWN for i in ids] == [c not in train for c in test]
 
 
 def test_ids_follow_code_points() -> None:
-    assert Vocabulary.of("banana").encode("abnz").tolist() == [1, 2, 3, 0]
-    assert Vocabulary.of("ab").decode([1, 0, 2]) == "a\ufffdb"
+    assert Vocabulary.from_text("banana").encode("abnz").tolist() == [1, 2, 3, 0]
+    assert Vocabulary.from_text("ab").decode([1, 0, 2]) == "a\ufffdb"
 
 
 @pytest.mark.parametrize("characters", ["", "ba", "aa", "abca"])

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 import torch
-from seqbench.datamodules.base import Lines, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
@@ -133,12 +133,12 @@ class DyckTask(SequenceDataModule):
             counts += np.bincount(batch.targets[batch.weights > 0].numpy(), minlength=len(counts))
         return counts / counts.sum()
 
-    def chance(self, split: str) -> Lines:
+    def chance(self, split: str) -> Scores:
         """A predictor that knows how often each answer is right, and nothing else."""
         known = self._frequencies(split)
         seen = known[known > 0]
         return {"accuracy": float(known.max()), "loss": float(-(seen * np.log(seen)).sum())}
 
-    def best(self, split: str) -> Lines:
+    def best(self, split: str) -> Scores:
         """The answer is a function of the input."""
         return {"accuracy": 1.0, "loss": 0.0}

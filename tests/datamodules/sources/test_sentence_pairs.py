@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.datamodules.sources import locate_data, pairs, synthetic_pairs
+from seqbench.datamodules.sources import data_location, sentence_pairs, synthetic_pairs
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -19,8 +19,10 @@ def put(folder: Path, **changed: str) -> Path:
     return folder
 
 
-def read(folder: Path) -> pairs.Pairs:
-    return pairs.read_pairs(locate_data.locate_data("multi30k", str(folder), languages=("en", "fr")))
+def read(folder: Path) -> sentence_pairs.SentencePairs:
+    return sentence_pairs.read_sentence_pairs(
+        data_location.locate_data("multi30k", str(folder), languages=("en", "fr"))
+    )
 
 
 def test_each_line_goes_with_its_other(tmp_path: Path) -> None:
@@ -45,7 +47,7 @@ def test_files_that_do_not_fit_are_refused(tmp_path: Path, changed: dict[str, st
 
 
 def test_the_published_sizes(real_data: Path) -> None:
-    found = pairs.read_pairs(locate_data.locate_data("multi30k", languages=("de", "en")))
+    found = sentence_pairs.read_sentence_pairs(data_location.locate_data("multi30k", languages=("de", "en")))
     assert {split: len(both[0]) for split, both in found.splits.items()} == {
         "train": 29_000,
         "validation": 1014,

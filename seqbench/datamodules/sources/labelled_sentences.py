@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from seqbench.datamodules.sources import checked_files, locate_data
-from seqbench.datamodules.sources.file_layouts import SPLITS
-from seqbench.datamodules.sources.locate_data import Location
+from seqbench.datamodules.sources import data_files, data_location
+from seqbench.datamodules.sources.data_location import DataLocation
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 _CUT_KEY = 20_130_819
@@ -17,7 +17,7 @@ _CUT_KEY = 20_130_819
 
 
 @dataclass(frozen=True)
-class Sentences:
+class LabelledSentences:
     """Three splits of sentences, in the order of their lines.
 
     Args:
@@ -38,14 +38,14 @@ class _Line:
     where: str
 
 
-def read_sentences(location: Location) -> Sentences:
+def read_labelled_sentences(location: DataLocation) -> LabelledSentences:
     """Read labelled sentences; a collection in one piece is cut 80/10/10 after a fixed permutation.
 
     Raises:
         SeqbenchError: a file is no text, a line lacks its sentence or its label, a label occurs in evaluation
             only, or there are fewer than two classes.
     """
-    parts, _ = locate_data.read_contents(location, "sentences")
+    parts, _ = data_location.read_contents(location, "sentences")
     split = {
         part: [line for name, piece in _pieces(location, part, data) for line in _lines(name, piece)]
         for part, data in parts.items()
@@ -62,24 +62,24 @@ def read_sentences(location: Location) -> Sentences:
                     f"{line.where}: label '{line.label}' does not occur in training, which knows "
                     f"{', '.join(classes[:10])}{' and others' if len(classes) > 10 else ''}; correct the line."
                 )
-    return Sentences(
+    return LabelledSentences(
         {name: [line.text for line in lines[name]] for name in SPLITS},
         {name: np.array([numbers[line.label] for line in lines[name]], np.int64) for name in SPLITS},
         classes,
     )
 
 
-def _pieces(location: Location, part: str, data: bytes) -> list[tuple[str, bytes]]:
+def _pieces(location: DataLocation, part: str, data: bytes) -> list[tuple[str, bytes]]:
     """A part's files, by name: one that does not end its last line must not run into the next."""
     paths = location.files.get(part, ())
     if len(paths) > 1:
-        return [(str(path), checked_files.read_file(path)) for path in paths]
+        return [(str(path), data_files.read_file(path)) for path in paths]
     return [(str(paths[0]) if paths else f"'{location.dataset}', {part}", data)]
 
 
 def _lines(name: str, data: bytes) -> list[_Line]:
     # Not splitlines: it would also break a sentence at the rarer separators of Unicode.
-    rows = [row.removesuffix("\r") for row in checked_files.decode_text(name, data).split("\n")]
+    rows = [row.removesuffix("\r") for row in data_files.decode_text(name, data).split("\n")]
     if rows[0].strip().lower() == "index\tsentence":
         raise SeqbenchError(
             f"{name} has the header 'index<TAB>sentence' and no labels: GLUE keeps those of its test; put a "

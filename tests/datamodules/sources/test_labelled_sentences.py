@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqbench.datamodules.sources import locate_data, sentences
-from seqbench.datamodules.sources.file_layouts import SPLITS
+from seqbench.datamodules.sources import data_location, labelled_sentences
+from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 GOOD = {"train": "so good\t1\nso bad\t0\n", "dev": "fine\t1\n", "test": "awful\t0\n"}
@@ -20,11 +20,11 @@ def put(folder: Path, **texts: str) -> str:
     return str(folder)
 
 
-def read(folder: str) -> sentences.Sentences:
-    return sentences.read_sentences(locate_data.locate_data("sst2", folder))
+def read(folder: str) -> labelled_sentences.LabelledSentences:
+    return labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2", folder))
 
 
-def plain(found: sentences.Sentences) -> dict[str, list[tuple[str, str]]]:
+def plain(found: labelled_sentences.LabelledSentences) -> dict[str, list[tuple[str, str]]]:
     return {
         name: [(text, found.classes[label]) for text, label in zip(found.texts[name], found.labels[name], strict=True)]
         for name in SPLITS
@@ -103,14 +103,14 @@ def test_what_is_amiss_is_named(tmp_path: Path, changed: dict[str, str], sentenc
 
 
 def test_the_published_sentences(real_data: Path) -> None:
-    found = sentences.read_sentences(locate_data.locate_data("sst2"))
+    found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2"))
     assert [len(found.texts[name]) for name in SPLITS] == [6920, 872, 1821]
     assert [int(found.labels[name].sum()) for name in SPLITS] == [3610, 444, 909]
     assert found.classes == ("0", "1")
 
 
 def test_the_published_phrases(real_data: Path) -> None:
-    found = sentences.read_sentences(locate_data.locate_data("sst2-phrases"))
+    found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2-phrases"))
     assert [len(found.texts[name]) for name in SPLITS] == [67_349, 872, 1821]
     assert int(found.labels["train"].sum()) == 37_569
     assert found.texts["train"][0] == "hide new secretions from the parental units"

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqbench.datamodules.sources import checked_files, file_layouts, hub_download, known_datasets
+from seqbench.datamodules.sources import data_files, folder_layouts, hub_download, published_datasets
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean
 
 SOURCES = ("auto", "folder", "hub", "package", "synthetic")
@@ -21,7 +21,7 @@ _SYNTHETIC = ("text", "rolls", "pairs")
 
 
 @dataclass(frozen=True)
-class Location:
+class DataLocation:
     """Where a data set is.
 
     Args:
@@ -41,14 +41,14 @@ class Location:
     folder: Path | None = None
 
     @property
-    def entry(self) -> known_datasets.Dataset:
+    def entry(self) -> published_datasets.PublishedDataset:
         """What the table says of it."""
-        return known_datasets.get_dataset(self.dataset)
+        return published_datasets.find_dataset(self.dataset)
 
 
 def locate_data(
     dataset: str, data_dir: str | None = None, source: str = "auto", languages: Sequence[str] = ()
-) -> Location:
+) -> DataLocation:
     """Find a data set without reading it.
 
     Args:
@@ -62,7 +62,7 @@ def locate_data(
             with the ways out).
         SeqbenchError: there is no such data set or source, or two options exclude each other.
     """
-    entry = known_datasets.get_dataset(dataset)
+    entry = published_datasets.find_dataset(dataset)
     if source not in SOURCES:
         raise SeqbenchError(f"task.source '{source}' is unknown.{did_you_mean(str(source), SOURCES)}")
     if data_dir is not None and source not in ("auto", "folder"):
@@ -75,16 +75,16 @@ def locate_data(
     if data_dir is not None:
         return _in_folder(dataset, _place(data_dir), two)
     if source != "hub":
-        for root in checked_files.data_roots():
+        for root in data_files.data_roots():
             found = _published(root, entry, two)
             if found:
-                return Location(dataset, "folder", found, languages=two)
+                return DataLocation(dataset, "folder", found, languages=two)
     if source == "folder" or entry.hub is None or not hub_download.hub_is_reachable():
         raise NotAtHand(_not_at_hand(dataset, entry))
-    return Location(dataset, "hub", languages=two)
+    return DataLocation(dataset, "hub", languages=two)
 
 
-def file_checksums(location: Location) -> dict[str, str]:
+def file_checksums(location: DataLocation) -> dict[str, str]:
     """What tells this data from another: SHA-256 (hex) of each file by ``part/file``, else the source's name."""
     if location.source == "hub":
         return {f"{part}/{Path(name).name}": location.entry.sha256[part] for part, name in location.entry.files.items()}
@@ -96,17 +96,17 @@ def file_checksums(location: Location) -> dict[str, str]:
     if location.source == "synthetic":
         return {"all/synthetic": "1"}
     return {
-        f"{part}/{path.name}": checked_files.checksum(path) for part, paths in location.files.items() for path in paths
+        f"{part}/{path.name}": data_files.checksum(path) for part, paths in location.files.items() for path in paths
     }
 
 
 def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
     """Whether checksums by ``part/file`` are, part by part, the data set's own: names of files do not count."""
-    entry = known_datasets.get_dataset(dataset)
+    entry = published_datasets.find_dataset(dataset)
     return sorted((name.rpartition("/")[0], value) for name, value in sums.items()) == sorted(entry.sha256.items())
 
 
-def verified_checksums(location: Location) -> dict[str, str]:
+def verified_checksums(location: DataLocation) -> dict[str, str]:
     """As ``checksums``, of files that are what they seem.
 
     Files in a data folder must be the published ones; then it does not matter where they come from, so
@@ -131,7 +131,7 @@ def verified_checksums(location: Location) -> dict[str, str]:
     return sums
 
 
-def outside_links(location: Location) -> list[Path]:
+def outside_links(location: DataLocation) -> list[Path]:
     """Files that do not lie below the folder that the user named."""
     if location.folder is None:
         return []
@@ -139,7 +139,7 @@ def outside_links(location: Location) -> list[Path]:
     return [path for paths in location.files.values() for path in paths if not path.resolve().is_relative_to(root)]
 
 
-def read_contents(location: Location, expected: str) -> tuple[dict[str, bytes], dict[str, str]]:
+def read_contents(location: DataLocation, expected: str) -> tuple[dict[str, bytes], dict[str, str]]:
     """The bytes of each part, unpacked, and their checksums; fetched first where the hub has them.
 
     Args:
@@ -151,23 +151,23 @@ def read_contents(location: Location, expected: str) -> tuple[dict[str, bytes], 
             it must be.
     """
     if location.entry.format != expected:
-        fitting = ", ".join(name for name, entry in known_datasets.DATASETS.items() if entry.format == expected)
+        fitting = ", ".join(name for name, entry in published_datasets.DATASETS.items() if entry.format == expected)
         raise SeqbenchError(
             f"the data set '{location.dataset}' holds {location.entry.format}, and this task reads {expected}; "
             f"give --task.dataset one of {fitting}."
         )
     if location.source == "hub":
         root = hub_download.fetch_dataset(location.dataset, location.entry)
-        location = Location(
+        location = DataLocation(
             location.dataset, "folder", _published(root, location.entry, location.languages), True, location.languages
         )
     sums = verified_checksums(location)
     return {
-        part: b"".join(checked_files.read_file(path) for path in paths) for part, paths in location.files.items()
+        part: b"".join(data_files.read_file(path) for path in paths) for part, paths in location.files.items()
     }, sums
 
 
-def check_published(location: Location, sums: Mapping[str, str]) -> None:
+def check_published(location: DataLocation, sums: Mapping[str, str]) -> None:
     """Make sure that files in a data folder are the published ones.
 
     Raises:
@@ -185,18 +185,20 @@ def check_published(location: Location, sums: Mapping[str, str]) -> None:
         )
 
 
-def _published(root: Path, entry: known_datasets.Dataset, languages: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+def _published(
+    root: Path, entry: published_datasets.PublishedDataset, languages: Sequence[str]
+) -> dict[str, tuple[Path, ...]]:
     """The data set's own files under a data folder; empty if one of them is missing."""
     wanted = _wanted(entry, languages)
-    found = {part: checked_files.existing_file(root / name) for part, name in wanted.items()}
+    found = {part: data_files.existing_file(root / name) for part, name in wanted.items()}
     return {part: (path,) for part, path in found.items() if path} if wanted and all(found.values()) else {}
 
 
-def _wanted(entry: known_datasets.Dataset, languages: Sequence[str]) -> dict[str, str]:
+def _wanted(entry: published_datasets.PublishedDataset, languages: Sequence[str]) -> dict[str, str]:
     """The files of a data set, by part: for pairs, those of two languages; empty if it lacks one."""
     if not languages:
         return dict(entry.files)
-    parts = [f"{split}/{language}" for split in file_layouts.SPLITS for language in languages]
+    parts = [f"{split}/{language}" for split in folder_layouts.SPLITS for language in languages]
     return {part: entry.files[part] for part in parts} if all(part in entry.files for part in parts) else {}
 
 
@@ -211,17 +213,17 @@ def _place(data_dir: str) -> Path:
     return place
 
 
-def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Location:
-    entry = known_datasets.get_dataset(dataset)
-    look, expected = file_layouts.LAYOUTS[entry.format]
+def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> DataLocation:
+    entry = published_datasets.find_dataset(dataset)
+    look, expected = folder_layouts.LAYOUTS[entry.format]
     if place.is_file():
         if entry.format == "pairs":
             raise SeqbenchError(f"--task.data_dir {place} is a file; give the folder that holds {expected}.")
-        return Location(dataset, "folder", {"all": (place,)}, strict=False)
+        return DataLocation(dataset, "folder", {"all": (place,)}, strict=False)
     if not place.is_dir():
         raise NotAtHand(f"--task.data_dir {place} is neither a folder nor a file; give one that exists.")
     names = {part: Path(name).name for part, name in _wanted(entry, languages).items()}
-    inside = {part: checked_files.existing_file(place / name) for part, name in names.items()}
+    inside = {part: data_files.existing_file(place / name) for part, name in names.items()}
     # The data set's own folder, or the data folder above it, or a folder in no published layout.
     found: dict[str, tuple[Path, ...]] = {}
     if names and all(inside.values()):
@@ -230,30 +232,30 @@ def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> Locatio
     if not found:
         published = f"{', '.join(names.values())} (the published files of '{dataset}') or " if names else ""
         raise NotAtHand(
-            f"{place} holds no such data: expected {published}{expected}, found {file_layouts.list_folder(place)}."
+            f"{place} holds no such data: expected {published}{expected}, found {folder_layouts.list_folder(place)}."
         )
-    return Location(dataset, "folder", found, strict=False, languages=languages, folder=place)
+    return DataLocation(dataset, "folder", found, strict=False, languages=languages, folder=place)
 
 
-def _synthetic(dataset: str, entry: known_datasets.Dataset, languages: tuple[str, ...]) -> Location:
+def _synthetic(dataset: str, entry: published_datasets.PublishedDataset, languages: tuple[str, ...]) -> DataLocation:
     if entry.format not in _SYNTHETIC:
         raise SeqbenchError(
             f"there is no synthetic stand-in for '{dataset}'; the tasks sentiment-order and sentiment-position "
             f"are generated and need no data."
         )
-    return Location(dataset, "synthetic", strict=False, languages=languages)
+    return DataLocation(dataset, "synthetic", strict=False, languages=languages)
 
 
-def _package(dataset: str, entry: known_datasets.Dataset) -> Location:
+def _package(dataset: str, entry: published_datasets.PublishedDataset) -> DataLocation:
     package = _PACKAGES.get(entry.format)
     if package is None:
         raise SeqbenchError(f"no package holds '{dataset}'; leave out --task.source package.")
     if importlib.util.find_spec(package) is None:
         raise NotAtHand(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
-    return Location(dataset, "package", strict=False)
+    return DataLocation(dataset, "package", strict=False)
 
 
-def _not_at_hand(dataset: str, entry: known_datasets.Dataset) -> str:
+def _not_at_hand(dataset: str, entry: published_datasets.PublishedDataset) -> str:
     wanted = ", ".join(Path(name).name for name in entry.files.values())
     root = os.environ.get("SEQBENCH_DATA")
     beside = (

@@ -16,7 +16,7 @@ _PARQUET = "refs/convert/parquet"
 
 
 @dataclass(frozen=True)
-class Hub:
+class HubRepository:
     """Where a data set lies on the Hugging Face hub, and how its rows become the published files.
 
     Args:
@@ -36,7 +36,7 @@ class Hub:
 
 
 @dataclass(frozen=True)
-class Dataset:
+class PublishedDataset:
     """One published data set.
 
     Args:
@@ -55,7 +55,7 @@ class Dataset:
     rows: Mapping[str, int]
     licence: str
     citation: str
-    hub: Hub | None = None
+    hub: HubRepository | None = None
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -64,17 +64,17 @@ class Dataset:
         return tuple(dict.fromkeys(suffix for suffix in suffixes if suffix))
 
 
-DATASETS: Mapping[str, Dataset] = {
-    "tinyshakespeare": Dataset(
+DATASETS: Mapping[str, PublishedDataset] = {
+    "tinyshakespeare": PublishedDataset(
         format="text",
         files={"all": "tinyshakespeare/input.txt"},
         sha256={"all": "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"},
         rows={"train": 1_003_854, "validation": 55_770, "test": 55_770},
         licence="public domain text; its repository states no licence",
         citation="Karpathy 2015, char-rnn (github.com/karpathy/char-rnn)",
-        hub=Hub("karpathy/tiny_shakespeare", {"": "{text}"}, _PARQUET),
+        hub=HubRepository("karpathy/tiny_shakespeare", {"": "{text}"}, _PARQUET),
     ),
-    "ptb": Dataset(
+    "ptb": PublishedDataset(
         format="text",
         files={"train": "ptb/ptb.train.txt", "validation": "ptb/ptb.valid.txt", "test": "ptb/ptb.test.txt"},
         sha256={
@@ -85,9 +85,9 @@ DATASETS: Mapping[str, Dataset] = {
         rows={"train": 5_101_618, "validation": 399_782, "test": 449_945},
         licence="none stated; derived from the LDC Penn Treebank, for research",
         citation="Marcus et al. 1993; preprocessed by Mikolov et al. 2010",
-        hub=Hub("ptb-text-only/ptb_text_only", {"": " {sentence} \n"}, _PARQUET),
+        hub=HubRepository("ptb-text-only/ptb_text_only", {"": " {sentence} \n"}, _PARQUET),
     ),
-    "sst2": Dataset(
+    "sst2": PublishedDataset(
         format="sentences",
         files={
             "train": "sst2-sentences/train.tsv",
@@ -102,9 +102,9 @@ DATASETS: Mapping[str, Dataset] = {
         rows={"train": 6920, "validation": 872, "test": 1821},
         licence="none stated by the source; the authors' own terms",
         citation="Socher et al. 2013, the sentences with two classes",
-        hub=Hub("SetFit/sst2", {"": "{text}\t{label}\n"}),
+        hub=HubRepository("SetFit/sst2", {"": "{text}\t{label}\n"}),
     ),
-    "sst2-phrases": Dataset(
+    "sst2-phrases": PublishedDataset(
         format="sentences",
         # GLUE keeps the labels of its test; those of the same sentences are published with the other form.
         files={"train": "sst2/train.tsv", "validation": "sst2/dev.tsv", "test": "sst2-sentences/test.tsv"},
@@ -117,7 +117,7 @@ DATASETS: Mapping[str, Dataset] = {
         licence="none stated by the source; GLUE lists it under its authors' terms",
         citation="Socher et al. 2013, the phrases as in GLUE (Wang et al. 2018)",
     ),
-    "jsb": Dataset(
+    "jsb": PublishedDataset(
         format="rolls",
         files={"all": "jsb-chorales/JSB_Chorales.mat"},
         sha256={"all": "ac0e608527cc411c7e21ef7d38be47f0de7fb6b13b3ae168b8eccf1c2a9b18d4"},
@@ -125,7 +125,7 @@ DATASETS: Mapping[str, Dataset] = {
         licence="none stated; music in the public domain",
         citation="Allan & Williams 2005; split of Boulanger-Lewandowski, Bengio & Vincent 2012",
     ),
-    "nottingham": Dataset(
+    "nottingham": PublishedDataset(
         format="rolls",
         files={"all": "nottingham/Nottingham.mat"},
         sha256={"all": "d154f7ca2e90799dc1dc011d8fc048f2fc6ef3f7c69d974b9cf27a471634fbea"},
@@ -133,7 +133,7 @@ DATASETS: Mapping[str, Dataset] = {
         licence="none stated",
         citation="Boulanger-Lewandowski, Bengio & Vincent 2012",
     ),
-    "multi30k": Dataset(
+    "multi30k": PublishedDataset(
         format="pairs",
         files={
             f"{split}/{language}": f"multi30k-en-de/{name}.{language}.gz"
@@ -151,12 +151,12 @@ DATASETS: Mapping[str, Dataset] = {
         rows={"train": 29_000, "validation": 1014, "test": 1000},
         licence="for non-commercial research and education",
         citation="Elliott et al. 2016; the captions derive from Flickr30k (Young et al. 2014)",
-        hub=Hub("bentrevett/multi30k", {"en": "{en}\n", "de": "{de}\n"}),
+        hub=HubRepository("bentrevett/multi30k", {"en": "{en}\n", "de": "{de}\n"}),
     ),
 }
 
 
-def get_dataset(name: str) -> Dataset:
+def find_dataset(name: str) -> PublishedDataset:
     """The data set of that name.
 
     Raises:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.datamodules.sources import checked_files, locate_data
+from seqbench.datamodules.sources import data_files, data_location
 from seqbench.utils.errors import SeqbenchError
 
 BOMB = gzip.compress(bytes(80 * 2**20))
@@ -29,19 +29,19 @@ def test_a_packed_file_is_unpacked_no_further_than_it_may(tmp_path: Path, monkey
     (tmp_path / "train.en.gz").write_bytes(BOMB)
     assert len(BOMB) < 2**17
     with pytest.raises(SeqbenchError, match="holds more than 64 MiB unpacked"):
-        checked_files.read_file(tmp_path / "train.en.gz")
-    monkeypatch.setattr(checked_files, "SMALL_BYTES", 2**20)
+        data_files.read_file(tmp_path / "train.en.gz")
+    monkeypatch.setattr(data_files, "SMALL_BYTES", 2**20)
     tracemalloc.reset_peak()
     with pytest.raises(SeqbenchError, match=r"unpacked, .* give a smaller file"):
-        checked_files.checksum(tmp_path / "train.en.gz")
+        data_files.checksum(tmp_path / "train.en.gz")
     assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
 
 
 def test_a_text_that_packs_well_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checked_files, "SMALL_BYTES", 2**10)
+    monkeypatch.setattr(data_files, "SMALL_BYTES", 2**10)
     text = b"".join(b"%d bottles of beer on the wall\n" % number for number in range(50_000))
     (tmp_path / "text.gz").write_bytes(gzip.compress(text))
-    assert checked_files.read_file(tmp_path / "text.gz") == text
+    assert data_files.read_file(tmp_path / "text.gz") == text
 
 
 def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ def test_a_file_of_holes_is_refused_before_it_is_read(tmp_path: Path) -> None:
         (tmp_path / name).touch()
         os.truncate(tmp_path / name, 2**40)
         with pytest.raises(SeqbenchError, match="holds more than 2,048 MiB"):
-            checked_files.read_file(tmp_path / name)
+            data_files.read_file(tmp_path / name)
 
 
 @pytest.mark.timeout(20)
@@ -73,13 +73,13 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path, kind: str
     else:
         os.mkfifo(tmp_path / "pipe")
         path.symlink_to(tmp_path / "pipe")
-    for action in (checked_files.read_file, checked_files.checksum):
+    for action in (data_files.read_file, data_files.checksum):
         with pytest.raises(SeqbenchError, match="is no regular file but a folder, a pipe, a socket or a device"):
             action(path)
     with pytest.raises(SeqbenchError, match="no regular file"):
-        locate_data.read_contents(locate_data.locate_data("ptb", str(place)), "text")
+        data_location.read_contents(data_location.locate_data("ptb", str(place)), "text")
     with pytest.raises(SeqbenchError):
-        locate_data.read_contents(locate_data.locate_data("ptb", str(path)), "text")
+        data_location.read_contents(data_location.locate_data("ptb", str(path)), "text")
 
 
 def test_a_link_that_leads_out_of_the_users_folder_is_refused(tmp_path: Path) -> None:
@@ -87,8 +87,8 @@ def test_a_link_that_leads_out_of_the_users_folder_is_refused(tmp_path: Path) ->
     place = tmp_path / "data"
     place.mkdir()
     (place / "text.txt").symlink_to(tmp_path / "private.txt")
-    found = locate_data.locate_data("ptb", str(place))
-    for action in (locate_data.verified_checksums, lambda found: locate_data.read_contents(found, "text")):
+    found = data_location.locate_data("ptb", str(place))
+    for action in (data_location.verified_checksums, lambda found: data_location.read_contents(found, "text")):
         with pytest.raises(SeqbenchError, match=r"text\.txt is a link that leads out of .*data, to .*private\.txt"):
             action(found)
     # So are links on the way, and .. in them.
@@ -96,7 +96,7 @@ def test_a_link_that_leads_out_of_the_users_folder_is_refused(tmp_path: Path) ->
     (place / "way").symlink_to("..")
     (place / "text.txt").symlink_to("way/private.txt")
     with pytest.raises(SeqbenchError, match="leads out of"):
-        locate_data.read_contents(locate_data.locate_data("ptb", str(place)), "text")
+        data_location.read_contents(data_location.locate_data("ptb", str(place)), "text")
 
 
 def test_links_that_a_user_means_are_followed(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_links_that_a_user_means_are_followed(tmp_path: Path) -> None:
     (place / "text.txt").symlink_to("below/play")
     (tmp_path / "link").symlink_to(place)
     for named in (place, tmp_path / "link", tmp_path / "link" / "text.txt", place / "text.txt"):
-        assert locate_data.read_contents(locate_data.locate_data("ptb", str(named)), "text")[0] == {"all": text}
+        assert data_location.read_contents(data_location.locate_data("ptb", str(named)), "text")[0] == {"all": text}
 
 
 def test_published_files_may_lie_anywhere(tmp_path: Path, real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,16 +122,16 @@ def test_published_files_may_lie_anywhere(tmp_path: Path, real_data: Path, monke
         else:
             place.mkdir()
             (place / "input.txt").symlink_to(target)
-        sums = locate_data.verified_checksums(locate_data.locate_data("tinyshakespeare", str(tmp_path / name)))
-        assert locate_data.is_published("tinyshakespeare", sums)
+        sums = data_location.verified_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path / name)))
+        assert data_location.is_published("tinyshakespeare", sums)
         monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path / name))
-        assert locate_data.verified_checksums(locate_data.locate_data("tinyshakespeare")) == sums
+        assert data_location.verified_checksums(data_location.locate_data("tinyshakespeare")) == sums
 
 
 @pytest.mark.parametrize("name", ["../ptb", "/etc", "..", "ptb/../ptb", "", "ptb\0"])
 def test_a_data_set_is_a_name_and_no_path(name: str) -> None:
     with pytest.raises(SeqbenchError, match="unknown data set"):
-        locate_data.locate_data(name)
+        data_location.locate_data(name)
 
 
 @pytest.mark.parametrize("language", ["../../etc/passwd", "/etc/passwd", "en/../de", ""])
@@ -139,4 +139,4 @@ def test_a_language_is_a_name_and_no_path(tmp_path: Path, language: str) -> None
     for split in ("train", "val", "test"):
         (tmp_path / f"{split}.en").write_text("a\n")
     with pytest.raises(SeqbenchError, match="holds no such data"):
-        locate_data.locate_data("multi30k", str(tmp_path), languages=("en", language))
+        data_location.locate_data("multi30k", str(tmp_path), languages=("en", language))
