@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -51,11 +52,40 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """Style, layout and types."""
-    session.install(*PINS, "-e", ".[lint]")
+    """Check style, and types: strict for the package, plain for the tests."""
+    session.install(*PINS, "-e", ".[lint,test]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("mypy")
+    session.run("mypy", "--strict", "seqbench")
+    session.run("mypy", "tests")
+
+
+@nox.session(reuse_venv=True)
+def coverage(session: nox.Session) -> None:
+    """Run the fast tests and print the share of lines that they run; fail below the floor of pyproject.toml."""
+    session.install(*PINS, "-e", ".[test]")
+    session.run("python", "-m", "pytest", "-n", "auto", "--cov", "--cov-report=term:skip-covered", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def mutants(session: nox.Session) -> None:
+    """Apply each mutation of tests/mutants/, and fail if a mirrored test file does not notice one."""
+    session.install(*PINS, "-e", ".[test]")
+    session.run("python", "-m", "tests.mutants.run", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def docs(session: nox.Session) -> None:
+    """Build the documentation with warnings as errors, run its doctests, and check its links."""
+    session.install(*PINS, "-e", ".[docs]")
+    build = ("python", "-m", "sphinx", "--fail-on-warning", "--keep-going")
+    session.run(*build, "-b", "html", "docs", "docs/_build/html")
+    session.run(*build, "-b", "doctest", "docs", "docs/_build/doctest")
+    # Links inside the documentation are checked by the build. Links to other sites need a network.
+    if online("docs.python.org"):
+        session.run(*build, "-b", "linkcheck", "docs", "docs/_build/linkcheck")
+    else:
+        session.log("No network: links to other sites are not checked.")
 
 
 @nox.session(python=PYTHONS[0])
@@ -110,6 +140,15 @@ def constraints(session: nox.Session) -> None:
     kept = [re.sub(r"\+.*", "", line) for line in frozen.splitlines() if not re.match("nvidia|cuda|triton", line)]
     comment = [line for line in Path(CONSTRAINTS).read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     Path(CONSTRAINTS).write_text("\n".join([*comment, *kept]) + "\n", encoding="utf-8")
+
+
+def online(host: str) -> bool:
+    """Check whether a host answers on its HTTPS port within three seconds."""
+    try:
+        with socket.create_connection((host, 443), timeout=3):
+            return True
+    except OSError:
+        return False
 
 
 def declared(extra: str = "") -> Iterator[Requirement]:

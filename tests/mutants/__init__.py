@@ -1,0 +1,1 @@
+"""Mutations of the package that the mirrored test files must notice; see ``run.py``."""
