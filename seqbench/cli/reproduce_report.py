@@ -10,6 +10,7 @@ from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.pages import wording
+from seqbench.utils import number_format
 
 SHOWN = 20
 """Records that do not count and are named."""
@@ -35,14 +36,14 @@ def format_rows(made: Mapping[str, Any]) -> str:
         ours = cell["ours"] is not None
         lines.append(
             [
-                f"  {wording.one_line(cell['architecture'])}",
-                wording.given(cell["published"]),
-                wording.ours(cell) or "-",
+                f"  {wording.visible_line(cell['architecture'])}",
+                number_format.format_published(cell["published"]),
+                wording.format_our_figure(cell) or "-",
                 f"{cell['seeds']}/{made['board']['seeds']}" if ours else "-",
-                wording.parameters(cell) or "-",
-                wording.figure(cell["chance"]) or "-",
-                wording.signed(cell["difference"]) or "-",
-                wording.one_line(cell["verdict"]),
+                wording.format_parameters(cell) or "-",
+                number_format.format_four_digits(cell["chance"]) or "-",
+                number_format.format_difference(cell["difference"]) or "-",
+                wording.visible_line(cell["verdict"]),
             ]
         )
     head, *rest = align_columns(lines).splitlines()
@@ -53,7 +54,7 @@ def format_rows(made: Mapping[str, Any]) -> str:
 
 
 def _row(cell: Cell) -> tuple[str, str]:
-    return wording.one_line(cell["row"]), wording.cell_task(cell)
+    return wording.visible_line(cell["row"]), wording.row_description(cell)
 
 
 def _commands(made: Mapping[str, Any]) -> str:
@@ -71,14 +72,14 @@ def _counts(made: Mapping[str, Any]) -> str:
 
 def _notes(board: Board, made: Mapping[str, Any]) -> str:
     """Whose figures these are, how the tier departs from their recipe, and which records do not count."""
-    notes = [f"published: {wording.one_line(board.source)}"] if board.source else []
-    for task, deviations in wording.deviations(made["published"]).items():
+    notes = [f"published: {wording.visible_line(board.source)}"] if board.source else []
+    for task, deviations in wording.deviations_by_task(made["published"]).items():
         notes.append(f"{task} at tier {board.tier} departs from the published recipe:")
         notes += [f"  - {deviation}" for deviation in deviations]
     aside = [
         f"{item['origin']}: {item['reason']}" for item in made["set_aside"] if " same run as " not in item["reason"]
     ]
     aside += [line for cell in made["published"] for line in cell["aside"]]
-    notes += [f"not counted: {wording.one_line(line)}" for line in dict.fromkeys(aside[:SHOWN])]
+    notes += [f"not counted: {wording.visible_line(line)}" for line in dict.fromkeys(aside[:SHOWN])]
     notes += [f"not counted: {len(aside) - SHOWN} more"] if len(aside) > SHOWN else []
-    return "\n".join([*notes, *(f"left out: {wording.one_line(problem)}" for problem in made["problems"])])
+    return "\n".join([*notes, *(f"left out: {wording.visible_line(problem)}" for problem in made["problems"])])

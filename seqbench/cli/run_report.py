@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.cards import Card
 from seqbench.protocol.records import Record
+from seqbench.utils.number_format import format_number
 
 
 def format_report(record: Record, card: Card) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from seqbench.cli.commands.run import say
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.sweep.conductor import State
 from seqbench.sweep.planning.sweep_plan import Group, Plan
 from seqbench.sweep.summary import Row
+from seqbench.utils.number_format import format_number
 from seqbench.utils.units import format_duration
 
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 from seqbench.cli import run_report
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
+from seqbench.utils.number_format import format_number
 
 
 def record(tier: str = "paper", arch: str = "lstm", modified: list[str] | None = None, **results: Any) -> Record:

@@ -30,7 +30,7 @@ OPTIONS = (
 ENTER, TAB = "\ue007", "\ue004"
 
 
-def lacking() -> str:
+def missing_programs() -> str:
     """What is not there to drive a browser with; empty if all is."""
     names = [name for name in ("chromium", "chromedriver") if not shutil.which(name)]
     return f"needs {' and '.join(names)} (apt-get install chromium chromium-driver)" if names else ""
@@ -111,7 +111,7 @@ class Browser:
 
 
 @contextmanager
-def started(profile: Path) -> Iterator[Browser]:
+def start_browser(profile: Path) -> Iterator[Browser]:
     """A browser with a profile of its own, ended with what it started."""
     driver = subprocess.Popen(
         ["chromedriver", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, encoding="utf-8"
@@ -141,7 +141,7 @@ class _Handler(http.server.SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def served(folder: Path, asked: list[str]) -> Iterator[str]:
+def serve_folder(folder: Path, asked: list[str]) -> Iterator[str]:
     """A folder at an address of this machine; the list takes the paths that are asked for."""
     handler = type("Handler", (_Handler,), {"asked": asked})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(handler, directory=folder)) as server:

@@ -16,12 +16,14 @@ KEPT = {"direction", "state", "status", "columns"}
 NAMES = {"baselines", "left_out", "incomplete", "unrelated"}
 
 
-def attacked(value: Any, key: str = "") -> Any:
+def insert_attacks(value: Any, key: str = "") -> Any:
     """The value with each string attacked, the same string always alike."""
     if key in KEPT:
         return value
     if isinstance(value, str):
         return ATTACK.replace("NAME", value) if value else value
     if isinstance(value, Mapping):
-        return {attacked(name) if key in NAMES else name: attacked(item, name) for name, item in value.items()}
-    return [attacked(item, key) for item in value] if isinstance(value, list) else value
+        return {
+            insert_attacks(name) if key in NAMES else name: insert_attacks(item, name) for name, item in value.items()
+        }
+    return [insert_attacks(item, key) for item in value] if isinstance(value, list) else value

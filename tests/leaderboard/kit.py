@@ -17,7 +17,7 @@ LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None),
 """Chance and best possible of the primary metric on test."""
 
 
-def record(
+def example_record(
     task: str = "copy",
     arch: str = "gru",
     seed: int = 0,
@@ -102,7 +102,7 @@ def record(
     )
 
 
-def leave(folder: Path, *records: Record) -> Path:
+def write_records(folder: Path, *records: Record) -> Path:
     """Write records as runs would, each into a folder of its own."""
     for made in records:
         config = made.config
@@ -111,7 +111,7 @@ def leave(folder: Path, *records: Record) -> Path:
     return folder
 
 
-def board(**changed: Any) -> Board:
+def example_board(**changed: Any) -> Board:
     """A board of copy and parity, with changes."""
     data = {
         "name": "test",
@@ -126,6 +126,6 @@ def board(**changed: Any) -> Board:
     return parse_board({**data, **changed}, "test.yaml")
 
 
-def made(board: Board, *folders: Path) -> dict[str, Any]:
+def board_document(board: Board, *folders: Path) -> dict[str, Any]:
     """The document of a board over folders."""
     return board_data.build_board_data(board, collect.collect_folders(folders))

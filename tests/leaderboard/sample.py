@@ -11,7 +11,7 @@ from tests.leaderboard import kit
 MEANS = {"transformer": 1.0, "gru": 0.97, "lstm": 0.6, "mamba": 0.9, "rnn": 0.13}
 
 
-def make(folder: Path) -> dict[str, Any]:
+def example_document(folder: Path) -> dict[str, Any]:
     """Five architectures on three tasks: one diverged seed, one missing, one not applicable, one record set aside."""
     chosen = random.Random(0)
     found = []
@@ -24,7 +24,7 @@ def make(folder: Path) -> dict[str, Any]:
                 value += chosen.gauss(0, 0.01) if base < 1 else 0.0
                 broken = (arch, task, seed) == ("lstm", "copy", 1)
                 tried = [{"lr": rate, "value": value - gain} for rate, gain in ((1e-3, 0.2), (2e-3, 0.0), (5e-3, 0.1))]
-                made = kit.record(
+                made = kit.example_record(
                     task,
                     arch,
                     seed,
@@ -40,8 +40,8 @@ def make(folder: Path) -> dict[str, Any]:
                     peak_memory_bytes=chosen.uniform(3e8, 9e8),
                 )
                 found.append(made)
-    found.append(kit.record("copy", "gru", 0, 0.99, modified=("optim.steps",)))
-    board = kit.board(
+    found.append(kit.example_record("copy", "gru", 0, 0.99, modified=("optim.steps",)))
+    board = kit.example_board(
         title="A board & more",
         tasks={
             "copy": None,
@@ -57,4 +57,4 @@ def make(folder: Path) -> dict[str, Any]:
              "setting": "300K parameters", "task": "music-jsb"},
         ],
     )  # fmt: skip
-    return kit.made(board, kit.leave(folder, *found))
+    return kit.board_document(board, kit.write_records(folder, *found))

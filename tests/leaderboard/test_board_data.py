@@ -16,48 +16,52 @@ from seqbench.utils.plain_data import check_plain, to_json
 from tests.fuzzing import strategies
 from tests.fuzzing.strategies import tried
 from tests.leaderboard import kit
-from tests.leaderboard.kit import leave, made, record
+from tests.leaderboard.kit import board_document, example_record, write_records
 
 SECTIONS = ("results", "measured", "config")
 
 
 def test_a_document_does_not_depend_on_the_order_of_its_records(tmp_path: Path) -> None:
     records = [
-        record(task, arch, seed, 0.5 + 0.1 * seed)
+        example_record(task, arch, seed, 0.5 + 0.1 * seed)
         for task in ("copy", "parity")
         for arch in ("a", "b")
         for seed in range(3)
     ]
-    found = list(collect.collect_folders([leave(tmp_path, *records, record(seed=1, modified=("data",)))]))
-    first = to_json(board_data.build_board_data(kit.board(), found))
+    found = list(
+        collect.collect_folders([write_records(tmp_path, *records, example_record(seed=1, modified=("data",)))])
+    )
+    first = to_json(board_data.build_board_data(kit.example_board(), found))
     for seed in range(5):
         random.Random(seed).shuffle(found)
-        assert to_json(board_data.build_board_data(kit.board(), found)) == first
+        assert to_json(board_data.build_board_data(kit.example_board(), found)) == first
 
 
 def test_a_document_of_nothing_is_a_document(tmp_path: Path) -> None:
-    document = made(kit.board(), tmp_path)
+    document = board_document(kit.example_board(), tmp_path)
     assert (document["records"], document["overall"], document["published"]) == (0, None, [])
     check_plain(document, "document")
 
 
 def test_the_place_of_a_folder_makes_no_difference(tmp_path: Path) -> None:
     for name in ("here", "there"):
-        leave(tmp_path / name, record())
-    assert made(kit.board(), tmp_path / "here") == made(kit.board(), tmp_path / "there")
+        write_records(tmp_path / name, example_record())
+    assert board_document(kit.example_board(), tmp_path / "here") == board_document(
+        kit.example_board(), tmp_path / "there"
+    )
 
 
 @tried(60)
-@given(data=strategies.broken([{key: getattr(record(), key) for key in SECTIONS}]))
+@given(data=strategies.broken([{key: getattr(example_record(), key) for key in SECTIONS}]))
 def test_no_record_however_broken_keeps_a_board_from_being_built(data: object) -> None:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in SECTIONS):
         return  # Not even read: see test_records.
     found: list[Entry | Aside] = []
-    for sections in (data, {key: getattr(record(), key) for key in SECTIONS}):
+    for sections in (data, {key: getattr(example_record(), key) for key in SECTIONS}):
         try:
             check_plain(sections, "record")
             made = Record(*(sections[key] for key in SECTIONS))
             found.append(collect.collect_record(replace(made, checksum=made.digest()), str(len(found))))
         except (SeqbenchError, TypeError, ValueError):  # A status that no record can have, or no plain data.
             continue
-    to_json(board_data.build_board_data(kit.board(), found))
+    to_json(board_data.build_board_data(kit.example_board(), found))

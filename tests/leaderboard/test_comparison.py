@@ -12,7 +12,7 @@ import pytest
 from seqbench.leaderboard import comparison
 from seqbench.protocol.records import Record
 from seqbench.utils.plain_data import to_json
-from tests.leaderboard.kit import record
+from tests.leaderboard.kit import example_record
 
 
 def changed(run: Record, section: str, path: str, value: Any) -> Record:
@@ -26,8 +26,8 @@ def changed(run: Record, section: str, path: str, value: Any) -> Record:
 
 
 def test_only_what_differs_is_named_and_where_a_run_ran_decides_nothing() -> None:
-    a = record("copy", "gru", 0)
-    b = changed(record("copy", "gru", 0, lr=1e-3), "config", "options.trainer.threads", 2)
+    a = example_record("copy", "gru", 0)
+    b = changed(example_record("copy", "gru", 0, lr=1e-3), "config", "options.trainer.threads", 2)
     b = changed(changed(b, "config", "packages.torch", "9.9"), "measured", "device", "another")
     found = comparison.compare_records(a, b)
     assert found["differs"] == {
@@ -40,21 +40,21 @@ def test_only_what_differs_is_named_and_where_a_run_ran_decides_nothing() -> Non
 
 
 def test_precision_decides_and_a_seed_is_no_configuration() -> None:
-    a = record("copy", "gru", 0)
+    a = example_record("copy", "gru", 0)
     half = comparison.compare_records(a, changed(a, "config", "options.trainer.precision", "bf16"))
     assert (half["changed"], half["same_configuration"]) == (["trainer.precision"], False)
-    seeds = comparison.compare_records(a, record("copy", "gru", 1))
+    seeds = comparison.compare_records(a, example_record("copy", "gru", 1))
     assert (seeds["changed"], seeds["same_configuration"], seeds["same_seed"]) == (["seed"], True, False)
 
 
 def test_results_are_the_same_but_for_the_sample() -> None:
-    a = record()
+    a = example_record()
     sampled = changed(a, "results", "sample", "to be")
     for found in (comparison.compare_records(a, sampled), comparison.compare_records(sampled, a)):
         assert (found["same_results"], found["same_record"]) == (True, True)
-    slower = comparison.compare_records(a, record(seconds=99.0))
+    slower = comparison.compare_records(a, example_record(seconds=99.0))
     assert (slower["same_results"], slower["same_record"]) == (True, False)
-    assert not comparison.compare_records(a, record(value=0.90001))["same_results"]
+    assert not comparison.compare_records(a, example_record(value=0.90001))["same_results"]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_results_are_the_same_but_for_the_sample() -> None:
 def test_scores_have_a_difference_and_a_better_one(
     task: str, values: tuple[float, float], difference: float, better: str
 ) -> None:
-    a, b = (record(task, "gru", 0, value) for value in values)
+    a, b = (example_record(task, "gru", 0, value) for value in values)
     (row,) = comparison.compare_records(a, b)["metrics"]["test"].values()
     assert (row["value"], row["difference"], row["better"]) == (list(values), difference, better)
     assert row["decides"]
@@ -79,7 +79,7 @@ def test_scores_have_a_difference_and_a_better_one(
 def test_other_metrics_have_a_direction_only_where_their_lines_tell_it() -> None:
     def with_(value: float, chance: float, best: float | None) -> Record:
         line = {"value": value, "chance": chance, "best": best}
-        return changed(record(), "results", "metrics.test.other", line)
+        return changed(example_record(), "results", "metrics.test.other", line)
 
     for lines, better in (((0.0, 1.0), "B"), ((1.0, 0.0), "A"), ((0.0, None), None), ((0.5, 0.5), None)):
         row = comparison.compare_records(with_(0.2, *lines), with_(0.3, *lines))["metrics"]["test"]["other"]
@@ -87,15 +87,15 @@ def test_other_metrics_have_a_direction_only_where_their_lines_tell_it() -> None
     # Other lines are of other data.
     row = comparison.compare_records(with_(0.2, 0.0, 1.0), with_(0.3, 0.1, 1.0))["metrics"]["test"]["other"]
     assert (row["difference"], row["better"], row["chance"]) == (None, None, [0.0, 0.1])
-    only = comparison.compare_records(record(), with_(0.3, 0.0, 1.0))["metrics"]["test"]["other"]
+    only = comparison.compare_records(example_record(), with_(0.3, 0.0, 1.0))["metrics"]["test"]["other"]
     assert (only["value"], only["difference"]) == ([None, 0.3], None)
 
 
 @pytest.mark.parametrize(
     ("other", "said"),
     [
-        (lambda a: record("parity"), "different tasks, copy and parity"),
-        (lambda a: record(tier="smoke"), "different tiers, small and smoke"),
+        (lambda a: example_record("parity"), "different tasks, copy and parity"),
+        (lambda a: example_record(tier="smoke"), "different tiers, small and smoke"),
         (lambda a: changed(a, "config", "card.version", 2), "different versions of the card, 1 and 2"),
         (lambda a: changed(a, "config", "card.digest", "f" * 64), "different cards, "),
         (lambda a: changed(a, "config", "options.task.delay", 7), "their tasks differ in task.delay"),
@@ -103,7 +103,7 @@ def test_other_metrics_have_a_direction_only_where_their_lines_tell_it() -> None
     ],
 )
 def test_scores_that_do_not_mean_the_same_are_not_compared(other: Callable[[Record], Record], said: str) -> None:
-    a = record()
+    a = example_record()
     found = comparison.compare_records(a, other(a))
     assert said in found["unlike"]
     assert not found["same_configuration"]
@@ -112,21 +112,23 @@ def test_scores_that_do_not_mean_the_same_are_not_compared(other: Callable[[Reco
 
 
 def test_the_same_files_elsewhere_are_the_same_data() -> None:
-    a, b = (changed(record(), "config", "data", {f"test/{name}": "0"}) for name in ("a.txt", "b.txt"))
+    a, b = (changed(example_record(), "config", "data", {f"test/{name}": "0"}) for name in ("a.txt", "b.txt"))
     b = changed(b, "config", "options.task.data_dir", "/elsewhere")
     assert comparison.compare_records(a, b)["unlike"] is None
 
 
 def test_costs_have_a_ratio() -> None:
-    found = comparison.compare_records(record(seconds=50.0), record(seconds=75.0, tokens_per_second=None))["costs"]
+    found = comparison.compare_records(
+        example_record(seconds=50.0), example_record(seconds=75.0, tokens_per_second=None)
+    )["costs"]
     assert found["seconds"] == {"value": [50.0, 75.0], "ratio": 1.5}
     assert found["tokens_per_second"] == {"value": [10_000.0, None], "ratio": None}
     assert found["parameters"] == {"value": [100_000, 100_000], "ratio": 1.0}
 
 
 def test_curves_are_compared_at_a_few_steps_of_both() -> None:
-    a = changed(record(), "results", "curves.train", {"step": [500, 1000], "loss": [2.0, 1.0]})
-    b = changed(record(), "results", "curves.validation.step", list(range(1000, 8001, 1000)))
+    a = changed(example_record(), "results", "curves.train", {"step": [500, 1000], "loss": [2.0, 1.0]})
+    b = changed(example_record(), "results", "curves.validation.step", list(range(1000, 8001, 1000)))
     found = comparison.compare_records(a, b)["curve"]
     assert found["step"] == [1000, 2000, 3000, 4000]
     metric = a.results["curves"]["validation"]["accuracy"]
@@ -134,8 +136,8 @@ def test_curves_are_compared_at_a_few_steps_of_both() -> None:
     assert found["loss"] == [[1.0, None], [None, None], [None, None], [None, None]]
     whole = comparison.compare_records(a, a)["curve"]["step"]
     assert (len(whole), whole[0], whole[-1]) == (comparison.POINTS, 500, 4000)
-    assert comparison.compare_records(a, record("parity"))["curve"] == {}
-    apart = changed(record(), "results", "curves.validation.step", [1, 2, 3, 4, 5, 6, 7, 8])
+    assert comparison.compare_records(a, example_record("parity"))["curve"] == {}
+    apart = changed(example_record(), "results", "curves.validation.step", [1, 2, 3, 4, 5, 6, 7, 8])
     assert comparison.compare_records(a, apart)["curve"] == {}
 
 
@@ -155,7 +157,7 @@ ODD = [None, True, "x", [1], {"a": 1}, 10**400, -(2**1000), 1e308, -1e308, {"val
     ],
 )
 def test_a_record_may_hold_anything(section: str, path: str) -> None:
-    plain = record()
+    plain = example_record()
     for odd in ODD:
         strange = changed(plain, section, path, odd)
         for pair in ((strange, plain), (plain, strange), (strange, strange)):
@@ -165,5 +167,5 @@ def test_a_record_may_hold_anything(section: str, path: str) -> None:
 
 
 def test_an_edited_record_is_said_to_be() -> None:
-    intact = replace(record(), checksum=record().digest())
-    assert [run["intact"] for run in comparison.compare_records(record(), intact)["runs"]] == [False, True]
+    intact = replace(example_record(), checksum=example_record().digest())
+    assert [run["intact"] for run in comparison.compare_records(example_record(), intact)["runs"]] == [False, True]

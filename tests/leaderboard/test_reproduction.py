@@ -12,7 +12,7 @@ from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.data.board_card import Board, PublishedRow, load_board
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
-from tests.leaderboard.kit import board, leave, made, record
+from tests.leaderboard.kit import board_document, example_board, example_record, write_records
 
 RECIPE = {"d_model": 200, "num_layers": 2, "dropout": 0.2}
 """Of music-jsb's paper tier."""
@@ -32,17 +32,19 @@ def published(seeds: int = 1, **changed: Any) -> Board:
         "values": {"gru": 8.43},
         "needs": "a while",
     }
-    return board(tier="paper", size=None, seeds=seeds, tasks={"music-jsb": None}, published=[{**data, **changed}])
+    return example_board(
+        tier="paper", size=None, seeds=seeds, tasks={"music-jsb": None}, published=[{**data, **changed}]
+    )
 
 
 def jsb(
     value: float = 8.4, seed: int = 0, arch: str = "gru", options: Mapping[str, Any] = RECIPE, **more: Any
 ) -> Record:
-    return record("music-jsb", arch, seed, value, tier="paper", arch_options=options, matched=None, **more)
+    return example_record("music-jsb", arch, seed, value, tier="paper", arch_options=options, matched=None, **more)
 
 
 def cell(rules: Board, folder: Path, *records: Record) -> dict[str, Any]:
-    (only,) = made(rules, leave(folder, *records))["published"]
+    (only,) = board_document(rules, write_records(folder, *records))["published"]
     return dict(only)
 
 
@@ -176,7 +178,7 @@ def test_a_cell_without_records_says_what_it_takes(changed: Mapping[str, Any], s
 
 
 def test_a_task_that_cannot_be_used_is_named(tmp_path: Path) -> None:
-    rules = board(tasks={"no-such": None}, published=[_row(task="no-such")], tier="paper")
+    rules = example_board(tasks={"no-such": None}, published=[_row(task="no-such")], tier="paper")
     assert cell(rules, tmp_path)["verdict"].startswith("not run: no-such: unknown task 'no-such'.")
 
 
@@ -189,7 +191,7 @@ def test_the_command_is_one_that_a_shell_can_take(tmp_path: Path) -> None:
 
 
 def test_several_rows_of_one_task_take_their_own_metric(tmp_path: Path) -> None:
-    rules = board(
+    rules = example_board(
         tier="paper",
         size=None,
         seeds=1,
@@ -199,7 +201,7 @@ def test_several_rows_of_one_task_take_their_own_metric(tmp_path: Path) -> None:
     line = {"value": 0.25, "chance": 0.0, "best": None}
     run = jsb(8.4)
     results = {**run.results, "metrics": {"test": {**run.results["metrics"]["test"], "frame_accuracy": line}}}
-    both = made(rules, leave(tmp_path, Record(results, run.measured, run.config)))["published"]
+    both = board_document(rules, write_records(tmp_path, Record(results, run.measured, run.config)))["published"]
     assert [found["ours"] for found in both] == [8.4, 0.25]
 
 

@@ -18,7 +18,7 @@ from seqbench.leaderboard.data import board_paths
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
-from tests.leaderboard.kit import leave, record
+from tests.leaderboard.kit import example_record, write_records
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: }}"
 
@@ -53,7 +53,7 @@ def with_sample(record: Record) -> Record:
 
 
 def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path: Path) -> None:
-    runs = leave(tmp_path / "runs", *(with_sample(record(seed=seed)) for seed in (0, 1)))
+    runs = write_records(tmp_path / "runs", *(with_sample(example_record(seed=seed)) for seed in (0, 1)))
     seen: list[Path] = []
     done = submit(root, runs, lambda path: (seen.append(path), well(path))[1])
     assert done.refused == []
@@ -73,22 +73,22 @@ def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path:
 @pytest.mark.parametrize(
     ("run", "reason"),
     [
-        (record(distribution=None, version=None), "its architecture was given by its path"),
-        (record(modified=("optim.steps",)), "departs from the card in optim.steps"),
+        (example_record(distribution=None, version=None), "its architecture was given by its path"),
+        (example_record(modified=("optim.steps",)), "departs from the card in optim.steps"),
         (
-            replace(record(), config={**record().config, "git_commit": "abc+changes"}),
+            replace(example_record(), config={**example_record().config, "git_commit": "abc+changes"}),
             "a checkout of seqbench with changes",
         ),
     ],
 )
 def test_what_others_cannot_build_on_is_refused(root: Path, tmp_path: Path, run: Record, reason: str) -> None:
-    done = submit(root, leave(tmp_path / "runs", run, record(seed=1)))
+    done = submit(root, write_records(tmp_path / "runs", run, example_record(seed=1)))
     assert [reason in why for _, why in done.refused] == [True]
     assert len(done.written) == 1
 
 
 def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path) -> None:
-    runs = leave(tmp_path / "runs", record(), record(seed=1))
+    runs = write_records(tmp_path / "runs", example_record(), example_record(seed=1))
     done = submit(root, runs, lambda path: ("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
     assert [why for _, why in done.refused] == ["scores: 0.9 is 0.2"]
     assert len(done.written) == 1
@@ -96,15 +96,15 @@ def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path
 
 
 def test_a_result_of_the_board_is_never_replaced(root: Path, tmp_path: Path) -> None:
-    submit(root, leave(tmp_path / "runs", record()))
-    again = replace(record(value=0.95), config=record().config)
-    done = submit(root, leave(tmp_path / "again", again))
+    submit(root, write_records(tmp_path / "runs", example_record()))
+    again = replace(example_record(value=0.95), config=example_record().config)
+    done = submit(root, write_records(tmp_path / "again", again))
     assert done.written == []
     assert "the board has another result for this cell" in done.refused[0][1]
 
 
 def test_records_without_their_runs_can_be_submitted(root: Path, tmp_path: Path) -> None:
-    path = record().write(tmp_path / "records", "some.json")
+    path = example_record().write(tmp_path / "records", "some.json")
     seen: list[Path] = []
     for place in (tmp_path / "records", path):
         done = submit(root, place, lambda where: (seen.append(where), ("trained again", []))[1])
@@ -112,7 +112,7 @@ def test_records_without_their_runs_can_be_submitted(root: Path, tmp_path: Path)
 
 
 def committed(root: Path, tmp_path: Path) -> list[Path]:
-    return submit(root, leave(tmp_path / "runs", record(), record(seed=1))).written
+    return submit(root, write_records(tmp_path / "runs", example_record(), example_record(seed=1))).written
 
 
 def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
@@ -130,10 +130,16 @@ def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
         (lambda path: path.write_text(path.read_text().replace("0.9", "0.95")), "it was edited after it was written"),
         (lambda path: path.rename(path.with_name("other.json")), "it belongs at copy/gru/small-s0-"),
         (lambda path: with_sample(records.read_record(path)).write(path.parent, path.name), "it holds a sample"),
-        (lambda path: record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
-        (lambda path: record().write(path.parent, path.name), "it does not say how it was verified"),
-        (lambda path: stamped(record(), "by a friend").write(path.parent, path.name), "it does not say how it was"),
-        (lambda path: stamped(record(distribution=None)).write(path.parent, path.name), "was given by its path"),
+        (lambda path: example_record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
+        (lambda path: example_record().write(path.parent, path.name), "it does not say how it was verified"),
+        (
+            lambda path: stamped(example_record(), "by a friend").write(path.parent, path.name),
+            "it does not say how it was",
+        ),
+        (
+            lambda path: stamped(example_record(distribution=None)).write(path.parent, path.name),
+            "was given by its path",
+        ),
         (lambda path: leave_data(path.parent / ".x" / "data.json"), ".x/data.json: it is no record; remove it"),
         (lambda path: leave_data(path.parent / "wandb" / "data.json"), "wandb/data.json: it is no record; remove it"),
         (lambda path: (path.parent / "data.npz").write_text("x"), "data.npz: it is no record"),

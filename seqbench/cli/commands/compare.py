@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard import comparison
 from seqbench.protocol import records
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import one_line
+from seqbench.utils.number_format import format_large_number, format_number
 
 SHOWN = 48
 """Letters of a value that are shown."""
@@ -149,16 +150,12 @@ def _costs(found: Mapping[str, Any]) -> str:
     rows = [["cost", "A", "B", "B / A"]]
     for name, row in found["costs"].items():
         ratio = "-" if row["ratio"] is None else f"{row['ratio']:.3g}"
-        rows.append([name, *(_count(value) for value in row["value"]), ratio])
+        rows.append([name, *(format_large_number(value) for value in row["value"]), ratio])
     if len(rows) == 1:
         return ""
     device = found["differs"].get("device")
     note = "\non different devices: speeds, seconds and memory say little about the models" if device else ""
     return align_columns(rows) + note
-
-
-def _count(value: float | None) -> str:
-    return "-" if value is None else f"{value:,.0f}" if 10 <= abs(value) < 1e15 else format_number(value)
 
 
 def _curve(found: Mapping[str, Any]) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqbench.cli.commands.run import say
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import records
+from seqbench.utils.number_format import format_number
 
 if TYPE_CHECKING:
     from seqbench.running.evaluation import Evaluation

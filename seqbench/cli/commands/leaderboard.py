@@ -87,7 +87,7 @@ def _build(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     """Check the records of committed boards, and that their pages are what these records make."""
     from seqbench.leaderboard import submissions
-    from seqbench.leaderboard.pages.wording import one_line
+    from seqbench.leaderboard.pages.wording import visible_line
 
     root = options.root or (HERE if HERE.is_dir() else board_paths.boards_folder())
     known = sorted(path.stem for path in root.glob("*.yaml"))
@@ -103,14 +103,14 @@ def _check(options: argparse.Namespace) -> int:
         wrong += len(problems)
         print(f"{name}: {records} records, {'ok' if not problems else f'{len(problems)} wrong'}")
         for problem in problems:
-            print(f"  {one_line(problem)}")
+            print(f"  {visible_line(problem)}")
     return 1 if wrong else 0
 
 
 def _submit(options: argparse.Namespace) -> int:
     """Verify runs, and put their records and the new pages where a pull request can take them."""
     from seqbench.leaderboard import submissions
-    from seqbench.leaderboard.pages.wording import one_line
+    from seqbench.leaderboard.pages.wording import visible_line
     from seqbench.verification.verify import verify_record  # Brings torch.
 
     root = options.root
@@ -131,7 +131,7 @@ def _submit(options: argparse.Namespace) -> int:
 
     done = submissions.submit_runs(root, options.board, runs, verified, say)
     for origin, reason in done.refused:
-        say(one_line(f"not submitted: {origin}: {reason}"))
+        say(visible_line(f"not submitted: {origin}: {reason}"))
     print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
     return 1 if done.refused else 0
 
@@ -165,7 +165,7 @@ def _cards(board: Board) -> set[str]:
 
 def _tell(made: Mapping[str, Any]) -> None:
     """What was built, in a table; what was left out, and why."""
-    from seqbench.leaderboard.pages.wording import one_line
+    from seqbench.leaderboard.pages.wording import visible_line
 
     lines = [["task", "records", "rows that rank", "first"]]
     for task in made["tasks"]:
@@ -176,9 +176,9 @@ def _tell(made: Mapping[str, Any]) -> None:
         lines.append([task["task"], str(records), str(ranked), ", ".join(first) or "-"])
     print(align_columns(lines))
     for problem in made["problems"]:
-        say(f"left out: {one_line(problem)}")
+        say(f"left out: {visible_line(problem)}")
     for aside in made["set_aside"][:SHOWN]:
-        say(one_line(f"set aside: {aside['origin']}: {aside['reason']}"))
+        say(visible_line(f"set aside: {aside['origin']}: {aside['reason']}"))
     if len(made["set_aside"]) > SHOWN:
         say(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
     for what, count in made["unrelated"].items():

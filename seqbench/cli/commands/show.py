@@ -8,10 +8,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from seqbench.cli.text_tables import align_columns, format_number
+from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig, SingleOptions
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
+from seqbench.utils.number_format import format_number
 from seqbench.utils.redaction import redact
 
 if TYPE_CHECKING:

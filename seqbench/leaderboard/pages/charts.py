@@ -10,11 +10,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.pages import number_format
 from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH, Plot
 from seqbench.leaderboard.pages.series_style import Slots, rows_with_scores, top_rows
-from seqbench.leaderboard.pages.svg import Axis, svg_path, svg_tag, tick_label
+from seqbench.leaderboard.pages.svg import Axis, svg_path, svg_tag
 from seqbench.leaderboard.selection.task_rows import OUTDONE, RANKED
+from seqbench.utils import number_format
+from seqbench.utils.number_format import format_tick
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -135,7 +136,7 @@ def _unit(name: str, largest: float) -> tuple[float, str, Callable[[float], str]
     """The unit of a chart's costs, its name, and how their ticks read."""
     if name == "parameters":
         return 1.0, "", number_format.format_count
-    length, unit = number_format.time_unit(largest) if name == "seconds" else number_format.size_unit(largest)
+    length, unit = number_format.time_unit(largest) if name == "seconds" else number_format.bytes_unit(largest)
     return length, unit, lambda value: f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
 
 
@@ -167,7 +168,7 @@ def _plot(
     x_label: str,
     log: bool,
     pad: float = 0.06,
-    tick: Callable[[float], str] = tick_label,
+    tick: Callable[[float], str] = format_tick,
 ) -> Plot:
     """A chart whose axes fit the values, and the lines that lie near them; no tick is better than the best possible.
 

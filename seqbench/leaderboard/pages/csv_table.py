@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqbench.leaderboard.data.board_card import COLUMNS
-from seqbench.leaderboard.pages.wording import one_line
+from seqbench.leaderboard.pages.wording import visible_line
 
 Cell = str | float | None
 
@@ -87,5 +87,5 @@ def _written(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
-    text = one_line(value)
+    text = visible_line(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

@@ -16,8 +16,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from seqbench.leaderboard.pages import charts, number_format, series_style, table_cells, wording
+from seqbench.leaderboard.pages import charts, series_style, table_cells, wording
 from seqbench.leaderboard.pages.svg import MARKERS
+from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 
 _HERE = Path(__file__).parent
@@ -43,7 +44,7 @@ def render_html(document: Mapping[str, Any]) -> str:
             published=[_published(cell) for cell in document["published"]],
             published_aside=[words for cell in document["published"] for words in cell["aside"]],
             rank_errors=wording.RANK_ERRORS,
-            published_deviations=wording.deviations(document["published"]),
+            published_deviations=wording.deviations_by_task(document["published"]),
             records=records,
             css=Markup(css),
             script=Markup(script),
@@ -71,12 +72,12 @@ def _finished(value: Any) -> Any:
     """What goes into a page in place of a value: nothing for None, one line for text of others."""
     if value is None:
         return ""
-    return wording.one_line(value) if type(value) is str else value
+    return wording.visible_line(value) if type(value) is str else value
 
 
 def _prose(text: str) -> Markup:
     """Text with what stands between `backticks` as code."""
-    parts = wording.one_line(text).split("`")
+    parts = wording.visible_line(text).split("`")
     return Markup().join(Markup("<code>{}</code>" if k % 2 else "{}").format(part) for k, part in enumerate(parts))
 
 
@@ -108,8 +109,8 @@ def _task(
         "size": _size(task["size"]),
         "heads": [(title, meaning, True) for title, meaning in heads]
         + [(line["metric"], _SECONDARY, True) for line in task["secondary"]]
-        + [(column.title, column.meaning, column.written is not None) for column in shown],
-        "common": [words for words in (wording.beside(task), *common) if words],
+        + [(column.title, column.meaning, column.format_value is not None) for column in shown],
+        "common": [words for words in (wording.secondary_summary(task), *common) if words],
         "rows": made,
         "strips": {
             row.label: series_style.draw_strip(task, row.source, axis, colours.get(row.label))
@@ -156,13 +157,13 @@ def _published(cell: Mapping[str, Any]) -> dict[str, Any]:
     ours, half = cell["ours"], cell["half_width"]
     return {
         "cell": cell,
-        "published": wording.given(cell["published"]),
+        "published": number_format.format_published(cell["published"]),
         "ours": None if ours is None else number_format.format_score(ours, places),
         "half_width": None if half is None else number_format.format_half_width(half, places),
-        "difference": wording.signed(cell["difference"]),
-        "best_of": wording.best_of(cell),
-        "setting": wording.setting(cell),
-        "parameters": wording.parameters(cell),
+        "difference": number_format.format_difference(cell["difference"]),
+        "best_of": wording.best_of_seeds(cell),
+        "setting": wording.setting_text(cell),
+        "parameters": wording.format_parameters(cell),
         "kind": "open" if ours is None else str(cell["verdict"]).partition(" ")[0].rstrip(":"),
     }
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.wording import figure, given, one_line
+from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.leaderboard.selection import task_rows
+from seqbench.utils import number_format
+from seqbench.utils.number_format import format_four_digits, format_published
 
 MARKS = {task_rows.INCOMPLETE: r"\dagger", "diverged": r"\ddagger", "chance": r"\circ"}
 """What stands at a score that is not all that it seems; the caption explains those that occur."""
@@ -47,7 +49,7 @@ def render_latex(document: Mapping[str, Any]) -> str:
         document: of ``document.make``.
     """
     board = document["board"]
-    name = f"{one_line(board['name'])}, version {board['version']}, digest {board['digest']}"
+    name = f"{visible_line(board['name'])}, version {board['version']}, digest {board['digest']}"
     head = f"% {name}\n% \\usepackage{{booktabs}}"
     made = [_overall(document)] if any(task["rows"] for task in document["tasks"]) else []
     made += [_published(document)] if document["published"] else []
@@ -56,7 +58,7 @@ def render_latex(document: Mapping[str, Any]) -> str:
 
 def escape_latex(text: Any) -> str:
     """A text that LaTeX sets as its letters; other than ASCII stays as it is, in UTF-8."""
-    return "".join(_ESCAPES.get(letter, letter) for letter in one_line(text))
+    return "".join(_ESCAPES.get(letter, letter) for letter in visible_line(text))
 
 
 def _overall(document: Mapping[str, Any]) -> str:
@@ -99,7 +101,7 @@ def _lines(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _cells(task: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[str]:
-    beside = (wording.secondary(row or {}, line["metric"]) for line in task["secondary"])
+    beside = (wording.format_secondary(row or {}, line["metric"]) for line in task["secondary"])
     return [_cell(row), *(f"${_digits(words)}$" if words else "--" for words in beside)]
 
 
@@ -110,7 +112,7 @@ def _cell(row: Mapping[str, Any] | None) -> str:
     if row["state"] == task_rows.NOT_APPLICABLE:
         return "n/a"
     marks = "".join(_marks(row))
-    score = _digits(wording.spread(row["mean"], row["half_width"])) or "?"
+    score = _digits(number_format.format_mean(row["mean"], row["half_width"])) or "?"
     score = rf"\mathbf{{{score}}}" if row["rank"] == 1 else score
     return f"${score}^{{{marks}}}$" if marks else f"${score}$"
 
@@ -154,9 +156,9 @@ def _published(document: Mapping[str, Any]) -> str:
                 escape_latex(cell["row"]) if first else "",
                 _metric(cell["metric"], cell["direction"]) if first else "",
                 escape_latex(cell["architecture"]),
-                f"${_digits(given(cell['published']))}$",
+                f"${_digits(format_published(cell['published']))}$",
                 _ours(cell),
-                escape_latex(wording.parameters(cell)) or "--",
+                escape_latex(wording.format_parameters(cell)) or "--",
                 _number(cell["chance"]),
                 # What a cell needs, or why a run ended, is for the page.
                 escape_latex(cell["verdict"] if cell["ours"] is not None else cell["verdict"].partition(":")[0]),
@@ -166,7 +168,7 @@ def _published(document: Mapping[str, Any]) -> str:
     source = f" Published: {escape_latex(board['source'])}." if board["source"] else ""
     departs = " ".join(
         f"{escape_latex(task)} departs from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
-        for task, texts in wording.deviations(document["published"]).items()
+        for task, texts in wording.deviations_by_task(document["published"]).items()
     )
     caption = f"{escape_latex(board['title'])}.{source}"
     return _table([heads], [body], caption, f"tab:{board['name']}-published", texts=(0, 1, 2, 7), below=departs)
@@ -176,8 +178,8 @@ def _ours(cell: Mapping[str, Any]) -> str:
     """Our figure, and whether it is not the mean of our seeds but the best of them."""
     if cell["ours"] is None:
         return "--"
-    best = wording.best_of(cell)
-    return f"${_digits(wording.spread(cell['ours'], cell['half_width']))}$" + f" ({best})" * bool(best)
+    best = wording.best_of_seeds(cell)
+    return f"${_digits(number_format.format_mean(cell['ours'], cell['half_width']))}$" + f" ({best})" * bool(best)
 
 
 def _metric(name: str, direction: str) -> str:
@@ -185,7 +187,7 @@ def _metric(name: str, direction: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "--" if value is None else f"${_digits(figure(value))}$"
+    return "--" if value is None else f"${_digits(format_four_digits(value))}$"
 
 
 def _digits(text: str) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.wording import figure, given, interval, one_line
+from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.utils import number_format
+from seqbench.utils.number_format import format_four_digits, format_interval, format_published
 
 MOST_ASIDE = 200
 """Records set aside that are named here; ``board.json`` names all."""
@@ -58,8 +60,10 @@ def _overall(section: Mapping[str, Any] | None) -> list[str]:
     table = [[*head, *(inline_code(task) for task in section["tasks"])]]
     for row in section["rows"]:
         beats = row["first_beats"]
-        better = f"{beats['value']:.2f} ({_range(beats)})" if beats else ""
-        span = interval(row["low"], row["high"])
+        better = (
+            f"{beats['value']:.2f} ({format_interval(beats['low'], beats['high'], 2) or 'unknown'})" if beats else ""
+        )
+        span = format_interval(row["low"], row["high"])
         table.append(
             [inline_code(row["label"]), f"{row['iqm']:.3f}", span, better, *(f"{mean:.3f}" for mean in row["means"])]
         )
@@ -73,24 +77,19 @@ def _overall(section: Mapping[str, Any] | None) -> list[str]:
     return ["## Across tasks", said, _table(table, texts=(0,)), "\n".join(notes)]
 
 
-def _range(estimate: Mapping[str, float | None]) -> str:
-    low, high = estimate["low"], estimate["high"]
-    return "unknown" if low is None or high is None else f"{low:.2f} to {high:.2f}"
-
-
 def _task(task: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
     """The section of one task: what it is, its rows and references, and what must be said of them."""
     size = task["size"]
     facts = [
-        f"Metric {inline_code(task['metric'])}, {wording.better(task['direction'])}",
-        _prose(wording.beside(task)),
+        f"Metric {inline_code(task['metric'])}, {wording.direction_text(task['direction'])}",
+        _prose(wording.secondary_summary(task)),
         f"models of {size['parameters']:,} parameters ± {100 * size['tolerance']:g} %" if size else "",
         f"card {inline_code(task['name'])} version {task['card']['version']}, digest {inline_code(task['card']['digest'][:8])}",
     ]
     said = f"{_prose(task['summary'])}\n\n{'; '.join(fact for fact in facts if fact)}."
     if not task["rows"]:
         return [f"## {inline_code(task['task'])}", said, "No record counts yet.", _references(task)]
-    once = wording.common(task, columns)
+    once = wording.shared_costs(task, columns)
     said_once = [f"{_heading(column)} {_prose(text)}" for column, text in once.items() if text]
     table, notes = _rows(task, [column for column in columns if column not in once])
     below = [f"In all rows: {'; '.join(said_once)}."] if said_once else []
@@ -99,7 +98,7 @@ def _task(task: Mapping[str, Any], columns: Sequence[str]) -> list[str]:
 
 def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
     """The table of a task, and its footnotes: one for all rows that have the same reason."""
-    published = wording.published(task)
+    published = wording.published_figures(task)
     columns = [column for column in columns if any(row.get("costs", {}).get(column) for row in task["rows"])]
     beside = [line["metric"] for line in task["secondary"]]
     fixed = [
@@ -114,7 +113,7 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
     notes: dict[tuple[str, str], list[str]] = {}
     for row in task["rows"]:
         marks = []
-        for words, reason in wording.marks(row):
+        for words, reason in wording.row_remarks(row):
             if reason:
                 notes.setdefault((words, reason), []).append(inline_code(row["label"]))
             marks.append(f"{words} ({list(notes).index((words, reason)) + 1})" if reason else words)
@@ -123,19 +122,21 @@ def _rows(task: Mapping[str, Any], columns: Sequence[str]) -> tuple[str, str]:
             [
                 str(row["rank"] or ""),
                 inline_code(row["label"]),
-                wording.spread(row.get("mean"), row.get("half_width")),
-                *(wording.secondary(row, metric) for metric in beside),
-                wording.solved(row),
+                number_format.format_mean(row.get("mean"), row.get("half_width")),
+                *(wording.format_secondary(row, metric) for metric in beside),
+                wording.format_solved(row),
                 *([published.get(row["architecture"], "")] if published else []),
-                *(_prose(wording.cost(column, costs.get(column))) for column in columns),
+                *(_prose(wording.format_cost(column, costs.get(column))) for column in columns),
                 ", ".join(marks),
             ]
         )
-    for name, value, source in wording.lines(task):
+    for name, value, source in wording.reference_scores(task):
         empty = [""] * (len(table[0]) - 4)
-        table.append(["", f"*{_prose(name)}*", figure(value), *empty, _prose(source)])
+        table.append(["", f"*{_prose(name)}*", format_four_digits(value), *empty, _prose(source)])
     texts = [fixed.index("architecture"), len(table[0]) - 1]
-    texts += [len(fixed) + place for place, column in enumerate(columns) if wording.COLUMNS[column].written is None]
+    texts += [
+        len(fixed) + place for place, column in enumerate(columns) if wording.COLUMNS[column].format_value is None
+    ]
     lines = (
         f"- ({place}) {', '.join(labels)}, {words}: {_prose(reason)}"
         for place, ((words, reason), labels) in enumerate(notes.items(), start=1)
@@ -155,10 +156,10 @@ def _references(task: Mapping[str, Any]) -> str:
         said.append(f"- The best possible is unknown: {_prose(task['best_unknown'])}.")
     if task["anchor"] is not None:
         source = f" ({_prose(task['anchor_source'])})" if task["anchor_source"] else ""
-        said.append(f"- Across tasks, the anchor {given(task['anchor'])}{source} counts as 1.")
+        said.append(f"- Across tasks, the anchor {format_published(task['anchor'])}{source} counts as 1.")
     sources: dict[tuple[str, str], list[str]] = {}
     for item in task["published"]:
-        words = f"{inline_code(item['architecture'])} {given(item['value'])}"
+        words = f"{inline_code(item['architecture'])} {format_published(item['value'])}"
         sources.setdefault((item["source"], item["setting"]), []).append(words)
     for (source, setting), figures in sources.items():
         said.append(f"- Published: {', '.join(figures)} ({_prose(', '.join(filter(None, (setting, source))))}).")
@@ -173,18 +174,18 @@ def _published(cells: Sequence[Mapping[str, Any]], board: Mapping[str, Any]) -> 
     table = [[*heads, "verdict", "command"]]
     settings: dict[str, str] = {}
     for cell in cells:
-        settings.setdefault(cell["row"], wording.cell_task(cell))
+        settings.setdefault(cell["row"], wording.row_description(cell))
         seeds = f"{cell['seeds']}/{board['seeds']}" if cell["ours"] is not None else ""
         table.append(
             [
                 _prose(cell["row"]),
                 inline_code(cell["architecture"]),
-                given(cell["published"]),
-                wording.ours(cell),
+                format_published(cell["published"]),
+                wording.format_our_figure(cell),
                 seeds,
-                wording.parameters(cell),
-                figure(cell["chance"]),
-                wording.signed(cell["difference"]),
+                wording.format_parameters(cell),
+                format_four_digits(cell["chance"]),
+                number_format.format_difference(cell["difference"]),
                 _prose(cell["verdict"]),
                 inline_code(cell["command"]) if cell["command"] else "",
             ]
@@ -195,7 +196,7 @@ def _published(cells: Sequence[Mapping[str, Any]], board: Mapping[str, Any]) -> 
     departs = [
         f"Where {inline_code(task)} at tier {inline_code(board['tier'])} departs from the published recipe:\n\n"
         + "\n".join(f"- {_prose(text)}" for text in texts)
-        for task, texts in wording.deviations(cells).items()
+        for task, texts in wording.deviations_by_task(cells).items()
     ]
     return ["## Published and ours", source, _table(table, texts=(0, 1, 8, 9)), rows, *departs, aside]
 
@@ -242,7 +243,7 @@ def _table(rows: Table, texts: Sequence[int]) -> str:
 
 def inline_code(text: Any) -> str:
     """A name as code; one that could end the code or a table's cell, letter by letter in HTML's escapes."""
-    line = one_line(text)
+    line = visible_line(text)
     if line and not re.search(r"[`|\\]", line):
         return f"`{line}`"
     return f"<code>{re.sub('[!-/:-@[-`{-~]', lambda sign: f'&#{ord(sign[0])};', line)}</code>"
@@ -250,7 +251,7 @@ def inline_code(text: Any) -> str:
 
 def _prose(text: Any) -> str:
     """A sentence that renders as its letters, but for pairs of backticks, which make code as in any Markdown."""
-    parts = one_line(text).split("`")
+    parts = visible_line(text).split("`")
     if len(parts) % 2 == 0:  # One backtick is left alone.
         parts[-2:] = [f"{parts[-2]}`{parts[-1]}"]
     return "".join(inline_code(part) if place % 2 else _inert(part) for place, part in enumerate(parts))

@@ -20,8 +20,8 @@ from seqbench.leaderboard.pages.svg import (
     svg_path,
     svg_tag,
     svg_text,
-    tick_label,
 )
+from seqbench.utils.number_format import format_tick
 
 LEFT, TOP, WIDTH, HEIGHT = 42, 8, 308, 186
 """Of the inner drawing, in pixels of a chart that is 360 wide: what a phone has."""
@@ -45,7 +45,7 @@ class Plot:
     y: Axis
     label: str
     x_label: str
-    x_tick: Callable[[float], str] = tick_label
+    x_tick: Callable[[float], str] = format_tick
     taken: Labels = field(default_factory=lambda: Labels(WIDTH, HEIGHT))
     marks: list[str] = field(default_factory=list)
     # Put where there is room when all marks are known.
@@ -106,7 +106,7 @@ class Plot:
         """The drawing."""
         names = [name for name in (self.taken.put(*wanted) for wanted in self.names) if name]
         inner = svg_tag("svg", *self.marks, *names, class_="inner", x=LEFT, y=TOP, width=WIDTH, height=HEIGHT)
-        label = wording.one_line(self.label)
+        label = wording.visible_line(self.label)
         size = f"0 0 {LEFT + WIDTH + 10} {TOP + HEIGHT + 36}"
         return svg_tag("svg", *self._frame(), inner, class_="chart", viewBox=size, role="img", aria_label=label)
 
@@ -116,7 +116,7 @@ class Plot:
         for value in self.y.ticks():
             y = TOP + self.y(value)
             parts.append(svg_tag("path", class_="grid", d=f"M{LEFT} {format_coordinate(y)}H{right}"))
-            parts.append(tick(tick_label(value), LEFT - 5.0, y + 3.5, "end"))
+            parts.append(tick(format_tick(value), LEFT - 5.0, y + 3.5, "end"))
         for value in self.x.ticks(5):
             x = LEFT + self.x(value)
             parts.append(svg_tag("path", class_="grid", d=f"M{format_coordinate(x)} {bottom}v4"))
@@ -129,7 +129,7 @@ class Plot:
 def group(label: str, slot: int | None, *inside: str) -> Markup:
     """What belongs to one row, in its colour, so that a filter finds it by its name."""
     return svg_tag(
-        "g", *inside, class_="series" if slot is None else f"series s{slot}", data_key=wording.one_line(label)
+        "g", *inside, class_="series" if slot is None else f"series s{slot}", data_key=wording.visible_line(label)
     )
 
 

@@ -17,8 +17,8 @@ from seqbench.leaderboard.pages.svg import (
     svg_marker,
     svg_tag,
     svg_text,
-    tick_label,
 )
+from seqbench.utils.number_format import format_tick
 
 Slots = Mapping[str, int]
 
@@ -109,7 +109,7 @@ def draw_forest(overall: Mapping[str, Any], colours: Slots) -> Markup:
         parts.append(
             svg_tag("path", class_="grid", d=f"M{format_coordinate(axis(value))} 4V{format_coordinate(bottom)}")
         )
-        parts.append(tick(tick_label(value), axis(value), bottom + 13))
+        parts.append(tick(format_tick(value), axis(value), bottom + 13))
     for number, row in enumerate(rows):
         y, slot, inside = 6 + step * (number + 0.5), colours.get(row["label"]), []
         title = f"{row['label']}: {row['iqm']:.4g}"

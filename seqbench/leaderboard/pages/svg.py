@@ -54,7 +54,7 @@ def svg_tag(name: str, *inside: str, **attributes: object) -> Markup:
 
 def svg_text(words: str) -> Markup:
     """Any words as what stands between tags."""
-    return escape(wording.one_line(words))
+    return escape(wording.visible_line(words))
 
 
 def format_coordinate(value: float) -> str:
@@ -147,16 +147,6 @@ def _log_ticks(low: float, high: float, most: int) -> list[float]:
         stride = -(-(last - first + 1) // most)
         return [10.0**k for k in range(first, last + 1, stride)]
     return _linear_ticks(low, high, most)
-
-
-def tick_label(value: float) -> str:
-    """A tick's value: as short as it can be without another meaning."""
-    if value and not 1e-4 <= abs(value) < 1e15:
-        return f"{value:g}"
-    if abs(value) < 1000:
-        return f"{value:.6g}"
-    power = min(int(math.log10(abs(value)) // 3), 4)
-    return f"{value / 1000**power:.6g}{' kMGT'[power]}"
 
 
 @dataclass

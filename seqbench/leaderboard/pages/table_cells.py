@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqbench.leaderboard.pages import number_format, wording
+from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.pages.wording import COLUMNS, Column
 from seqbench.leaderboard.selection.task_rows import MISSING, NOT_APPLICABLE
+from seqbench.utils import number_format
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def shown_columns(task: Mapping[str, Any], chosen: Sequence[str]) -> tuple[list[
 
     A device or distribution that is the same everywhere is said once; a column without any value is left out.
     """
-    once = wording.common(task, [key for key in chosen if key in ("device", "distribution")])
+    once = wording.shared_costs(task, [key for key in chosen if key in ("device", "distribution")])
     common = [f"{COLUMNS[key].title.lower()} {words}" for key, words in once.items() if words]
     known = {key for row in rows_with_scores(task) for key, value in row["costs"].items() if value not in (None, "")}
     return [COLUMNS[key] for key in chosen if key in known and key not in once], common
@@ -98,7 +99,7 @@ def _row(task: Mapping[str, Any], row: Mapping[str, Any], shown: Sequence[Column
         half_width=f"± {number_format.format_half_width(half, places)}" if half is not None else "one seed",
         seeds=[_seed(seed) for seed in row["seeds"]],
         cells=[
-            Cell(wording.solved(row), row["solved"]),
+            Cell(wording.format_solved(row), row["solved"]),
             _normalised(row),
             _published(task, row),
             *(_secondary(row, line["metric"]) for line in task["secondary"]),
@@ -110,7 +111,7 @@ def _row(task: Mapping[str, Any], row: Mapping[str, Any], shown: Sequence[Column
 
 def _notes(row: Mapping[str, Any]) -> list[str]:
     """What a reader must not overlook."""
-    return [": ".join(filter(None, mark)) for mark in wording.marks(row)]
+    return [": ".join(filter(None, mark)) for mark in wording.row_remarks(row)]
 
 
 def _seed(seed: Mapping[str, Any]) -> str:
@@ -130,19 +131,19 @@ def _published(task: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
     found = [item for item in task["published"] if item["architecture"] == row["architecture"]]
     if not found:
         return Cell()
-    words = wording.published(task)[row["architecture"]]
+    words = wording.published_figures(task)[row["architecture"]]
     return Cell(words, found[0]["value"], "; ".join(f"{item['setting']}: {item['source']}" for item in found))
 
 
 def _secondary(row: Mapping[str, Any], metric: str) -> Cell:
     found = row["secondary"].get(metric)
-    return Cell(wording.secondary(row, metric), found["mean"]) if found else Cell()
+    return Cell(wording.format_secondary(row, metric), found["mean"]) if found else Cell()
 
 
 def _cost(value: Any, column: Column) -> Cell:
     if value is None or value == "":
         return Cell()
-    return Cell(str(value)) if column.written is None else Cell(column.written(value), value)
+    return Cell(str(value)) if column.format_value is None else Cell(column.format_value(value), value)
 
 
 def references(task: Mapping[str, Any]) -> list[Reference]:
@@ -159,5 +160,7 @@ def references(task: Mapping[str, Any]) -> list[Reference]:
     lines += [line(f"baseline {name}", value) for name, value in task["baselines"].items()]
     for item in task["published"]:
         note = "; ".join(filter(None, (item["setting"], item["source"])))
-        lines.append(Reference(f"published {item['architecture']}", wording.given(item["value"]), note))
+        lines.append(
+            Reference(f"published {item['architecture']}", number_format.format_published(item["value"]), note)
+        )
     return lines

@@ -1,4 +1,4 @@
-"""What the pages of a board say alike, whatever their form: figures, names of columns, marks and their reasons."""
+"""Texts that all forms of a page share: column titles, remarks on rows, references, published figures."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqbench.leaderboard.pages import number_format
 from seqbench.leaderboard.selection import task_rows
-from seqbench.utils import errors
+from seqbench.utils import errors, number_format
 
 RANK_ERRORS = (
     "Where scores scatter normally, one board in twenty tells rows apart that are the same; on a task that a seed "
     "either solves or fails, three seeds err far more often (about one board in four, where each seed has even odds), "
     "and five on a few percent."
 )
-"""How often ranks mislead, as ``python -m benchmarks.ranking`` counts it."""
+"""How often ranks are wrong, as measured by ``python -m benchmarks.ranking``."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a board: its title, what it is, and how its values are written; text as it is."""
+    """A column of costs in a board's tables.
+
+    Args:
+        key: its name in a board's card and in the CSV file.
+        title: its title on the pages.
+        meaning: what its values are, in a few words.
+        format_value: turns a value into text; None for a column of text.
+    """
 
     key: str
     title: str
     meaning: str
-    written: Callable[[float], str] | None = None
+    format_value: Callable[[float], str] | None = None
 
 
 COLUMNS = {
@@ -52,161 +58,149 @@ COLUMNS = {
         Column("distribution", "Distribution", "that offers the architecture, and its version"),
     )
 }
-"""The columns of ``board.COLUMNS``; costs are means over seeds."""
+"""The columns that a board's card may name, by key. Costs are means over seeds."""
 
-_UNSEEN = re.compile(
+_INVISIBLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
-"""Characters that are not seen, or that turn the order of those that are."""
+"""Characters that are not visible, or that change the direction of the text around them."""
 
 
-def one_line(text: Any) -> str:
-    """A stranger's text in one line, with a mark in the place of what cannot be seen."""
-    return _UNSEEN.sub("\ufffd", errors.one_line(text))
+def visible_line(text: object) -> str:
+    r"""Return a text on one line, with U+FFFD in place of each invisible character.
+
+    Every text of a record passes through this function before it is shown: records of others are not trusted.
+
+    >>> visible_line("a\n  b\u202e")
+    'a b\ufffd'
+    """
+    return _INVISIBLE.sub("\ufffd", errors.one_line(text))
 
 
-def figure(value: float | None) -> str:
-    """A score to four digits, also where they are zeros: ``0.9700``; empty for none."""
-    if value is None:
-        return ""
-    if value == 0:
-        return "0"
-    if 1e-3 <= abs(value) < 1e4:
-        return f"{value:#.4g}".rstrip(".")
-    return f"{value:.4g}" if abs(value) >= 1e4 else f"{value:.2e}"
+def format_cost(column: str, value: float | str | None) -> str:
+    """Return a value of one of the board's columns in human units; an empty string where it is unknown.
 
-
-def given(value: float) -> str:
-    """A figure that somebody published, with no digit that is not theirs."""
-    return f"{value:.6g}"
-
-
-def spread(mean: float | None, half_width: float | None) -> str:
-    """A mean and half of its interval: ``0.9700 ± 0.0098``; the mean alone where one seed says nothing of spread."""
-    if mean is None or half_width is None:
-        return figure(mean)
-    return f"{figure(mean)} ± {f'{half_width:#.2g}'.rstrip('.') if half_width else 0}"
-
-
-def interval(low: float | None, high: float | None) -> str:
-    """``0.945 to 0.966``; empty where unknown."""
-    return "" if low is None or high is None else f"{low:.3f} to {high:.3f}"
-
-
-def signed(value: float | None) -> str:
-    """A difference to two digits, with its sign."""
-    return "" if value is None else f"{value:+.2g}" if value else "0"
-
-
-def cost(column: str, value: Any) -> str:
-    """A cell of one of the board's columns, in human units; empty where unknown."""
+    >>> format_cost("peak_memory_bytes", 4.0e8), format_cost("parameters", 99586)
+    ('381 MiB', '99,586')
+    """
     if value is None or isinstance(value, str):
-        return one_line(value or "")
-    if column in ("parameters", "tried") and abs(value) < 1e15:
+        return visible_line(value or "")
+    if column in ("parameters", "tried") and abs(value) < number_format.LARGE:
         return f"{value:,.0f}"
-    return (COLUMNS[column].written or number_format.format_count)(value)
+    return (COLUMNS[column].format_value or number_format.format_count)(value)
 
 
-def solved(row: Mapping[str, Any]) -> str:
-    """``2/3``: how many of a row's seeds solved the task; empty where that cannot be said."""
+def format_solved(row: Mapping[str, Any]) -> str:
+    """Return how many of a row's seeds solved the task, as ``2/3``; an empty string where that is unknown."""
     return "" if row.get("solved") is None else f"{row['solved']}/{len(row['seeds'])}"
 
 
-def marks(row: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What must be said of a row beside its score: a few words, and the reason, which may be empty."""
-    said = []
+def row_remarks(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the remarks on a row, each a few words and the reason for them; the reason may be empty."""
+    remarks = []
     if row["state"] != task_rows.RANKED:
-        said.append((str(row["state"]), one_line(row["reason"])))
+        remarks.append((str(row["state"]), visible_line(row["reason"])))
     diverged = [seed for seed in row["seeds"] if seed["status"] == "diverged"]
     if diverged:
         reasons = "; ".join(
-            f"seed {seed['seed']}: {one_line(seed['reason']) or 'no reason given'}" for seed in diverged
+            f"seed {seed['seed']}: {visible_line(seed['reason']) or 'no reason given'}" for seed in diverged
         )
-        said.append((f"{len(diverged)} diverged", f"{reasons}; counted as chance"))
+        remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted as chance"))
     if row.get("below_chance"):
-        said.append(("below chance", ""))
+        remarks.append(("below chance", ""))
     elif row.get("above_chance") is False:
-        said.append(("not clearly above chance", ""))
-    return said
+        remarks.append(("not clearly above chance", ""))
+    return remarks
 
 
-def common(task: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
-    """Columns that say the same in all rows (two or more), and what: these are better said once, below a table."""
-    cells = [row["costs"] for row in task["rows"] if row.get("costs")]
-    if len(cells) < 2:
+def shared_costs(task: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+    """Return the columns whose value is the same in all rows of a task, with that value; none for fewer than two rows.
+
+    The pages state such a value once, outside the table.
+    """
+    costs = [row["costs"] for row in task["rows"] if row.get("costs")]
+    if len(costs) < 2:
         return {}
-    found = {column: {cost(column, costs.get(column)) for costs in cells} for column in columns}
-    return {column: next(iter(values)) for column, values in found.items() if len(values) == 1}
+    values = {column: {format_cost(column, cells.get(column)) for cells in costs} for column in columns}
+    return {column: next(iter(texts)) for column, texts in values.items() if len(texts) == 1}
 
 
-def lines(task: Mapping[str, Any]) -> list[tuple[str, float, str]]:
-    """The references of a task, each with its score and whose it is: best possible or anchor, baselines, chance."""
-    found = []
+def reference_scores(task: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """Return the scores with which rows are compared, each with its name and its source.
+
+    The order is the best possible score or the anchor, then the baselines, then chance.
+    """
+    references = []
     if task["best"] is not None:
-        found.append(("best possible", task["best"], ""))
+        references.append(("best possible", task["best"], ""))
     elif task["anchor"] is not None:
-        found.append(("anchor", task["anchor"], one_line(task["anchor_source"])))
-    found += [(f"baseline {one_line(name)}", value, "") for name, value in task["baselines"].items()]
-    return found + ([("chance", task["chance"], "")] if task["chance"] is not None else [])
+        references.append(("anchor", task["anchor"], visible_line(task["anchor_source"])))
+    references += [(f"baseline {visible_line(name)}", value, "") for name, value in task["baselines"].items()]
+    return references + ([("chance", task["chance"], "")] if task["chance"] is not None else [])
 
 
-def published(task: Mapping[str, Any]) -> dict[str, str]:
-    """The published figures of a task by architecture; several of one are joined."""
-    found: dict[str, list[str]] = {}
+def published_figures(task: Mapping[str, Any]) -> dict[str, str]:
+    """Return a task's published figures by architecture; several figures of one architecture are joined by commas."""
+    figures: dict[str, list[str]] = {}
     for item in task["published"]:
-        found.setdefault(item["architecture"], []).append(given(item["value"]))
-    return {name: ", ".join(values) for name, values in found.items()}
+        figures.setdefault(item["architecture"], []).append(number_format.format_published(item["value"]))
+    return {name: ", ".join(values) for name, values in figures.items()}
 
 
-def beside(task: Mapping[str, Any]) -> str:
-    """The metrics that stand beside the one that decides, with their lines; empty for none."""
-    said = []
+def secondary_summary(task: Mapping[str, Any]) -> str:
+    """Return a phrase that names a task's secondary metrics with chance and best possible; empty without any."""
+    metrics = []
     for line in task["secondary"]:
         known = [("chance", line["chance"]), ("best possible", line["best"])]
-        lines = ", ".join(f"{name} {given(value)}" for name, value in known if value is not None)
-        said.append(f"{one_line(line['metric'])} ({lines})" if lines else one_line(line["metric"]))
-    return f"beside the score {', '.join(said)}, by which nobody ranks" if said else ""
+        ends = ", ".join(
+            f"{name} {number_format.format_published(value)}" for name, value in known if value is not None
+        )
+        metrics.append(f"{visible_line(line['metric'])} ({ends})" if ends else visible_line(line["metric"]))
+    return f"beside the score {', '.join(metrics)}, by which nobody ranks" if metrics else ""
 
 
-def secondary(row: Mapping[str, Any], metric: str) -> str:
-    """A row's figure of a metric that does not decide; empty where it has none."""
-    found = row.get("secondary", {}).get(metric)
-    return spread(found["mean"], found["half_width"]) if found else ""
+def format_secondary(row: Mapping[str, Any], metric: str) -> str:
+    """Return a row's mean and half width of a secondary metric; an empty string where it has none."""
+    spread = row.get("secondary", {}).get(metric)
+    return number_format.format_mean(spread["mean"], spread["half_width"]) if spread else ""
 
 
-def better(direction: str) -> str:
-    """In words, which way a metric is better."""
+def direction_text(direction: str) -> str:
+    """Return ``higher is better`` for the direction ``max``, otherwise ``lower is better``."""
     return "higher is better" if direction == "max" else "lower is better"
 
 
-def cell_task(cell: Mapping[str, Any]) -> str:
-    """What a published row is of, beside its name: the metric, its direction, and the setting."""
-    return ", ".join(filter(None, (one_line(cell["metric"]), better(cell["direction"]), setting(cell))))
+def row_description(cell: Mapping[str, Any]) -> str:
+    """Return the metric, its direction and the setting of a row of a published table."""
+    return ", ".join(
+        filter(None, (visible_line(cell["metric"]), direction_text(cell["direction"]), setting_text(cell)))
+    )
 
 
-def setting(cell: Mapping[str, Any]) -> str:
-    """Under which a figure was published, and what of our seeds stands beside it where that is not their mean."""
+def setting_text(cell: Mapping[str, Any]) -> str:
+    """Return the setting of a published figure, and a note where our figure is the best seed, not the mean."""
     ours = "ours is the best of our seeds" if cell["statistic"] == "best" else ""
-    return "; ".join(filter(None, (one_line(cell["setting"]), ours)))
+    return "; ".join(filter(None, (visible_line(cell["setting"]), ours)))
 
 
-def best_of(cell: Mapping[str, Any]) -> str:
-    """``best of 3 seeds``, beside such a figure of ours; empty for a mean."""
+def best_of_seeds(cell: Mapping[str, Any]) -> str:
+    """Return ``best of 3 seeds`` where our figure is the best seed; an empty string where it is the mean."""
     if cell["statistic"] != "best" or cell["ours"] is None:
         return ""
     return f"best of {cell['seeds']} seed{'s' * (cell['seeds'] != 1)}"
 
 
-def ours(cell: Mapping[str, Any]) -> str:
-    """Our figure beside a published one: ``8.450 ± 0.64``, or ``1.000, best of 3 seeds``; empty for none."""
-    return ", ".join(filter(None, (spread(cell["ours"], cell["half_width"]), best_of(cell))))
+def format_our_figure(cell: Mapping[str, Any]) -> str:
+    """Return our figure beside a published one: ``8.450 ± 0.64`` or ``1.000, best of 3 seeds``; empty without one."""
+    mean = number_format.format_mean(cell["ours"], cell["half_width"])
+    return ", ".join(filter(None, (mean, best_of_seeds(cell))))
 
 
-def parameters(cell: Mapping[str, Any]) -> str:
-    """How large our model is, to the last parameter: the published table says how large theirs was."""
-    return cost("parameters", cell["parameters"])
+def format_parameters(cell: Mapping[str, Any]) -> str:
+    """Return the number of parameters of our model, with all digits; an empty string where it is unknown."""
+    return format_cost("parameters", cell["parameters"])
 
 
-def deviations(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """By task, where the tier departs from the published recipe, as its card says."""
-    return {cell["task"]: [one_line(text) for text in cell["deviations"]] for cell in cells if cell["deviations"]}
+def deviations_by_task(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return by task how the card's tier deviates from the published recipe."""
+    return {cell["task"]: [visible_line(text) for text in cell["deviations"]] for cell in cells if cell["deviations"]}

@@ -13,7 +13,7 @@ import pytest
 
 from seqbench.cli.main import main
 from seqbench.protocol.records import Record
-from tests.leaderboard.kit import record
+from tests.leaderboard.kit import example_record
 
 
 def compared(folder: Path, capsys: pytest.CaptureFixture[str], a: Record, b: Record, *words: str) -> str:
@@ -34,8 +34,8 @@ def last(out: str) -> str:
 
 
 def test_two_architectures_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lstm = record("copy", "lstm", 0, 0.95, parameters=150_000, seconds=90.0, arch_options={"d_model": 64})
-    out = compared(tmp_path, capsys, record("copy", "gru", 0, 0.9), lstm)
+    lstm = example_record("copy", "lstm", 0, 0.95, parameters=150_000, seconds=90.0, arch_options={"d_model": 64})
+    out = compared(tmp_path, capsys, example_record("copy", "gru", 0, 0.9), lstm)
     table = rows(out)
     assert table["architecture"] == ["gru", "lstm"]
     assert table["record"] == ["as it was written", "as it was written"]
@@ -54,39 +54,39 @@ def test_two_architectures_side_by_side(tmp_path: Path, capsys: pytest.CaptureFi
 
 
 def test_several_changed_options_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    other = record("copy", "gru", 1, 0.8, lr=1e-3, arch_options={"d_model": 64})
-    out = compared(tmp_path, capsys, record("copy", "gru", 0, 0.9), other)
+    other = example_record("copy", "gru", 1, 0.8, lr=1e-3, arch_options={"d_model": 64})
+    out = compared(tmp_path, capsys, example_record("copy", "gru", 0, 0.9), other)
     assert last(out).startswith("A is better here, by one seed each:")
     assert "They differ in 2 options, so no single one need be the reason." in out
     assert "--arch gru --task" in out
 
 
 def test_one_configuration_and_one_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    a = record()
+    a = example_record()
     assert last(compared(tmp_path, capsys, a, a)) == "Both are the same record."
-    again = record(seconds=99.0)
+    again = example_record(seconds=99.0)
     said = last(compared(tmp_path, capsys, a, again))
     assert said == "Same configuration, same seed: the results are equal bit for bit."
-    said = last(compared(tmp_path, capsys, a, record(value=0.91, device="a GPU")))
+    said = last(compared(tmp_path, capsys, a, example_record(value=0.91, device="a GPU")))
     assert said.startswith("Same configuration, same seed, but other results: they differ in device.")
-    said = last(compared(tmp_path, capsys, a, record(value=0.91)))
+    said = last(compared(tmp_path, capsys, a, example_record(value=0.91)))
     assert "other results: nothing that is recorded explains it." in said
-    assert last(compared(tmp_path, capsys, a, record(seed=1))).startswith("One configuration, two seeds:")
+    assert last(compared(tmp_path, capsys, a, example_record(seed=1))).startswith("One configuration, two seeds:")
 
 
 def test_what_cannot_be_compared_is_shown_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = compared(tmp_path, capsys, record("copy"), record("music-jsb"))
+    out = compared(tmp_path, capsys, example_record("copy"), example_record("music-jsb"))
     assert last(out) == "Scores are not compared: they are of different tasks, copy and music-jsb."
     table = rows(out)
     assert table["accuracy *"] == ["0.9", "-", "-", "-", "0.125", "1"]
     assert table["nll_per_frame *"] == ["-", "0.9", "-", "-", "11.09", "unknown"]
-    out = compared(tmp_path, capsys, record(), record(status="diverged", reason="the loss is nan"))
+    out = compared(tmp_path, capsys, example_record(), example_record(status="diverged", reason="the loss is nan"))
     assert last(out) == "B ended as diverged: there is no pair of scores to compare."
     assert rows(out)["reason"] == ["-", "the loss is nan"]
 
 
 def test_a_modified_and_an_edited_record_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    out = compared(tmp_path, capsys, record(), record(modified=("optim.steps",)))
+    out = compared(tmp_path, capsys, example_record(), example_record(modified=("optim.steps",)))
     assert rows(out)["card"] == ["unmodified", "modified: optim.steps"]
     path = tmp_path / "b" / "result.json"
     path.write_text(path.read_text().replace('"value": 0.9', '"value": 0.99'))
@@ -98,7 +98,9 @@ def test_a_modified_and_an_edited_record_are_named(tmp_path: Path, capsys: pytes
 
 def test_the_same_stands_in_the_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "found.json"
-    out = compared(tmp_path, capsys, record("copy", "gru"), record("copy", "lstm", value=0.95), "--json", str(file))
+    out = compared(
+        tmp_path, capsys, example_record("copy", "gru"), example_record("copy", "lstm", value=0.95), "--json", str(file)
+    )
     found: dict[str, Any] = json.loads(file.read_text())
     assert found["conclusion"] == last(out)
     assert found["metrics"]["test"]["accuracy"]["better"] == "B"
@@ -109,8 +111,8 @@ def test_the_same_stands_in_the_json(tmp_path: Path, capsys: pytest.CaptureFixtu
 def test_a_record_without_anything_is_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bare = Record({"status": "ok"}, {}, {})
     assert last(compared(tmp_path, capsys, bare, bare)) == "Both are the same record."
-    hostile = replace(record(), config={"architecture": {"name": "\x1b[31m\nx"}, "card": [], "modified": "no"})
-    assert "\x1b" not in compared(tmp_path, capsys, hostile, record())
+    hostile = replace(example_record(), config={"architecture": {"name": "\x1b[31m\nx"}, "card": [], "modified": "no"})
+    assert "\x1b" not in compared(tmp_path, capsys, hostile, example_record())
 
 
 @pytest.mark.parametrize("words", [["nowhere", "nowhere"], ["a"], ["a", "b", "c"]])
@@ -120,7 +122,7 @@ def test_a_mistake_is_one_sentence(words: list[str], capsys: pytest.CaptureFixtu
 
 
 def test_no_torch_is_imported(tmp_path: Path) -> None:
-    record().write(tmp_path)
+    example_record().write(tmp_path)
     code = (
         "import sys; from seqbench.cli.main import main; main(['compare', sys.argv[1], sys.argv[1]]);"
         "print([n for n in ('torch', 'lightning', 'numpy', 'yaml', 'scipy', 'jsonargparse') if n in sys.modules])"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.cli.main import main
-from tests.leaderboard.kit import leave, record
+from tests.leaderboard.kit import example_record, write_records
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: , cpy: }}"
 
@@ -18,12 +18,16 @@ CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, ta
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(CARD)
-    leave(tmp_path / "runs", *(record(seed=seed) for seed in range(2)), record(seed=0, value=0.8, arch="rnn"))
+    write_records(
+        tmp_path / "runs",
+        *(example_record(seed=seed) for seed in range(2)),
+        example_record(seed=0, value=0.8, arch="rnn"),
+    )
     return tmp_path
 
 
 def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    leave(place / "runs", record(task="adding"), record(seed=7))
+    write_records(place / "runs", example_record(task="adding"), example_record(seed=7))
     assert main(["leaderboard", "build", "mine.yaml"]) == 0
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()[:3]] == [

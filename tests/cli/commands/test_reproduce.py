@@ -13,7 +13,7 @@ from seqbench.cli import child_process
 from seqbench.cli.main import main
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
-from tests.leaderboard.kit import leave, record
+from tests.leaderboard.kit import example_record, write_records
 
 BOARD: dict[str, Any] = {
     "name": "mine",
@@ -71,7 +71,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 def made(task: str, arch: str, seed: int, value: float, **more: Any) -> Record:
     tier = cards.load_card(task).tier("paper")
     options = {**tier.arch, **tier.architectures.get(arch, {})}
-    return record(task, arch, seed, value, "paper", arch_options=options, matched=None, **more)
+    return example_record(task, arch, seed, value, "paper", arch_options=options, matched=None, **more)
 
 
 def reproduced(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> str:
@@ -93,7 +93,7 @@ def rows(out: str) -> dict[str, list[str]]:
 
 def test_published_and_ours_stand_side_by_side(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
     runs = [made("music-jsb", "gru", seed, 8.4 + seed / 10) for seed in range(2)]
-    leave(card.parent / "mine" / "results", *runs, made("copy", "gru", 0, 0.126))
+    write_records(card.parent / "mine" / "results", *runs, made("copy", "gru", 0, 0.126))
     out = reproduced(capsys, "./mine.yaml")
     table = rows(out)
     assert "JSB: nll_per_frame, lower is better, 300K\n" in out
@@ -120,15 +120,15 @@ def test_the_best_of_our_seeds_is_never_taken_for_their_mean(
 ) -> None:
     first = {**BOARD["published"][0], "statistic": "best", "setting": "minimum of 10 seeds"}
     card.write_text(yaml.safe_dump({**BOARD, "published": [first]}))
-    leave(tmp_path / "mine" / "results", *(made("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2)))
+    write_records(tmp_path / "mine" / "results", *(made("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2)))
     out = reproduced(capsys, "./mine.yaml")
     assert "JSB: nll_per_frame, lower is better, minimum of 10 seeds; ours is the best of our seeds\n" in out
     assert rows(out)["JSB gru"][1:3] == ["8.400, best of 2 seeds", "2/2"]
 
 
 def test_runs_are_read_where_they_are_and_from_where_one_says(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    leave(card.parent / "runs", made("music-jsb", "gru", 0, 8.5))
-    leave(card.parent / "other", made("music-jsb", "gru", 0, 8.3))
+    write_records(card.parent / "runs", made("music-jsb", "gru", 0, 8.5))
+    write_records(card.parent / "other", made("music-jsb", "gru", 0, 8.3))
     assert rows(reproduced(capsys, "./mine.yaml"))["JSB gru"][1] == "8.500"
     other = reproduced(capsys, "./mine.yaml", "--from", "other")
     assert rows(other)["JSB gru"][1] == "8.300"
@@ -145,18 +145,18 @@ def test_committed_records_come_first_and_copies_of_them_are_not_mentioned(
 ) -> None:
     same = made("music-jsb", "gru", 0, 8.4)
     for folder in ("mine/results", "runs"):
-        leave(card.parent / folder, same)
+        write_records(card.parent / folder, same)
     out = reproduced(capsys, "./mine.yaml")
     assert rows(out)["JSB gru"][1:3] == ["8.400", "1/2"]
     assert "not counted" not in out
-    leave(card.parent / "aruns", made("music-jsb", "gru", 0, 8.6))
+    write_records(card.parent / "aruns", made("music-jsb", "gru", 0, 8.6))
     assert rows(reproduced(capsys, "./mine.yaml", "--from", "aruns"))["JSB gru"][1] == "8.400"
 
 
 def test_what_does_not_count_is_named(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
     changed = made("music-jsb", "gru", 0, 8.4, modified=("optim.steps",))
-    wide = record("music-jsb", "tcn", 0, 7.0, "paper", arch_options={"d_model": 999})
-    leave(card.parent / "runs", changed, wide)
+    wide = example_record("music-jsb", "tcn", 0, 7.0, "paper", arch_options={"d_model": 999})
+    write_records(card.parent / "runs", changed, wide)
     out = reproduced(capsys, "./mine.yaml")
     assert "it departs from the card in optim.steps" in out
     assert "it is not of the recipe: arch.d_model is 999, the recipe's 150" in out
@@ -166,8 +166,8 @@ def test_what_does_not_count_is_named(card: Path, capsys: pytest.CaptureFixture[
 def test_cells_without_records_are_run_seed_by_seed(
     card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    leave(card.parent / "kept", made("music-jsb", "gru", 0, 8.4))
-    leave(card.parent / "here", made("copy", "gru", 0, 0.5))
+    write_records(card.parent / "kept", made("music-jsb", "gru", 0, 8.4))
+    write_records(card.parent / "here", made("copy", "gru", 0, 0.5))
     assert main(["reproduce", "./mine.yaml", "--from", "kept", "--run", "--runs", "here"]) == 0
     end = ["--resume", "--runs", "here"]
     wanted = ["gru music-jsb 1", "tcn music-jsb 0", "tcn music-jsb 1", "gru copy 1"]
@@ -184,7 +184,7 @@ def test_cells_without_records_are_run_seed_by_seed(
 def test_only_the_cells_that_are_named_are_run(
     card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    leave(card.parent / "runs", *(made("music-jsb", "gru", seed, 8.4) for seed in range(2)))
+    write_records(card.parent / "runs", *(made("music-jsb", "gru", seed, 8.4) for seed in range(2)))
     assert main(["reproduce", "./mine.yaml", "--run", "gru:copy", "gru:music-jsb"]) == 0
     assert {line[4] for line in started} == {"copy"}
     assert "gru:music-jsb has its records already" in capsys.readouterr().err
@@ -197,7 +197,7 @@ def test_what_was_run_stands_in_the_second_table(
 ) -> None:
     def run(words: list[str]) -> int:
         seed = int(words[words.index("--seed") + 1])
-        leave(Path(words[-1]), made("copy", "gru", seed, 0.9))
+        write_records(Path(words[-1]), made("copy", "gru", seed, 0.9))
         return 0
 
     monkeypatch.setattr(child_process, "run_child", run)

@@ -57,7 +57,7 @@ def test_published_figures_are_those_of_the_task_cards(name: str) -> None:
 )
 def test_a_board_that_cannot_be_used_is_told_in_a_sentence(changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=f"test.yaml cannot be used: .*{sentence}"):
-        kit.board(**changed)
+        kit.example_board(**changed)
 
 
 def test_an_unknown_board_and_one_of_ones_own(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ from seqbench.leaderboard.pages import html_page
 from tests.leaderboard import browser as browsers
 from tests.leaderboard import sample
 from tests.leaderboard.browser import Browser
-from tests.leaderboard.hostile import attacked
+from tests.leaderboard.hostile import insert_attacks
 
-pytestmark = pytest.mark.skipif(bool(browsers.lacking()), reason=browsers.lacking())
+pytestmark = pytest.mark.skipif(bool(browsers.missing_programs()), reason=browsers.missing_programs())
 
 NAMES = """
 return [...document.querySelectorAll("#task-1 tbody.rows tr:not([hidden])")]
@@ -28,17 +28,17 @@ def asked() -> list[str]:
 
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[str]:
-    document = sample.make(tmp_path_factory.mktemp("records"))
+    document = sample.example_document(tmp_path_factory.mktemp("records"))
     folder = tmp_path_factory.mktemp("pages")
     (folder / "page.html").write_text(html_page.render_html(document), encoding="utf-8")
-    (folder / "hostile.html").write_text(html_page.render_html(attacked(document)), encoding="utf-8")
-    with browsers.served(folder, asked) as address:
+    (folder / "hostile.html").write_text(html_page.render_html(insert_attacks(document)), encoding="utf-8")
+    with browsers.serve_folder(folder, asked) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with browsers.started(tmp_path_factory.mktemp("profile")) as browser:
+    with browsers.start_browser(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
 
 

@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return sample.make(tmp_path_factory.mktemp("records"))
+    return sample.example_document(tmp_path_factory.mktemp("records"))
 
 
 def task_of(document: dict[str, Any], name: str) -> dict[str, Any]:

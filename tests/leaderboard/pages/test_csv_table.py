@@ -12,7 +12,7 @@ import pytest
 
 from seqbench.leaderboard.data.board_card import COLUMNS
 from seqbench.leaderboard.pages import csv_table
-from tests.leaderboard.kit import board, leave, made, record
+from tests.leaderboard.kit import board_document, example_board, example_record, write_records
 
 FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "＝1", "\n-1", "\u200b=1"]
 
@@ -20,12 +20,12 @@ FORMULAS = ["=1+1", "+cmd|' /C calc'!A0", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("runs")
-    records = [record("copy", "gru", seed, 0.9 + seed / 30) for seed in range(3)]
-    records += [record("copy", 'my,"net"\nx', seed, 1.0) for seed in (0, 1)]
-    records.append(record("copy", 'my,"net"\nx', 2, status="diverged", reason="=nan()"))
-    records.append(record("parity", "gru", 1, 0.75))
+    records = [example_record("copy", "gru", seed, 0.9 + seed / 30) for seed in range(3)]
+    records += [example_record("copy", 'my,"net"\nx', seed, 1.0) for seed in (0, 1)]
+    records.append(example_record("copy", 'my,"net"\nx', 2, status="diverged", reason="=nan()"))
+    records.append(example_record("parity", "gru", 1, 0.75))
     excused = [{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}]
-    return made(board(not_applicable=excused), leave(folder, *records))
+    return board_document(example_board(not_applicable=excused), write_records(folder, *records))
 
 
 def lines(text: str) -> list[dict[str, str]]:

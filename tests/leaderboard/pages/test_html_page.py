@@ -15,7 +15,7 @@ import pytest
 
 from seqbench.leaderboard.pages import html_page, wording
 from tests.leaderboard import kit, sample
-from tests.leaderboard.hostile import attacked
+from tests.leaderboard.hostile import insert_attacks
 
 VOID = {"meta", "link", "input"}
 
@@ -54,7 +54,7 @@ class Tree(HTMLParser):
 
 @pytest.fixture(scope="module")
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return sample.make(tmp_path_factory.mktemp("records"))
+    return sample.example_document(tmp_path_factory.mktemp("records"))
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +111,7 @@ def test_the_policy_allows_this_style_and_this_script_and_nothing_else(page: str
 
 def test_strings_of_others_never_become_markup(document: dict[str, Any], page: str) -> None:
     """Every string of the document is an attack: the page has the same tags and attributes, and one script, ours."""
-    attack = html_page.render_html(attacked(document))
+    attack = html_page.render_html(insert_attacks(document))
     tree, ours = Tree(attack), Tree(page)
     assert tree.names == ours.names
     assert tree.open == []
@@ -256,7 +256,7 @@ def test_every_record_is_named_with_its_checksum(page: str, document: dict[str, 
 
 
 def test_a_board_without_records_is_a_page(tmp_path_factory: pytest.TempPathFactory) -> None:
-    document = kit.made(kit.board(), tmp_path_factory.mktemp("empty"))
+    document = kit.board_document(kit.example_board(), tmp_path_factory.mktemp("empty"))
     page = html_page.render_html(document)
     assert Tree(page).open == []
     assert "No record counts yet" in page
@@ -264,8 +264,10 @@ def test_a_board_without_records_is_a_page(tmp_path_factory: pytest.TempPathFact
 
 
 def test_one_seed_has_no_interval_and_no_rank(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = kit.leave(tmp_path_factory.mktemp("one"), kit.record(value=0.5), kit.record("parity", value=0.9))
-    page = html_page.render_html(kit.made(kit.board(seeds=1), folder))
+    folder = kit.write_records(
+        tmp_path_factory.mktemp("one"), kit.example_record(value=0.5), kit.example_record("parity", value=0.9)
+    )
+    page = html_page.render_html(kit.board_document(kit.example_board(seeds=1), folder))
     assert "– gru 0.5000 one seed" in row_of(section(page, "copy"), "gru")
     assert "nobody ranks" in page
 

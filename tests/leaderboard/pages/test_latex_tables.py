@@ -10,7 +10,7 @@ import pytest
 
 from seqbench.leaderboard.pages import latex_tables
 from seqbench.protocol import cards
-from tests.leaderboard.kit import board, leave, made, record
+from tests.leaderboard.kit import board_document, example_board, example_record, write_records
 
 HOSTILE = [
     r"\input{/etc/passwd}",
@@ -31,24 +31,27 @@ HOSTILE = [
 def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("runs")
     records = [
-        record(task, arch, seed, (8 + (1 - value) + seed / 100 if task == "music-jsb" else value + seed / 1000))
+        example_record(task, arch, seed, (8 + (1 - value) + seed / 100 if task == "music-jsb" else value + seed / 1000))
         for task in ("copy", "music-jsb")
         for arch, value in (("gru", 0.97), ("s4_d&co", 0.97), ("rnn", 0.126))
         for seed in range(3)
     ]
-    records += [record("copy", "lstm", seed, 0.5) for seed in (0, 1)]
-    records += [record("copy", "lstm", 2, status="diverged", reason="nan"), record("copy", "tcn", 0, 0.9)]
-    rules = board(
+    records += [example_record("copy", "lstm", seed, 0.5) for seed in (0, 1)]
+    records += [
+        example_record("copy", "lstm", 2, status="diverged", reason="nan"),
+        example_record("copy", "tcn", 0, 0.9),
+    ]
+    rules = example_board(
         tasks={"copy": None, "music-jsb": {"anchor": 7.5, "anchor_source": "somebody"}},
         not_applicable=[{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}],
         title="5 % & more",
     )
-    return made(rules, leave(folder, *records))
+    return board_document(rules, write_records(folder, *records))
 
 
 def published(folder: Path, ours: float) -> dict[str, Any]:
     data = {"metric": "mse", "direction": "min", "setting": "70K", "task": "adding", "needs": "an hour"}
-    rules = board(
+    rules = example_board(
         tier="paper",
         seeds=1,
         size=None,
@@ -60,8 +63,8 @@ def published(folder: Path, ours: float) -> dict[str, Any]:
         ],
     )
     options = cards.load_card("adding").tier("paper").arch
-    ours_ = record("adding", "gru", 0, ours, "paper", arch_options=options, parameters=70_123)
-    return made(rules, leave(folder, ours_))
+    ours_ = example_record("adding", "gru", 0, ours, "paper", arch_options=options, parameters=70_123)
+    return board_document(rules, write_records(folder, ours_))
 
 
 def rows(text: str) -> dict[str, list[str]]:

@@ -11,7 +11,7 @@ import pytest
 
 from seqbench.leaderboard.pages import markdown_page, wording
 from seqbench.protocol import cards
-from tests.leaderboard.kit import board, leave, made, record
+from tests.leaderboard.kit import board_document, example_board, example_record, write_records
 
 HOSTILE = [
     "a|b",
@@ -51,20 +51,20 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("runs")
     values = {"gru": 0.97, "rnn": 0.126, "<b>|`x`": 0.5}
     records = [
-        record(task, arch, seed, (8 + seed / 100 if task == "music-jsb" else value + seed / 1000))
+        example_record(task, arch, seed, (8 + seed / 100 if task == "music-jsb" else value + seed / 1000))
         for task in ("copy", "music-jsb")
         for arch, value in values.items()
         for seed in range(3)
     ]
-    records += [record("copy", "lstm", seed, 1.0) for seed in (0, 1)]
-    records.append(record("copy", "lstm", 2, status="diverged", reason="the loss is nan | at `step` 7"))
-    records += [record("copy", "tcn", 0, 0.9), record("copy", "gru", 5, 0.9)]
-    rules = board(
+    records += [example_record("copy", "lstm", seed, 1.0) for seed in (0, 1)]
+    records.append(example_record("copy", "lstm", 2, status="diverged", reason="the loss is nan | at `step` 7"))
+    records += [example_record("copy", "tcn", 0, 0.9), example_record("copy", "gru", 5, 0.9)]
+    rules = example_board(
         tasks={"copy": None, "music-jsb": {"anchor": 7.5, "anchor_source": "somebody"}, "no-such": None},
         not_applicable=[{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}],
         title="A <board>",
     )
-    return made(rules, leave(folder, *records))
+    return board_document(rules, write_records(folder, *records))
 
 
 def test_the_page_has_what_a_board_says(document: dict[str, Any]) -> None:
@@ -126,7 +126,7 @@ def test_rows_are_compared_across_tasks(document: dict[str, Any]) -> None:
 
 def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
     data = {"metric": "nll_per_frame", "direction": "min", "setting": "300K", "needs": "a day"}
-    rules = board(
+    rules = example_board(
         seeds=2,
         tier="paper",
         size=None,
@@ -139,9 +139,10 @@ def test_published_figures_stand_beside_ours(tmp_path: Path) -> None:
     )
     options = cards.load_card("music-jsb").tier("paper").arch
     runs = [
-        record("music-jsb", "gru", s, 8.4 + s / 10, "paper", arch_options=options, parameters=678_688) for s in range(2)
+        example_record("music-jsb", "gru", s, 8.4 + s / 10, "paper", arch_options=options, parameters=678_688)
+        for s in range(2)
     ]
-    page = markdown_page.render_markdown(made(rules, leave(tmp_path, *runs)))
+    page = markdown_page.render_markdown(board_document(rules, write_records(tmp_path, *runs)))
     body = section(page, "## Published and ours")
     _, _, gru, tcn, text8 = cells(body)
     command = "seqbench sweep --arch gru --task music-jsb --tier paper --seeds 2"
@@ -178,10 +179,10 @@ def test_the_rules_say_where_ranks_err_more_often_than_promised(document: dict[s
 
 
 def test_a_page_without_records_or_tasks_says_so(tmp_path: Path) -> None:
-    page = markdown_page.render_markdown(made(board(), tmp_path))
+    page = markdown_page.render_markdown(board_document(example_board(), tmp_path))
     assert page.count("No record counts yet.") == 2
     excused = [{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}]
-    (heads, *_) = cells(markdown_page.render_markdown(made(board(not_applicable=excused), tmp_path)))
+    (heads, *_) = cells(markdown_page.render_markdown(board_document(example_board(not_applicable=excused), tmp_path)))
     assert heads == ["rank", "architecture", "score", "solved", "remarks"]
     assert "Across tasks" not in page
     assert "Published and ours" not in page
@@ -226,7 +227,7 @@ def test_a_strangers_string_is_only_letters_wherever_it_stands(text: str, docume
     assert shape == harmless, "a line or a cell more than there should be"
     outside = re.sub(r"(?ms)```.*?```|`[^`\n]*`|</?code>|^##? |&#", "", page)
     assert not re.search(r"<|(?<!\\)[\[\]~$#`]|://|www\.|@", outside)
-    assert wording.one_line(text) in html.unescape(re.sub(r"</?code>|\\\\(?=`)", "", written))
+    assert wording.visible_line(text) in html.unescape(re.sub(r"</?code>|\\\\(?=`)", "", written))
 
 
 def test_it_renders_as_the_letters_it_was_given() -> None:
@@ -235,7 +236,7 @@ def test_it_renders_as_the_letters_it_was_given() -> None:
         for context in ("- {}", "said: {}", "{}", "# {}", "| a | b |\n| --- | --- |\n| {} | y |"):
             for written in (markdown_page.inline_code(text), markdown_page._prose(text)):
                 shown = html.unescape(re.sub(_OWN, "", reader.render(context.format(written))))
-                assert wording.one_line(text).replace("`", "") in shown.replace("`", ""), (context, written)
+                assert wording.visible_line(text).replace("`", "") in shown.replace("`", ""), (context, written)
                 assert not re.search(_TAG, re.sub(_OWN, "", reader.render(context.format(written)))), (context, written)
 
 

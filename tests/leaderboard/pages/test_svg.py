@@ -14,8 +14,8 @@ from seqbench.leaderboard.pages.svg import (
     svg_path,
     svg_tag,
     svg_text,
-    tick_label,
 )
+from seqbench.utils.number_format import format_tick
 
 
 def test_an_element_escapes_values_and_text_of_others() -> None:
@@ -53,7 +53,7 @@ def test_one_value_alone_has_room_on_both_sides() -> None:
 
 
 def test_ticks_read_short() -> None:
-    assert [tick_label(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0)] == ["0.25", "4k", "1.5M", "1e-05", "0"]
+    assert [format_tick(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0)] == ["0.25", "4k", "1.5M", "1e-05", "0"]
 
 
 def test_an_axis_puts_values_where_they_belong_and_the_far_ones_not_too_far() -> None:
@@ -77,7 +77,7 @@ def test_any_values_give_an_axis_with_a_few_increasing_ticks(values: list[float]
     assert ticks == sorted(set(ticks))
     shown = [value for value in values if not log or value >= max(values) / 1e30 > 1e-280]
     assert all(-1e-6 <= axis(value) <= 100 + 1e-6 for value in shown)
-    assert all(tick_label(tick) for tick in ticks)
+    assert all(format_tick(tick) for tick in ticks)
 
 
 def test_words_stand_where_there_is_room_or_nowhere() -> None:

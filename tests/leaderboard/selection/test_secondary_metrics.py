@@ -10,20 +10,20 @@ import pytest
 from seqbench.leaderboard.pages import csv_table, latex_tables, markdown_page, wording
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard import kit
-from tests.leaderboard.kit import leave, made, record
+from tests.leaderboard.kit import board_document, example_record, write_records
 from tests.leaderboard.selection.test_select_records import rows
 
 
 def asking(*names: str) -> Any:
-    return kit.board(tasks={"copy": {"secondary": list(names)}})
+    return kit.example_board(tasks={"copy": {"secondary": list(names)}})
 
 
 def with_lengths(*scores: float, **given: Any) -> list[Any]:
-    return [record(seed=seed, secondary={"longer": score}, **given) for seed, score in enumerate(scores)]
+    return [example_record(seed=seed, secondary={"longer": score}, **given) for seed, score in enumerate(scores)]
 
 
 def test_a_row_has_mean_and_interval_of_each_secondary_metric(tmp_path: Path) -> None:
-    document = made(asking("longer"), leave(tmp_path, *with_lengths(0.5, 0.6, 0.4)))
+    document = board_document(asking("longer"), write_records(tmp_path, *with_lengths(0.5, 0.6, 0.4)))
     task, row = document["tasks"][0], rows(document)["gru"]
     assert task["secondary"] == [{"metric": "longer", "chance": 0.0, "best": 1.0}]
     assert row["secondary"]["longer"]["mean"] == pytest.approx(0.5)
@@ -34,46 +34,46 @@ def test_a_row_has_mean_and_interval_of_each_secondary_metric(tmp_path: Path) ->
 
 def test_it_ranks_nobody(tmp_path: Path) -> None:
     """Two that are alike in what decides share a rank, however far apart they are beside it."""
-    leave(tmp_path, *with_lengths(1.0, 0.99, 1.0), *with_lengths(0.0, 0.01, 0.0, arch="tcn"))
-    found = rows(made(asking("longer"), tmp_path))
+    write_records(tmp_path, *with_lengths(1.0, 0.99, 1.0), *with_lengths(0.0, 0.01, 0.0, arch="tcn"))
+    found = rows(board_document(asking("longer"), tmp_path))
     assert {row["rank"] for row in found.values()} == {1}
     assert found["gru"]["secondary"]["longer"]["mean"] > found["tcn"]["secondary"]["longer"]["mean"]
 
 
 def test_a_diverged_seed_stands_at_chance_and_a_missing_one_is_no_number(tmp_path: Path) -> None:
-    leave(tmp_path, *with_lengths(0.9, 0.6), record(seed=2, status="diverged", reason="nan at step 9"))
-    found = rows(made(asking("longer"), tmp_path))["gru"]
+    write_records(tmp_path, *with_lengths(0.9, 0.6), example_record(seed=2, status="diverged", reason="nan at step 9"))
+    found = rows(board_document(asking("longer"), tmp_path))["gru"]
     assert found["secondary"]["longer"]["mean"] == pytest.approx((0.9 + 0.6 + 0.0) / 3)
-    two = rows(made(asking("longer"), leave(tmp_path / "two", *with_lengths(0.9, 0.6))))["gru"]
+    two = rows(board_document(asking("longer"), write_records(tmp_path / "two", *with_lengths(0.9, 0.6))))["gru"]
     assert two["state"] == "incomplete"
     assert two["secondary"]["longer"]["mean"] == pytest.approx(0.75)
     assert two["seeds"][2]["secondary"] == {}
 
 
 def test_a_row_whose_seeds_do_not_all_have_it_has_none(tmp_path: Path) -> None:
-    leave(tmp_path, *with_lengths(0.9, 0.6), record(seed=2))
-    found = rows(made(asking("longer"), tmp_path))["gru"]
+    write_records(tmp_path, *with_lengths(0.9, 0.6), example_record(seed=2))
+    found = rows(board_document(asking("longer"), tmp_path))["gru"]
     assert (found["secondary"], found["rank"]) == ({}, 1)
-    assert wording.secondary(found, "longer") == ""
+    assert wording.format_secondary(found, "longer") == ""
 
 
 def test_a_metric_that_no_record_has_is_named_and_the_rest_is_built(tmp_path: Path) -> None:
-    document = made(asking("lnger", "longer"), leave(tmp_path, *with_lengths(0.9, 0.6, 0.7)))
+    document = board_document(asking("lnger", "longer"), write_records(tmp_path, *with_lengths(0.9, 0.6, 0.7)))
     assert document["problems"] == ["copy: no record has its secondary metric 'lnger'. Did you mean 'longer'?"]
     assert [line["metric"] for line in document["tasks"][0]["secondary"]] == ["longer"]
     # Without records nobody can tell.
     (tmp_path / "none").mkdir()
-    assert made(asking("lnger"), tmp_path / "none")["problems"] == []
+    assert board_document(asking("lnger"), tmp_path / "none")["problems"] == []
 
 
 def test_a_card_must_list_them() -> None:
     with pytest.raises(SeqbenchError, match=r"tasks\.copy\.secondary must be a list of texts, got 'longer'"):
-        kit.board(tasks={"copy": {"secondary": "longer"}})
+        kit.example_board(tasks={"copy": {"secondary": "longer"}})
 
 
 def test_every_form_shows_it(tmp_path: Path) -> None:
-    leave(tmp_path, *with_lengths(0.5, 0.625, 0.75), record(arch="lstm"))
-    document = made(asking("longer"), tmp_path)
+    write_records(tmp_path, *with_lengths(0.5, 0.625, 0.75), example_record(arch="lstm"))
+    document = board_document(asking("longer"), tmp_path)
     page = markdown_page.render_markdown(document)
     assert "beside the score longer (chance 0, best possible 1), by which nobody ranks;" in page
     row = next(line for line in page.splitlines() if "`gru`" in line)
@@ -100,4 +100,4 @@ def test_every_form_shows_it(tmp_path: Path) -> None:
 
 def test_a_metric_named_by_a_stranger_stays_letters() -> None:
     task = {"secondary": [{"metric": "a\n| b <i>", "chance": None, "best": None}]}
-    assert wording.beside(task) == "beside the score a | b <i>, by which nobody ranks"
+    assert wording.secondary_summary(task) == "beside the score a | b <i>, by which nobody ranks"

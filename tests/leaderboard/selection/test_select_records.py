@@ -9,7 +9,7 @@ import pytest
 
 from seqbench.protocol.records import TUNING_SEED, Record
 from tests.leaderboard import kit
-from tests.leaderboard.kit import leave, made, record
+from tests.leaderboard.kit import board_document, example_record, write_records
 
 
 def reasons(document: dict[str, Any]) -> list[str]:
@@ -22,34 +22,40 @@ def rows(document: dict[str, Any], task: str = "copy") -> dict[str, dict[str, An
 
 
 def other_card(**changed: Any) -> Record:
-    made = record(seed=1)
+    made = example_record(seed=1)
     return replace(made, config={**made.config, "card": {**made.config["card"], **changed}})
 
 
 @pytest.mark.parametrize(
     ("strange", "reason"),
     [
-        (record(seed=1, modified=("optim.steps", "task.delay")), "departs from the card in optim.steps, task.delay"),
-        (record(seed=3), "seed 3 is none of the board's, which are 0 to 2"),
-        (record(seed=1, parameters=120_000), "it has 120,000 parameters; the board asks for 100,000 ± 2 %"),
-        (record(seed=1, status="interrupted", reason="stopped at step 7"), "it is unfinished: stopped at step 7"),
+        (
+            example_record(seed=1, modified=("optim.steps", "task.delay")),
+            "departs from the card in optim.steps, task.delay",
+        ),
+        (example_record(seed=3), "seed 3 is none of the board's, which are 0 to 2"),
+        (example_record(seed=1, parameters=120_000), "it has 120,000 parameters; the board asks for 100,000 ± 2 %"),
+        (
+            example_record(seed=1, status="interrupted", reason="stopped at step 7"),
+            "it is unfinished: stopped at step 7",
+        ),
         (other_card(version=2), "it is of version 2 of the card copy; this board's is 1"),
         (other_card(digest="0" * 64), "its card copy is another than the one that is installed"),
         (other_card(direction="min"), "its metric is accuracy (min), the card's accuracy (max)"),
         (other_card(name=7), "it is no record of a run: card.name should be text, got 7"),
-        (record(value=0.91), "it is a second record of one cell: 0.91, where "),
-        (record(value=0.9, seconds=7.0), "it is the same run as "),
-        (record(arch="other", status="failed", reason="x" * 999), None),
-        (replace(record(seed=1), config={}), "card.metric should be text, got None"),
-        (replace(record(seed=1), results={"status": "ok"}), "it ended ok and has no 'accuracy' on test"),
+        (example_record(value=0.91), "it is a second record of one cell: 0.91, where "),
+        (example_record(value=0.9, seconds=7.0), "it is the same run as "),
+        (example_record(arch="other", status="failed", reason="x" * 999), None),
+        (replace(example_record(seed=1), config={}), "card.metric should be text, got None"),
+        (replace(example_record(seed=1), results={"status": "ok"}), "it ended ok and has no 'accuracy' on test"),
     ],
 )
 def test_what_does_not_count_is_named_and_the_rest_is_built(
     tmp_path: Path, strange: Record, reason: str | None
 ) -> None:
-    leave(tmp_path / "a", record())
+    write_records(tmp_path / "a", example_record())
     strange.write(tmp_path / "b")
-    document = made(kit.board(), tmp_path)
+    document = board_document(kit.example_board(), tmp_path)
     assert rows(document)["gru"]["seeds"][0]["value"] == 0.9
     assert document["records"] == 1 if reason else 2
     if reason:
@@ -61,8 +67,8 @@ def test_what_does_not_count_is_named_and_the_rest_is_built(
 
 
 def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
-    leave(tmp_path / "runs", record())
-    good = json.loads(record(seed=1).to_json())
+    write_records(tmp_path / "runs", example_record())
+    good = json.loads(example_record(seed=1).to_json())
     for name, text in {
         "half": '{"results": {"sta',
         "newer": json.dumps({**good, "schema": 2}),
@@ -72,7 +78,7 @@ def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(text)
-    document = made(kit.board(), tmp_path)
+    document = board_document(kit.example_board(), tmp_path)
     assert document["records"] == 1
     found = {aside["origin"].partition("/")[0]: aside["reason"] for aside in document["set_aside"]}
     assert "it is not a readable record" in found["half"]
@@ -84,42 +90,48 @@ def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
 
 def test_other_tasks_other_tiers_and_trials_are_counted_not_named(tmp_path: Path) -> None:
     strangers = [
-        record(task="adding"),
-        record(tier="smoke"),
-        record(seed=TUNING_SEED),
-        record(seed=TUNING_SEED, lr=1e-2),
+        example_record(task="adding"),
+        example_record(tier="smoke"),
+        example_record(seed=TUNING_SEED),
+        example_record(seed=TUNING_SEED, lr=1e-2),
     ]
-    document = made(kit.board(), leave(tmp_path, record(), *strangers))
+    document = board_document(kit.example_board(), write_records(tmp_path, example_record(), *strangers))
     assert document["unrelated"] == {"of other tasks": 1, "of other tiers": 1, "trials of learning rates": 2}
     assert document["set_aside"] == []
 
 
 def test_an_unknown_task_of_a_board_is_named_and_the_rest_is_built(tmp_path: Path) -> None:
-    document = made(kit.board(tasks={"copy": None, "cpy": None}), leave(tmp_path, record()))
+    document = board_document(
+        kit.example_board(tasks={"copy": None, "cpy": None}), write_records(tmp_path, example_record())
+    )
     assert [section["task"] for section in document["tasks"]] == ["copy"]
     assert "cpy: unknown task 'cpy'. Did you mean 'copy'" in document["problems"][0]
 
 
 def test_a_short_name_stands_for_its_task(tmp_path: Path) -> None:
-    document = made(kit.board(tasks={"music": None}), leave(tmp_path, record(task="music-jsb", value=8.4)))
+    document = board_document(
+        kit.example_board(tasks={"music": None}), write_records(tmp_path, example_record(task="music-jsb", value=8.4))
+    )
     assert rows(document, "music")["gru"]["mean"] == 8.4
 
 
 def test_a_record_whose_lines_are_not_those_of_the_others_is_set_aside(tmp_path: Path) -> None:
-    odd = record(seed=2)
+    odd = example_record(seed=2)
     metrics = json.loads(json.dumps(odd.results["metrics"]))
     metrics["test"]["accuracy"]["chance"] = 0.01
     odd = replace(odd, results={**odd.results, "metrics": metrics})
-    document = made(kit.board(), leave(tmp_path, record(), record(seed=1), odd))
+    document = board_document(
+        kit.example_board(), write_records(tmp_path, example_record(), example_record(seed=1), odd)
+    )
     assert "its chance and best possible are 0.01 and 1.0, the others' 0.125 and 1.0" in reasons(document)[0]
 
 
 def test_configurations_of_one_architecture_are_rows_of_their_own(tmp_path: Path) -> None:
     deep = {"arch_options": {"num_layers": 2}}
-    records = [record(seed=s) for s in range(3)] + [record(seed=s, value=0.7, **deep) for s in range(3)]
+    records = [example_record(seed=s) for s in range(3)] + [example_record(seed=s, value=0.7, **deep) for s in range(3)]
     # On another task there is one configuration, of another width and rate: they are not what tells the two apart.
-    records += [record(task="parity", seed=s, arch_options={"d_model": 99}, lr=1e-3) for s in range(3)]
-    document = made(kit.board(), leave(tmp_path, *records))
+    records += [example_record(task="parity", seed=s, arch_options={"d_model": 99}, lr=1e-3) for s in range(3)]
+    document = board_document(kit.example_board(), write_records(tmp_path, *records))
     assert {label: row["mean"] for label, row in rows(document).items()} == {
         "gru (num_layers=1)": pytest.approx(0.9),
         "gru (num_layers=2)": pytest.approx(0.7),
@@ -129,18 +141,21 @@ def test_configurations_of_one_architecture_are_rows_of_their_own(tmp_path: Path
 
 
 def test_one_name_of_two_distributions_is_two_rows(tmp_path: Path) -> None:
-    theirs = record(distribution="theirs", version="2", value=0.5)
-    later = record(seed=1, version="0.2.0")
-    document = made(kit.board(), leave(tmp_path, record(), later, theirs, record(distribution=None, version=None)))
+    theirs = example_record(distribution="theirs", version="2", value=0.5)
+    later = example_record(seed=1, version="0.2.0")
+    document = board_document(
+        kit.example_board(),
+        write_records(tmp_path, example_record(), later, theirs, example_record(distribution=None, version=None)),
+    )
     assert set(rows(document)) == {"gru (seqbench)", "gru (theirs)", "gru (by its path)"}
     # Another version is no other row, and is told.
     assert rows(document)["gru (seqbench)"]["costs"]["distribution"] == "seqbench 0.1.0; seqbench 0.2.0"
 
 
 def test_nobody_gets_into_anothers_row_by_a_name(tmp_path: Path) -> None:
-    ours = [record(seed=seed, arch_options={"num_layers": layers}) for layers in (1, 2) for seed in range(2)]
-    sneak = record(arch="gru (num_layers=2)", distribution="evil", seed=2, value=1.0)
-    found = rows(made(kit.board(), leave(tmp_path, *ours, sneak)))
+    ours = [example_record(seed=seed, arch_options={"num_layers": layers}) for layers in (1, 2) for seed in range(2)]
+    sneak = example_record(arch="gru (num_layers=2)", distribution="evil", seed=2, value=1.0)
+    found = rows(board_document(kit.example_board(), write_records(tmp_path, *ours, sneak)))
     assert [seed["status"] for seed in found["gru (num_layers=2)"]["seeds"]].count("missing") in (1, 2)
     assert len(found) == 3
     assert {row["architecture"] for row in found.values()} == {"gru", "gru (num_layers=2)"}
@@ -148,21 +163,23 @@ def test_nobody_gets_into_anothers_row_by_a_name(tmp_path: Path) -> None:
 
 
 def test_one_training_counts_once(tmp_path: Path) -> None:
-    first = record()
+    first = example_record()
     copy = replace(first, config={**first.config, "seed": 1})
-    document = made(kit.board(), leave(tmp_path, first, copy))
+    document = board_document(kit.example_board(), write_records(tmp_path, first, copy))
     assert document["records"] == 1
     assert "it has the same weights as copy/" in reasons(document)[0]
 
 
 def test_a_run_that_diverged_says_nothing_of_lines(tmp_path: Path) -> None:
-    honest = [record(seed=seed) for seed in range(2)]
+    honest = [example_record(seed=seed) for seed in range(2)]
     poison = []
     for seed in range(3):
-        made_up = json.loads(json.dumps(record(arch=f"evil-{seed}").results))
+        made_up = json.loads(json.dumps(example_record(arch=f"evil-{seed}").results))
         made_up["metrics"]["test"]["accuracy"]["chance"] = 0.9
-        poison.append(replace(record(arch=f"evil-{seed}"), results={**made_up, "status": "diverged", "reason": "x"}))
-    document = made(kit.board(), leave(tmp_path, *honest, *poison))
+        poison.append(
+            replace(example_record(arch=f"evil-{seed}"), results={**made_up, "status": "diverged", "reason": "x"})
+        )
+    document = board_document(kit.example_board(), write_records(tmp_path, *honest, *poison))
     assert document["tasks"][0]["chance"] == 0.125
     assert document["set_aside"] == []
     assert rows(document)["evil-0"]["seeds"][0]["value"] == 0.125
@@ -175,35 +192,42 @@ def with_chance(made: Record, chance: float) -> Record:
 
 
 def test_lines_of_another_processor_are_the_same_lines(tmp_path: Path) -> None:
-    document = made(kit.board(), leave(tmp_path, record(), with_chance(record(seed=1), 0.125 + 1e-14)))
+    document = board_document(
+        kit.example_board(),
+        write_records(tmp_path, example_record(), with_chance(example_record(seed=1), 0.125 + 1e-14)),
+    )
     assert document["set_aside"] == []
 
 
 def test_records_that_do_not_agree_on_their_lines_are_a_problem(tmp_path: Path) -> None:
-    document = made(kit.board(), leave(tmp_path, record(), with_chance(record(seed=1), 0.2)))
+    document = board_document(
+        kit.example_board(), write_records(tmp_path, example_record(), with_chance(example_record(seed=1), 0.2))
+    )
     assert "copy: its records do not agree on chance and best possible" in document["problems"][0]
     assert document["records"] == 1
 
 
 def test_a_result_counts_before_a_run_that_broke(tmp_path: Path) -> None:
-    failed = record(status="out_of_memory", reason="memory ran out")
+    failed = example_record(status="out_of_memory", reason="memory ran out")
     failed.write(tmp_path / "a")
-    record().write(tmp_path / "b")
-    document = made(kit.board(), tmp_path)
+    example_record().write(tmp_path / "b")
+    document = board_document(kit.example_board(), tmp_path)
     assert rows(document)["gru"]["seeds"][0]["status"] == "ok"
     assert document["set_aside"][0]["origin"] == "a/result.json"
 
 
 def test_the_size_is_the_boards_and_not_any_near_it(tmp_path: Path) -> None:
-    document = made(kit.board(), leave(tmp_path, record(matched=99_000, parameters=99_000)))
+    document = board_document(
+        kit.example_board(), write_records(tmp_path, example_record(matched=99_000, parameters=99_000))
+    )
     assert "its width was found for 99,000 parameters; the board asks for 100,000" in reasons(document)[0]
 
 
 def test_long_options_are_told_by_their_digest(tmp_path: Path) -> None:
     long = [
-        record(seed=0, arch_options={"note": "x" * 10_000}),
-        record(seed=0, arch_options={"note": "y" * 10_000}, value=0.8),
+        example_record(seed=0, arch_options={"note": "x" * 10_000}),
+        example_record(seed=0, arch_options={"note": "y" * 10_000}, value=0.8),
     ]
-    found = rows(made(kit.board(), leave(tmp_path, *long)))
+    found = rows(board_document(kit.example_board(), write_records(tmp_path, *long)))
     assert len(found) == 2
     assert all(len(label) < 40 for label in found)

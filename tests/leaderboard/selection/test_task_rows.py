@@ -9,16 +9,16 @@ import pytest
 
 from seqbench.leaderboard.selection import task_rows as rooms
 from tests.leaderboard import kit
-from tests.leaderboard.kit import leave, made, record
+from tests.leaderboard.kit import board_document, example_record, write_records
 from tests.leaderboard.selection.test_select_records import rows
 
 
 def seeds(task: str = "copy", values: tuple[float, ...] = (0.9, 0.9, 0.9), **given: Any) -> list[Any]:
-    return [record(task=task, seed=seed, value=value, **given) for seed, value in enumerate(values)]
+    return [example_record(task=task, seed=seed, value=value, **given) for seed, value in enumerate(values)]
 
 
 def test_a_row_says_mean_interval_seeds_and_what_was_solved(tmp_path: Path) -> None:
-    document = made(kit.board(), leave(tmp_path, *seeds(values=(1.0, 0.5, 0.995))))
+    document = board_document(kit.example_board(), write_records(tmp_path, *seeds(values=(1.0, 0.5, 0.995))))
     row = rows(document)["gru"]
     assert row["mean"] == pytest.approx((1.0 + 0.5 + 0.995) / 3)
     assert row["half_width"] == pytest.approx(4.302653 * statistics.stdev((1.0, 0.5, 0.995)) / 3**0.5, rel=1e-6)
@@ -32,8 +32,9 @@ def test_a_row_says_mean_interval_seeds_and_what_was_solved(tmp_path: Path) -> N
 
 
 def test_a_diverged_seed_counts_at_chance(tmp_path: Path) -> None:
-    document = made(
-        kit.board(), leave(tmp_path, *seeds()[:2], record(seed=2, status="diverged", reason="nan at step 9"))
+    document = board_document(
+        kit.example_board(),
+        write_records(tmp_path, *seeds()[:2], example_record(seed=2, status="diverged", reason="nan at step 9")),
     )
     row = rows(document)["gru"]
     assert row["mean"] == pytest.approx((0.9 + 0.9 + 0.125) / 3)
@@ -51,16 +52,16 @@ def test_where_chance_is_unknown_a_diverged_seed_counts_as_the_worst() -> None:
 def _entry(value: float) -> Any:
     from seqbench.leaderboard.data import checked_records
 
-    made = record("copy", value=value)
+    made = example_record("copy", value=value)
     return checked_records.check_record_values(
         kit.Record(made.results, made.measured, made.config, checksum=made.digest()), "x"
     )
 
 
 def test_missing_failed_and_excused_cells_say_why(tmp_path: Path) -> None:
-    board = kit.board(not_applicable=[{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}])
-    failed = record(seed=1, status="out_of_memory", reason="memory ran out")
-    document = made(board, leave(tmp_path, record(), failed, *seeds("parity", arch="lstm")))
+    board = kit.example_board(not_applicable=[{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}])
+    failed = example_record(seed=1, status="out_of_memory", reason="memory ran out")
+    document = board_document(board, write_records(tmp_path, example_record(), failed, *seeds("parity", arch="lstm")))
     found = rows(document)
     assert (found["gru"]["state"], found["gru"]["rank"]) == ("incomplete", None)
     assert found["gru"]["reason"] == "seed 1: memory ran out; seed 2: no record"
@@ -76,7 +77,7 @@ def test_ranks_are_shared_by_those_that_do_not_differ(tmp_path: Path) -> None:
         *seeds(values=(0.5, 0.52, 0.49), arch="lstm"),
         *seeds(values=(0.125, 0.126, 0.124), arch="rnn"),
     ]
-    document = made(kit.board(), leave(tmp_path, *everyone))
+    document = board_document(kit.example_board(), write_records(tmp_path, *everyone))
     assert [(row["label"], row["rank"]) for row in document["tasks"][0]["rows"]] == [
         ("tcn", 1),
         ("gru", 1),
@@ -87,7 +88,9 @@ def test_ranks_are_shared_by_those_that_do_not_differ(tmp_path: Path) -> None:
 
 
 def test_one_seed_has_no_interval_and_no_rank(tmp_path: Path) -> None:
-    document = made(kit.board(seeds=1), leave(tmp_path, record(), record(arch="lstm", value=0.4)))
+    document = board_document(
+        kit.example_board(seeds=1), write_records(tmp_path, example_record(), example_record(arch="lstm", value=0.4))
+    )
     assert [(row["label"], row["half_width"], row["rank"]) for row in document["tasks"][0]["rows"]] == [
         ("gru", None, None),
         ("lstm", None, None),
@@ -95,10 +98,10 @@ def test_one_seed_has_no_interval_and_no_rank(tmp_path: Path) -> None:
 
 
 def test_less_is_better_where_the_card_says_so(tmp_path: Path) -> None:
-    board = kit.board(tasks={"music-jsb": {"anchor": 8.0, "anchor_source": "somebody"}})
+    board = kit.example_board(tasks={"music-jsb": {"anchor": 8.0, "anchor_source": "somebody"}})
     values = {"gru": (8.4, 8.41, 8.42), "rnn": (9.9, 9.91, 9.92), "bad": (11.2, 11.3, 11.4)}
     records = [r for arch, v in values.items() for r in seeds("music-jsb", v, arch=arch)]
-    document = made(board, leave(tmp_path, *records))
+    document = board_document(board, write_records(tmp_path, *records))
     (section,) = document["tasks"]
     assert [(row["label"], row["rank"]) for row in section["rows"]] == [("gru", 1), ("rnn", 2), ("bad", 3)]
     assert (section["best"], section["anchor"], section["best_unknown"]) == (None, 8.0, "nobody knows")
@@ -111,7 +114,7 @@ def test_less_is_better_where_the_card_says_so(tmp_path: Path) -> None:
 
 
 def test_curves_are_means_between_the_lowest_and_the_highest_seed(tmp_path: Path) -> None:
-    document = made(kit.board(), leave(tmp_path, *seeds("parity", (0.6, 0.8, 1.0))))
+    document = board_document(kit.example_board(), write_records(tmp_path, *seeds("parity", (0.6, 0.8, 1.0))))
     row = rows(document, "parity")["gru"]
     assert row["curve"]["step"] == list(range(500, 4001, 500))
     assert (row["curve"]["low"][0], row["curve"]["mean"][0], row["curve"]["high"][0]) == pytest.approx(
@@ -128,7 +131,7 @@ def test_of_several_configurations_the_best_on_validation_ranks(tmp_path: Path) 
         *seeds(values=(0.95, 0.96, 0.97), **deep),
         *seeds(arch="rnn", values=(0.1, 0.2, 0.1)),
     ]
-    found = rows(made(kit.board(), leave(tmp_path, *everyone)))
+    found = rows(board_document(kit.example_board(), write_records(tmp_path, *everyone)))
     assert (found["gru (num_layers=2)"]["state"], found["gru (num_layers=2)"]["rank"]) == ("ranked", 1)
     assert (found["gru (num_layers=1)"]["state"], found["gru (num_layers=1)"]["rank"]) == ("outdone", None)
     assert found["gru (num_layers=1)"]["reason"] == "gru (num_layers=2) is better on validation, and ranks for both"
@@ -136,9 +139,12 @@ def test_of_several_configurations_the_best_on_validation_ranks(tmp_path: Path) 
 
 
 def test_what_is_excused_is_so_in_every_configuration(tmp_path: Path) -> None:
-    board = kit.board(not_applicable=[{"architecture": "gru", "task": "copy", "reason": "it looks ahead"}])
-    both = [record("parity", seed=0), record("parity", seed=0, arch_options={"num_layers": 2}, value=0.8)]
-    found = rows(made(board, leave(tmp_path, *both)))
+    board = kit.example_board(not_applicable=[{"architecture": "gru", "task": "copy", "reason": "it looks ahead"}])
+    both = [
+        example_record("parity", seed=0),
+        example_record("parity", seed=0, arch_options={"num_layers": 2}, value=0.8),
+    ]
+    found = rows(board_document(board, write_records(tmp_path, *both)))
     assert {label: row["state"] for label, row in found.items()} == {
         "gru (num_layers=1)": "not applicable",
         "gru (num_layers=2)": "not applicable",
@@ -146,8 +152,8 @@ def test_what_is_excused_is_so_in_every_configuration(tmp_path: Path) -> None:
 
 
 def test_an_anchor_that_is_no_better_than_chance_is_a_problem(tmp_path: Path) -> None:
-    board = kit.board(tasks={"music-jsb": {"anchor": 20.0, "anchor_source": "nobody"}})
-    document = made(board, leave(tmp_path, *seeds("music-jsb", (8.4, 8.5, 8.6))))
+    board = kit.example_board(tasks={"music-jsb": {"anchor": 20.0, "anchor_source": "nobody"}})
+    document = board_document(board, write_records(tmp_path, *seeds("music-jsb", (8.4, 8.5, 8.6))))
     assert document["problems"] == ["music-jsb: its anchor 20.0 is no better than chance"]
     assert document["tasks"][0]["anchor"] is None
 
@@ -157,8 +163,8 @@ def test_the_budget_is_the_expected_best_of_so_many_trials(tmp_path: Path, direc
     task = "copy" if direction == "max" else "music-jsb"
     values = [0.3, None, 0.9, 0.5]
     tuning = {"tried": [{"lr": 1e-3, "value": value} for value in values], "lr": 1e-3}
-    board = kit.board(tasks={task: None})
-    row = rows(made(board, leave(tmp_path, *seeds(task, tuning=tuning))), task)["gru"]
+    board = kit.example_board(tasks={task: None})
+    row = rows(board_document(board, write_records(tmp_path, *seeds(task, tuning=tuning))), task)["gru"]
     best, worst = (max, 0.3) if direction == "max" else (min, 0.9)
     known = [worst if value is None else value for value in values]
     expected = [

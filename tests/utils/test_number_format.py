@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from seqbench.leaderboard.pages import number_format
+from seqbench.utils import number_format
 
 
 def test_a_column_has_four_digits_of_its_typical_value() -> None:
