@@ -1,8 +1,6 @@
-"""Backbones of strangers, for tests: some plain, some broken on purpose."""
+"""Backbones for tests: some are plain, some break on purpose."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,8 +8,8 @@ from torch import Tensor, nn
 from seqbench.architectures.recurrent import GRU
 
 
-class Window(nn.Module):
-    """Causal and without ``unroll``: each step sees the mean of all before it."""
+class CausalMean(nn.Module):
+    """Compute each output from the current input and the mean of all inputs so far; causal, without ``unroll``."""
 
     causal = True
 
@@ -24,62 +22,63 @@ class Window(nn.Module):
         return torch.tanh(self.linear(torch.cat([x, x.cumsum(1) / steps], -1)))
 
 
-class Exploding(Window):
-    """Its loss is NaN from the given training step on."""
+class Diverging(CausalMean):
+    """Return NaN in every training step after the first ``after`` ones."""
 
     def __init__(self, d_model: int, after: int = 30) -> None:
         super().__init__(d_model)
         self.after = after
-        self.register_buffer("calls", torch.zeros((), dtype=torch.long))  # So that a resumed run counts on.
+        # A buffer is stored in checkpoints, so a resumed run continues the count.
+        self.register_buffer("calls", torch.zeros((), dtype=torch.long))
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         self.calls = self.calls + int(self.training)
         return super().forward(x) * (float("nan") if self.calls > self.after else 1.0)
 
 
-class Raising(Window):
-    """Breaks in its first step."""
+class Raising(CausalMean):
+    """Raise an error in the first step."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         raise RuntimeError("shapes (3, 4) and (5, 6)\ndo not fit")
 
 
-class Hungry(Window):
-    """Asks for more memory than any machine has."""
+class OutOfMemory(CausalMean):
+    """Raise PyTorch's error for exhausted GPU memory."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         raise torch.OutOfMemoryError("tried to allocate 9 EiB")
 
 
-class Deaf(Window):
-    """Trains, but its ``unroll`` breaks."""
+class HugeAllocation(CausalMean):
+    """Allocate more CPU memory than any machine has."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return x + torch.empty(2**50).sum()
+
+
+class BrokenUnroll(CausalMean):
+    """Train normally, but raise an error in ``unroll``."""
 
     def unroll(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:
         raise RuntimeError("no state here")
 
 
-class Keyword(GRU):
-    """Passes its options on."""
+class KeywordOptions(GRU):
+    """Pass all options on to the base class as keyword arguments."""
 
-    def __init__(self, d_model: int, **options: Any) -> None:
+    def __init__(self, d_model: int, **options: int) -> None:
         super().__init__(d_model, **options)
 
 
-class Ahead(Window):
-    """Says that it sees what comes."""
+class NonCausal(CausalMean):
+    """Declare that outputs depend on later inputs."""
 
     causal = False
 
 
-class Refusing(Window):
-    """Refuses its width."""
+class RefusingWidth(CausalMean):
+    """Accept no width but 7."""
 
     def __init__(self, d_model: int) -> None:
         assert d_model == 7, f"d_model must be 7, got {d_model}"
-
-
-class Greedy(Hungry):
-    """Asks for more memory than any machine has."""
-
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        return x + torch.empty(2**50).sum()

@@ -160,7 +160,7 @@ def test_light_modules_import_nothing_heavy() -> None:
     code = (
         "import sys, seqbench, seqbench.cli.main as m, seqbench.running.options, seqbench.protocol.records;"
         "import seqbench.datamodules.sources.data_location;"
-        "m.make_parser();"
+        "m.build_parser();"
         "print([n for n in ('torch', 'lightning', 'wandb', 'numpy', 'datasets', 'jsonargparse') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from seqbench.sweep.conductor import State
-from seqbench.sweep.planning.sweep_plan import FINISHED, Cell
+from seqbench.sweep.planning.sweep_plan import FINISHED_STATUSES, Cell
+from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.units import format_duration
 
 
-class Live:
+class LiveProgress:
     """Shows a sweep's state on standard error.
 
     Attributes:
@@ -23,7 +23,7 @@ class Live:
         self._bar: Any = None
         self._elsewhere: set[Cell] = set()
 
-    def __call__(self, state: State, ended: Cell | None) -> None:
+    def __call__(self, state: SweepProgress, ended: Cell | None) -> None:
         """Take the state at a tick, or a cell that has ended."""
         if sys.stderr.isatty():
             self._show(state)
@@ -45,7 +45,7 @@ class Live:
             self._bar.close()
             self._bar = None
 
-    def _show(self, state: State) -> None:
+    def _show(self, state: SweepProgress) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
@@ -61,9 +61,9 @@ class Live:
             print(line, file=sys.stderr, flush=True)
 
 
-def _standing(state: State) -> str:
+def _standing(state: SweepProgress) -> str:
     counts = state.counts()
-    failed = sum(number for status, number in counts.items() if status not in (*FINISHED, "interrupted"))
+    failed = sum(number for status, number in counts.items() if status not in (*FINISHED_STATUSES, "interrupted"))
     left = state.left()
     words = [f"{len(state.running)} running", f"{len(state.waiting)} waiting", f"{failed} failed"]
     if state.elsewhere:
@@ -71,7 +71,7 @@ def _standing(state: State) -> str:
     return ", ".join([*words, f"{format_duration(left)} left"] if left is not None else words)
 
 
-def _said(state: State, cell: Cell, split: str) -> str:
+def _said(state: SweepProgress, cell: Cell, split: str) -> str:
     status, reason = state.status[cell], state.reason[cell]
     record = cell.record()
     if status != "ok" or record is None:

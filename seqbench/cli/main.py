@@ -49,7 +49,7 @@ class Parser(argparse.ArgumentParser):
         raise SeqbenchError(f"{message}. See `{self.prog} --help`.")
 
 
-def make_parser(names: Sequence[str] = COMMANDS) -> Parser:
+def build_parser(names: Sequence[str] = COMMANDS) -> Parser:
     """The parser of these commands; each command's file adds its own arguments."""
     parser, commands = _parser()
     for name in names:
@@ -109,7 +109,7 @@ def _run(words: list[str]) -> int:
     completing = "_ARGCOMPLETE" in os.environ
     if not asked and not completing:
         _overview().parse_known_args(words)  # Here --help, --version and a wrong name end.
-    parser = make_parser(asked or COMMANDS)
+    parser = build_parser(asked or COMMANDS)
     if completing:
         import argcomplete  # Only while a shell asks for completions.
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from seqbench.cli.commands.run import say
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
-from seqbench.sweep.conductor import State
 from seqbench.sweep.planning.sweep_plan import Group, Plan
 from seqbench.sweep.summary import Row
+from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.number_format import format_number
 from seqbench.utils.units import format_duration
 
@@ -50,7 +50,7 @@ def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group,
     say(f"{all_}, {len(cells) - left} finished, {left} to run{more}, {slots} at once{about}")
 
 
-def print_rates(plan: Plan) -> None:
+def print_learning_rates(plan: Plan) -> None:
     """The learning rate of each group, and what was tried."""
     for group in plan.groups:
         tuning = group.config.tuning
@@ -59,7 +59,7 @@ def print_rates(plan: Plan) -> None:
             say(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
 
 
-def print_table(rows: Sequence[Row]) -> str:
+def format_table(rows: Sequence[Row]) -> str:
     """A line for each group: its seeds, and their mean on test between its lines."""
     lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
     for row in rows:
@@ -75,7 +75,7 @@ def print_table(rows: Sequence[Row]) -> str:
     return align_columns(lines)
 
 
-def print_failures(plan: Plan, state: State) -> None:
+def print_failures(plan: Plan, state: SweepProgress) -> None:
     """Each cell that has no result, with the reason."""
     for name, reason in plan.refused.items():
         say(f"not run: {name}: {reason}")

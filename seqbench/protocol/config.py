@@ -125,7 +125,7 @@ class RunConfig:
         encoder: name of the encoder's architecture; None where there is none, or it is as ``arch``.
         encoder_options: its backbone's arguments.
         match_params: the number of parameters that ``d_model`` was found for, if it was; no part of the digest.
-        tuning: how the learning rate was chosen (see ``sweep.tuning``), if it was; no part of the digest.
+        tuning: how the learning rate was chosen (see ``sweep.planning.tuning``), if it was; no part of the digest.
     """
 
     card: Card

@@ -43,7 +43,7 @@ class Row:
         return mean_interval(self.values).half_width if self.values else None
 
 
-def summary_rows(cells: Sequence[Cell]) -> list[Row]:
+def summarize_cells(cells: Sequence[Cell]) -> list[Row]:
     """The figures of each group, from its records alone, in the order of the cells."""
     groups: dict[Group, list[Cell]] = {}
     for cell in cells:

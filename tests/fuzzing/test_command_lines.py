@@ -31,7 +31,7 @@ REAL: Mapping[str, list[list[str]]] = {
         ["run", "--config", "config.yaml", "--arch.num_layers", "2"],
         ["run", "--arch", "lstm", "--encoder", "gru", "--task", "translation", "--task.data_dir", "pairs", "--help"],
         ["run", "--arch=transformer", "--task=char-lm", "--task.data_dir=texts", "--arch.dropout=0.1"],
-        ["run", "--arch", "tests.backbones:Window", "--task", "sentiment", "--task.data_dir", "sentences"],
+        ["run", "--arch", "tests.backbones:CausalMean", "--task", "sentiment", "--task.data_dir", "sentences"],
     ],
     "sweep": [
         ["sweep", "--arch", "gru,lstm", "--task", "copy,adding", "--tier", "smoke", "--seeds", "2", "--dry-run"],
@@ -46,7 +46,7 @@ REAL: Mapping[str, list[list[str]]] = {
         ["leaderboard", "submit", "small", "--from", "run", "--root", "boards", "--retrain"],
     ],
     "list": [["list"], ["list", "tasks"], ["list", "architectures"], ["list", "boards"]],
-    "show": [["show", "gru"], ["show", "copy"], ["show", "tests.backbones:Window"], ["show", "--help"]],
+    "show": [["show", "gru"], ["show", "copy"], ["show", "tests.backbones:CausalMean"], ["show", "--help"]],
     "check": [
         ["check", "gru", "--option", "d_model=8", "--option", "num_layers=2", "--parameters", "100"],
         ["check", "copy", "--tier", "smoke", "--option", "delay=3"],
@@ -123,7 +123,7 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         module, _, name = place.partition(":")
         monkeypatch.setattr(importlib.import_module(module), name, stopped)
     # A sweep plans in a worker; here it plans in this process, which is watched.
-    monkeypatch.setattr(local_engine, "warm_up", lambda: None)
+    monkeypatch.setattr(local_engine, "start_fork_server", lambda: None)
     monkeypatch.setattr(local_engine, "call_in_worker", lambda function, *arguments: function(*arguments))
     return small_data
 

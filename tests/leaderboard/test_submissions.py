@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from seqbench.cli.main import make_parser
+from seqbench.cli.main import build_parser
 from seqbench.leaderboard import submissions
 from seqbench.leaderboard.data import board_paths
 from seqbench.protocol import records
@@ -176,7 +176,7 @@ def test_the_job_for_requests_gives_commands_that_there_are() -> None:
     assert len(asked) == 3
     for words in asked:
         record = [] if words.startswith("leaderboard") else ["some/record.json"]
-        assert make_parser().parse_args([*shlex.split(words), *record])
+        assert build_parser().parse_args([*shlex.split(words), *record])
 
 
 def test_the_job_for_requests_sees_records_that_were_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

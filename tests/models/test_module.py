@@ -92,7 +92,7 @@ def found(arch: str) -> Any:
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("task", KINDS, ids=named)
-@pytest.mark.parametrize("arch", [*registry.list_entries(registry.ARCHITECTURES), "tests.backbones:Window"])
+@pytest.mark.parametrize("arch", [*registry.list_entries(registry.ARCHITECTURES), "tests.backbones:CausalMean"])
 def test_every_architecture_trains_on_every_kind_of_task_or_says_why_not(
     arch: str, task: dict[str, Any], text_folder: Path, small_data: Path
 ) -> None:

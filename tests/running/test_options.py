@@ -199,7 +199,7 @@ def test_what_is_no_backbone_is_refused(arch: str) -> None:
 
 def test_the_cards_options_reach_a_backbone_through_its_keywords(text_folder: Path) -> None:
     task = {"name": "char-lm", "data_dir": str(text_folder)}
-    config = options.resolve_options({"arch": "tests.backbones:Keyword", "task": task})
+    config = options.resolve_options({"arch": "tests.backbones:KeywordOptions", "task": task})
     assert config.arch_options == {"d_model": 256, "num_layers": 2, "dropout": 0.2, "skip": False}
 
 

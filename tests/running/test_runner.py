@@ -286,7 +286,7 @@ def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path
 
 
 def test_memory_that_runs_out_is_told_from_other_errors(tmp_path: Path) -> None:
-    run = runner.run(config(arch={"name": "tests.backbones:Greedy", "d_model": 8}), tmp_path)
+    run = runner.run(config(arch={"name": "tests.backbones:HugeAllocation", "d_model": 8}), tmp_path)
     assert run.record.status == "out_of_memory"
     assert "memory" in run.record.results["reason"]
 
@@ -357,7 +357,7 @@ def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: P
 
 
 def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -> None:
-    arch = {"name": "tests.backbones:Window", "d_model": 8}
+    arch = {"name": "tests.backbones:CausalMean", "d_model": 8}
     run = runner.run(text_config(text_folder, arch=arch), tmp_path)
     assert run.record.status == "ok"
     assert run.record.config["state_bytes"] is None
@@ -378,7 +378,7 @@ def test_probes_become_a_curve_over_length(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint(tmp_path: Path) -> None:
-    arch = {"name": "tests.backbones:Exploding", "d_model": 8, "after": 60}
+    arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     run = runner.run(config(arch=arch), tmp_path)
     assert run.record.status == "diverged"
     assert "the training loss is nan at step 79" in run.record.results["reason"]
@@ -390,7 +390,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint
 
 
 def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    arch = {"name": "tests.backbones:Exploding", "d_model": 8, "after": 60}
+    arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     whole = runner.run(config(arch=arch), tmp_path / "whole").record
     with monkeypatch.context() as patch:
         signal_at(patch, 65, signal.SIGTERM)
@@ -402,7 +402,7 @@ def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeyp
     ("name", "status", "reason"),
     [
         ("Raising", "failed", "RuntimeError: shapes (3, 4) and (5, 6) do not fit"),
-        ("Hungry", "out_of_memory", "tried to allocate 9 EiB"),
+        ("OutOfMemory", "out_of_memory", "tried to allocate 9 EiB"),
     ],
 )
 def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, status: str, reason: str) -> None:
@@ -416,7 +416,7 @@ def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, s
 
 def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="refuses its options: d_model must be 7, got 8"):
-        runner.run(config(arch={"name": "tests.backbones:Refusing", "d_model": 8}), tmp_path)
+        runner.run(config(arch={"name": "tests.backbones:RefusingWidth", "d_model": 8}), tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -437,7 +437,7 @@ def test_a_trainer_that_refuses_its_options_leaves_nothing(
 
 
 def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
-    run = runner.run(config(arch={"name": "tests.backbones:Deaf", "d_model": 8}), tmp_path)
+    run = runner.run(config(arch={"name": "tests.backbones:BrokenUnroll", "d_model": 8}), tmp_path)
     assert run.record.status == "ok"
     assert run.record.config["state_bytes"] is None
     assert run.record.config["state_bytes_error"] == "RuntimeError: no state here"
@@ -457,7 +457,7 @@ def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypa
 
 def test_an_architecture_that_looks_ahead_is_refused_where_it_must_not(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="looks ahead"):
-        runner.run(config(arch={"name": "tests.backbones:Ahead", "d_model": 8}), tmp_path)
+        runner.run(config(arch={"name": "tests.backbones:NonCausal", "d_model": 8}), tmp_path)
 
 
 def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from tests.backbones import Window
+from tests.backbones import CausalMean
 
 AUDIT = "SEQBENCH_TEST_AUDIT"
 """Names the folder of the lists."""
@@ -22,7 +22,7 @@ OVERLAP = "overlap"
 """Stands in the list of a cell that two processes trained at once."""
 
 
-class Audited(Window):
+class Audited(CausalMean):
     """Writes into its cell's list who trains it, and sees by a lock of its own whether another does so at once.
 
     Args:
@@ -53,7 +53,7 @@ class Audited(Window):
         return file
 
 
-class Segfaulting(Window):
+class Segfaulting(CausalMean):
     """Reads where nothing is."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -61,14 +61,14 @@ class Segfaulting(Window):
         return x
 
 
-class Exiting(Window):
+class Exiting(CausalMean):
     """Ends its process at once, as a library written in C may."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         os._exit(3)
 
 
-class Leaving(Window):
+class Leaving(CausalMean):
     """Ends its process as a script does."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -77,7 +77,7 @@ class Leaving(Window):
         return x
 
 
-class Hanging(Window):
+class Hanging(CausalMean):
     """Never comes back from its first step of training."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -86,7 +86,7 @@ class Hanging(Window):
         return x
 
 
-class Eating(Window):
+class Eating(CausalMean):
     """Takes more and more memory."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -173,7 +173,7 @@ class Sweeps:
         """Wait for the sweep's end, and for that of all that it started; its exit status."""
         status = sweep.status(LONGEST)
         assert status in (0, 1, -signal.SIGKILL), f"the sweep hangs or failed ({status}): {sweep.output}"
-        if not until(lambda: not sweep.others(), local_engine.GRACE):
+        if not until(lambda: not sweep.others(), local_engine.GRACE_SECONDS):
             self.counts.littered += [f"{kind} {pid} lives on" for pid, kind in sweep.others().items()]
         return status
 

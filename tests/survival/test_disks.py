@@ -17,12 +17,12 @@ import torch
 
 from seqbench.cli.main import main
 from seqbench.protocol import records
-from tests.backbones import Window
+from tests.backbones import CausalMean
 from tests.survival.kills import CONTEXT, LONGEST, names, results
 from tests.survival.places import Place, arm
 from tests.survival.sweeps import SIZES, STEPS, WORDS
 
-BACKBONE = f"{Window.__module__}:Window"
+BACKBONE = f"{CausalMean.__module__}:CausalMean"
 RUN = ("run", "--arch", BACKBONE, "--task", "copy", "--tier", "smoke", "--logger", "none", "--resume", *SIZES, *STEPS)
 MIDWAY = Place("training_step", "begun")
 
@@ -221,7 +221,7 @@ def test_a_sweep_goes_on_with_the_cells_whose_disk_takes_them(
         assert said.count(reason) >= 2
         assert "the process was ended by SIGSEGV; it has no record: " in said
         assert not list(disk.rglob(records.NAME))
-        (record,) = [records.read_record(path) for path in runs.rglob(records.NAME) if "Window" in str(path)]
+        (record,) = [records.read_record(path) for path in runs.rglob(records.NAME) if "CausalMean" in str(path)]
         assert record.status == "ok"
         if how == "full":
             filler.unlink()

@@ -20,7 +20,7 @@ from tests.survival.sweeps import AUDITED, CELLS, SIZES, STEPS, WORDS, Sweep, un
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are told from /proc")
 
-HEALTHY = "tests.backbones:Window"
+HEALTHY = "tests.backbones:CausalMean"
 
 
 def sweep(runs: Path, *archs: str, words: tuple[str, ...] = ()) -> int:
@@ -44,12 +44,12 @@ def test_a_cell_that_kills_its_process_costs_itself_alone(tmp_path: Path, capsys
     }
     assert sweep(tmp_path, *reasons) == 1
     folders = cells(tmp_path)
-    assert set(folders) == {*reasons, "Window"}
+    assert set(folders) == {*reasons, "CausalMean"}
     for name, reason in reasons.items():
         record = records.read_record(folders[name])
         assert record.status == "failed"
         assert reason in record.results["reason"]
-    assert records.read_record(folders["Window"]).status == "ok"
+    assert records.read_record(folders["CausalMean"]).status == "ok"
     last_words = (folders["Segfaulting"] / "error.txt").read_text()
     assert "Segmentation fault" in last_words
     assert "backbones.py" in last_words
@@ -63,12 +63,12 @@ def test_a_cell_that_kills_its_process_costs_itself_alone(tmp_path: Path, capsys
 def test_a_cell_that_hangs_is_ended_when_its_time_is_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(local_engine, "GRACE", 1.0)
+    monkeypatch.setattr(local_engine, "GRACE_SECONDS", 1.0)
     assert sweep(tmp_path, "Hanging", words=("--limit", "5s")) == 1
     folders = cells(tmp_path)
     record = records.read_record(folders["Hanging"])
     assert (record.status, record.results["reason"]) == ("timeout", "ended after 5 s, its limit")
-    assert records.read_record(folders["Window"]).status == "ok"
+    assert records.read_record(folders["CausalMean"]).status == "ok"
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -76,7 +76,7 @@ def test_a_cell_that_eats_memory_is_told_from_one_that_fails(tmp_path: Path) -> 
     assert sweep(tmp_path, "Eating", words=("--memory", "3G")) == 1
     folders = cells(tmp_path)
     assert records.read_record(folders["Eating"]).status == "out_of_memory"
-    assert records.read_record(folders["Window"]).status == "ok"
+    assert records.read_record(folders["CausalMean"]).status == "ok"
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_workers_save_their_state_and_end_when_their_sweep_is_killed(tmp_path: P
         assert until(lambda: len(killed.trained()) == 2), killed.output
         os.kill(killed.pid, signal.SIGKILL)
         assert killed.status(LONGEST) == -signal.SIGKILL
-        assert until(lambda: not killed.others(), local_engine.GRACE / 2)
+        assert until(lambda: not killed.others(), local_engine.GRACE_SECONDS / 2)
     finally:
         killed.end()
     left = [records.read_record(path) for path in tmp_path.rglob(records.NAME)]

@@ -6,16 +6,16 @@ import pytest
 from scipy import stats
 
 from seqbench.sweep import summary
-from tests.sweep.kit import leave, small
+from tests.sweep.helpers import build_small_plan, write_record
 
 
 def test_a_group_is_a_row_with_mean_and_interval_of_its_seeds(tmp_path: Path) -> None:
-    cells = small(tmp_path, ("gru", "lstm"), range(4)).cells()
+    cells = build_small_plan(tmp_path, ("gru", "lstm"), range(4)).cells()
     values = [0.2, 0.5, 0.6]
     for cell, value in zip([c for c in cells if c.config.arch == "gru"], values, strict=False):
-        leave(cell, value=value, seconds=10 * value)
-    leave(cells[-1], "diverged")
-    gru, lstm = summary.summary_rows(cells)
+        write_record(cell, value=value, seconds=10 * value)
+    write_record(cells[-1], "diverged")
+    gru, lstm = summary.summarize_cells(cells)
     assert gru.values == values
     assert dict(gru.statuses) == {"ok": 3, "not run": 1}
     assert (gru.chance, gru.best, gru.parameters, sum(gru.seconds)) == (0.125, 1.0, 123, pytest.approx(13))
@@ -26,7 +26,7 @@ def test_a_group_is_a_row_with_mean_and_interval_of_its_seeds(tmp_path: Path) ->
 
 
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
-    (cell,) = small(tmp_path, seeds=[7]).cells()
-    leave(cell, value=0.25)
-    (row,) = summary.summary_rows([cell])
+    (cell,) = build_small_plan(tmp_path, seeds=[7]).cells()
+    write_record(cell, value=0.25)
+    (row,) = summary.summarize_cells([cell])
     assert (row.mean, row.half_width) == (0.25, None)

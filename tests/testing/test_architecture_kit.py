@@ -11,7 +11,7 @@ from seqbench.testing import ARCHITECTURE_CHECKS, Check, Failure, architecture_c
 from seqbench.testing.architecture_subject import Subject
 from seqbench.testing.report import check_name
 from seqbench.utils.errors import SeqbenchError
-from tests.backbones import Raising, Refusing
+from tests.backbones import Raising, RefusingWidth
 from tests.testing import backbones
 from tests.testing.backbones import BROKEN, Feeding, FeedingAhead, Good, Plain
 
@@ -201,7 +201,10 @@ def test_the_callers_random_numbers_are_left_alone() -> None:
 @pytest.mark.parametrize(
     ("backbone", "sentence"),
     [
-        (Refusing, r"Refusing\(d_model=16\) cannot be made, it raised AssertionError: d_model must be 7, got 16"),
+        (
+            RefusingWidth,
+            r"RefusingWidth\(d_model=16\) cannot be made, it raised AssertionError: d_model must be 7, got 16",
+        ),
         (backbones.LeavingAtOnce, r"LeavingAtOnce\(d_model=16\) cannot be made, it raised SystemExit: no licence"),
         ("gruu", "unknown architecture 'gruu'. Did you mean 'gru'"),
         ("math:sqrt", "sqrt"),

@@ -112,9 +112,9 @@ def _plan(options: argparse.Namespace) -> Plan:
 
     asked = (given, options.rest, archs, tasks, seeds, options.grid, options.runs)
     if options.engine != "local":
-        return sweep_plan.make_plan(*asked)
-    local_engine.warm_up()
-    made: Plan = local_engine.call_in_worker(sweep_plan.make_plan, *asked)
+        return sweep_plan.build_plan(*asked)
+    local_engine.start_fork_server()
+    made: Plan = local_engine.call_in_worker(sweep_plan.build_plan, *asked)
     return made
 
 
@@ -127,7 +127,7 @@ def _engine(options: argparse.Namespace, plan: Plan) -> Engine:
         if options.engine_option:
             raise SeqbenchError("--engine-option is for the engines ray and slurm.")
         gpus = (
-            local_engine.call_in_worker(local_engine.visible_gpus)
+            local_engine.call_in_worker(local_engine.count_gpus)
             if trainer.accelerator in ("auto", "gpu", "cuda")
             else 0
         )
@@ -152,39 +152,39 @@ def _engine(options: argparse.Namespace, plan: Plan) -> Engine:
 
 def _run(options: argparse.Namespace, plan: Plan, engine: Engine) -> int:
     from seqbench.cli import sweep_report as report
-    from seqbench.cli.live_progress import Live
+    from seqbench.cli.live_progress import LiveProgress
     from seqbench.sweep import summary
-    from seqbench.sweep.conductor import Conductor
     from seqbench.sweep.planning import tuning
+    from seqbench.sweep.sweep_runner import SweepRunner
 
     tunes = options.tune
     if tunes and not tuning.pending_trials(plan):  # All has been tried before: what is left are the seeds.
         plan, tunes = tuning.apply_best_rates(plan), False
-        report.print_rates(plan)
+        report.print_learning_rates(plan)
     trials = tuning.pending_trials(plan) if tunes else {}
     plan, expected = _estimated(options, plan, engine, trials)
     report.print_plan(plan, {group: len(cells) for group, cells in trials.items()}, expected, engine.slots)
     if options.dry_run:
         return 0
-    live = Live()
-    conductor = Conductor(engine, lambda cell: _job(cell, options.limit), options.retries, live)
+    live = LiveProgress()
+    sweep_runner = SweepRunner(engine, lambda cell: _job(cell, options.limit), options.retries, live)
     try:
         if tunes:
             live.what, live.split = "trials", "validation"
-            plan, expected = tuning.run_trials(plan, conductor, expected)
+            plan, expected = tuning.run_trials(plan, sweep_runner, expected)
             live.close()
-            report.print_rates(plan)
+            report.print_learning_rates(plan)
             live.what, live.split = "cells", "test"
         cells = plan.cells()
         try:
-            state = conductor.run(cells, expected)
+            state = sweep_runner.run(cells, expected)
         finally:
             live.close()
             # Also of a sweep that was stopped: what there is by now.
-            print(report.print_table(summary.summary_rows(cells)), flush=True)
+            print(report.format_table(summary.summarize_cells(cells)), flush=True)
     finally:
         live.close()
-    for problem in tuning.record_trials(cells) if options.tune else ():
+    for problem in tuning.add_tuning_to_records(cells) if options.tune else ():
         say(problem)
     report.print_failures(plan, state)
     return 0 if not plan.refused and set(state.status.values()) <= {"ok"} else 1
@@ -196,7 +196,7 @@ def _estimated(
     """What each kind of cell will take, and the plan without those that turn out not to run."""
     from seqbench.sweep.engines.local_engine import LocalEngine
     from seqbench.sweep.planning import duration_estimate
-    from seqbench.sweep.planning.sweep_plan import without_groups
+    from seqbench.sweep.planning.sweep_plan import remove_groups
 
     to_do = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
     if options.no_probe or not to_do:
@@ -207,8 +207,8 @@ def _estimated(
         if not isinstance(engine, LocalEngine):  # Where cells run elsewhere, this machine's time is the nearest.
             here = LocalEngine()
             opened.callback(here.close)
-        expected, refused = duration_estimate.estimate_groups(to_do, here)
-    return without_groups(plan, refused), expected
+        expected, refused = duration_estimate.estimate_durations(to_do, here)
+    return remove_groups(plan, refused), expected
 
 
 def _job(cell: Cell, limit: float | None) -> Job:
@@ -216,7 +216,7 @@ def _job(cell: Cell, limit: float | None) -> Job:
     from seqbench.sweep.planning import sweep_plan
     from seqbench.sweep.workers import run_cell
 
-    seconds = sweep_plan.LIMITS.get(cell.config.tier) if limit is None else limit
+    seconds = sweep_plan.TIME_LIMITS.get(cell.config.tier) if limit is None else limit
     trainer = cell.config.trainer
     return Job(
         run_cell.run_cell,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-GRACE = 20.0
+GRACE_SECONDS = 20.0
 """Seconds that a call has to save its state once it is asked to end."""
 
 
@@ -30,7 +30,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Death:
+class JobFailure:
     """How a process ended that gave no answer: a record's ``status`` and ``reason``, and its last words."""
 
     status: str
@@ -39,12 +39,12 @@ class Death:
 
 
 @dataclass(frozen=True)
-class Ended:
-    """A job that has ended: with what its call returned, or by a death."""
+class FinishedJob:
+    """A job that has ended: with what its call returned, or by a failure."""
 
     job: Job
     value: Any = None
-    death: Death | None = None
+    failure: JobFailure | None = None
 
 
 class Engine(Protocol):
@@ -56,10 +56,10 @@ class Engine(Protocol):
     def start(self, job: Job) -> None:
         """Begin a job; there is a free slot."""
 
-    def wait(self, seconds: float) -> Sequence[Ended]:
+    def wait(self, seconds: float) -> Sequence[FinishedJob]:
         """The jobs that have ended, after so long at most."""
 
-    def stop(self) -> Sequence[Ended]:
+    def stop(self) -> Sequence[FinishedJob]:
         """Ask all jobs to end, wait for those that save their state, end the others."""
 
     def close(self) -> None:

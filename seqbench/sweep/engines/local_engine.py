@@ -21,11 +21,11 @@ from multiprocessing import connection, forkserver
 from pathlib import Path
 from typing import Any
 
-from seqbench.sweep.engines.engine import GRACE, Death, Ended, Job
-from seqbench.sweep.workers.worker_process import SAFE_PATH, Place, run_worker
+from seqbench.sweep.engines.engine import GRACE_SECONDS, FinishedJob, Job, JobFailure
+from seqbench.sweep.workers.worker_process import SAFE_PATH, WorkerResources, run_worker
 from seqbench.utils.errors import SeqbenchError
 
-LAST_WORDS = 20_000
+MAX_OUTPUT_CHARACTERS = 20_000
 """Characters kept of what a dying process wrote."""
 
 
@@ -33,7 +33,7 @@ _CONTEXT: Any = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["seqbench.sweep.workers.preload"])
 
 
-def warm_up() -> None:
+def start_fork_server() -> None:
     """Start the process that workers are forked from, which then imports while this one plans.
 
     Without it the first job waits for that.
@@ -69,15 +69,15 @@ def call_in_worker(call: Callable[..., Any], *args: Any) -> Any:
     engine = LocalEngine(1)
     try:
         engine.start(Job(_answer, (call, args)))
-        ended: Sequence[Ended] = ()
+        ended: Sequence[FinishedJob] = ()
         while not ended:
             ended = engine.wait(60.0)
     finally:
         engine.close()
-    death = ended[0].death
-    if death is not None:
-        last = death.output.strip().splitlines()[-1:] or ["it said nothing"]
-        raise SeqbenchError(f"planning broke off, {death.reason}: {last[0]}.")
+    failure = ended[0].failure
+    if failure is not None:
+        last = failure.output.strip().splitlines()[-1:] or ["it said nothing"]
+        raise SeqbenchError(f"planning broke off, {failure.reason}: {last[0]}.")
     value, error = ended[0].value
     if error is not None:
         raise error
@@ -91,7 +91,7 @@ def _answer(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, Seqbe
         return None, error
 
 
-def visible_gpus() -> int:
+def count_gpus() -> int:
     """How many CUDA devices there are."""
     import torch
 
@@ -166,15 +166,15 @@ class LocalEngine:
         handle, log = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
         ours, theirs = _CONTEXT.Pipe(duplex=False)
-        place = Place(log, self.threads, self._gpus(slot), self._memory, SAFE_PATH in os.environ)
-        warm_up()
+        place = WorkerResources(log, self.threads, self._gpus(slot), self._memory, SAFE_PATH in os.environ)
+        start_fork_server()
         process = _CONTEXT.Process(target=run_worker, args=(job.call, job.args, theirs, place))
         with _no_main_module():
             process.start()
         theirs.close()
         self._workers.append(_Worker(job, process, ours, Path(log), slot, time.monotonic(), _oom_kills()))
 
-    def wait(self, seconds: float) -> Sequence[Ended]:
+    def wait(self, seconds: float) -> Sequence[FinishedJob]:
         """The jobs that have ended, after so long at most; those that took too long are ended here."""
         ends = [worker.process.sentinel for worker in self._workers]
         answers = [worker.answer for worker in self._workers if not worker.heard]
@@ -187,16 +187,16 @@ class LocalEngine:
             if worker.asked is None and worker.job.limit is not None and now - worker.started > worker.job.limit:
                 worker.late = True
                 self._ask(worker)
-            elif worker.asked is not None and now - worker.asked > GRACE:
+            elif worker.asked is not None and now - worker.asked > GRACE_SECONDS:
                 _signal(worker.process, signal.SIGKILL)
         return self._collect()
 
-    def stop(self) -> Sequence[Ended]:
-        """Ask all to end; those that have not after ``GRACE`` seconds are killed."""
+    def stop(self) -> Sequence[FinishedJob]:
+        """Ask all to end; those that have not after ``GRACE_SECONDS`` seconds are killed."""
         for worker in self._workers:
             if worker.asked is None:
                 self._ask(worker)
-        ended: list[Ended] = []
+        ended: list[FinishedJob] = []
         while self._workers:
             ended += self.wait(1.0)
         return ended
@@ -211,33 +211,33 @@ class LocalEngine:
         worker.asked = time.monotonic()
         _signal(worker.process, signal.SIGTERM)
 
-    def _collect(self) -> list[Ended]:
+    def _collect(self) -> list[FinishedJob]:
         over = [worker for worker in self._workers if worker.process.exitcode is not None]
         self._workers = [worker for worker in self._workers if worker not in over]
         return [self._ended(worker) for worker in over]
 
-    def _ended(self, worker: _Worker) -> Ended:
+    def _ended(self, worker: _Worker) -> FinishedJob:
         if not worker.heard and worker.answer.poll():
             worker.hear()
         value, code = worker.value, worker.process.exitcode
         _signal(worker.process, signal.SIGKILL)  # What it started is in its process group, and ends with it.
         if code != 0:
             # If the server died, the worker dies only now: it is gone when nobody holds its end of the pipe.
-            connection.wait([worker.answer], GRACE)
+            connection.wait([worker.answer], GRACE_SECONDS)
         worker.answer.close()
         worker.process.close()
-        output = worker.log.read_text(encoding="utf-8", errors="replace")[-LAST_WORDS:]
+        output = worker.log.read_text(encoding="utf-8", errors="replace")[-MAX_OUTPUT_CHARACTERS:]
         worker.log.unlink()
         if worker.late:
             reason = f"ended after {worker.job.limit:g} s, its limit"
-            return Ended(worker.job, value, Death("timeout", reason, output))
-        if isinstance(value, Death):
-            return Ended(worker.job, None, dataclasses.replace(value, output=output))
+            return FinishedJob(worker.job, value, JobFailure("timeout", reason, output))
+        if isinstance(value, JobFailure):
+            return FinishedJob(worker.job, None, dataclasses.replace(value, output=output))
         if value is not None:
-            return Ended(worker.job, value)
+            return FinishedJob(worker.job, value)
         if worker.asked is not None:
-            return Ended(worker.job, None, Death("interrupted", "ended with its sweep", output))
-        return Ended(worker.job, None, _death(code, output, _oom_kills() > worker.oom_kills))
+            return FinishedJob(worker.job, None, JobFailure("interrupted", "ended with its sweep", output))
+        return FinishedJob(worker.job, None, _describe_exit(code, output, _oom_kills() > worker.oom_kills))
 
     def _gpus(self, slot: int) -> str | None:
         if not self._places:
@@ -246,12 +246,12 @@ class LocalEngine:
         return ",".join(self._visible[first : first + self._devices])
 
 
-def _death(code: int, output: str, memory_ran_out: bool) -> Death:
+def _describe_exit(code: int, output: str, memory_ran_out: bool) -> JobFailure:
     if code == -signal.SIGKILL and memory_ran_out:
-        return Death("out_of_memory", "the system killed the process, as memory ran out", output)
+        return JobFailure("out_of_memory", "the system killed the process, as memory ran out", output)
     if code < 0:
-        return Death("failed", f"the process was ended by {signal.Signals(-code).name}", output)
-    return Death("failed", f"the process ended with exit status {code} and no word", output)
+        return JobFailure("failed", f"the process was ended by {signal.Signals(-code).name}", output)
+    return JobFailure("failed", f"the process ended with exit status {code} and no word", output)
 
 
 def _signal(process: Any, number: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqbench.sweep.engines.engine import GRACE, Death, Ended, Job
+from seqbench.sweep.engines.engine import GRACE_SECONDS, FinishedJob, Job, JobFailure
 from seqbench.sweep.workers import time_limit
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -75,7 +75,7 @@ class RayEngine:
         self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"], str(Path.cwd()), job.limit)
         self._started[job] = time.monotonic()
 
-    def wait(self, seconds: float) -> Sequence[Ended]:
+    def wait(self, seconds: float) -> Sequence[FinishedJob]:
         """The tasks that have ended, after so long at most."""
         if not self._jobs:
             time.sleep(seconds)
@@ -84,16 +84,16 @@ class RayEngine:
         over, _ = self._ray.wait(list(by_reference), num_returns=1, timeout=seconds)
         now = time.monotonic()
         for reference, job in by_reference.items():
-            if job in self._asked and now - self._asked[job] > GRACE:
+            if job in self._asked and now - self._asked[job] > GRACE_SECONDS:
                 self._ray.cancel(reference, force=True)
         return [self._ended(by_reference[reference]) for reference in over]
 
-    def stop(self) -> Sequence[Ended]:
-        """Ask all tasks to end; those that have not after ``GRACE`` seconds are killed."""
+    def stop(self) -> Sequence[FinishedJob]:
+        """Ask all tasks to end; those that have not after ``GRACE_SECONDS`` seconds are killed."""
         for job in self._jobs:
             if job not in self._asked:
                 self._ask(job)
-        ended: list[Ended] = []
+        ended: list[FinishedJob] = []
         while self._jobs:
             ended += self.wait(1.0)
         return ended
@@ -108,27 +108,29 @@ class RayEngine:
         self._asked[job] = time.monotonic()
         self._ray.cancel(self._jobs[job], force=False)
 
-    def _ended(self, job: Job) -> Ended:
+    def _ended(self, job: Job) -> FinishedJob:
         reference = self._jobs.pop(job)
         took, asked = time.monotonic() - self._started.pop(job), self._asked.pop(job, None) is not None
-        errors, value, late, death = self._ray.exceptions, None, False, None
+        errors, value, late, failure = self._ray.exceptions, None, False, None
         try:
             late, value = self._ray.get(reference)
         except errors.OutOfMemoryError:
-            death = Death("out_of_memory", "ended by Ray, as its machine ran out of memory")
+            failure = JobFailure("out_of_memory", "ended by Ray, as its machine ran out of memory")
         except errors.TaskCancelledError:
-            death = Death("interrupted", f"cancelled after {took:.0f} s")
+            failure = JobFailure("interrupted", f"cancelled after {took:.0f} s")
         except errors.WorkerCrashedError as error:
             # One that does not listen when its time is up ends like this; what waits in Ray's queue does not run yet.
             late = job.limit is not None and took > job.limit
-            death = Death("failed", "the process died while at work", str(error))
+            failure = JobFailure("failed", "the process died while at work", str(error))
             if asked:
-                death = Death("interrupted", "ended with its sweep")
+                failure = JobFailure("interrupted", "ended with its sweep")
         except errors.RayError as error:
-            death = Death("failed", f"{type(error).__name__} of Ray's", str(error))
+            failure = JobFailure("failed", f"{type(error).__name__} of Ray's", str(error))
         if late:
-            death = Death("timeout", f"ended after {job.limit:g} s, its limit", death.output if death else "")
-        return Ended(job, value, death)
+            failure = JobFailure(
+                "timeout", f"ended after {job.limit:g} s, its limit", failure.output if failure else ""
+            )
+        return FinishedJob(job, value, failure)
 
 
 def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str, limit: float | None) -> tuple[bool, Any]:

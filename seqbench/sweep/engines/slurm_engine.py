@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqbench.sweep.engines.engine import Death, Ended, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.workers import time_limit
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -21,7 +21,7 @@ LOOK_SECONDS = 2.0
 WARNING = 120.0
 """Seconds that a job gets beyond a cell's limit: submitit's warning comes 90 s before the end."""
 
-GRACE = 60.0
+GRACE_SECONDS = 60.0
 """Seconds after which jobs that were cancelled are given up."""
 
 
@@ -88,7 +88,7 @@ class SlurmEngine:
         except Exception as error:
             raise SeqbenchError(f"Slurm refuses a job: {_line(error)}") from error
 
-    def wait(self, seconds: float) -> Sequence[Ended]:
+    def wait(self, seconds: float) -> Sequence[FinishedJob]:
         """The jobs that have ended, after so long at most."""
         until = time.monotonic() + max(seconds, LOOK_SECONDS)
         while True:
@@ -97,37 +97,39 @@ class SlurmEngine:
                 return [self._ended(job) for job in over]
             time.sleep(min(LOOK_SECONDS, 0.2 * seconds + 0.05))
 
-    def stop(self) -> Sequence[Ended]:
+    def stop(self) -> Sequence[FinishedJob]:
         """Cancel all jobs, which lets them save their state, and wait until they have."""
         for submitted in self._jobs.values():
             submitted.cancel(check=False)
-        ended: list[Ended] = []
-        until = time.monotonic() + GRACE
+        ended: list[FinishedJob] = []
+        until = time.monotonic() + GRACE_SECONDS
         while self._jobs and time.monotonic() < until:
             ended += self.wait(LOOK_SECONDS)
-        given_up = [Ended(job, None, Death("interrupted", "cancelled with the sweep")) for job in self._jobs]
+        given_up = [FinishedJob(job, None, JobFailure("interrupted", "cancelled with the sweep")) for job in self._jobs]
         self._jobs.clear()
         return ended + given_up
 
     def close(self) -> None:
         """Nothing is held: Slurm keeps its jobs itself."""
 
-    def _ended(self, job: Job) -> Ended:
+    def _ended(self, job: Job) -> FinishedJob:
         submitted = self._jobs.pop(job)
         # Of several processes the first one's answer is the run's.
         first = submitted.task(0) if job.devices * job.nodes > 1 else submitted
         error = first.exception()
         if error is None:
             late, value = first.result()
-            death = Death("timeout", f"ended after {job.limit:g} s, its limit") if late else None
-            return Ended(job, value, death)
+            failure = JobFailure("timeout", f"ended after {job.limit:g} s, its limit") if late else None
+            return FinishedJob(job, value, failure)
         state = str(submitted.state).split()[0].upper()
         output = "\n".join(text for text in (first.stderr(), _line(error)) if text)
         if state == "TIMEOUT":
-            return Ended(job, None, Death("timeout", "ended by Slurm, as its time was up", output))
+            return FinishedJob(job, None, JobFailure("timeout", "ended by Slurm, as its time was up", output))
         if state == "OUT_OF_MEMORY":
-            return Ended(job, None, Death("out_of_memory", "ended by Slurm, as its memory ran out", output))
-        return Ended(job, None, Death("failed", f"job {submitted.job_id} ended as {state} without an answer", output))
+            return FinishedJob(job, None, JobFailure("out_of_memory", "ended by Slurm, as its memory ran out", output))
+        return FinishedJob(
+            job, None, JobFailure("failed", f"job {submitted.job_id} ended as {state} without an answer", output)
+        )
 
 
 def _line(error: BaseException) -> str:

@@ -14,7 +14,7 @@ LIMIT = 120.0
 """Seconds after which a probe is given up."""
 
 
-def estimate_groups(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group, float], dict[Group, str]]:
+def estimate_durations(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group, float], dict[Group, str]]:
     """Seconds of one cell of each group, measured in the engine's workers, and why others cannot be run at all.
 
     A group whose probe breaks otherwise is in neither: its cells will tell.
@@ -25,7 +25,7 @@ def estimate_groups(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group
     while waiting or jobs:
         while waiting and len(jobs) < engine.slots:
             group = waiting.popleft()
-            job = Job(time_config, (group.config,), LIMIT)
+            job = Job(measure_run, (group.config,), LIMIT)
             jobs[job] = group
             engine.start(job)
         for ended in engine.wait(1.0):
@@ -37,7 +37,7 @@ def estimate_groups(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group
     return found, refused
 
 
-def time_config(config: RunConfig) -> float | str:
+def measure_run(config: RunConfig) -> float | str:
     """In a worker: ``probe.seconds``, or the sentence with which the run is refused."""
     from seqbench.sweep.planning.step_timing import (
         estimate_seconds,  # torch, which the process that plans does without.

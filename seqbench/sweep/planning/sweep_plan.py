@@ -15,10 +15,10 @@ from seqbench.protocol.records import TUNING_SEED
 from seqbench.running import parameter_matching
 from seqbench.utils.errors import SeqbenchError
 
-FINISHED = ("ok", "diverged")
+FINISHED_STATUSES = ("ok", "diverged")
 """Statuses with which a cell is done: that a seed diverges is a result, and it would diverge again."""
 
-LIMITS = {"smoke": 600.0, "small": 9_000.0, "medium": 108_000.0}
+TIME_LIMITS = {"smoke": 600.0, "small": 9_000.0, "medium": 108_000.0}
 """Seconds after which a cell hangs, by tier: thirty times what a gru takes. A published recipe has none."""
 
 
@@ -68,7 +68,7 @@ class Cell:
     def finished(self) -> bool:
         """Whether there is nothing left to do."""
         record = self.record()
-        return record is not None and record.status in FINISHED
+        return record is not None and record.status in FINISHED_STATUSES
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Plan:
         ]
 
 
-def without_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
+def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
     """The plan without groups that turned out not to run.
 
     Raises:
@@ -109,7 +109,7 @@ def cell(group: Group, runs: Path, **changed: Any) -> Cell:
     return Cell(group, dataclasses.replace(group.config, **changed), runs)
 
 
-def make_plan(
+def build_plan(
     given: Mapping[str, Any],
     arguments: Sequence[str],
     archs: Sequence[str],

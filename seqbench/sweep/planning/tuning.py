@@ -14,8 +14,8 @@ from typing import Any
 
 from seqbench.protocol import run_folder
 from seqbench.protocol.records import TUNING_SEED
-from seqbench.sweep.conductor import Conductor
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
+from seqbench.sweep.sweep_runner import SweepRunner
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -35,12 +35,14 @@ def pending_trials(plan: Plan) -> dict[Group, list[Cell]]:
     return {group: left for group, left in tried.items() if left}
 
 
-def run_trials(plan: Plan, conductor: Conductor, expected: Mapping[Group, float]) -> tuple[Plan, dict[Group, float]]:
+def run_trials(
+    plan: Plan, sweep_runner: SweepRunner, expected: Mapping[Group, float]
+) -> tuple[Plan, dict[Group, float]]:
     """Run all trials, and give the plan at the learning rates they chose, with what each group is expected to take."""
     tried = {group: trial_cells(group, plan.runs) for group in plan.groups}
     times = {trial.group: expected[group] for group in tried if group in expected for trial in tried[group]}
     turns = itertools.zip_longest(*tried.values())
-    conductor.run([trial for turn in turns for trial in turn if trial], times)
+    sweep_runner.run([trial for turn in turns for trial in turn if trial], times)
     tuned = apply_best_rates(plan)
     by_name = {group.name: seconds for group, seconds in expected.items()}
     return tuned, {group: by_name[group.name] for group in tuned.groups if group.name in by_name}
@@ -81,7 +83,7 @@ def best_trial(tried: Sequence[Cell]) -> tuple[float | None, dict[str, Any]]:
     return chosen, {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": chosen}
 
 
-def record_trials(cells: Sequence[Cell]) -> list[str]:
+def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
     """Add what was tried to the records of finished runs that were made without tuning: they are the same runs.
 
     Returns:

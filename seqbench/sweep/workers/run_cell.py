@@ -20,33 +20,33 @@ _PARENT_DEATH_SIGNAL = 1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CellOutcome:
     """How a cell went: a record's status, ``busy`` (another process is at it) or ``refused``; and why."""
 
     status: str
     reason: str | None = None
 
 
-def run_cell(config: RunConfig, runs: Path) -> Outcome:
+def run_cell(config: RunConfig, runs: Path) -> CellOutcome:
     """Run a cell, going on with what an earlier attempt left.
 
     Where several processes share a run, Lightning starts them by the command of the first: this process becomes that
     command, and its answer is the record.
     """
-    if config.trainer.several and not launched():
+    if config.trainer.several and not is_launched_externally():
         _become(config, runs)
     from seqbench.running import runner  # torch, which the process that plans does without.
 
     try:
         record = runner.run(config, runs, resume=True).record
     except run_folder.BusyError as error:
-        return Outcome("busy", str(error))
+        return CellOutcome("busy", str(error))
     except SeqbenchError as error:
-        return Outcome("refused", str(error))
-    return Outcome(record.status, record.results["reason"])
+        return CellOutcome("refused", str(error))
+    return CellOutcome(record.status, record.results["reason"])
 
 
-def launched() -> bool:
+def is_launched_externally() -> bool:
     """Whether a launcher has started all processes of a run, ours among them."""
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
 

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from seqbench.sweep.engines.engine import GRACE
+from seqbench.sweep.engines.engine import GRACE_SECONDS
 
 
 def call_with_limit(function: Callable[..., Any], args: tuple[Any, ...], limit: float | None) -> tuple[bool, Any]:
@@ -36,5 +36,5 @@ def call_with_limit(function: Callable[..., Any], args: tuple[Any, ...], limit: 
 def _end(late: threading.Event, over: threading.Event) -> None:
     late.set()
     os.kill(os.getpid(), signal.SIGINT)
-    if not over.wait(GRACE):
+    if not over.wait(GRACE_SECONDS):
         os._exit(1)

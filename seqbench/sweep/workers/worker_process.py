@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from typing import Any
 
-from seqbench.sweep.engines.engine import GRACE, Death
+from seqbench.sweep.engines.engine import GRACE_SECONDS, JobFailure
 from seqbench.sweep.workers import ignored_signals
 from seqbench.utils.errors import one_line
 
@@ -24,7 +24,7 @@ SAFE_PATH = "PYTHONSAFEPATH"
 
 
 @dataclass(frozen=True)
-class Place:
+class WorkerResources:
     """What a worker gets of the machine.
 
     Args:
@@ -42,8 +42,8 @@ class Place:
     safe_path: bool
 
 
-def run_worker(call: Callable[..., Any], args: tuple[Any, ...], answer: Any, place: Place) -> None:
-    """A worker's whole life: make the call, and send what it answers, or the ``Death`` that its error means.
+def run_worker(call: Callable[..., Any], args: tuple[Any, ...], answer: Any, place: WorkerResources) -> None:
+    """A worker's whole life: make the call, and send what it answers, or the ``JobFailure`` that its error means.
 
     Args:
         call: what is called.
@@ -78,7 +78,7 @@ def run_worker(call: Callable[..., Any], args: tuple[Any, ...], answer: Any, pla
 
 
 def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """What the call returns, or the death that its error means; the traceback goes into the last words."""
+    """What the call returns, or the failure that its error means; the traceback goes into the last words."""
     from seqbench.running.runner import out_of_memory
 
     try:
@@ -87,8 +87,8 @@ def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         traceback.print_exc()
         text = one_line(error, 500)
         if out_of_memory(error):
-            return Death("out_of_memory", text or "memory ran out")
-        return Death("failed", f"{type(error).__name__}: {text}")
+            return JobFailure("out_of_memory", text or "memory ran out")
+        return JobFailure("failed", f"{type(error).__name__}: {text}")
 
 
 def _follow() -> None:
@@ -98,5 +98,5 @@ def _follow() -> None:
         return
     connection.wait([parent.sentinel])
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(GRACE)
+    time.sleep(GRACE_SECONDS)
     os.killpg(os.getpid(), signal.SIGKILL)

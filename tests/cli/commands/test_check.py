@@ -81,8 +81,8 @@ def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         (["copy", "--tier", "smal"], "no tier 'smal'"),
         (["no_such_module:Net"], "could not be imported from no_such_module:Net: ModuleNotFoundError"),
         (
-            ["tests.backbones:Refusing"],
-            r"Refusing\(d_model=16\) cannot be made, it raised AssertionError: d_model must",
+            ["tests.backbones:RefusingWidth"],
+            r"RefusingWidth\(d_model=16\) cannot be made, it raised AssertionError: d_model must",
         ),
     ],
 )

@@ -11,7 +11,7 @@ from seqbench.utils.errors import SeqbenchError
 
 
 def seqbench(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
-    parser = cli.make_parser(["data"])
+    parser = cli.build_parser(["data"])
     options = parser.parse_args(["data", *words])
     status = options.main(options)
     return status, capsys.readouterr().out

@@ -44,8 +44,11 @@ def test_one_that_reads_its_own_output(capsys: pytest.CaptureFixture[str]) -> No
     ("name", "lines"),
     [
         ("Raising", ["arithmetic  RuntimeError: shapes (3, 4) and (5, 6) do not fit"]),
-        ("Deaf", ["state       RuntimeError: no state here", "decoding    RuntimeError: no state here"]),
-        ("Refusing", ["not measured: architecture 'tests.backbones:Refusing' refuses its options: d_model must be 7"]),
+        ("BrokenUnroll", ["state       RuntimeError: no state here", "decoding    RuntimeError: no state here"]),
+        (
+            "RefusingWidth",
+            ["not measured: architecture 'tests.backbones:RefusingWidth' refuses its options: d_model must be 7"],
+        ),
     ],
 )
 def test_one_that_breaks_is_shown_all_the_same(name: str, lines: list[str], capsys: pytest.CaptureFixture[str]) -> None:

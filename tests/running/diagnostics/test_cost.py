@@ -25,7 +25,7 @@ from seqbench.protocol.specs import (
 )
 from seqbench.running import options
 from seqbench.running.diagnostics import cost
-from tests.backbones import Window
+from tests.backbones import CausalMean
 
 OWN = [name for name, found in registry.list_entries(registry.ARCHITECTURES).items() if not found[0].extras]
 """What needs another library may need a CUDA device as well."""
@@ -44,7 +44,7 @@ def figures(arch: str, spec: SequenceSpec = CHARACTERS, **arch_options: Any) -> 
     return cost.model_cost(config(arch, **arch_options), spec)
 
 
-class Cache(Window):
+class Cache(CausalMean):
     """Its state is all that it has read, like a cache of keys; it counts its calls and draws random numbers."""
 
     made: list[Cache] = []  # noqa: RUF012
@@ -118,7 +118,7 @@ def test_looking_changes_nothing() -> None:
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
-class Exiting(Window):
+class Exiting(CausalMean):
     """It ends the program."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -137,7 +137,7 @@ def test_a_backbone_that_breaks_says_why() -> None:
         "flops_per_token": None,
         "flops_per_token_error": "RuntimeError: shapes (3, 4) and (5, 6) do not fit",
     }
-    deaf = figures("tests.backbones:Deaf")
+    deaf = figures("tests.backbones:BrokenUnroll")
     assert deaf["state_bytes_error"] == "RuntimeError: no state here"
     assert deaf["flops_per_token"] == 2 * 2 * D * D + 2 * D * SYMBOLS
 
@@ -212,10 +212,10 @@ def test_decoding_stops_when_its_time_is_up() -> None:
 
 
 def test_a_backbone_without_unroll_does_not_decode() -> None:
-    module = build.build_module_from_spec(config("tests.backbones:Window"), CHARACTERS)
+    module = build.build_module_from_spec(config("tests.backbones:CausalMean"), CHARACTERS)
     assert cost.decode_tokens_per_second(module) is None
     with pytest.raises(RuntimeError, match="no state here"):
-        cost.decode_tokens_per_second(build.build_module_from_spec(config("tests.backbones:Deaf"), CHARACTERS))
+        cost.decode_tokens_per_second(build.build_module_from_spec(config("tests.backbones:BrokenUnroll"), CHARACTERS))
 
 
 def test_a_trained_module_decodes_in_its_own_precision(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from seqbench.sweep.engines import local_engine
-from seqbench.sweep.engines.engine import Ended, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job
 from seqbench.sweep.engines.local_engine import LocalEngine
 from seqbench.utils.errors import SeqbenchError
 
@@ -28,7 +28,7 @@ def engine() -> Iterator[LocalEngine]:
     made.close()
 
 
-def all_of(engine: LocalEngine, *jobs: Job) -> dict[Job, Ended]:
+def all_of(engine: LocalEngine, *jobs: Job) -> dict[Job, FinishedJob]:
     """Run the jobs, never more than there are slots."""
     waiting, ended, running = list(jobs), {}, 0
     while len(ended) < len(jobs):
@@ -96,44 +96,44 @@ def test_each_job_has_a_process_of_its_own_that_has_imported_everything(engine: 
 def test_a_death_is_told_by_its_kind_with_the_last_words(engine: LocalEngine) -> None:
     jobs = [Job(segfault, ()), Job(leave, (3,)), Job(fail, ()), Job(where_am_i, ())]
     ended = all_of(engine, *jobs)
-    deaths: list[Any] = [ended[job].death for job in jobs]
-    assert [death and death.status for death in deaths] == ["failed", "failed", "failed", None]
-    assert deaths[0].reason == "the process was ended by SIGSEGV"
-    assert "Segmentation fault" in deaths[0].output
-    assert "in segfault" in deaths[0].output
-    assert deaths[1].reason == "the process ended with exit status 3 and no word"
-    assert deaths[2].reason == "RuntimeError: worse than expected"
-    assert "in fail" in deaths[2].output
+    failures: list[Any] = [ended[job].failure for job in jobs]
+    assert [failure and failure.status for failure in failures] == ["failed", "failed", "failed", None]
+    assert failures[0].reason == "the process was ended by SIGSEGV"
+    assert "Segmentation fault" in failures[0].output
+    assert "in segfault" in failures[0].output
+    assert failures[1].reason == "the process ended with exit status 3 and no word"
+    assert failures[2].reason == "RuntimeError: worse than expected"
+    assert "in fail" in failures[2].output
 
 
 def test_what_takes_too_long_is_ended_also_if_it_does_not_listen(
     engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(local_engine, "GRACE", 1.0)
+    monkeypatch.setattr(local_engine, "GRACE_SECONDS", 1.0)
     jobs = [Job(sleep, (60,), limit=0.5), Job(be_deaf, (), limit=0.5)]
     start = time.monotonic()
     ended = all_of(engine, *jobs)
     assert time.monotonic() - start < 30
-    assert [ended[job].death.status for job in jobs] == ["timeout", "timeout"]  # type: ignore[union-attr]
-    assert ended[jobs[0]].death.reason == "ended after 0.5 s, its limit"  # type: ignore[union-attr]
+    assert [ended[job].failure.status for job in jobs] == ["timeout", "timeout"]  # type: ignore[union-attr]
+    assert ended[jobs[0]].failure.reason == "ended after 0.5 s, its limit"  # type: ignore[union-attr]
 
 
 def test_memory_can_be_limited() -> None:
     engine = LocalEngine(1, memory=4 * 2**30)
     try:
         job = Job(hog, ())
-        death = all_of(engine, job)[job].death
-        assert death is not None
-        assert death.status == "out_of_memory"
-        assert "in hog" in death.output
+        failure = all_of(engine, job)[job].failure
+        assert failure is not None
+        assert failure.status == "out_of_memory"
+        assert "in hog" in failure.output
     finally:
         engine.close()
 
 
 def test_a_process_killed_as_memory_ran_out_is_told_from_one_killed_by_hand() -> None:
-    assert local_engine._death(-signal.SIGKILL, "", True).status == "out_of_memory"
-    assert local_engine._death(-signal.SIGKILL, "", False).reason == "the process was ended by SIGKILL"
-    assert local_engine._death(-signal.SIGSEGV, "", True).status == "failed"
+    assert local_engine._describe_exit(-signal.SIGKILL, "", True).status == "out_of_memory"
+    assert local_engine._describe_exit(-signal.SIGKILL, "", False).reason == "the process was ended by SIGKILL"
+    assert local_engine._describe_exit(-signal.SIGSEGV, "", True).status == "failed"
 
 
 def test_stopping_ends_all_that_run(engine: LocalEngine) -> None:
@@ -143,7 +143,7 @@ def test_stopping_ends_all_that_run(engine: LocalEngine) -> None:
     start = time.monotonic()
     stopped = engine.stop()
     assert {ended.job for ended in stopped} == set(jobs)
-    assert {ended.death.status for ended in stopped if ended.death} == {"interrupted"}
+    assert {ended.failure.status for ended in stopped if ended.failure} == {"interrupted"}
     assert time.monotonic() - start < 30
 
 

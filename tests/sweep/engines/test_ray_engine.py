@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from seqbench.sweep.engines import ray_engine as ours
-from seqbench.sweep.engines.engine import Ended, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job
 from seqbench.sweep.engines.ray_engine import RayEngine
 from seqbench.utils.errors import SeqbenchError
 
@@ -58,10 +58,10 @@ def sleep() -> None:
     time.sleep(60)
 
 
-def all_of(engine: RayEngine, jobs: list[Job]) -> dict[Job, Ended]:
+def all_of(engine: RayEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
     for job in jobs:
         engine.start(job)
-    ended: dict[Job, Ended] = {}
+    ended: dict[Job, FinishedJob] = {}
     until = time.monotonic() + 90
     while len(ended) < len(jobs) and time.monotonic() < until:
         ended |= {one.job: one for one in engine.wait(1.0)}
@@ -81,26 +81,26 @@ def test_jobs_run_on_both_raylets_where_the_command_was_given(engine: RayEngine)
 
 
 def test_deaths_are_told_and_time_is_up(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "GRACE", 2.0)
+    monkeypatch.setattr(ours, "GRACE_SECONDS", 2.0)
     jobs = [Job(segfault, ()), Job(leave, ()), Job(fail, ()), Job(sleep, (), limit=1.0)]
     ended = all_of(engine, jobs)
-    deaths: list[Any] = [ended[job].death for job in jobs]
-    assert [death.status for death in deaths] == ["failed", "failed", "failed", "timeout"]
-    assert deaths[0].reason == "the process died while at work"
-    assert "worse than expected" in deaths[2].output
-    assert deaths[3].reason == "ended after 1 s, its limit"
+    failures: list[Any] = [ended[job].failure for job in jobs]
+    assert [failure.status for failure in failures] == ["failed", "failed", "failed", "timeout"]
+    assert failures[0].reason == "the process died while at work"
+    assert "worse than expected" in failures[2].output
+    assert failures[3].reason == "ended after 1 s, its limit"
 
 
 def test_stopping_ends_what_runs(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "GRACE", 2.0)
+    monkeypatch.setattr(ours, "GRACE_SECONDS", 2.0)
     job = Job(sleep, ())
     engine.start(job)
     time.sleep(2.0)
     start = time.monotonic()
     (ended,) = engine.stop()
     assert time.monotonic() - start < 30
-    assert ended.death is not None
-    assert ended.death.status == "interrupted"
+    assert ended.failure is not None
+    assert ended.failure.status == "interrupted"
 
 
 def test_several_processes_are_refused(engine: RayEngine) -> None:

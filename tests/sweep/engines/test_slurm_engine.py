@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seqbench.sweep.engines.engine import Ended, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job
 from seqbench.sweep.engines.slurm_engine import SlurmEngine
 from seqbench.utils.errors import SeqbenchError
 
@@ -38,8 +38,8 @@ def engine(tmp_path: Path) -> SlurmEngine:
     return SlurmEngine(tmp_path / "slurm", 3, options={"cluster": "local"})
 
 
-def all_of(engine: SlurmEngine, jobs: list[Job]) -> dict[Job, Ended]:
-    ended: dict[Job, Ended] = {}
+def all_of(engine: SlurmEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
+    ended: dict[Job, FinishedJob] = {}
     until = time.monotonic() + 60
     while len(ended) < len(jobs) and time.monotonic() < until:
         ended |= {one.job: one for one in engine.wait(1.0)}
@@ -51,19 +51,19 @@ def test_jobs_answer_or_say_how_they_died(engine: SlurmEngine) -> None:
     for job in jobs:
         engine.start(job)
     ended = all_of(engine, jobs)
-    assert (ended[jobs[0]].value, ended[jobs[0]].death) == (42, None)
-    deaths: list[Any] = [ended[job].death for job in jobs[1:]]
-    assert [death.status for death in deaths] == ["failed", "failed"]
-    assert "without an answer" in deaths[0].reason
-    assert "worse than expected" in deaths[1].output
+    assert (ended[jobs[0]].value, ended[jobs[0]].failure) == (42, None)
+    failures: list[Any] = [ended[job].failure for job in jobs[1:]]
+    assert [failure.status for failure in failures] == ["failed", "failed"]
+    assert "without an answer" in failures[0].reason
+    assert "worse than expected" in failures[1].output
 
 
 def test_a_job_ends_when_its_time_is_up(engine: SlurmEngine) -> None:
     job = Job(sleep, (), limit=1.0)
     engine.start(job)
     ended = all_of(engine, [job])[job]
-    assert ended.death is not None
-    assert (ended.death.status, ended.death.reason) == ("timeout", "ended after 1 s, its limit")
+    assert ended.failure is not None
+    assert (ended.failure.status, ended.failure.reason) == ("timeout", "ended after 1 s, its limit")
 
 
 def test_stopping_cancels_what_runs(engine: SlurmEngine) -> None:
@@ -74,7 +74,7 @@ def test_stopping_cancels_what_runs(engine: SlurmEngine) -> None:
     (ended,) = engine.stop()
     assert time.monotonic() - start < 30
     assert ended.job is job
-    assert ended.death is not None
+    assert ended.failure is not None
 
 
 class Played:
@@ -110,8 +110,8 @@ def test_what_slurm_says_of_a_job_becomes_its_status(engine: SlurmEngine, state:
     job = Job(double, (1,), devices=2)
     engine._jobs[job] = Played(state)
     (ended,) = engine.wait(0.1)
-    assert ended.death is not None
-    assert (ended.death.status, "slurmstepd" in ended.death.output) == (status, True)
+    assert ended.failure is not None
+    assert (ended.failure.status, "slurmstepd" in ended.failure.output) == (status, True)
 
 
 def test_resources_are_asked_for(engine: SlurmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

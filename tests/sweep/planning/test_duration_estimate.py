@@ -8,11 +8,11 @@ import pytest
 from seqbench.running import runner
 from seqbench.sweep.engines.local_engine import LocalEngine
 from seqbench.sweep.planning import duration_estimate, step_timing
-from tests.sweep.kit import small
+from tests.sweep.helpers import build_small_plan
 
 
 def test_an_estimate_is_of_the_order_of_the_run(tmp_path: Path) -> None:
-    made = small(tmp_path / "runs", seeds=[0])
+    made = build_small_plan(tmp_path / "runs", seeds=[0])
     config = made.groups[0].config
     guess = step_timing.estimate_seconds(config)
     start = time.perf_counter()
@@ -23,10 +23,10 @@ def test_an_estimate_is_of_the_order_of_the_run(tmp_path: Path) -> None:
 
 
 def test_groups_are_probed_in_workers_and_what_cannot_run_says_why(tmp_path: Path) -> None:
-    made = small(tmp_path, ("gru", "bigru"), seeds=[0])
+    made = build_small_plan(tmp_path, ("gru", "bigru"), seeds=[0])
     engine = LocalEngine(2, threads=1)
     try:
-        found, refused = duration_estimate.estimate_groups(made.groups, engine)
+        found, refused = duration_estimate.estimate_durations(made.groups, engine)
     finally:
         engine.close()
     assert list(found) == [made.groups[0]]
@@ -37,10 +37,10 @@ def test_groups_are_probed_in_workers_and_what_cannot_run_says_why(tmp_path: Pat
 
 
 def test_a_probe_that_breaks_leaves_its_group_to_its_cells(tmp_path: Path) -> None:
-    made = small(tmp_path, ("tests.backbones:Raising", "gru"), seeds=[0])
+    made = build_small_plan(tmp_path, ("tests.backbones:Raising", "gru"), seeds=[0])
     engine = LocalEngine(1, threads=1)
     try:
-        found, refused = duration_estimate.estimate_groups(made.groups, engine)
+        found, refused = duration_estimate.estimate_durations(made.groups, engine)
     finally:
         engine.close()
     assert [group.config.arch for group in found] == ["gru"]
@@ -51,6 +51,6 @@ def test_a_probe_that_breaks_leaves_its_group_to_its_cells(tmp_path: Path) -> No
 def test_more_steps_take_longer(tmp_path: Path, arch: str) -> None:
     import dataclasses
 
-    config = small(tmp_path, (arch,), seeds=[0]).groups[0].config
+    config = build_small_plan(tmp_path, (arch,), seeds=[0]).groups[0].config
     longer = dataclasses.replace(config, optim=dataclasses.replace(config.optim, steps=20_000, validate_every=10_000))
     assert step_timing.estimate_seconds(longer) > 20 * step_timing.estimate_seconds(config)

@@ -18,7 +18,7 @@ def test_a_call_in_time_answers() -> None:
 
 def test_a_call_whose_time_is_up_is_told_and_the_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ray's workers serve one cell after another: the end of one must not be that of the next."""
-    monkeypatch.setattr(time_limit, "GRACE", 0.3)
+    monkeypatch.setattr(time_limit, "GRACE_SECONDS", 0.3)
     start = time.monotonic()
     assert time_limit.call_with_limit(time.sleep, (30,), 0.1) == (True, None)
     assert time.monotonic() - start < 10
@@ -46,7 +46,7 @@ def test_a_call_that_does_not_listen_ends_with_its_process() -> None:
     code = (
         "import signal, time\n"
         "from seqbench.sweep.workers import time_limit as timed\n"
-        "timed.GRACE = 0.3\n"
+        "timed.GRACE_SECONDS = 0.3\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "timed.call_with_limit(time.sleep, (30,), 0.1)\n"
     )

@@ -8,24 +8,24 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seqbench.protocol import run_folder
-from seqbench.sweep.engines.engine import Ended, Engine, Job
+from seqbench.sweep.engines.engine import Engine, FinishedJob, Job
 from seqbench.sweep.planning import sweep_plan
-from seqbench.sweep.planning.sweep_plan import FINISHED, Cell, Group
-from seqbench.sweep.workers import death_records
+from seqbench.sweep.planning.sweep_plan import FINISHED_STATUSES, Cell, Group
+from seqbench.sweep.workers import failure_records
 from seqbench.utils.errors import SeqbenchError
 
-LOOK_AGAIN = 5.0
+RECHECK_SECONDS = 5.0
 """Seconds until a cell that another process is at is looked at again."""
 
-INTERRUPTIONS = 50
+MAX_INTERRUPTIONS = 50
 """How often a cell is gone on with that was interrupted: a stranger's code may send itself the signal every time."""
 
-TICK = 0.5
+POLL_SECONDS = 0.5
 """Seconds between two looks at what has ended."""
 
 
 @dataclass
-class State:
+class SweepProgress:
     """Where a sweep stands, for whoever shows it.
 
     Args:
@@ -70,7 +70,7 @@ class State:
         return max([(sum(ahead) + sum(at_work)) / self.slots, *ahead, *at_work])
 
 
-class Conductor:
+class SweepRunner:
     """Runs cells through an engine until none is left.
 
     Args:
@@ -85,7 +85,7 @@ class Conductor:
         engine: Engine,
         work: Callable[[Cell], Job],
         retries: int = 0,
-        show: Callable[[State, Cell | None], None] = lambda state, cell: None,
+        show: Callable[[SweepProgress, Cell | None], None] = lambda state, cell: None,
     ) -> None:
         self.engine, self.work, self.retries, self.show = engine, work, retries, show
         self._jobs: dict[Job, Cell] = {}
@@ -94,15 +94,15 @@ class Conductor:
         self._anew: set[Cell] = set()
         self._pause = 0.0
 
-    def run(self, cells: Sequence[Cell], expected: Mapping[Group, float] | None = None) -> State:
+    def run(self, cells: Sequence[Cell], expected: Mapping[Group, float] | None = None) -> SweepProgress:
         """Run the cells that are not finished; return when all have ended.
 
         An exception on the way (Ctrl-C above all) ends the running cells in good order before it goes on.
         """
-        state = State(len(cells), expected=dict(expected or {}), slots=self.engine.slots)
+        state = SweepProgress(len(cells), expected=dict(expected or {}), slots=self.engine.slots)
         for cell in cells:
             record = cell.record()
-            if record is not None and record.status in FINISHED:
+            if record is not None and record.status in FINISHED_STATUSES:
                 state.status[cell] = record.status
             else:
                 state.waiting.append(cell)
@@ -110,7 +110,7 @@ class Conductor:
             while state.waiting or self._jobs or state.elsewhere:
                 self._start(state)
                 self.show(state, None)
-                for ended in self.engine.wait(TICK):
+                for ended in self.engine.wait(POLL_SECONDS):
                     self._take(ended, state)
         except BaseException:
             for ended in self.engine.stop():
@@ -118,7 +118,7 @@ class Conductor:
             raise
         return state
 
-    def _start(self, state: State) -> None:
+    def _start(self, state: SweepProgress) -> None:
         now = time.monotonic()
         for cell in [cell for cell, when in state.elsewhere.items() if when <= now]:
             del state.elsewhere[cell]
@@ -127,13 +127,13 @@ class Conductor:
             cell = state.waiting.popleft()
             record = cell.record()
             if sweep_plan.is_running(cell):
-                state.elsewhere[cell] = now + LOOK_AGAIN
-            elif record is not None and record.status in FINISHED:  # By another sweep, meanwhile.
+                state.elsewhere[cell] = now + RECHECK_SECONDS
+            elif record is not None and record.status in FINISHED_STATUSES:  # By another sweep, meanwhile.
                 self._end(cell, record.status, None, state)
             else:
                 self._begin(cell, state, now)
 
-    def _begin(self, cell: Cell, state: State, now: float) -> None:
+    def _begin(self, cell: Cell, state: SweepProgress, now: float) -> None:
         job = self.work(cell)
         try:
             self.engine.start(job)
@@ -142,49 +142,49 @@ class Conductor:
             if not self._jobs:
                 raise
             state.waiting.appendleft(cell)
-            self._pause = now + LOOK_AGAIN
+            self._pause = now + RECHECK_SECONDS
             return
         self._jobs[job] = cell
         state.running[cell] = now
         if not (cell.folder / run_folder.LAST).exists():
             self._anew.add(cell)
 
-    def _take(self, ended: Ended, state: State, again: bool = True) -> None:
+    def _take(self, ended: FinishedJob, state: SweepProgress, again: bool = True) -> None:
         cell = self._jobs.pop(ended.job)
         started = state.running.pop(cell)
         status, reason = self._outcome(ended, cell, time.time() - (time.monotonic() - started))
         if status == "busy":
-            state.elsewhere[cell] = time.monotonic() + LOOK_AGAIN
+            state.elsewhere[cell] = time.monotonic() + RECHECK_SECONDS
             return
-        if again and status == "interrupted" and self._interruptions[cell] < INTERRUPTIONS:
+        if again and status == "interrupted" and self._interruptions[cell] < MAX_INTERRUPTIONS:
             # Preempted: its checkpoint is there, and the rest is soon done.
             self._interruptions[cell] += 1
             state.waiting.append(cell)
             return
-        if again and status not in (*FINISHED, "refused") and self._tries[cell] < self.retries:
+        if again and status not in (*FINISHED_STATUSES, "refused") and self._tries[cell] < self.retries:
             self._tries[cell] += 1
             state.waiting.append(cell)
             return
-        if status in FINISHED and cell in self._anew:
+        if status in FINISHED_STATUSES and cell in self._anew:
             state.took.setdefault(cell.group, []).append(time.monotonic() - started)
         self._end(cell, status, reason, state)
 
-    def _outcome(self, ended: Ended, cell: Cell, since: float) -> tuple[str, str | None]:
-        death = ended.death
-        if death is None:
+    def _outcome(self, ended: FinishedJob, cell: Cell, since: float) -> tuple[str, str | None]:
+        failure = ended.failure
+        if failure is None:
             return ended.value.status, ended.value.reason
         record = cell.record()
         own = record is not None and record.measured.get("started", 0.0) >= since
         # A process that became a command of its own gives no answer, and yet its record is the truth. Of one that
         # took too long it only says that it was interrupted.
-        if record is not None and (record.status in FINISHED or (own and death.status != "timeout")):
+        if record is not None and (record.status in FINISHED_STATUSES or (own and failure.status != "timeout")):
             return record.status, record.results["reason"]
         try:
-            death_records.write_death_record(cell, death)
+            failure_records.write_failure_record(cell, failure)
         except SeqbenchError as error:
-            return death.status, f"{death.reason}; it has no record: {error}"
-        return death.status, death.reason
+            return failure.status, f"{failure.reason}; it has no record: {error}"
+        return failure.status, failure.reason
 
-    def _end(self, cell: Cell, status: str, reason: str | None, state: State) -> None:
+    def _end(self, cell: Cell, status: str, reason: str | None, state: SweepProgress) -> None:
         state.status[cell], state.reason[cell] = status, reason
         self.show(state, cell)
