@@ -155,7 +155,9 @@ def preload() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the mutations; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants.run", description=__doc__.splitlines()[0])
-    parser.add_argument("words", nargs="*", help="run only mutations whose file, text or tests contain one of these words")
+    parser.add_argument(
+        "words", nargs="*", help="run only mutations whose file, text or tests contain one of these words"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="test files that run at the same time (default: 2)")
     options = parser.parse_args(argv)
     os.environ["OMP_NUM_THREADS"] = "1"
@@ -175,7 +177,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 counts[verdict.partition(":")[0]] += 1
                 what = f"{mutation.file}: {mutation.find!r} -> {mutation.replace!r}" if mutation else ""
                 print(f"{verdict:9} {seconds:6.1f} s  {what}", flush=True)
-    print(f"{len(chosen)} mutations in {len(by_tests)} test files: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()))
+    print(
+        f"{len(chosen)} mutations in {len(by_tests)} test files: "
+        + ", ".join(f"{n} {kind}" for kind, n in counts.items())
+    )
     return 0 if chosen and counts["killed"] == len(chosen) else 1
 
 
