@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from benchmarks._results import keep
-from seqbench.leaderboard.stats.ranking import p_values
+from seqbench.leaderboard.stats.ranking import pairwise_p_values
 
 ARCHITECTURES, BOARDS, DRAWS, ALPHA = 6, 2000, 999, 0.05
 Draw = Callable[[np.random.Generator, int], np.ndarray]
@@ -50,7 +50,7 @@ def main() -> None:
 def errors(draw: Draw, seeds: int) -> float:
     """The share of boards in which any two architectures are told apart."""
     generator = np.random.default_rng(0)
-    found = [np.nanmin(p_values(draw(generator, seeds).tolist(), draws=DRAWS)) <= ALPHA for _ in range(BOARDS)]
+    found = [np.nanmin(pairwise_p_values(draw(generator, seeds).tolist(), draws=DRAWS)) <= ALPHA for _ in range(BOARDS)]
     return float(np.mean(found))
 
 

@@ -64,7 +64,7 @@ def _commands(made: Mapping[str, Any]) -> str:
 
 
 def _counts(made: Mapping[str, Any]) -> str:
-    counts = reproduction.verdicts(made["published"])
+    counts = reproduction.count_verdicts(made["published"])
     total = sum(counts.values())
     said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda item: -item[1]))
     return f"{total} cell{'s' * (total != 1)}: {said}"

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbench.leaderboard.data.board_card import Board, PublishedRow
-from seqbench.leaderboard.data.checked_records import Entry, shortened
+from seqbench.leaderboard.data.checked_records import CheckedRecord, short_option_value
 from seqbench.leaderboard.selection import task_rows
-from seqbench.leaderboard.selection.select_records import Selection
+from seqbench.leaderboard.selection.record_selection import Selection
 from seqbench.leaderboard.stats import intervals
 from seqbench.protocol.cards import Tier
 from seqbench.protocol.chance import ABOVE_CHANCE
@@ -23,7 +23,7 @@ OURS = "seqbench"
 """The distribution whose architectures a published row means, where others offer one of the same name."""
 
 
-def reproduce_table(board: Board, selection: Selection) -> list[dict[str, Any]]:
+def compare_with_published(board: Board, selection: Selection) -> list[dict[str, Any]]:
     """The cells of a board's published table, row by row; empty for a board without one.
 
     Our figure is the mean over the seeds of one configuration, that of the tier's recipe, or the best of them where the
@@ -77,7 +77,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
     }
 
 
-def _entries(board: Board, selection: Selection, task: str, architecture: str) -> tuple[list[Entry], list[str]]:
+def _entries(board: Board, selection: Selection, task: str, architecture: str) -> tuple[list[CheckedRecord], list[str]]:
     """The records of one configuration, that of the tier's recipe; and sentences on those of other ones."""
     cells = {
         label: [entry for entry in seeds.values() if entry.architecture == architecture]
@@ -87,7 +87,7 @@ def _entries(board: Board, selection: Selection, task: str, architecture: str) -
     if not cells:
         return [], []
     recipe = _recipe(selection.cards[task].tier(board.tier), architecture)
-    kept: dict[str, list[Entry]] = {}
+    kept: dict[str, list[CheckedRecord]] = {}
     aside = []
     for label, entries in sorted(cells.items()):
         departs = [(entry, _departs(entry, recipe)) for entry in entries]
@@ -101,18 +101,18 @@ def _entries(board: Board, selection: Selection, task: str, architecture: str) -
     return kept[order[0]], aside
 
 
-def _ours(entries: Sequence[Entry]) -> bool:
+def _ours(entries: Sequence[CheckedRecord]) -> bool:
     return any(entry.distribution == OURS for entry in entries)
 
 
 def _recipe(tier: Tier, architecture: str) -> dict[str, Any]:
-    """What the tier says of an architecture, as ``Entry.options`` has it; the optimiser cannot differ unmodified."""
+    """What the tier says of an architecture, as ``options`` has it; the optimiser cannot differ unmodified."""
     given = {f"arch.{key}": value for key, value in {**tier.arch, **tier.architectures.get(architecture, {})}.items()}
     given |= {f"body.{key}": value for key, value in tier.body.items()}
-    return {key: shortened(value) for key, value in given.items()}
+    return {key: short_option_value(value) for key, value in given.items()}
 
 
-def _departs(entry: Entry, recipe: Mapping[str, Any]) -> str:
+def _departs(entry: CheckedRecord, recipe: Mapping[str, Any]) -> str:
     """How a record's configuration departs from the recipe; empty if it does not. It need not take all options."""
     options = entry.options
     differ = [key for key, value in sorted(recipe.items()) if key in options and options[key] != value]
@@ -120,7 +120,7 @@ def _departs(entry: Entry, recipe: Mapping[str, Any]) -> str:
     return f"it is not of the recipe: {said}" if said else ""
 
 
-def _values(row: PublishedRow, entries: Sequence[Entry], chance: float | None) -> list[float]:
+def _values(row: PublishedRow, entries: Sequence[CheckedRecord], chance: float | None) -> list[float]:
     """One value a seed; none unless a seed ended well, for chance alone would be no figure of ours."""
     known = [e.test[row.metric].value for e in entries if e.status == "ok" and row.metric in e.test]
     if not known:
@@ -162,7 +162,7 @@ def judge_difference(
     return BETTER if (ours < published) == (row.direction == "min") else WORSE
 
 
-def _without(board: Board, selection: Selection, row: PublishedRow, entries: Sequence[Entry]) -> str:
+def _without(board: Board, selection: Selection, row: PublishedRow, entries: Sequence[CheckedRecord]) -> str:
     """Why a cell has no figure of ours."""
     if row.task is None:
         return NO_TASK
@@ -179,7 +179,7 @@ def _without(board: Board, selection: Selection, row: PublishedRow, entries: Seq
     return f"{NOT_RUN}: needs {row.needs}" if row.needs else NOT_RUN
 
 
-def _mean_fact(entries: Sequence[Entry], name: str) -> float | None:
+def _mean_fact(entries: Sequence[CheckedRecord], name: str) -> float | None:
     """The mean over those that know it; whole for parameters."""
     known = [entry.facts[name] for entry in entries if entry.status == "ok" and name in entry.facts]
     if not known:
@@ -187,7 +187,7 @@ def _mean_fact(entries: Sequence[Entry], name: str) -> float | None:
     return round(means.fmean(known)) if name == "parameters" else means.fmean(known)
 
 
-def command_words(board: Board, task: str, architecture: str) -> list[str]:
+def run_arguments(board: Board, task: str, architecture: str) -> list[str]:
     """The arguments of ``seqbench run`` or ``sweep`` that mean a cell of the board."""
     arch, _, encoder = architecture.partition("+")
     return ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
@@ -199,11 +199,11 @@ def _command(board: Board, row: PublishedRow, architecture: str) -> str | None:
         return None
     several = ["--seeds", str(board.seeds)] if board.seeds > 1 else []
     return shlex.join(
-        ["seqbench", "sweep" if several else "run", *command_words(board, row.task, architecture), *several]
+        ["seqbench", "sweep" if several else "run", *run_arguments(board, row.task, architecture), *several]
     )
 
 
-def verdicts(cells: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def count_verdicts(cells: Sequence[Mapping[str, Any]]) -> dict[str, int]:
     """How many cells came to which verdict, without what a cell needs."""
     counts: dict[str, int] = {}
     for cell in cells:

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seqbench.leaderboard import board_data, write_pages
+from seqbench.leaderboard import board_builder, page_files
 from seqbench.leaderboard.data import board_card as boards
-from seqbench.leaderboard.data import collect
+from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.board_paths import RESULTS
-from seqbench.leaderboard.data.checked_records import Entry
-from seqbench.leaderboard.data.collect import Aside
-from seqbench.leaderboard.selection.select_records import select_records
+from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.record_collection import ExcludedRecord
+from seqbench.leaderboard.selection.record_selection import select_records
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
@@ -32,7 +32,7 @@ Verify = Callable[[Path], tuple[str, list[str]]]
 
 
 @dataclass(frozen=True)
-class Submitted:
+class Submission:
     """What a submission came to: the board's folder, the records in it that are new, and what was refused, and why."""
 
     folder: Path
@@ -40,7 +40,9 @@ class Submitted:
     refused: list[tuple[str, str]]
 
 
-def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify, say: Callable[[str], None]) -> Submitted:
+def submit_runs(
+    root: Path, name: str, places: Sequence[Path], verify: Verify, say: Callable[[str], None]
+) -> Submission:
     """Verify the runs that count for a board, put their records into its results, and build its pages anew.
 
     Runs whose record is there already are left as they are. A run that fails its verification, whose architecture
@@ -74,11 +76,11 @@ def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify, s
                 else:
                     written += [target] if target else []
                     say(f"{place}: {'verified' if target else 'there already'}")
-    write_pages.build_board(board, _committed(folder), folder)
-    return Submitted(folder, written, refused)
+    page_files.write_pages(board, _committed(folder), folder)
+    return Submission(folder, written, refused)
 
 
-def _take(folder: Path, entry: Entry, path: Path, verify: Verify) -> Path | None:
+def _take(folder: Path, entry: CheckedRecord, path: Path, verify: Verify) -> Path | None:
     """Put one run's record into a board's results; None if it is there already.
 
     Raises:
@@ -109,7 +111,7 @@ def check_board(root: Path, name: str) -> tuple[int, list[str]]:
     try:
         board, folder = _load(root, name), root / name
         found = list(_committed(folder))
-        made = board_data.build_board_data(board, found)
+        made = board_builder.build_board_data(board, found)
     except SeqbenchError as error:
         return 0, [str(error)]
     problems = [f"{aside['origin']}: {aside['reason']}" for aside in made["set_aside"]]
@@ -119,7 +121,7 @@ def check_board(root: Path, name: str) -> tuple[int, list[str]]:
     for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
         place = path.relative_to(results).as_posix()
         problems += [f"{place}: {reason}" for reason in _misplaced(folder, path, counted.get(place))]
-    for file, text in write_pages.render_pages(made).items():
+    for file, text in page_files.render_pages(made).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
             again = f"seqbench leaderboard build {name} --from {results} --out {folder}"
@@ -136,13 +138,13 @@ def _load(root: Path, name: str) -> Board:
     return board
 
 
-def _committed(folder: Path) -> Iterable[Entry | Aside]:
+def _committed(folder: Path) -> Iterable[CheckedRecord | ExcludedRecord]:
     """The records of a board's folder; none where nothing was submitted yet."""
-    return collect.collect_folders([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
+    return record_collection.collect_records([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
 
 
-def _runs(place: Path) -> list[tuple[Path, Entry | Aside]]:
-    return [(Path(item.origin), item) for item in collect.collect_folders([place], named=True)]
+def _runs(place: Path) -> list[tuple[Path, CheckedRecord | ExcludedRecord]]:
+    return [(Path(item.origin), item) for item in record_collection.collect_records([place], named=True)]
 
 
 def _target(folder: Path, record: Record) -> Path:
@@ -154,7 +156,7 @@ def _target(folder: Path, record: Record) -> Path:
     return folder / RESULTS / config["card"]["name"] / arch / name
 
 
-def _unfit(entry: Entry, record: Record) -> str | None:
+def _unfit(entry: CheckedRecord, record: Record) -> str | None:
     """Why a run is not for others to build on, although it counts at home; None if it is."""
     if not entry.distribution:
         return "its architecture was given by its path; offer it as a package that others can install (docs/plugins.md)"
@@ -164,11 +166,11 @@ def _unfit(entry: Entry, record: Record) -> str | None:
     return None
 
 
-def _misplaced(folder: Path, path: Path, item: Entry | Aside | None) -> list[str]:
+def _misplaced(folder: Path, path: Path, item: CheckedRecord | ExcludedRecord | None) -> list[str]:
     """What is wrong with a committed file beside what a board looks at."""
     if item is None:
         return ["it is no record; remove it"]
-    if isinstance(item, Aside):
+    if isinstance(item, ExcludedRecord):
         return []  # Named already, among those that are set aside.
     record = records.read_record(path)
     target = _target(folder, record)

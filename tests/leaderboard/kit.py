@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from seqbench.leaderboard import board_data
-from seqbench.leaderboard.data import collect
+from seqbench.leaderboard import board_builder
+from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
@@ -128,4 +128,4 @@ def example_board(**changed: Any) -> Board:
 
 def board_document(board: Board, *folders: Path) -> dict[str, Any]:
     """The document of a board over folders."""
-    return board_data.build_board_data(board, collect.collect_folders(folders))
+    return board_builder.build_board_data(board, record_collection.collect_records(folders))

@@ -208,7 +208,7 @@ def test_several_rows_of_one_task_take_their_own_metric(tmp_path: Path) -> None:
 def test_verdicts_are_counted_without_what_cells_need() -> None:
     cells = [{"ours": None, "verdict": f"not run: needs {n}"} for n in (1, 2)]
     cells += [{"ours": 1.0, "verdict": reproduction.BOTH_CHANCE}]
-    assert reproduction.verdicts(cells) == {"not run": 2, "agrees: both are chance": 1}
+    assert reproduction.count_verdicts(cells) == {"not run": 2, "agrees: both are chance": 1}
 
 
 def _row(**changed: Any) -> dict[str, Any]:

@@ -43,7 +43,7 @@ def leave_data(path: Path) -> None:
     path.write_text('{"sentence": "not ours to publish"}')
 
 
-def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submitted:
+def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submission:
     return submissions.submit_runs(root, "mine", [runs], verify, lambda line: None)
 
 

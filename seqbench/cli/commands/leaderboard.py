@@ -17,8 +17,8 @@ from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 if TYPE_CHECKING:
     from seqbench.leaderboard.data.board_card import Board
-    from seqbench.leaderboard.data.checked_records import Entry
-    from seqbench.leaderboard.data.collect import Aside
+    from seqbench.leaderboard.data.checked_records import CheckedRecord
+    from seqbench.leaderboard.data.record_collection import ExcludedRecord
 
 HERE = Path("leaderboards")
 """Where boards lie in a clone of seqbench."""
@@ -74,9 +74,9 @@ def _build(options: argparse.Namespace) -> int:
     out = options.out or Path("boards", board.name)
     found = list(_found(board, options.places or ["runs"]))  # Before numpy is there, and with it threads.
 
-    from seqbench.leaderboard import write_pages
+    from seqbench.leaderboard import page_files
 
-    made = write_pages.build_board(board, found, out)
+    made = page_files.write_pages(board, found, out)
     _tell(made)
     print(f"pages: {out / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if options.publish:
@@ -136,18 +136,18 @@ def _submit(options: argparse.Namespace) -> int:
     return 1 if done.refused else 0
 
 
-def _found(board: Board, given: Sequence[str]) -> Iterator[Entry | Aside]:
+def _found(board: Board, given: Sequence[str]) -> Iterator[CheckedRecord | ExcludedRecord]:
     """The records of all places, one after another."""
-    from seqbench.leaderboard.data import collect
+    from seqbench.leaderboard.data import record_collection
 
     for place in given:
         if place.startswith(board_paths.WANDB):
             from seqbench.leaderboard.data import wandb_runs
 
-            for origin, record in wandb_runs.read_runs(place, _cards(board), board.tier):
-                yield collect.collect_record(record, origin)
+            for origin, record in wandb_runs.read_wandb_records(place, _cards(board), board.tier):
+                yield record_collection.check_record(record, origin)
         else:
-            yield from collect.collect_folders([Path(place)], len(given) > 1, os.cpu_count() or 1)
+            yield from record_collection.collect_records([Path(place)], len(given) > 1, os.cpu_count() or 1)
 
 
 def _cards(board: Board) -> set[str]:

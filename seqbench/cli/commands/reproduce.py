@@ -71,8 +71,8 @@ def _published() -> list[str]:
 
 def _document(board: Board, options: argparse.Namespace) -> dict[str, Any]:
     """The board of the committed records, then those of the places given, then those of what is run here."""
-    from seqbench.leaderboard import board_data
-    from seqbench.leaderboard.data import collect
+    from seqbench.leaderboard import board_builder
+    from seqbench.leaderboard.data import record_collection
 
     home = Path(options.board).parent if options.board != board.name else board_paths.boards_folder()
     there = [home / board.name / board_paths.RESULTS, *([] if options.places else [Path("runs")])]
@@ -80,7 +80,9 @@ def _document(board: Board, options: argparse.Namespace) -> dict[str, Any]:
     # A place that is given must be there; a folder that is named twice is read once.
     first, *others = [place if place.is_dir() else None for place in there]
     found = [first, *(options.places or []), *others]
-    return board_data.build_board_data(board, collect.collect_folders(dict.fromkeys(filter(None, found)), named=True))
+    return board_builder.build_board_data(
+        board, record_collection.collect_records(dict.fromkeys(filter(None, found)), named=True)
+    )
 
 
 def _chosen(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
@@ -109,7 +111,7 @@ def _run(board: Board, cells: Sequence[Cell], runs: Path) -> int:
     failed = 0
     for cell in cells:
         for seed in cell["lacking"]:
-            words = reproduction.command_words(board, cell["task"], cell["architecture"])
+            words = reproduction.run_arguments(board, cell["task"], cell["architecture"])
             needs = f" (needs {cell['needs']})" if cell["needs"] else ""
             say(f"{cell['architecture']} on {cell['task']}, seed {seed}{needs}")
             status = child_process.run_child(["run", *words, "--seed", str(seed), "--resume", "--runs", str(runs)])

@@ -157,7 +157,7 @@ class Board:
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
 
-    def size_of(self, task: str) -> Size | None:
+    def size_for(self, task: str) -> Size | None:
         """The size that the models of a task must have; None for any."""
         return self.tasks[task].size or self.size
 

@@ -26,7 +26,7 @@ COSTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class MetricScore:
     """A score between its chance and its best possible line; None for what nobody knows, and why."""
 
     value: float
@@ -36,7 +36,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CheckedRecord:
     """One record, as a board sees it.
 
     Args:
@@ -88,7 +88,7 @@ class Entry:
     reason: str
     modified: tuple[str, ...]
     weights: str
-    test: Mapping[str, Line]
+    test: Mapping[str, MetricScore]
     validation: float | None
     baselines: Mapping[str, float]
     steps: Sequence[int]
@@ -100,7 +100,7 @@ class Entry:
     verified: str
 
 
-def check_record_values(record: Record, origin: str) -> Entry:
+def check_record_values(record: Record, origin: str) -> CheckedRecord:
     """The entry of a record.
 
     Raises:
@@ -122,7 +122,7 @@ def check_record_values(record: Record, origin: str) -> Entry:
         raise SeqbenchError(f"it ended ok and has no {short_repr(metric)} on test")
     steps, curve = _curve(_get(results, "curves.validation", dict, {}), metric)
     lengths = _get(scored, "lengths", dict, {})
-    return Entry(
+    return CheckedRecord(
         origin=origin,
         checksum=record.checksum,
         task=_get(config, "card.name", str),
@@ -176,7 +176,7 @@ def _get(data: Any, path: str, kind: type, default: Any = ...) -> Any:
 _KINDS = {str: "text", int: "a whole number", float: "a number", dict: "a mapping", list: "a list"}
 
 
-def _line(data: Any, where: str) -> Line:
+def _line(data: Any, where: str) -> MetricScore:
     if not isinstance(data, Mapping):
         raise SeqbenchError(f"it is no record of a run: {where} should be a mapping, got {short_repr(data)}")
     try:
@@ -185,7 +185,7 @@ def _line(data: Any, where: str) -> Line:
         raise SeqbenchError(f"{error} in {where}") from None
     if value is None:
         raise SeqbenchError(f"it is no record of a run: {where} has no value")
-    return Line(value, chance, best, str(data.get("best_unknown") or "")[:MOST_TEXT])
+    return MetricScore(value, chance, best, str(data.get("best_unknown") or "")[:MOST_TEXT])
 
 
 def _architecture(config: Mapping[str, Any]) -> str:
@@ -200,12 +200,12 @@ def _options(config: Mapping[str, Any]) -> dict[str, Any]:
     for section in ("arch", "encoder", "body"):
         for key, value in _get(given, section, dict, {}).items():
             if key != "name":
-                found[f"{section}.{key}"[:MOST_TEXT]] = shortened(value)
+                found[f"{section}.{key}"[:MOST_TEXT]] = short_option_value(value)
     trainer, optim = _get(given, "trainer", dict, {}), _get(given, "optim", dict)
     return {**found, "optim.lr": _get(optim, "lr", float), "trainer.precision": str(trainer.get("precision"))[:20]}
 
 
-def shortened(value: Any) -> Any:
+def short_option_value(value: Any) -> Any:
     """An option's value as entries have it: of what is long, or no single value, the digest."""
     short = isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= MOST_TEXT)
     return value if short else json_digest(value)[:8]

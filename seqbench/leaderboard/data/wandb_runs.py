@@ -30,7 +30,7 @@ _PLACE = re.compile(r"(?:([^/\\#?%:\x00-\x1f]+)/)?([^/\\#?%:\x00-\x1f]+)")
 """What W&B takes for ``entity/project``, or for a project alone."""
 
 
-def read_runs(path: str, tasks: Collection[str], tier: str) -> Iterator[tuple[str, Record | SeqbenchError]]:
+def read_wandb_records(path: str, tasks: Collection[str], tier: str) -> Iterator[tuple[str, Record | SeqbenchError]]:
     """The records of a project's finished runs, one after another; a page of them is held at a time.
 
     The server filters, by what every run of seqbench's has in its config. It calls a run that diverged or broke
@@ -76,7 +76,7 @@ def parse_wandb_path(path: str) -> tuple[str | None, str]:
     return found[1], found[2]
 
 
-def error_reason(error: BaseException) -> str:
+def wandb_error_text(error: BaseException) -> str:
     """What W&B says, in one line and without secrets."""
     text = redaction.redact(one_line(error))[:200].rstrip(".")
     return text.replace("<no message>", "nothing") or type(error).__name__
@@ -114,7 +114,7 @@ def _asking(path: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, ValueError) and str(error).startswith("Could not find project"):
             raise SeqbenchError(f"W&B has no project '{path}' that your API key may see; look for its name.") from error
-        raise SeqbenchError(f"{WANDB}{path} cannot be read: W&B says {error_reason(error)}; {ADVICE}.") from error
+        raise SeqbenchError(f"{WANDB}{path} cannot be read: W&B says {wandb_error_text(error)}; {ADVICE}.") from error
 
 
 def _tidy(folder: Path) -> None:
@@ -132,7 +132,7 @@ def _record(run: Any) -> Record | SeqbenchError:
         summary = run.summary_metrics
         text, left_out = summary.get(wandb_logging.RECORD), summary.get(wandb_logging.LEFT_OUT)
         if text is None and isinstance(left_out, str):
-            return SeqbenchError(f"W&B has no record of it: {error_reason(ValueError(left_out))}.")
+            return SeqbenchError(f"W&B has no record of it: {wandb_error_text(ValueError(left_out))}.")
         if text is None:
             return SeqbenchError("W&B has no record of it: an older seqbench logged it, or none.")
         if not isinstance(text, str):
@@ -143,4 +143,4 @@ def _record(run: Any) -> Record | SeqbenchError:
     except SeqbenchError as error:
         return error
     except Exception as error:
-        return SeqbenchError(f"its record in W&B is not readable: {error_reason(error)}.")
+        return SeqbenchError(f"its record in W&B is not readable: {wandb_error_text(error)}.")

@@ -63,7 +63,7 @@ def publish_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], pat
         except Exception as error:
             raise SeqbenchError(
                 f"'{name}' was not published at {WANDB}{path.removeprefix(WANDB)}: W&B says "
-                f"{wandb_runs.error_reason(error)}; {wandb_runs.ADVICE}."
+                f"{wandb_runs.wandb_error_text(error)}; {wandb_runs.ADVICE}."
             ) from error
         finally:
             with contextlib.suppress(Exception):

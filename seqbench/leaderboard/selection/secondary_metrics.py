@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seqbench.leaderboard.data.checked_records import Entry, Line
+from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.stats import intervals
 from seqbench.utils.errors import did_you_mean
 
-Cells = Mapping[str, Mapping[int, Entry]]
+Cells = Mapping[str, Mapping[int, CheckedRecord]]
 """The records of a task, by row and seed."""
 
 
-def secondary_lines(names: Sequence[str], cells: Cells) -> list[dict[str, Any]]:
+def find_secondary_metrics(names: Sequence[str], cells: Cells) -> list[dict[str, Any]]:
     """Each of the metrics that some record has, with its chance and its best possible line."""
     found = {name: line for name in names if (line := _line(name, cells)) is not None}
     return [{"metric": name, "chance": line.chance, "best": line.best} for name, line in found.items()]
@@ -26,7 +26,7 @@ def secondary_problems(names: Sequence[str], cells: Cells) -> list[str]:
     return [f"no record has its secondary metric '{name}'.{did_you_mean(name, known)}" for name in unknown]
 
 
-def seed_metrics(entry: Entry, shown: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+def seed_secondary_values(entry: CheckedRecord, shown: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     """What one seed has of each metric of ``lines``; a diverged one stands at chance, as in the one that decides."""
     if entry.status == "diverged":
         return {line["metric"]: line["chance"] for line in shown}
@@ -34,7 +34,9 @@ def seed_metrics(entry: Entry, shown: Sequence[Mapping[str, Any]]) -> dict[str, 
     return {name: entry.test[name].value if name in entry.test else None for name in names}
 
 
-def row_metrics(seeds: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+def row_secondary_means(
+    seeds: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, Any]]:
     """Mean and half of its 95 % interval of each metric, over the seeds that count for the score that decides.
 
     A metric that one of those seeds lacks has none: a mean over others would be of other runs.
@@ -52,6 +54,6 @@ def row_metrics(seeds: Sequence[Mapping[str, Any]], shown: Sequence[Mapping[str,
     return found
 
 
-def _line(name: str, cells: Cells) -> Line | None:
+def _line(name: str, cells: Cells) -> MetricScore | None:
     entries = (entry for seeds in cells.values() for entry in seeds.values())
     return next((entry.test[name] for entry in entries if name in entry.test), None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import Entry, Line
+from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import secondary_metrics
 from seqbench.leaderboard.stats import aggregate, intervals, ranking
 from seqbench.protocol.cards import Card, Metric
@@ -22,8 +22,8 @@ MISSING, NOT_APPLICABLE = "missing", "not applicable"
 """States of a cell; those that are not ranked give a reason."""
 
 
-def build_task_rows(
-    board: Board, task: str, card: Card, cells: Mapping[str, Mapping[int, Entry]], labels: Mapping[str, str]
+def build_task_data(
+    board: Board, task: str, card: Card, cells: Mapping[str, Mapping[int, CheckedRecord]], labels: Mapping[str, str]
 ) -> dict[str, Any]:
     """A task's section of a board.
 
@@ -40,7 +40,7 @@ def build_task_rows(
     anchor = None if astray else anchor
     scale = (line.chance, anchor if line.best is None else line.best)
     worst = _worst(card.metric, cells, line.chance)
-    beside = secondary_metrics.secondary_lines(board.tasks[task].secondary, cells)
+    beside = secondary_metrics.find_secondary_metrics(board.tasks[task].secondary, cells)
     rows = [_row(board, card, label, seeds, line, worst, scale, beside) for label, seeds in cells.items()]
     _outdo(rows, cells, card.metric)
     ranked = [row for row in rows if row["state"] == RANKED]
@@ -50,7 +50,7 @@ def build_task_rows(
     rows += _without_records(board, task, labels, cells)
     rows.sort(key=lambda row: _order(row, card.metric))
     entry = next((entry for seeds in cells.values() for entry in seeds.values() if entry.baselines), None)
-    size = board.size_of(task)
+    size = board.size_for(task)
     problems = [f"its anchor {board.tasks[task].anchor} is no better than chance"] if astray else []
     problems += secondary_metrics.secondary_problems(board.tasks[task].secondary, cells)
     return {
@@ -78,8 +78,8 @@ def _row(
     board: Board,
     card: Card,
     label: str,
-    seeds: Mapping[int, Entry],
-    line: Line,
+    seeds: Mapping[int, CheckedRecord],
+    line: MetricScore,
     worst: float | None,
     scale: tuple[float | None, float | None],
     beside: Sequence[Mapping[str, Any]],
@@ -101,7 +101,7 @@ def _row(
         "rank": None,
         "mean": mean,
         "half_width": spread.half_width if spread else None,
-        "secondary": secondary_metrics.row_metrics(cells, beside),
+        "secondary": secondary_metrics.row_secondary_means(cells, beside),
         "above_chance": None if mean is None else above_chance(mean, line.chance, line.best, card.metric.direction),
         "below_chance": mean is not None and line.chance is not None and card.metric.better(line.chance, mean),
         "solved": sum(solved) if solved else None,
@@ -116,7 +116,7 @@ def _row(
 
 def _seed(
     seed: int,
-    entry: Entry | None,
+    entry: CheckedRecord | None,
     metric: str,
     worst: float | None,
     scale: tuple[float | None, float | None],
@@ -133,7 +133,7 @@ def _seed(
         "reason": entry.reason if entry.status != "ok" else "",
         "value": value,
         "score": rescale_score(value, scale),
-        "secondary": secondary_metrics.seed_metrics(entry, beside),
+        "secondary": secondary_metrics.seed_secondary_values(entry, beside),
         "record": entry.origin,
         "checksum": entry.checksum,
         "verified": entry.verified,
@@ -145,19 +145,19 @@ def rescale_score(value: float | None, scale: tuple[float | None, float | None])
     chance, best = scale
     if value is None or chance is None or best is None or chance == best:
         return None
-    return aggregate.normalised(value, chance, best)
+    return aggregate.normalise_score(value, chance, best)
 
 
-def _line(cells: Mapping[str, Mapping[int, Entry]]) -> Line:
+def _line(cells: Mapping[str, Mapping[int, CheckedRecord]]) -> MetricScore:
     """The lines that the records of a task agree in."""
     for seeds in cells.values():
         for entry in seeds.values():
             if entry.metric in entry.test:
                 return entry.test[entry.metric]
-    return Line(math.nan, None, None, "")
+    return MetricScore(math.nan, None, None, "")
 
 
-def _worst(metric: Metric, cells: Mapping[str, Mapping[int, Entry]], chance: float | None) -> float | None:
+def _worst(metric: Metric, cells: Mapping[str, Mapping[int, CheckedRecord]], chance: float | None) -> float | None:
     """What a diverged seed counts as: chance, or, where that is unknown, the worst that any seed reached."""
     if chance is not None:
         return chance
@@ -165,7 +165,7 @@ def _worst(metric: Metric, cells: Mapping[str, Mapping[int, Entry]], chance: flo
     return (min(values) if metric.direction == "max" else max(values)) if values else None
 
 
-def _costs(entries: Sequence[Entry]) -> dict[str, Any]:
+def _costs(entries: Sequence[CheckedRecord]) -> dict[str, Any]:
     """Means over seeds of what a run took, and what was chosen for it."""
     names = dict.fromkeys(name for entry in entries for name in entry.facts)
     found: dict[str, Any] = {name: means.fmean(e.facts[name] for e in entries if name in e.facts) for name in names}
@@ -183,11 +183,11 @@ def _costs(entries: Sequence[Entry]) -> dict[str, Any]:
     }
 
 
-def _offered(entry: Entry) -> str:
+def _offered(entry: CheckedRecord) -> str:
     return f"{entry.distribution} {entry.release}".strip() or "by its path"
 
 
-def _outdo(rows: Sequence[dict[str, Any]], cells: Mapping[str, Mapping[int, Entry]], metric: Metric) -> None:
+def _outdo(rows: Sequence[dict[str, Any]], cells: Mapping[str, Mapping[int, CheckedRecord]], metric: Metric) -> None:
     """Of an architecture's configurations the best on validation ranks: the more of them, the less a rank would say."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for row in rows:
@@ -205,7 +205,7 @@ def _outdo(rows: Sequence[dict[str, Any]], cells: Mapping[str, Mapping[int, Entr
             row.update(state=OUTDONE, reason=f"{chosen[1]} is better on validation, and ranks for both")
 
 
-def _curve(entries: Sequence[Entry]) -> dict[str, list[float]]:
+def _curve(entries: Sequence[CheckedRecord]) -> dict[str, list[float]]:
     """The validation score over steps: mean, lowest and highest over the seeds that have a step."""
     points: dict[float, list[float]] = {}
     for entry in entries:
@@ -214,7 +214,7 @@ def _curve(entries: Sequence[Entry]) -> dict[str, list[float]]:
     return _spread(points, "step")
 
 
-def _lengths(entries: Sequence[Entry]) -> dict[str, list[float]]:
+def _lengths(entries: Sequence[CheckedRecord]) -> dict[str, list[float]]:
     points: dict[float, list[float]] = {}
     for entry in entries:
         for length, value in zip(*entry.lengths, strict=True):
@@ -234,7 +234,7 @@ def _spread(points: Mapping[float, list[float]], name: str) -> dict[str, list[fl
     }
 
 
-def _budget(entry: Entry, metric: Metric) -> list[float]:
+def _budget(entry: CheckedRecord, metric: Metric) -> list[float]:
     """The validation score to expect after 1, 2, ... of the learning rates that were tried, in any order.
 
     The expected best of k out of n, as Dodge et al. 2019 (arXiv 1909.03004, section 3) have it, but drawn without
@@ -262,7 +262,7 @@ def _published(card: Card, tier: str) -> list[dict[str, Any]]:
 
 
 def _without_records(
-    board: Board, task: str, labels: Mapping[str, str], cells: Mapping[str, Mapping[int, Entry]]
+    board: Board, task: str, labels: Mapping[str, str], cells: Mapping[str, Mapping[int, CheckedRecord]]
 ) -> list[dict[str, Any]]:
     excused = {item.architecture: item.reason for item in board.not_applicable if item.task == task}
     rows: list[dict[str, Any]] = []

@@ -42,7 +42,7 @@ class Estimate:
     high: float | None
 
 
-def normalised(value: float, chance: float, best: float) -> float:
+def normalise_score(value: float, chance: float, best: float) -> float:
     """``value`` on a scale where ``chance`` is 0 and ``best`` is 1, whichever of the two is larger.
 
     What is worse than chance counts as chance; above 1 stays, for an anchor may be exceeded.
@@ -63,7 +63,7 @@ def normalised(value: float, chance: float, best: float) -> float:
     return max(0.0, place)
 
 
-def iqm(values: Sequence[float]) -> float:
+def interquartile_mean(values: Sequence[float]) -> float:
     """The interquartile mean: of what is left without the lowest and the highest quarter (each rounded down).
 
     Raises:
@@ -84,7 +84,7 @@ def iqm_interval(scores: Scores, draws: int = 2000) -> Estimate:
     """
     tasks = sorted(sorted(check_finite(task)) for task in scores)
     flat = [score for task in tasks for score in task]
-    value = iqm(flat)
+    value = interquartile_mean(flat)
     counts = np.array([len(task) for task in tasks])
     if counts.max() < 2:
         return Estimate(value, None, None)
@@ -97,7 +97,7 @@ def iqm_interval(scores: Scores, draws: int = 2000) -> Estimate:
     return Estimate(value, *_ends(np.ldexp(means, exponent)))
 
 
-def improvements(scores: Sequence[Scores]) -> list[list[float]]:
+def improvement_matrix(scores: Sequence[Scores]) -> list[list[float]]:
     """How likely a run of each architecture beats one of each other, on average over tasks; a tie counts one half.
 
     Over itself it is one half.
@@ -124,7 +124,7 @@ def improvements(scores: Sequence[Scores]) -> list[list[float]]:
 
 
 def improvement_interval(a: Scores, b: Scores, draws: int = 2000) -> Estimate:
-    """``improvements`` of ``a`` over ``b``, with its bootstrap interval: seeds of both are drawn, within each task.
+    """The probability that a run of ``a`` beats one of ``b``, with its bootstrap interval.
 
     Args:
         a: scores by task and then by seed; the higher, the better.

@@ -52,7 +52,7 @@ def compare_across_tasks(board: Board, tasks: Sequence[dict[str, Any]]) -> dict[
             }
             for label in order
         ],
-        "improvement": aggregate.improvements([whole[label] for label in order]),
+        "improvement": aggregate.improvement_matrix([whole[label] for label in order]),
         "incomplete": {
             label: f"no place without {', '.join(tasks)}"
             for label, tasks in sorted(lacking.items())

@@ -50,7 +50,7 @@ def rank_samples(samples: Sequence[Sequence[float]], direction: str, alpha: floa
         raise SeqbenchError(f"A ranking's direction must be 'max' or 'min', got {direction!r}.")
     if not 0 < alpha < 1:
         raise SeqbenchError(f"A ranking's alpha must be between 0 and 1 (.05 is usual), got {alpha}.")
-    different = p_values(samples) <= alpha  # False where it is nan.
+    different = pairwise_p_values(samples) <= alpha  # False where it is nan.
     sign = 1 if direction == "max" else -1
     means = [sign * mean_and_deviation(sample)[0] if len(sample) else 0.0 for sample in samples]
     better = [
@@ -65,7 +65,7 @@ def rank_samples(samples: Sequence[Sequence[float]], direction: str, alpha: floa
     ]
 
 
-def p_values(samples: Sequence[Sequence[float]], draws: int | None = None) -> np.ndarray:
+def pairwise_p_values(samples: Sequence[Sequence[float]], draws: int | None = None) -> np.ndarray:
     """How likely so large a difference would be, somewhere among all pairs, if all means were equal.
 
     Permuting samples permutes the result exactly; so does no order of seeds change it. Another scale or origin of the

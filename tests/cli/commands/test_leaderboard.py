@@ -52,7 +52,7 @@ def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
     words = ["leaderboard", "build", "mine.yaml", "--out", "b"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
     code = (  # Here records are read by several processes, however few there are.
-        "import sys; from seqbench.leaderboard.data import collect; collect.MANY = 1;"
+        "import sys; from seqbench.leaderboard.data import record_collection; record_collection.MANY = 1;"
         "from seqbench.cli.main import main; status = main(sys.argv[1:]);"
         "assert not {'torch', 'lightning', 'wandb', 'matplotlib'} & set(sys.modules); sys.exit(status)"
     )

@@ -53,7 +53,7 @@ def put(stub: WandbStub, name: str, text: Any, task: str = "copy", tier: str = "
 
 
 def read(path: str = "seqbench", tasks: tuple[str, ...] = ("copy",)) -> list[tuple[str, Record | SeqbenchError]]:
-    return list(wandb_runs.read_runs(path, tasks, "small"))
+    return list(wandb_runs.read_wandb_records(path, tasks, "small"))
 
 
 def refusal(path: str = "wandb:seqbench") -> str:
@@ -72,7 +72,7 @@ def test_a_run_comes_back_as_its_record(tmp_path: Path, online: WandbStub, capfd
     optim, trainer = {"steps": 20, "validate_every": 20}, {"threads": 1}
     ran = seqbench.run("gru", "copy", tier="smoke", optim=optim, trainer=trainer, runs=tmp_path / "runs")
     assert ran.record.measured["wandb"]["mode"] == "online"
-    ((origin, back),) = wandb_runs.read_runs(f"wandb:{ENTITY}/seqbench", ["copy"], "smoke")
+    ((origin, back),) = wandb_runs.read_wandb_records(f"wandb:{ENTITY}/seqbench", ["copy"], "smoke")
     assert origin == f"wandb:{ENTITY}/seqbench/{ran.record.measured['wandb']['id']}"
     assert isinstance(back, Record)
     assert back.intact()
@@ -88,7 +88,7 @@ def test_runs_come_page_by_page_and_none_is_kept(online: WandbStub, monkeypatch:
     made, make = [], wandb_runs._runs
     monkeypatch.setattr(wandb_runs, "_runs", lambda *given: made.append(make(*given)) or made[0])
     monkeypatch.setattr(wandb_runs, "PAGE", 3)
-    found = wandb_runs.read_runs(f"{ENTITY}/seqbench", ["copy"], "small")
+    found = wandb_runs.read_wandb_records(f"{ENTITY}/seqbench", ["copy"], "small")
     first = next(found)
     assert len(online.asked) == 1
     rest = list(found)
@@ -198,7 +198,7 @@ def test_a_server_in_trouble_holds_nobody_up(online: WandbStub, monkeypatch: pyt
         online.silent.set()
     began = time.monotonic()
     if trouble == "falls silent":
-        found = wandb_runs.read_runs("seqbench", ["copy"], "small")
+        found = wandb_runs.read_wandb_records("seqbench", ["copy"], "small")
         next(found)
         online.silent.set()
         with pytest.raises(SeqbenchError, match="wandb:seqbench cannot be read: W&B says"):

@@ -11,7 +11,7 @@ from seqbench.leaderboard.pages import csv_table, latex_tables, markdown_page, w
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard import kit
 from tests.leaderboard.kit import board_document, example_record, write_records
-from tests.leaderboard.selection.test_select_records import rows
+from tests.leaderboard.selection.test_record_selection import rows
 
 
 def asking(*names: str) -> Any:

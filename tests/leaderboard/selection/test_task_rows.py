@@ -10,7 +10,7 @@ import pytest
 from seqbench.leaderboard.selection import task_rows as rooms
 from tests.leaderboard import kit
 from tests.leaderboard.kit import board_document, example_record, write_records
-from tests.leaderboard.selection.test_select_records import rows
+from tests.leaderboard.selection.test_record_selection import rows
 
 
 def seeds(task: str = "copy", values: tuple[float, ...] = (0.9, 0.9, 0.9), **given: Any) -> list[Any]:

@@ -16,10 +16,10 @@ from scipy import stats
 from seqbench.leaderboard.stats.aggregate import (
     Estimate,
     improvement_interval,
-    improvements,
-    iqm,
+    improvement_matrix,
+    interquartile_mean,
     iqm_interval,
-    normalised,
+    normalise_score,
 )
 from seqbench.utils.errors import SeqbenchError
 
@@ -40,14 +40,14 @@ TASKS = st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 1.2]), min_size=1
     ],
 )
 def test_a_score_stands_between_chance_and_best(value: float, chance: float, best: float, expected: float) -> None:
-    assert normalised(value, chance, best) == expected
+    assert normalise_score(value, chance, best) == expected
 
 
 @settings(derandomize=True, database=None, max_examples=60)
 @given(FINITE, FINITE, FINITE)
 def test_any_three_finite_numbers_give_a_place_or_a_sentence(value: float, chance: float, best: float) -> None:
     try:
-        found = normalised(value, chance, best)
+        found = normalise_score(value, chance, best)
     except SeqbenchError:
         assert chance == best or abs(Fraction(value) / (Fraction(best) - Fraction(chance))) > 1e300
         return
@@ -57,30 +57,30 @@ def test_any_three_finite_numbers_give_a_place_or_a_sentence(value: float, chanc
 
 
 def improvement(a: list[list[float]], b: list[list[float]]) -> float:
-    return improvements([a, b])[0][1]
+    return improvement_matrix([a, b])[0][1]
 
 
 def test_lines_that_say_nothing_are_refused() -> None:
     with pytest.raises(SeqbenchError, match=r"both are 0\.5"):
-        normalised(0.7, 0.5, 0.5)
+        normalise_score(0.7, 0.5, 0.5)
     with pytest.raises(SeqbenchError, match="too far from its lines"):
-        normalised(1e300, 0.0, 1e-300)
+        normalise_score(1e300, 0.0, 1e-300)
     with pytest.raises(SeqbenchError, match="finite numbers, got inf"):
-        normalised(math.inf, 0.0, 1.0)
+        normalise_score(math.inf, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("count", [*range(1, 18), 40])
 def test_the_iqm_is_scipys_trimmed_mean(count: int) -> None:
     values = np.random.default_rng(count).normal(size=count)
-    assert iqm(values) == pytest.approx(stats.trim_mean(values, 0.25))
+    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25))
 
 
 def test_the_iqm_of_one_of_two_and_of_identical_values() -> None:
-    assert iqm([0.3]) == 0.3
-    assert iqm([0.25, 0.75]) == 0.5
-    assert iqm([0.1] * 49) == 0.1
+    assert interquartile_mean([0.3]) == 0.3
+    assert interquartile_mean([0.25, 0.75]) == 0.5
+    assert interquartile_mean([0.1] * 49) == 0.1
     with pytest.raises(SeqbenchError, match="at least one score"):
-        iqm([])
+        interquartile_mean([])
 
 
 def resampled(task: Sequence[float]) -> list[tuple[float, ...]]:
@@ -94,9 +94,11 @@ def quantiles_of_all(outcomes: list[float]) -> tuple[float, float]:
 
 def test_the_interval_of_the_iqm_is_that_of_all_resamplings() -> None:
     scores = [[0.1, 0.3, 0.35], [0.6, 0.9, 1.1], [0.5]]
-    every = [iqm([value for task in drawn for value in task]) for drawn in product(*map(resampled, scores))]
+    every = [
+        interquartile_mean([value for task in drawn for value in task]) for drawn in product(*map(resampled, scores))
+    ]
     found = iqm_interval(scores, draws=20_000)
-    assert found.value == iqm([value for task in scores for value in task])
+    assert found.value == interquartile_mean([value for task in scores for value in task])
     assert (found.low, found.high) == pytest.approx(quantiles_of_all(every), abs=0.015)
 
 
@@ -197,7 +199,7 @@ def test_intervals_take_milliseconds() -> None:
     )
 )
 def test_all_improvements_at_once_are_those_of_each_two(rows: list[list[list[float]]]) -> None:
-    found = improvements(rows)
+    found = improvement_matrix(rows)
     assert len(found) == len(rows)
     for a, row in zip(rows, found, strict=True):
         assert row == pytest.approx([improvement_interval(a, b, draws=1).value for b in rows], abs=1e-12)
@@ -205,4 +207,4 @@ def test_all_improvements_at_once_are_those_of_each_two(rows: list[list[list[flo
 
 def test_improvements_are_over_the_same_tasks() -> None:
     with pytest.raises(SeqbenchError, match="on the same tasks"):
-        improvements([[[1.0]], [[1.0], [0.5]]])
+        improvement_matrix([[[1.0]], [[1.0], [0.5]]])

@@ -71,7 +71,8 @@ def test_no_value_at_all_is_refused() -> None:
 
 def test_statistics_of_a_board_start_without_torch_and_scipys_slow_half() -> None:
     script = (
-        "import sys; from seqbench.leaderboard.stats import aggregate, ranking, intervals as s; s.mean_interval([1, 2]);"
+        "import sys; from seqbench.leaderboard.stats import aggregate, intervals, ranking;"
+        "intervals.mean_interval([1, 2]);"
         "print([name for name in ('torch', 'scipy.stats', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

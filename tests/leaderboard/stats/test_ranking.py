@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqbench.leaderboard.stats.ranking import p_values, rank_samples
+from seqbench.leaderboard.stats.ranking import pairwise_p_values, rank_samples
 from seqbench.utils.errors import SeqbenchError
 
 SOLVED, HALF, CHANCE = (1.0, 1.0, 1.0), (0.5, 0.52, 0.49), (0.125, 0.126, 0.124)
@@ -40,7 +40,7 @@ def by_hand(samples: Sequence[Sequence[float]], draws: int) -> np.ndarray:
 
 def test_p_values_are_those_of_the_bootstrap_written_out() -> None:
     samples = [(0.5, 0.75, 1.0), (0.25, 0.5), (1.0, 1.0, 1.0, 1.0), (0.75, 0.75), (0.1, 0.2, 0.9, 0.4, 0.6)]
-    assert p_values(samples, 20_000) == pytest.approx(by_hand(samples, 4000), abs=0.03)
+    assert pairwise_p_values(samples, 20_000) == pytest.approx(by_hand(samples, 4000), abs=0.03)
 
 
 @pytest.mark.parametrize(("n", "shift"), [(5, 0.5), (5, 2.0), (8, 1.0), (20, 0.7)])
@@ -50,14 +50,14 @@ def test_two_architectures_are_compared_as_by_welch(n: int, shift: float, deviat
     a, b = generator.normal(size=n), generator.normal(shift, deviation, size=n + 2)
     expected = stats.ttest_ind(a, b, equal_var=False).pvalue
     # Welch's degrees of freedom are themselves an approximation, hence more than the error of the draws.
-    assert p_values([a, b], 40_000)[0, 1] == pytest.approx(expected, abs=0.012)
+    assert pairwise_p_values([a, b], 40_000)[0, 1] == pytest.approx(expected, abs=0.012)
 
 
 def test_with_equal_variances_and_many_seeds_it_is_tukeys_test() -> None:
     generator = np.random.default_rng(0)
     noise = stats.zscore(generator.normal(size=(4, 30)), axis=1)
     samples = noise + np.array([[0.0], [0.3], [0.6], [0.8]])
-    assert p_values(samples) == pytest.approx(stats.tukey_hsd(*samples).pvalue, abs=0.02)
+    assert pairwise_p_values(samples) == pytest.approx(stats.tukey_hsd(*samples).pvalue, abs=0.02)
 
 
 def alike(deviations: Sequence[float]) -> Callable[[np.random.Generator], np.ndarray]:
@@ -75,7 +75,7 @@ def alike(deviations: Sequence[float]) -> Callable[[np.random.Generator], np.nda
 )
 def test_architectures_that_are_all_alike_are_rarely_told_apart(draw: Callable[[Any], np.ndarray]) -> None:
     generator = np.random.default_rng(0)
-    wrong = sum(bool((p_values(draw(generator), 299) <= 0.05).any()) for _ in range(400))
+    wrong = sum(bool((pairwise_p_values(draw(generator), 299) <= 0.05).any()) for _ in range(400))
     assert wrong / 400 <= 0.065  # .05 was asked for: .065 is .05 and the error of counting 400.
 
 
@@ -85,7 +85,7 @@ def test_architectures_that_are_all_alike_are_rarely_told_apart(draw: Callable[[
 def test_the_familywise_error_is_the_one_asked_for(seeds: int, ratio: float) -> None:
     generator = np.random.default_rng(1)
     deviations = np.geomspace(1, ratio, 6)[:, None]
-    tests = (p_values(generator.normal(size=(6, seeds)) * deviations, 999) for _ in range(2000))
+    tests = (pairwise_p_values(generator.normal(size=(6, seeds)) * deviations, 999) for _ in range(2000))
     assert sum(bool((p <= 0.05).any()) for p in tests) / 2000 <= 0.06
 
 
@@ -99,37 +99,39 @@ def test_three_seeds_are_enough_where_differences_are_plain() -> None:
 
 def test_seeds_without_spread_are_equal_or_are_not() -> None:
     other = (0.2, 0.4, 0.9)
-    p = p_values([SOLVED, SOLVED, (0.9, 0.9, 0.9), other])
+    p = pairwise_p_values([SOLVED, SOLVED, (0.9, 0.9, 0.9), other])
     assert p[0, 1] == 1
     assert p[0, 2] == p.min() == pytest.approx(1e-4, rel=1e-3)
     # They feed the largest statistic once for all of them, however many there are.
-    np.testing.assert_array_equal(p_values([SOLVED, other]), p_values([SOLVED, SOLVED, other])[1:, 1:])
-    assert p_values([SOLVED, SOLVED]).tolist() == [[1, 1], [1, 1]]
+    np.testing.assert_array_equal(
+        pairwise_p_values([SOLVED, other]), pairwise_p_values([SOLVED, SOLVED, other])[1:, 1:]
+    )
+    assert pairwise_p_values([SOLVED, SOLVED]).tolist() == [[1, 1], [1, 1]]
     assert rank_samples([SOLVED, (0.9, 0.9, 0.9), SOLVED], "max") == [1, 3, 1]
 
 
 def test_rounding_is_no_difference() -> None:
     a, b = (0.1 + 0.2,) * 3, (0.3, 0.3, 0.1 + 0.2)
-    assert p_values([a, b])[0, 1] == 1
+    assert pairwise_p_values([a, b])[0, 1] == 1
     others = [SOLVED, (0.2, 0.4, 0.9)]
-    np.testing.assert_array_equal(p_values([b, *others]), p_values([a, *others]))
+    np.testing.assert_array_equal(pairwise_p_values([b, *others]), pairwise_p_values([a, *others]))
 
 
 def test_alpha_is_the_largest_p_value_that_counts() -> None:
     samples = [HALF, (0.4, 0.45, 0.5)]
-    p = p_values(samples)[0, 1]
+    p = pairwise_p_values(samples)[0, 1]
     assert 0.05 < p < 0.5
     assert rank_samples(samples, "max", alpha=p) == [1, 2]
     assert rank_samples(samples, "max", alpha=p - 1e-9) == rank_samples(samples, "max") == [1, 1]
 
 
 def test_fewer_than_two_seeds_have_no_rank_and_change_nothing() -> None:
-    p = p_values([SOLVED, (0.3,), HALF, ()])
+    p = pairwise_p_values([SOLVED, (0.3,), HALF, ()])
     assert np.isnan(p[[1, 3]]).all()
     assert np.isnan(p[:, [1, 3]]).all()
-    np.testing.assert_array_equal(p[np.ix_([0, 2], [0, 2])], p_values([SOLVED, HALF]))
+    np.testing.assert_array_equal(p[np.ix_([0, 2], [0, 2])], pairwise_p_values([SOLVED, HALF]))
     assert rank_samples([SOLVED, (0.3,), HALF, ()], "max") == [1, None, 2, None]
-    assert p_values([]).shape == (0, 0)
+    assert pairwise_p_values([]).shape == (0, 0)
     assert rank_samples([], "max") == []
     assert rank_samples([(0.5,)], "max") == [None]
     assert rank_samples([HALF], "max") == [1]
@@ -141,7 +143,7 @@ SAMPLES = st.lists(st.lists(st.integers(0, 6).map(lambda n: n / 8), min_size=1, 
 @settings(derandomize=True, database=None, max_examples=40, deadline=None)
 @given(SAMPLES, st.randoms(use_true_random=False), st.sampled_from([1e-150, 1e-3, 7.0, 1e300]))
 def test_order_scale_and_origin_do_not_matter(samples: list[list[float]], random: Any, scale: float) -> None:
-    p = p_values(samples, 200)
+    p = pairwise_p_values(samples, 200)
     np.testing.assert_array_equal(p, p.T)
     enough = [place for place, sample in enumerate(samples) if len(sample) > 1]
     assert (p[enough, enough] == 1).all()
@@ -149,26 +151,26 @@ def test_order_scale_and_origin_do_not_matter(samples: list[list[float]], random
     order = list(range(len(samples)))
     random.shuffle(order)
     shuffled = [random.sample(samples[place], len(samples[place])) for place in order]
-    np.testing.assert_array_equal(p_values(shuffled, 200), p[np.ix_(order, order)])
+    np.testing.assert_array_equal(pairwise_p_values(shuffled, 200), p[np.ix_(order, order)])
     moved = [[scale * (value + 1) for value in sample] for sample in samples]
-    np.testing.assert_allclose(p_values(moved, 200), p, atol=2 / 201)
+    np.testing.assert_allclose(pairwise_p_values(moved, 200), p, atol=2 / 201)
     assert rank_samples([[-value for value in sample] for sample in samples], "min") == rank_samples(samples, "max")
 
 
 @settings(derandomize=True, database=None, max_examples=40, deadline=None)
 @given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=2, max_size=3), max_size=4))
 def test_finite_numbers_of_any_size_have_p_values(samples: list[list[float]]) -> None:
-    p = p_values(samples, 50)
+    p = pairwise_p_values(samples, 50)
     assert ((p > 0) & (p <= 1)).all()
 
 
 def test_a_hundred_architectures_take_little_time_and_memory() -> None:
     samples = np.random.default_rng(0).normal(size=(100, 5)).tolist()
     start = time.process_time()
-    p_values(samples)
+    pairwise_p_values(samples)
     assert time.process_time() - start < 1.2  # .2 s on an idle machine.
     tracemalloc.start()
-    p_values(samples)
+    pairwise_p_values(samples)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 30 * 2**20
@@ -186,7 +188,7 @@ def test_what_cannot_be_ranked_is_refused() -> None:
 def test_nobody_ranks_before_an_architecture_with_a_better_mean() -> None:
     steady, close, scattered = (1.0, 1.0, 0.999), (0.97, 0.972, 0.971), (1.0, 0.1, 0.4)
     # The scattered one is not told apart from anyone, and still is behind those who are better in the mean.
-    assert p_values([steady, close, scattered])[0, 2] > 0.05
+    assert pairwise_p_values([steady, close, scattered])[0, 2] > 0.05
     assert rank_samples([steady, close, scattered], "max") == [1, 2, 2]
     assert rank_samples([scattered, close, steady], "max") == [2, 2, 1]
     losses = [[1 - value for value in sample] for sample in (steady, close, scattered)]

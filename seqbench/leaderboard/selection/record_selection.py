@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import Entry
-from seqbench.leaderboard.data.collect import Aside
+from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.protocol import cards
 from seqbench.protocol.cards import Card
 from seqbench.protocol.records import TUNING_SEED
@@ -30,13 +30,13 @@ class Selection:
     """
 
     cards: dict[str, Card] = field(default_factory=dict)
-    entries: dict[str, dict[str, dict[int, Entry]]] = field(default_factory=dict)
-    aside: list[Aside] = field(default_factory=list)
+    entries: dict[str, dict[str, dict[int, CheckedRecord]]] = field(default_factory=dict)
+    aside: list[ExcludedRecord] = field(default_factory=list)
     unrelated: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
 
 
-def select_records(board: Board, found: Iterable[Entry | Aside]) -> Selection:
+def select_records(board: Board, found: Iterable[CheckedRecord | ExcludedRecord]) -> Selection:
     """Sort records into a board's cells."""
     selection = Selection()
     for task in board.tasks:
@@ -49,9 +49,9 @@ def select_records(board: Board, found: Iterable[Entry | Aside]) -> Selection:
     # A board may name a task by what stands for it: `char-lm`.
     names = {card.name: task for task, card in selection.cards.items()}
     digests = {task: card.digest(board.tier) for task, card in selection.cards.items()}
-    kept: dict[str, list[Entry]] = {task: [] for task in selection.cards}
+    kept: dict[str, list[CheckedRecord]] = {task: [] for task in selection.cards}
     for entry in found:
-        if isinstance(entry, Aside):
+        if isinstance(entry, ExcludedRecord):
             selection.aside.append(entry)
             continue
         why = _unrelated(board, entry, names)
@@ -61,7 +61,7 @@ def select_records(board: Board, found: Iterable[Entry | Aside]) -> Selection:
         task = names[entry.task]
         reason = _foreign(entry, selection.cards[task], digests[task]) or _refused(board, entry, task)
         if reason:
-            selection.aside.append(Aside(entry.origin, reason))
+            selection.aside.append(ExcludedRecord(entry.origin, reason))
         else:
             kept[task].append(entry)
     kept = {task: _same_lines(task, entries, selection) for task, entries in kept.items()}
@@ -73,7 +73,7 @@ def select_records(board: Board, found: Iterable[Entry | Aside]) -> Selection:
     return selection
 
 
-def _unrelated(board: Board, entry: Entry, names: Mapping[str, str]) -> str | None:
+def _unrelated(board: Board, entry: CheckedRecord, names: Mapping[str, str]) -> str | None:
     if entry.task not in names:
         return "of other tasks"
     if entry.tier != board.tier:
@@ -81,7 +81,7 @@ def _unrelated(board: Board, entry: Entry, names: Mapping[str, str]) -> str | No
     return "trials of learning rates" if entry.seed == TUNING_SEED else None
 
 
-def _foreign(entry: Entry, card: Card, digest: str) -> str | None:
+def _foreign(entry: CheckedRecord, card: Card, digest: str) -> str | None:
     """Why a record is of another card than the one that is installed; None if it is not."""
     if entry.version != card.version:
         return f"it is of version {entry.version} of the card {card.name}; this board's is {card.version}"
@@ -94,13 +94,13 @@ def _foreign(entry: Entry, card: Card, digest: str) -> str | None:
     return None
 
 
-def _refused(board: Board, entry: Entry, task: str) -> str | None:
+def _refused(board: Board, entry: CheckedRecord, task: str) -> str | None:
     """Why a record of the board's task and tier does not count; None if it does."""
     if entry.modified:
         return f"it departs from the card in {', '.join(entry.modified)}; only unmodified runs rank"
     if entry.seed not in range(board.seeds):
         return f"seed {entry.seed} is none of the board's, which are 0 to {board.seeds - 1}"
-    size, parameters = board.size_of(task), entry.facts.get("parameters")
+    size, parameters = board.size_for(task), entry.facts.get("parameters")
     if size and parameters is None and entry.status == "ok":
         return "it does not say how many parameters it has"
     if size and parameters is not None and not size.admits(int(parameters)):
@@ -112,7 +112,7 @@ def _refused(board: Board, entry: Entry, task: str) -> str | None:
     return None
 
 
-def _same_lines(task: str, entries: list[Entry], selection: Selection) -> list[Entry]:
+def _same_lines(task: str, entries: list[CheckedRecord], selection: Selection) -> list[CheckedRecord]:
     """Without those whose chance or best possible differs from most others': they are not of the same data."""
     lines = Counter(_lines(entry) for entry in entries if entry.test)
     if len(lines) < 2:
@@ -129,11 +129,11 @@ def _same_lines(task: str, entries: list[Entry], selection: Selection) -> list[E
         else:
             chance, best = _lines(entry)
             reason = f"its chance and best possible are {chance} and {best}, the others' {most[0]} and {most[1]}"
-            selection.aside.append(Aside(entry.origin, reason))
+            selection.aside.append(ExcludedRecord(entry.origin, reason))
     return kept
 
 
-def _lines(entry: Entry) -> tuple[float | None, float | None]:
+def _lines(entry: CheckedRecord) -> tuple[float | None, float | None]:
     """Chance and best possible, to the digits in which other processors agree."""
     line = entry.test[entry.metric]
     chance, best = (None if value is None else float(f"{value:.9g}") for value in (line.chance, line.best))
@@ -144,7 +144,7 @@ Row = tuple[str, str, tuple[tuple[str, Any], ...]]
 """What tells one row from another: the architecture, its distribution, and the options that have several values."""
 
 
-def _keys(kept: Mapping[str, list[Entry]]) -> Callable[[Entry], Row]:
+def _keys(kept: Mapping[str, list[CheckedRecord]]) -> Callable[[CheckedRecord], Row]:
     """What row a record is of.
 
     An option tells rows apart where one architecture has several values of it on one task; so a chosen width or
@@ -160,7 +160,7 @@ def _keys(kept: Mapping[str, list[Entry]]) -> Callable[[Entry], Row]:
         if len(found) > 1:
             varying[architecture, distribution].add(key)
 
-    def row(entry: Entry) -> Row:
+    def row(entry: CheckedRecord) -> Row:
         telling = _telling(entry)
         options = sorted(varying[entry.architecture, entry.distribution])
         return entry.architecture, entry.distribution, tuple((key, telling.get(key)) for key in options)
@@ -168,7 +168,7 @@ def _keys(kept: Mapping[str, list[Entry]]) -> Callable[[Entry], Row]:
     return row
 
 
-def _telling(entry: Entry) -> dict[str, Any]:
+def _telling(entry: CheckedRecord) -> dict[str, Any]:
     return {key: value for key, value in entry.options.items() if not (entry.matched and key == "arch.d_model")}
 
 
@@ -189,32 +189,36 @@ def _labels(rows: Iterable[Row]) -> dict[Row, str]:
     return labels
 
 
-def _cells(entries: list[Entry], label: Callable[[Entry], str], aside: list[Aside]) -> dict[str, dict[int, Entry]]:
+def _cells(
+    entries: list[CheckedRecord], label: Callable[[CheckedRecord], str], aside: list[ExcludedRecord]
+) -> dict[str, dict[int, CheckedRecord]]:
     """The records of each row by seed.
 
     Of two for one seed the first counts that was found, but a result before a run that broke; a second record of one
     training, under whatever seed, does not count.
     """
-    cells: dict[str, dict[int, Entry]] = defaultdict(dict)
-    trained: dict[tuple[str, str, str], Entry] = {}
+    cells: dict[str, dict[int, CheckedRecord]] = defaultdict(dict)
+    trained: dict[tuple[str, str, str], CheckedRecord] = {}
     for entry in sorted(entries, key=lambda entry: entry.status not in ("ok", "diverged")):
         taken = cells[label(entry)].get(entry.seed)
         training = (entry.architecture, entry.distribution, entry.weights)
         twin = trained.setdefault(training, entry) if entry.weights else entry
         if taken is not None:
-            aside.append(Aside(entry.origin, _second(entry, taken)))
+            aside.append(ExcludedRecord(entry.origin, _second(entry, taken)))
         elif twin is not entry:
-            aside.append(Aside(entry.origin, f"it has the same weights as {twin.origin}: one training counts once"))
+            aside.append(
+                ExcludedRecord(entry.origin, f"it has the same weights as {twin.origin}: one training counts once")
+            )
         else:
             cells[label(entry)][entry.seed] = entry
     return {name: dict(sorted(seeds.items())) for name, seeds in sorted(cells.items()) if seeds}
 
 
-def _second(entry: Entry, taken: Entry) -> str:
+def _second(entry: CheckedRecord, taken: CheckedRecord) -> str:
     if taken.test == entry.test and taken.status == entry.status:
         return f"it is the same run as {taken.origin}"
     return f"it is a second record of one cell: {_says(entry)}, where {taken.origin} says {_says(taken)}"
 
 
-def _says(entry: Entry) -> str:
+def _says(entry: CheckedRecord) -> str:
     return f"{entry.test[entry.metric].value:.6g}" if entry.status == "ok" else entry.status

@@ -8,16 +8,16 @@ from typing import Any
 
 from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import Entry
-from seqbench.leaderboard.data.collect import Aside
+from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.selection import task_rows
-from seqbench.leaderboard.selection.select_records import Selection, select_records
+from seqbench.leaderboard.selection.record_selection import Selection, select_records
 from seqbench.leaderboard.stats import overall
 
 SCHEMA = 1
 
 
-def build_board_data(board: Board, found: Iterable[Entry | Aside]) -> dict[str, Any]:
+def build_board_data(board: Board, found: Iterable[CheckedRecord | ExcludedRecord]) -> dict[str, Any]:
     """The board's document: a pure function of its card, the task cards and the records.
 
     ``tasks`` are the sections of ``rows.of_task``, ``overall`` that of ``overall.of_tasks``, ``published`` that of
@@ -28,7 +28,7 @@ def build_board_data(board: Board, found: Iterable[Entry | Aside]) -> dict[str, 
     named = (row for cells in selection.entries.values() for row in cells.items())
     labels = dict(sorted((label, next(iter(seeds.values())).architecture) for label, seeds in named))
     tasks = [
-        task_rows.build_task_rows(board, task, card, selection.entries[task], labels)
+        task_rows.build_task_data(board, task, card, selection.entries[task], labels)
         for task, card in selection.cards.items()
     ]
     return {
@@ -47,7 +47,7 @@ def build_board_data(board: Board, found: Iterable[Entry | Aside]) -> dict[str, 
         "records": _count(selection),
         "tasks": tasks,
         "overall": overall.compare_across_tasks(board, tasks),
-        "published": reproduction.reproduce_table(board, selection),
+        "published": reproduction.compare_with_published(board, selection),
         "set_aside": [asdict(aside) for aside in selection.aside],
         "unrelated": dict(sorted(selection.unrelated.items())),
         "problems": [

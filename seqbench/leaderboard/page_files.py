@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from seqbench.leaderboard import board_data
+from seqbench.leaderboard import board_builder
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import Entry
-from seqbench.leaderboard.data.collect import Aside
+from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.pages import csv_table, html_page, latex_tables, markdown_page
 from seqbench.utils import atomic_files
 from seqbench.utils.plain_data import to_json
@@ -26,13 +26,13 @@ def render_pages(made: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def build_board(board: Board, found: Iterable[Entry | Aside], folder: Path) -> dict[str, Any]:
+def write_pages(board: Board, found: Iterable[CheckedRecord | ExcludedRecord], folder: Path) -> dict[str, Any]:
     """Build a board's pages into a folder, and return their document; nothing is written unless all can be made.
 
     Raises:
         SeqbenchError: the folder cannot be written.
     """
-    made = board_data.build_board_data(board, found)
+    made = board_builder.build_board_data(board, found)
     texts = render_pages(made)
     for name, text in texts.items():
         atomic_files.write_text(folder / name, text)

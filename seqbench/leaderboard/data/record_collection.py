@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqbench.leaderboard.data import checked_records
-from seqbench.leaderboard.data.checked_records import Entry
+from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -19,14 +19,16 @@ MANY = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class ExcludedRecord:
     """A record that a board does not count, and why."""
 
     origin: str
     reason: str
 
 
-def collect_folders(places: Iterable[Path], named: bool = False, workers: int = 1) -> Iterator[Entry | Aside]:
+def collect_records(
+    places: Iterable[Path], named: bool = False, workers: int = 1
+) -> Iterator[CheckedRecord | ExcludedRecord]:
     """The records under folders, in the order of their paths; a file is itself.
 
     A run's folder gives its ``result.json``, any other its ``*.json``, as a board's ``results`` has them. Where a
@@ -61,22 +63,22 @@ def _found(places: Iterable[Path], named: bool) -> Iterator[tuple[Path, str]]:
             yield path, path.as_posix() if named else below
 
 
-def _read(found: tuple[Path, str]) -> Entry | Aside:
+def _read(found: tuple[Path, str]) -> CheckedRecord | ExcludedRecord:
     path, origin = found
     try:
-        return collect_record(records.read_record(path), origin)
+        return check_record(records.read_record(path), origin)
     except SeqbenchError as error:
-        return collect_record(SeqbenchError(str(error).replace(str(path), "it")), origin)
+        return check_record(SeqbenchError(str(error).replace(str(path), "it")), origin)
 
 
-def collect_record(record: Record | SeqbenchError, origin: str) -> Entry | Aside:
+def check_record(record: Record | SeqbenchError, origin: str) -> CheckedRecord | ExcludedRecord:
     """The entry of a record that was read, or why there is none."""
     if isinstance(record, SeqbenchError):
-        return Aside(origin, _reason(record))
+        return ExcludedRecord(origin, _reason(record))
     try:
         return checked_records.check_record_values(record, origin)
     except SeqbenchError as error:
-        return Aside(origin, _reason(error))
+        return ExcludedRecord(origin, _reason(error))
 
 
 def _files(place: Path) -> Iterator[Path]:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from hypothesis import given
 
-from seqbench.leaderboard import board_data
-from seqbench.leaderboard.data import collect
-from seqbench.leaderboard.data.checked_records import Entry
-from seqbench.leaderboard.data.collect import Aside
+from seqbench.leaderboard import board_builder
+from seqbench.leaderboard.data import record_collection
+from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import check_plain, to_json
@@ -28,13 +28,16 @@ def test_a_document_does_not_depend_on_the_order_of_its_records(tmp_path: Path) 
         for arch in ("a", "b")
         for seed in range(3)
     ]
+    modified = example_record(seed=1, modified=("data",))
     found = list(
-        collect.collect_folders([write_records(tmp_path, *records, example_record(seed=1, modified=("data",)))])
+        record_collection.collect_records(
+            [write_records(tmp_path, *records, example_record(seed=1, modified=("data",)))]
+        )
     )
-    first = to_json(board_data.build_board_data(kit.example_board(), found))
+    first = to_json(board_builder.build_board_data(kit.example_board(), found))
     for seed in range(5):
         random.Random(seed).shuffle(found)
-        assert to_json(board_data.build_board_data(kit.example_board(), found)) == first
+        assert to_json(board_builder.build_board_data(kit.example_board(), found)) == first
 
 
 def test_a_document_of_nothing_is_a_document(tmp_path: Path) -> None:
@@ -56,12 +59,12 @@ def test_the_place_of_a_folder_makes_no_difference(tmp_path: Path) -> None:
 def test_no_record_however_broken_keeps_a_board_from_being_built(data: object) -> None:
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in SECTIONS):
         return  # Not even read: see test_records.
-    found: list[Entry | Aside] = []
+    found: list[CheckedRecord | ExcludedRecord] = []
     for sections in (data, {key: getattr(example_record(), key) for key in SECTIONS}):
         try:
             check_plain(sections, "record")
             made = Record(*(sections[key] for key in SECTIONS))
-            found.append(collect.collect_record(replace(made, checksum=made.digest()), str(len(found))))
+            found.append(record_collection.check_record(replace(made, checksum=made.digest()), str(len(found))))
         except (SeqbenchError, TypeError, ValueError):  # A status that no record can have, or no plain data.
             continue
-    to_json(board_data.build_board_data(kit.example_board(), found))
+    to_json(board_builder.build_board_data(kit.example_board(), found))
