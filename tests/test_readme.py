@@ -1,9 +1,10 @@
-"""What README says is what commands printed."""
+"""Compare README and the documentation with the JSON files that commands of the project wrote."""
 
 from __future__ import annotations
 
 import json
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from seqbench.protocol import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIGURES = (ROOT / "docs" / "figures.md").read_text(encoding="utf-8")
 
 
 def results(name: str) -> Any:
@@ -27,41 +29,41 @@ def with_interval(line: dict[str, float], digits: int) -> str:
 def test_the_figures_are_those_of_the_benchmarks() -> None:
     parity, copy = results("parity")["summary"], results("copy")["summary"]
     for arch in ("gru", "lstm"):
-        assert f"{arch} {with_interval(parity[arch]['accuracy_longer'], 4)}" in README
+        assert f"{arch} {with_interval(parity[arch]['accuracy_longer'], 4)}" in FIGURES
         assert {seed["test"]["solved_length"] for seed in results("parity")["cells"][arch]} == {500}
     for arch in ("gru", "lstm", "rnn"):
-        assert f"{arch} {with_interval(copy[arch]['accuracy'], 3)}" in README
+        assert f"{arch} {with_interval(copy[arch]['accuracy'], 3)}" in FIGURES
     (text,) = results("char-lm")["cells"]["gru"]
-    assert f"validation {text['validation']['loss']:.3f} nats" in README
-    assert f"{text['seconds']:.0f} s on two cores" in README
+    assert f"validation {text['validation']['loss']:.3f} nats" in FIGURES
+    assert f"{text['seconds']:.0f} s on two cores" in FIGURES
     boards = results("leaderboard")["boards"]
     many = f"{boards['500']['seconds']:.1f} s, {boards['10000']['seconds']:.1f} s; {boards['10000']['mib']:.0f} MiB"
-    assert f"| {many} |" in README
+    assert f"| {many} |" in FIGURES
     assert all(board["seconds"] <= board["claim_seconds"] for board in boards.values())
     steps, startup = results("steps"), results("startup")
-    assert f"{steps['ratio']['median']:.3f} of its steps/s" in README
-    assert f"{startup['help']['median_ms']:.0f} ms, {startup['list']['median_ms']:.0f} ms" in README
+    assert f"{steps['ratio']['median']:.3f} of its steps/s" in FIGURES
+    assert f"{startup['help']['median_ms']:.0f} ms, {startup['list']['median_ms']:.0f} ms" in FIGURES
 
 
 def test_the_figures_of_real_data_are_those_of_the_benchmarks() -> None:
     jsb = results("music-jsb")["summary"]["gru"]["nll_per_frame"]
-    assert f"gru {with_interval(jsb, 3)} |" in README
-    assert f"gru {results('music-nottingham')['summary']['gru']['nll_per_frame']['mean']:.3f} |" in README
+    assert f"gru {with_interval(jsb, 3)} |" in FIGURES
+    assert f"gru {results('music-nottingham')['summary']['gru']['nll_per_frame']['mean']:.3f} |" in FIGURES
     sentiment = results("sentiment")
     bayes = sentiment["cells"]["bigru"][0]["baselines"]["naive Bayes"]["accuracy"]
     accuracy = with_interval(sentiment["summary"]["bigru"]["accuracy"], 3)
-    assert f"bigru {accuracy}, naive Bayes {bayes:.3f}" in README
+    assert f"bigru {accuracy}, naive Bayes {bayes:.3f}" in FIGURES
     for claim, archs in (("order", ("bow", "bigru")), ("position", ("tdnn", "gru"))):
         lines = {arch: results(claim)["summary"][arch]["accuracy"] for arch in archs}
-        assert ", ".join(f"{arch} {with_interval(line, 3)}" for arch, line in lines.items()) in README
+        assert ", ".join(f"{arch} {with_interval(line, 3)}" for arch, line in lines.items()) in FIGURES
     translation = results("translation")
     attention, vector = (translation["summary"][label]["bleu"]["mean"] for label in ("attention", "vector"))
-    assert f"attention {attention:.1f}, vector {vector:.1f}" in README
+    assert f"attention {attention:.1f}, vector {vector:.1f}" in FIGURES
     gaps = gap_over_length(translation)
-    assert f"in chrF {gaps[0]:.1f} apart in the shortest sentences, {gaps[-1]:.1f} in the longest" in README
+    assert f"in chrF {gaps[0]:.1f} apart in the shortest sentences, {gaps[-1]:.1f} in the longest" in FIGURES
     for name in ("multi30k", "sst2"):
         case = results("preparation")["cases"][name]
-        assert f"{case['first_seconds']:.1f} s, {case['cached_seconds']:.2f} s" in README
+        assert f"{case['first_seconds']:.1f} s, {case['cached_seconds']:.2f} s" in FIGURES
 
 
 def gap_over_length(translation: Any) -> list[float]:
@@ -94,18 +96,18 @@ def test_the_claims_on_real_data_hold_in_the_figures() -> None:
 def test_the_figures_of_sweeps_and_accidents_are_those_of_the_benchmarks() -> None:
     sweep, kills = results("sweep"), results("kills")
     ratios = [sweep[f"steps_{steps}"]["median_ratio"] for steps in (20, 60)]
-    assert f"{ratios[0]:.1f}, {ratios[1]:.1f} | `python -m benchmarks.sweep`" in README
+    assert f"{ratios[0]:.1f}, {ratios[1]:.1f} | `python -m benchmarks.sweep`" in FIGURES
     assert ratios[0] >= sweep["claim"] == 5
     apart = results("distributed")["largest_difference"].values()
     curve, metric = (max(one[name] for one in apart) for name in ("curve", "metric"))
-    assert f"{curve:.1e}, {metric:g} | `python -m benchmarks.distributed`" in README
+    assert f"{curve:.1e}, {metric:g} | `python -m benchmarks.distributed`" in FIGURES
     assert curve <= 1e-4
     assert metric <= 1e-6
     lost, broken = kills["finished_results_lost"], kills["corrupted_files"]
     assert (lost, broken, kills["left_over"]) == (0, 0, 0)
     assert kills["kills"] >= 50
     assert kills["resumed_bit_identical"] == kills["resumed"]
-    assert f"{kills['kills']}, {lost}, {broken}, {kills['resumed']} of {kills['resumed']} |" in README
+    assert f"{kills['kills']}, {lost}, {broken}, {kills['resumed']} of {kills['resumed']} |" in FIGURES
 
 
 def test_the_claims_hold_in_the_figures() -> None:
@@ -133,24 +135,33 @@ def test_the_figures_of_architectures_are_those_of_the_benchmarks() -> None:
     at_best = {arch: best_rate(families, arch) for arch in ("rnn", "lstm", "gru", "transformer", "tcn", "s4d", "mamba")}
     longer = {arch: families["summary"][label]["accuracy_longer"]["mean"] for arch, label in at_best.items()}
     assert {arch: longer.pop(arch) for arch in ("rnn", "lstm", "gru")} == {"rnn": 1.0, "lstm": 1.0, "gru": 1.0}
-    assert "rnn, lstm, gru 1.000; " + ", ".join(f"{arch} {value:.3f}" for arch, value in longer.items()) in README
-    assert f"right to {families['summary'][at_best['tcn']]['accuracy']['mean']:.3f} within the lengths" in README
+    assert "rnn, lstm, gru 1.000; " + ", ".join(f"{arch} {value:.3f}" for arch, value in longer.items()) in FIGURES
+    assert f"tcn is right to {families['summary'][at_best['tcn']]['accuracy']['mean']:.3f} |" in FIGURES
     for cells in families["cells"].values():
         assert len(cells) == 3
         assert all(abs(cell["parameters"] - 100_000) <= 2_000 for cell in cells)
     copy = results("copy-1000")["summary"]
-    assert ", ".join(f"{arch} {copy[arch]['accuracy']['mean']:.3f}" for arch in ("tcn", "lstm")) in README
-    assert f"tcn {with_interval(results('music-jsb-tcn')['summary']['tcn']['nll_per_frame'], 3)} |" in README
+    assert ", ".join(f"{arch} {copy[arch]['accuracy']['mean']:.3f}" for arch in ("tcn", "lstm")) in FIGURES
+    assert f"tcn {with_interval(results('music-jsb-tcn')['summary']['tcn']['nll_per_frame'], 3)} |" in FIGURES
     plan = results("plan")["summary"]
-    assert ", ".join(f"{arch} {line['mse']['mean']:.4f}" for arch, line in plan.items()) in README
+    assert ", ".join(f"{arch} {line['mse']['mean']:.4f}" for arch, line in plan.items()) in FIGURES
 
 
 def test_the_figures_of_the_scan_are_those_of_its_benchmark() -> None:
     scan = results("scan")
     over = scan["speed"]["over_the_limit"]
     in_place, compiled, loop = (over[form] for form in ("in-place", "numba", "reference"))
-    assert f"PyTorch alone {in_place:.1f}, compiled {compiled:.1f} (a plain loop {loop:.1f})" in README
+    assert f"PyTorch alone {in_place:.1f}, compiled {compiled:.1f} (a plain loop {loop:.1f})" in FIGURES
     assert scan["missed"] == []
+
+
+def test_the_readmes_example_is_that_of_the_leaderboard() -> None:
+    board = json.loads((ROOT / "leaderboards" / "small" / "board.json").read_text(encoding="utf-8"))
+    (copy,) = (task for task in board["tasks"] if task["task"] == "copy")
+    rows = {row["label"]: f"{row['mean']:.3f} ± {row['half_width']:.3f}" for row in copy["rows"] if "mean" in row}
+    labels = ("tcn", "transformer", "gru", "lstm", "rnn")
+    assert f"| {' | '.join(labels)} |" in README
+    assert f"| {' | '.join(rows[label] for label in labels)} |" in README
 
 
 def test_every_architecture_is_described() -> None:
@@ -165,6 +176,27 @@ def test_ci_runs_the_readmes_test_command() -> None:
     for words in ('pip install -q -c constraints.txt ".[test]"', "python -m pytest -n auto"):
         assert words in ci
         assert words.replace(" -q", "") in command.replace(".venv/bin/", "")
+    # The last step extracts the same command from README and gives it word for word.
+    (pattern,) = re.findall(r"sed -n '(s/.*/p)' README.md", ci)
+    extracted = subprocess.run(
+        ["sed", "-n", pattern, str(ROOT / "README.md")], capture_output=True, text=True, check=True
+    )
+    assert extracted.stdout.splitlines() == [command]
+    assert ci.rstrip().endswith('step "newcomer" newcomer')
+
+
+def test_workflows_pin_their_actions() -> None:
+    for file in (ROOT / ".github" / "workflows").glob("*.yml"):
+        for action in re.findall(r"uses: (\S+)", file.read_text(encoding="utf-8")):
+            assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", action), f"{file.name}: {action}"
+
+
+def test_pre_commit_uses_the_pinned_ruff() -> None:
+    pins = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    found = set(re.findall(r'"(ruff==[^"]+)"', hooks))
+    assert len(found) == 1
+    assert found <= set(pins)
 
 
 def test_one_version_everywhere() -> None:
