@@ -18,6 +18,7 @@ from scipy import stats
 import seqbench
 from benchmarks._results import keep
 from seqbench.protocol import cards
+from seqbench.utils import screen
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,6 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
         runs=runs,
         resume=True,
         trainer={"threads": threads},
-        say=print,
         **model,
     )
     results, measured = run.record.results, run.record.measured
@@ -159,7 +159,8 @@ def main() -> None:
     for claim in options.claims or CLAIMS:
         if claim not in CLAIMS:
             parser.error(f"no claim is called {claim!r}; choose of {', '.join(CLAIMS)}")
-        show(claim, options.runs, options.threads)
+        with screen.show_messages():
+            show(claim, options.runs, options.threads)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ pair gives one ratio; the claim is a median of at least 0.9.
 from __future__ import annotations
 
 import argparse
+import logging
 import statistics
 import tempfile
 import time
@@ -75,7 +76,6 @@ def by_seqbench(steps: int) -> float:
             optim={"steps": steps, "batch_size": BATCH, "validate_every": steps},
             logger="none",
             runs=Path(folder),
-            say=lambda line: None,
         )
     return float(run.record.measured["steps_per_second"])
 
@@ -85,6 +85,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=24)
     parser.add_argument("--steps", type=int, default=150, help="steps of each loop in each pair")
     options = parser.parse_args()
+    logging.getLogger("seqbench").setLevel(logging.INFO)  # Progress is part of what is timed.
     by_hand(20), by_seqbench(20)  # Warm-up: imports, allocator, thread pool.
     ratios, ours, theirs = [], [], []
     for pair in range(options.pairs):

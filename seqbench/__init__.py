@@ -6,7 +6,8 @@ Trainer, ``load`` brings a finished run's module back. Importing this package im
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["build", "load", "run"]
 
+# Progress is logged at level INFO; without a handler of the user's it is not shown.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
+
 
 def run(
     arch: str | Mapping[str, Any],
@@ -26,7 +30,6 @@ def run(
     runs: str | Path = "runs",
     resume: bool = False,
     overwrite: bool = False,
-    say: Callable[[str], None] | None = None,
     **options: Any,
 ) -> Run:
     """Train an architecture on a task, test it, and write its record.
@@ -38,7 +41,6 @@ def run(
         runs: folder under which the run's own is made.
         resume: go on with an unfinished run of this configuration.
         overwrite: throw an earlier run of this configuration away.
-        say: takes each line of progress (``print``); None is silent.
         options: ``tier``, ``seed``, ``logger``, and the mappings ``optim``, ``body`` and ``trainer``.
 
     Returns:
@@ -50,7 +52,7 @@ def run(
     from seqbench.running import parameter_matching, runner
 
     config = parameter_matching.resolve_config({"arch": arch, "task": task, "match_params": match_params, **options})
-    return runner.run(config, Path(runs), resume=resume, overwrite=overwrite, say=say)
+    return runner.run(config, Path(runs), resume=resume, overwrite=overwrite)
 
 
 def build(

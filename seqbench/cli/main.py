@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from seqbench import __version__
+from seqbench.utils import screen
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.redaction import redact
 
@@ -85,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
-            return _run(sys.argv[1:] if argv is None else list(argv))
+            with screen.show_messages():
+                return _run(sys.argv[1:] if argv is None else list(argv))
         finally:
             sys.stdout.flush()  # Here, where a reader that has gone can still be answered for.
     except SeqbenchError as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
-from seqbench.cli.commands.run import say
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.sweep.planning.sweep_plan import Group, Plan
@@ -12,6 +12,8 @@ from seqbench.sweep.summary import Row
 from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.number_format import format_number
 from seqbench.utils.units import format_duration
+
+logger = logging.getLogger(__name__)
 
 
 def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, float], slots: int) -> None:
@@ -33,9 +35,9 @@ def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group,
         optim = group.config.optim
         figures = [str(to_run[group]), str(optim.steps), str(optim.batch_size)]
         rows.append([group.name, *figures, about, _marks(group.config)])
-    say(align_columns(rows))
+    logger.info(align_columns(rows))
     for name, reason in plan.refused.items():
-        say(f"cannot be run: {name}: {reason}")
+        logger.info(f"cannot be run: {name}: {reason}")
     counts = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
     ahead = {group: count for group, count in counts.items() if count}
     about = ""
@@ -47,7 +49,7 @@ def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group,
     tried, left = sum(trials.values()), sum(to_run.values())
     more = f" and {tried} trials of learning rates" if tried else ""
     all_ = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
-    say(f"{all_}, {len(cells) - left} finished, {left} to run{more}, {slots} at once{about}")
+    logger.info(f"{all_}, {len(cells) - left} finished, {left} to run{more}, {slots} at once{about}")
 
 
 def print_learning_rates(plan: Plan) -> None:
@@ -56,7 +58,7 @@ def print_learning_rates(plan: Plan) -> None:
         tuning = group.config.tuning
         if tuning:
             tried = ", ".join(f"{row['lr']:g}: {format_number(row['value'])}" for row in tuning["tried"])
-            say(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
+            logger.info(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
 
 
 def format_table(rows: Sequence[Row]) -> str:
@@ -78,14 +80,14 @@ def format_table(rows: Sequence[Row]) -> str:
 def print_failures(plan: Plan, state: SweepProgress) -> None:
     """Each cell that has no result, with the reason."""
     for name, reason in plan.refused.items():
-        say(f"not run: {name}: {reason}")
+        logger.info(f"not run: {name}: {reason}")
     for cell, status in state.status.items():
         if status == "refused":
-            say(f"not run: {cell.name}: {state.reason[cell]}")
+            logger.info(f"not run: {cell.name}: {state.reason[cell]}")
         elif status != "ok":
             record = cell.record()
             why = state.reason.get(cell) or (record.results["reason"] if record else None)
-            say(f"{status}: {cell.name}: {why}; {cell.folder}")
+            logger.info(f"{status}: {cell.name}: {why}; {cell.folder}")
 
 
 def _marks(config: RunConfig) -> str:

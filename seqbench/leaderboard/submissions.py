@@ -7,6 +7,7 @@ leaderboards/small/{index.html,README.md,board.*}              the pages
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 
+logger = logging.getLogger(__name__)
+
 SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
 """How a record may have been verified."""
 
@@ -40,9 +43,7 @@ class Submission:
     refused: list[tuple[str, str]]
 
 
-def submit_runs(
-    root: Path, name: str, places: Sequence[Path], verify: Verify, say: Callable[[str], None]
-) -> Submission:
+def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -> Submission:
     """Verify the runs that count for a board, put their records into its results, and build its pages anew.
 
     Runs whose record is there already are left as they are. A run that fails its verification, whose architecture
@@ -53,7 +54,6 @@ def submit_runs(
         name: of the board.
         places: folders of runs.
         verify: see ``Verify``.
-        say: takes each line of progress.
 
     Raises:
         SeqbenchError: there is no such board or folder, or something cannot be written.
@@ -72,10 +72,10 @@ def submit_runs(
                     target = _take(folder, entry, paths[id(entry)], verify)
                 except SeqbenchError as error:
                     refused.append((entry.origin, str(error)))
-                    say(f"{place}: refused")
+                    logger.info(f"{place}: refused")
                 else:
                     written += [target] if target else []
-                    say(f"{place}: {'verified' if target else 'there already'}")
+                    logger.info(f"{place}: {'verified' if target else 'there already'}")
     page_files.write_pages(board, _committed(folder), folder)
     return Submission(folder, written, refused)
 

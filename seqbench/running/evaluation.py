@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import logging
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from seqbench.running import provenance, scoring, trainer
 from seqbench.running.reload import Restored, recorded_config, reload_run
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
+
+logger = logging.getLogger(__name__)
 
 SPLITS = ("test", "validation")
 
@@ -69,7 +72,6 @@ def evaluate(
     split: str = "test",
     trainer_options: Mapping[str, Any] | None = None,
     arguments: Sequence[str] = (),
-    say: Callable[[str], None] | None = None,
 ) -> Evaluation:
     """Score a run's best weights, perhaps at other lengths or on other data; the run's folder is only read.
 
@@ -79,7 +81,6 @@ def evaluate(
         split: ``test`` or ``validation``.
         trainer_options: of the trainer: ``accelerator``, ``precision``, ``threads``.
         arguments: the same as on a command line (``--task.delay 100``); they win.
-        say: where progress goes; None is silent.
 
     Raises:
         SeqbenchError: there is no run, an option is wrong, the data do not fit the model, or it breaks on them.
@@ -90,8 +91,7 @@ def evaluate(
     config = recorded_config(record, task_options or {}, trainer_options or {}, arguments)
     with use_threads(config.trainer.threads):
         restored = reload_run(folder, record, config)
-        if say is not None:
-            say(f"scoring {config.name} on {split}, sequences of up to {restored.data.spec.max_length} steps")
+        logger.info(f"scoring {config.name} on {split}, sequences of up to {restored.data.spec.max_length} steps")
         score_split(restored, split)
         module, data = restored.module, restored.data
         return Evaluation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +34,12 @@ MOST = 10**12
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 
 
-def resolve_config(
-    given: Mapping[str, Any], arguments: Sequence[str] = (), say: Callable[[str], None] | None = None
-) -> RunConfig:
+def resolve_config(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfig:
     """As ``options.resolve``; a further key ``match_params`` (see ``parse``) chooses ``arch.d_model``.
 
     Args:
         given: as there, and perhaps ``match_params``.
         arguments: as there.
-        say: told which width was found.
 
     Raises:
         SeqbenchError: as ``options.resolve``; ``match_params`` is no number, comes together with a width, or no width
@@ -57,10 +54,7 @@ def resolve_config(
     dotted = any(argument.partition("=")[0] == "--arch.d_model" for argument in arguments)
     if dotted or (isinstance(arch, Mapping) and "d_model" in arch):
         raise SeqbenchError("match_params finds the width that arch.d_model gives; choose one of the two.")
-    config, count = match_parameters(options.resolve_options(rest, arguments), target)
-    if say is not None:
-        say(f"d_model {config.arch_options['d_model']} has {count:,} parameters, for the {target:,} asked for")
-    return config
+    return match_parameters(options.resolve_options(rest, arguments), target)[0]
 
 
 def parse_parameter_count(asked: Any) -> int:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from seqbench.models import build
-from seqbench.models.module import SequenceModule
+from seqbench.models.module import SequenceModule, trainable_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
@@ -26,10 +27,10 @@ from seqbench.running.callbacks.metrics_csv import MetricsTable
 from seqbench.running.callbacks.progress import Clock, Progress
 from seqbench.running.callbacks.stopping import Stopped, Stopping
 from seqbench.running.diagnostics import cost
-from seqbench.utils import atomic_files, ranks, redaction
+from seqbench.utils import atomic_files, ranks, redaction, screen
 from seqbench.utils.errors import SeqbenchError, one_line
 
-Say = Callable[[str], None]
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,6 @@ def run(
     runs: Path = Path("runs"),
     resume: bool = False,
     overwrite: bool = False,
-    say: Say | None = None,
 ) -> Run:
     """Train, validate, test once, and write the record.
 
@@ -61,7 +61,6 @@ def run(
         runs: folder under which the run's own is made.
         resume: go on with an unfinished run of this configuration; a finished one is returned as it is.
         overwrite: throw an earlier run of this configuration away.
-        say: where progress goes; None is silent.
 
     Raises:
         SeqbenchError: the folder cannot be written, holds an earlier run or is in use (``folders.BusyError``), or
@@ -77,11 +76,10 @@ def run(
     if resume:
         _check_checkpoint(folder / run_folder.LAST)
     module = build.build_module(config)
-    left_out = module.data.describe_data().get("left_out") if module.data else None
-    if left_out and say is not None and is_first_process():
-        say(f"{left_out} training samples are longer than the task's max_length and are left out")
-    with trainer.silence_lightning():
-        attempt = _Attempt(config, folder, module, say)
+    hidden = contextlib.nullcontext() if is_first_process() else screen.hide_messages()
+    with trainer.silence_lightning(), hidden:
+        _log_data_and_size(config, module)
+        attempt = _Attempt(config, folder, module)
         if not is_first_process():
             return attempt.run()
         with run_folder.lock_folder(folder):
@@ -92,6 +90,16 @@ def run(
             run_folder.remove_leftovers(folder, overwrite)
             atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
             return attempt.run()
+
+
+def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
+    """Log what a user should know before training starts."""
+    if config.match_params:
+        width, count = config.arch_options["d_model"], trainable_parameters(module)
+        logger.info(f"d_model {width} has {count:,} parameters, for the {config.match_params:,} asked for")
+    left_out = module.data.describe_data().get("left_out") if module.data else None
+    if left_out:
+        logger.info(f"{left_out} training samples are longer than the task's max_length and are left out")
 
 
 def _check_checkpoint(path: Path) -> None:
@@ -118,16 +126,14 @@ def is_first_process() -> bool:
 class _Attempt:
     """One attempt at a run: its callbacks, its trainer, and the record at its end."""
 
-    def __init__(self, config: RunConfig, folder: Path, module: SequenceModule, say: Say | None) -> None:
+    def __init__(self, config: RunConfig, folder: Path, module: SequenceModule) -> None:
         self.config, self.folder, self.module = config, folder, module
-        self.shown = say is not None and is_first_process()
-        self.say = say if say is not None and is_first_process() else (lambda line: None)
         self.curve, self.clock = Curve(), Clock()
         self.shown_files: Sequence[Path] = ()
         self.traceback = ""
         self.started = time.time()
-        self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every, self.say)
-        shown = [Progress(self.curve, config.optim.steps, self.say)] if self.shown else []
+        self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every)
+        shown = [Progress(self.curve, config.optim.steps)] if logger.isEnabledFor(logging.INFO) else []
         views = [MetricsTable(self.curve, folder)] if config.logger != "none" else []
         callbacks = [self.curve, self.clock, *shown, *views, self.stopping, BestAndLast(folder, config.card.metric)]
         streams = bool(module.data and module.data.streaming)
@@ -220,7 +226,7 @@ class _Attempt:
             raise
         except Exception as error:
             reason = f"{type(error).__name__}: {redaction.redact(one_line(error))[:300]}"
-            self.say(f"no sample could be drawn: {reason}")
+            logger.info(f"no sample could be drawn: {reason}")
             return {"sample": None, "sample_error": reason}
         self.shown_files = sample.files if sample else ()
         return {"sample": sample.data} if sample else {}
@@ -229,14 +235,16 @@ class _Attempt:
         if self.config.logger != "wandb" or not is_first_process():
             return []
         try:
-            logger, how, why = wandb_logging.start_logger(self.config, self.folder, run_folder.wandb_id(self.folder))
+            wandb_logger, how, why = wandb_logging.start_logger(
+                self.config, self.folder, run_folder.wandb_id(self.folder)
+            )
         # W&B is a view: whatever it raises must not cost the run.
         except Exception as error:
             text = redaction.redact(one_line(error))[:200]
-            self.say(f"W&B could not be started ({text}); going on without it")
+            logger.info(f"W&B could not be started ({text}); going on without it")
             return []
-        self.say(f"W&B: {how} ({why})")
-        return [logger]
+        logger.info(f"W&B: {how} ({why})")
+        return [wandb_logger]
 
     def _measured(self, earlier: Mapping[str, Any], status: str) -> dict[str, Any]:
         """Times, speeds and memory of this attempt; seconds add up over resumed ones."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from seqbench.running import evaluation, provenance, reload, scoring
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
 from seqbench.verification.record_subject import SPLITS, SkippedError, Subject, weaker
+
+logger = logging.getLogger(__name__)
 
 
 def check_weights(subject: Subject) -> str:
@@ -59,7 +62,7 @@ def check_scores(subject: Subject) -> str:
         raise SkippedError("the checkpoint is not the one that was scored")
     results, restored, said = subject.record.results, subject.restored, "bit for bit"
     for split in SPLITS:
-        subject.say(f"scoring {config.name} on {split}")
+        logger.info(f"scoring {config.name} on {split}")
         evaluation.score_split(restored, split)
         found = {name: line["value"] for name, line in scoring.split_metrics(restored.module, split).items()}
         recorded = {name: line["value"] for name, line in results["metrics"][split].items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,6 @@ class Subject:
     path: Path
     record: Record
     tolerance: float
-    say: Callable[[str], None]
     trust: bool = False
     config: RunConfig | None = None
     data: SequenceDataModule | None = None

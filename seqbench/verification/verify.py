@@ -72,7 +72,6 @@ def verify_record(
     path: Path,
     retrain: bool = False,
     tolerance: float = 1e-6,
-    say: Callable[[str], None] | None = None,
     trust: bool = False,
 ) -> Report:
     """Check a record, and the run's folder around it where that is there.
@@ -81,14 +80,13 @@ def verify_record(
         path: a run's folder, or a record as JSON anywhere.
         retrain: run it again as well, in a temporary folder.
         tolerance: most that a figure may be off, relative to it or to 1.
-        say: where progress goes; None is silent.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported from where one
             stands; else what needs it is skipped.
 
     Raises:
         SeqbenchError: it is no record.
     """
-    subject = Subject(path, records.read_record(path), tolerance, say or (lambda line: None), trust)
+    subject = Subject(path, records.read_record(path), tolerance, trust)
     checks = {**CHECKS, **({"retrain": _retrain} if retrain else {})}
     with evaluation.use_threads(subject.threads):
         return Report(str(path), tuple(_checked(name, check, subject) for name, check in checks.items()))
@@ -115,7 +113,7 @@ def _retrain(subject: Subject) -> str:
     here = reload.recorded_config(record).trainer
     here = dataclasses.replace(here, threads=subject.threads)
     with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as place:
-        again = runner.run(dataclasses.replace(config, trainer=here, logger="none"), Path(place), say=subject.say)
+        again = runner.run(dataclasses.replace(config, trainer=here, logger="none"), Path(place))
         if again.stopped_by is not None:
             raise KeyboardInterrupt
         repeated = records.read_record(again.folder)

@@ -44,7 +44,7 @@ def leave_data(path: Path) -> None:
 
 
 def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submission:
-    return submissions.submit_runs(root, "mine", [runs], verify, lambda line: None)
+    return submissions.submit_runs(root, "mine", [runs], verify)
 
 
 def with_sample(record: Record) -> Record:
@@ -161,7 +161,7 @@ def test_a_board_without_records_or_with_another_name(root: Path, tmp_path: Path
     (root / "other.yaml").write_text(CARD)
     assert "its name is 'mine'" in submissions.check_board(root, "other")[1][0]
     with pytest.raises(SeqbenchError, match="unknown board"):
-        submissions.submit_runs(root, "no-board", [tmp_path], well, print)
+        submissions.submit_runs(root, "no-board", [tmp_path], well)
 
 
 @pytest.mark.parametrize("name", board_paths.board_names())

@@ -79,13 +79,9 @@ def test_every_architecture_comes_within_two_percent(arch: str, task: str, numbe
         ):
             matched(arch, task, number)
         return
-    said: list[str] = []
     given = {"arch": arch, "task": task, "tier": "smoke", "match_params": number}
-    config = parameter_matching.resolve_config(given, say=said.append)
+    config = parameter_matching.resolve_config(given)
     assert abs(counted(config) - number) <= 0.02 * number
-    # What was counted without numbers is what is there.
-    width = config.arch_options["d_model"]
-    assert said == [f"d_model {width} has {counted(config):,} parameters, for the {number:,} asked for"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import re
@@ -56,9 +57,9 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Curve, "on_train_batch_end", interrupt)
 
 
-def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
-    lines: list[str] = []
-    run = runner.run(config(logger="csv"), tmp_path, say=lines.append)
+def test_a_run_leaves_a_whole_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "seqbench")
+    run = runner.run(config(logger="csv"), tmp_path)
     assert run.folder == tmp_path / "copy" / "gru" / run.folder.name
     record = records.read_record(run.folder)
     assert record == run.record
@@ -89,7 +90,14 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path) -> None:
     assert {p.name for p in run.folder.iterdir()} == left
     assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert (run.folder / "metrics.csv").read_text().splitlines()[0].startswith("step,train/loss,validation/accuracy")
-    assert any("step 120/120" in line and "steps/s" in line for line in lines)
+    assert any("step 120/120" in line and "steps/s" in line for line in caplog.messages)
+
+
+def test_the_width_found_for_a_number_of_parameters_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "seqbench")
+    run = seqbench.run("gru", COPY, tier="smoke", match_params="10k", optim=OPTIM, logger="none", runs=tmp_path)
+    width, count = run.record.config["options"]["arch"]["d_model"], run.record.config["parameters"]
+    assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in caplog.messages
 
 
 def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path: Path) -> None:

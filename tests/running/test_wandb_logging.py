@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import io
 import json
+import logging
 import re
 import socket
 import subprocess
@@ -57,16 +59,29 @@ def online(monkeypatch: pytest.MonkeyPatch, stub: WandbStub) -> WandbStub:
     return stub
 
 
+@contextlib.contextmanager
+def logged_lines() -> Iterator[list[str]]:
+    """Collect the messages of the package; for fixtures of a wider scope than ``caplog`` has."""
+    logger, lines = logging.getLogger("seqbench"), list[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield lines
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, list[str], WandbStub]]:
     """A run without a key, beside a server that it could ask; what it said, and that server."""
-    folder, said = tmp_path_factory.mktemp("offline"), []
-    with pytest.MonkeyPatch.context() as patch, WandbStub() as server:
+    folder = tmp_path_factory.mktemp("offline")
+    with pytest.MonkeyPatch.context() as patch, WandbStub() as server, logged_lines() as lines:
         isolate(patch, folder)
         patch.setenv("WANDB_BASE_URL", server.url)
-        ran = run(folder, say=said.append, optim={"steps": 100, "validate_every": 50})
+        ran = run(folder, optim={"steps": 100, "validate_every": 50})
         wandb.teardown()
-        yield ran, said, server
+        yield ran, lines, server
 
 
 def run(folder: Path, **given: Any) -> Run:
@@ -99,11 +114,11 @@ def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
 
 
 def test_without_a_key_a_run_is_offline_and_asks_nobody(offline: tuple[Run, list[str], WandbStub]) -> None:
-    ran, said, server = offline
+    ran, lines, server = offline
     assert ran.record.status == "ok"
     assert ran.record.measured["wandb"]["mode"] == "offline"
     assert ran.record.measured["wandb"]["url"] is None
-    assert "W&B: offline (no API key is set)" in said
+    assert "W&B: offline (no API key is set)" in lines
     assert server.requests == []
 
 
@@ -246,11 +261,11 @@ def test_a_resumed_run_goes_on_with_its_id(tmp_path: Path, online: WandbStub) ->
 
 
 def test_with_a_key_a_run_reaches_the_server(
-    tmp_path: Path, online: WandbStub, capfd: pytest.CaptureFixture[str]
+    tmp_path: Path, online: WandbStub, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    said: list[str] = []
-    ran = run(tmp_path, say=said.append)
-    assert "W&B: online (an API key is set)" in said
+    caplog.set_level(logging.INFO, "seqbench")
+    ran = run(tmp_path)
+    assert "W&B: online (an API key is set)" in caplog.messages
     named = ran.record.measured["wandb"]
     (sent,) = online.runs.values()
     assert (named["id"], named["mode"]) == (sent.id, "online")
@@ -268,18 +283,20 @@ def test_with_a_key_a_run_reaches_the_server(
 # Nothing stands in a run's way.
 
 
-def test_a_server_that_is_not_there_costs_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_not_there_costs_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    said: list[str] = []
+    caplog.set_level(logging.INFO, "seqbench")
     began = time.monotonic()
-    ran = run(tmp_path, say=said.append)
+    ran = run(tmp_path)
     assert time.monotonic() - began < 15
     assert ran.record.status == "ok"
     assert ran.record.measured["wandb"]["mode"] == "offline"
-    assert "W&B: offline (127.0.0.1 does not answer)" in said
+    assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
     assert only_file(ran.folder).id == ran.record.measured["wandb"]["id"]
 
 
@@ -336,16 +353,18 @@ def test_a_run_that_cannot_be_closed_is_named_all_the_same(tmp_path: Path, monke
     assert named["error"] == "BrokenPipeError: gone"
 
 
-def test_a_run_without_wandb_is_still_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_without_wandb_is_still_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def breaks(*given: Any) -> None:
         raise RuntimeError("no such thing")
 
     monkeypatch.setattr(wandb_logging, "_init", breaks)
-    said: list[str] = []
-    ran = run(tmp_path, say=said.append)
+    caplog.set_level(logging.INFO, "seqbench")
+    ran = run(tmp_path)
     assert ran.record.status == "ok"
     assert ran.record.measured["wandb"] is None
-    assert "W&B could not be started (no such thing); going on without it" in said
+    assert "W&B could not be started (no such thing); going on without it" in caplog.messages
 
 
 @pytest.mark.parametrize("ending", ["diverged", "failed", "interrupted"])

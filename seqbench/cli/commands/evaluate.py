@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqbench.cli.commands.run import say
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import records
 from seqbench.utils.number_format import format_number
@@ -36,7 +35,7 @@ def main(options: argparse.Namespace) -> int:
     from seqbench.running.evaluation import evaluate
     from seqbench.utils import atomic_files, plain_data
 
-    found = evaluate(options.run, split=options.split, arguments=options.rest, say=say)
+    found = evaluate(options.run, split=options.split, arguments=options.rest)
     if options.out is not None:
         atomic_files.write_text(options.out, plain_data.to_json(found.to_dict()))
     print(table(found))

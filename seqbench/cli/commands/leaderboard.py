@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqbench.cli.commands.run import say
 from seqbench.cli.commands.verify import TOLERANCE
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_card as boards
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from seqbench.leaderboard.data.board_card import Board
     from seqbench.leaderboard.data.checked_records import CheckedRecord
     from seqbench.leaderboard.data.record_collection import ExcludedRecord
+
+logger = logging.getLogger(__name__)
 
 HERE = Path("leaderboards")
 """Where boards lie in a clone of seqbench."""
@@ -129,9 +131,9 @@ def _submit(options: argparse.Namespace) -> int:
         wrong += [f"{check.name} was not checked: {check.says}" for check in left]
         return submissions.TRAINED if options.retrain else submissions.SCORED, wrong
 
-    done = submissions.submit_runs(root, options.board, runs, verified, say)
+    done = submissions.submit_runs(root, options.board, runs, verified)
     for origin, reason in done.refused:
-        say(visible_line(f"not submitted: {origin}: {reason}"))
+        logger.info(visible_line(f"not submitted: {origin}: {reason}"))
     print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
     return 1 if done.refused else 0
 
@@ -176,13 +178,13 @@ def _tell(made: Mapping[str, Any]) -> None:
         lines.append([task["task"], str(records), str(ranked), ", ".join(first) or "-"])
     print(align_columns(lines))
     for problem in made["problems"]:
-        say(f"left out: {visible_line(problem)}")
+        logger.info(f"left out: {visible_line(problem)}")
     for aside in made["set_aside"][:SHOWN]:
-        say(visible_line(f"set aside: {aside['origin']}: {aside['reason']}"))
+        logger.info(visible_line(f"set aside: {aside['origin']}: {aside['reason']}"))
     if len(made["set_aside"]) > SHOWN:
-        say(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
+        logger.info(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
     for what, count in made["unrelated"].items():
-        say(f"{count} records are {what}")
+        logger.info(f"{count} records are {what}")
 
 
 def _publish(made: Mapping[str, Any], where: str) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seqbench.cli import child_process
-from seqbench.cli.commands.run import say
 from seqbench.leaderboard.data import board_card as boards
 from seqbench.leaderboard.data import board_paths
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import SeqbenchError, did_you_mean
+
+logger = logging.getLogger(__name__)
 
 EPILOG = """\
 A cell's figure is the mean of the seeds whose records are by the recipe of the card's tier, or the best of them where
@@ -100,7 +102,7 @@ def _chosen(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
         if name not in every:
             raise SeqbenchError(f"the board has no cell '{name}' that could be run.{did_you_mean(name, every)}")
         if name not in runnable:
-            say(f"{name} has its records already, or its task cannot be used")
+            logger.info(f"{name} has its records already, or its task cannot be used")
     return [cell for name, cell in runnable.items() if not names or name in names]
 
 
@@ -113,11 +115,13 @@ def _run(board: Board, cells: Sequence[Cell], runs: Path) -> int:
         for seed in cell["lacking"]:
             words = reproduction.run_arguments(board, cell["task"], cell["architecture"])
             needs = f" (needs {cell['needs']})" if cell["needs"] else ""
-            say(f"{cell['architecture']} on {cell['task']}, seed {seed}{needs}")
+            logger.info(f"{cell['architecture']} on {cell['task']}, seed {seed}{needs}")
             status = child_process.run_child(["run", *words, "--seed", str(seed), "--resume", "--runs", str(runs)])
             if status in child_process.STOPPED:
                 return status
             if status:
-                say(f"{cell['architecture']} on {cell['task']}, seed {seed}: it ended with exit status {status}")
+                logger.info(
+                    f"{cell['architecture']} on {cell['task']}, seed {seed}: it ended with exit status {status}"
+                )
                 failed += 1
     return 1 if failed else 0

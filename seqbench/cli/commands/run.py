@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
     from seqbench.running.runner import Run
+
+logger = logging.getLogger(__name__)
 
 EX_TEMPFAIL = 75
 """Of sysexits.h: try again later. What a scheduler is told to requeue a run by that it has preempted."""
@@ -63,7 +65,7 @@ def main(options: argparse.Namespace) -> int:
     given = _given(options)
     if options.help:
         return _help(options.parser, given)
-    config = parameter_matching.resolve_config(given, options.rest, say if _first() else None)
+    config = parameter_matching.resolve_config(given, options.rest)
     if _first():
         _announce(config)
 
@@ -71,9 +73,9 @@ def main(options: argparse.Namespace) -> int:
     from seqbench.running.callbacks.stopping import Stopped
 
     try:
-        run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite, say=say)
+        run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite)
     except Stopped as stopped:  # Before training began, or in the midst of writing.
-        say(f"seqbench: stopped by {stopped.name}; --resume goes on.")
+        logger.info(f"seqbench: stopped by {stopped.name}; --resume goes on.")
         return _stopped(stopped.name)
     if runner.is_first_process():
         _tell(run, config)
@@ -92,9 +94,9 @@ def _first() -> bool:
 
 
 def _announce(config: RunConfig) -> None:
-    say(f"{config.name}, tier {config.tier}: {config.optim.steps} steps of {config.optim.batch_size}")
+    logger.info(f"{config.name}, tier {config.tier}: {config.optim.steps} steps of {config.optim.batch_size}")
     if config.modified():
-        say(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
+        logger.info(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
 
 
 def _tell(run: Run, config: RunConfig) -> None:
@@ -103,15 +105,10 @@ def _tell(run: Run, config: RunConfig) -> None:
     print(f"\nrecord: {run.folder / records.NAME}")
     if run.record.status == "ok":
         return
-    say(f"seqbench: the run ended as {run.record.status}: {run.record.results['reason']}.")
+    logger.info(f"seqbench: the run ended as {run.record.status}: {run.record.results['reason']}.")
     for name, what in ((run_folder.ERROR, "the traceback"), (run_folder.LAST, "the last good checkpoint")):
         if (run.folder / name).is_file():
-            say(f"{what}: {run.folder / name}")
-
-
-def say(line: str) -> None:
-    """Progress goes to standard error, so that standard output holds the result alone."""
-    print(line, file=sys.stderr, flush=True)
+            logger.info(f"{what}: {run.folder / name}")
 
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import logging
 import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqbench.cli import parse_options
-from seqbench.cli.commands.run import EX_TEMPFAIL, say
+from seqbench.cli.commands.run import EX_TEMPFAIL
 from seqbench.protocol import registry
 from seqbench.protocol.cards import TIERS
 from seqbench.protocol.config import LOGGERS
@@ -20,6 +21,8 @@ from seqbench.utils.units import parse_bytes
 if TYPE_CHECKING:
     from seqbench.sweep.engines.engine import Engine, Job
     from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
+
+logger = logging.getLogger(__name__)
 
 ENGINES = ("local", "ray", "slurm")
 
@@ -87,10 +90,10 @@ def main(options: argparse.Namespace) -> int:
             opened.callback(engine.close)
             return _run(options, plan, engine)
         except KeyboardInterrupt:
-            say("seqbench: stopped; the same command goes on.")
+            logger.info("seqbench: stopped; the same command goes on.")
             return 130
         except _Ended:
-            say("seqbench: stopped by SIGTERM; the same command goes on.")
+            logger.info("seqbench: stopped by SIGTERM; the same command goes on.")
             return EX_TEMPFAIL
 
 
@@ -185,7 +188,7 @@ def _run(options: argparse.Namespace, plan: Plan, engine: Engine) -> int:
     finally:
         live.close()
     for problem in tuning.add_tuning_to_records(cells) if options.tune else ():
-        say(problem)
+        logger.info(problem)
     report.print_failures(plan, state)
     return 0 if not plan.refused and set(state.status.values()) <= {"ok"} else 1
 
@@ -201,7 +204,7 @@ def _estimated(
     to_do = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
     if options.no_probe or not to_do:
         return plan, {}
-    say(f"estimating the time of {len(to_do)} kind{'s' * (len(to_do) != 1)} of cells ...")
+    logger.info(f"estimating the time of {len(to_do)} kind{'s' * (len(to_do) != 1)} of cells ...")
     with contextlib.ExitStack() as opened:
         here = engine
         if not isinstance(engine, LocalEngine):  # Where cells run elsewhere, this machine's time is the nearest.

@@ -6,7 +6,6 @@ import argparse
 import math
 from pathlib import Path
 
-from seqbench.cli.commands.run import say
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import records
 from seqbench.utils.errors import SeqbenchError
@@ -47,9 +46,7 @@ def main(options: argparse.Namespace) -> int:
     from seqbench.utils import atomic_files, plain_data
     from seqbench.verification.verify import verify_record
 
-    report = verify_record(
-        options.record, retrain=options.retrain, tolerance=options.tolerance, say=say, trust=options.trust
-    )
+    report = verify_record(options.record, retrain=options.retrain, tolerance=options.tolerance, trust=options.trust)
     if options.json is not None:
         atomic_files.write_text(options.json, plain_data.to_json(report.to_dict()))
     print(align_columns([[check.name, check.state, check.says] for check in report.checks]))

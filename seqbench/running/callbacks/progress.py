@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import lightning.pytorch as L
@@ -12,6 +12,8 @@ from tqdm import tqdm
 
 from seqbench.running.callbacks.curve import Curve
 from seqbench.utils.units import format_duration
+
+logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 2.0
 """Seconds of training after which the whole run's time is estimated."""
@@ -87,11 +89,10 @@ class Progress(L.Callback):
     Args:
         curve: where the loss and the scores are read.
         total: optimiser steps of the whole run.
-        say: takes each line.
     """
 
-    def __init__(self, curve: Curve, total: int, say: Callable[[str], None]) -> None:
-        self.curve, self.total, self._say = curve, total, say
+    def __init__(self, curve: Curve, total: int) -> None:
+        self.curve, self.total = curve, total
         self._bar: Any = None
         self._estimated = False
         self._start, self._first, self._next = 0.0, 0, 0.0
@@ -100,7 +101,7 @@ class Progress(L.Callback):
         """Note where training starts, and show the bar."""
         self._start, self._first = time.perf_counter(), trainer.global_step
         if self._first:
-            self.say(f"resumed at step {self._first} of {self.total}")
+            self._log(f"resumed at step {self._first} of {self.total}")
         if sys.stderr.isatty():
             self._bar = tqdm(total=self.total, initial=self._first, unit="step", leave=False, dynamic_ncols=True)
 
@@ -117,8 +118,9 @@ class Progress(L.Callback):
             self._estimated = True
             rate = (step - self._first) / (now - self._start)
             left = (self.total - step) / rate
-            self.say(
-                f"estimate: {format_duration(left)} for {self.total - step} steps at {rate:.0f} steps/s, plus evaluation"
+            self._log(
+                f"estimate: {format_duration(left)} for {self.total - step} steps at {rate:.0f} steps/s, "
+                f"plus evaluation"
             )
         if self._bar is not None:
             self._bar.n = step
@@ -133,7 +135,7 @@ class Progress(L.Callback):
         rate = (step - self._first) / max(elapsed, 1e-9)
         scores = ", ".join(f"{k} {v[-1]:.4g}" for k, v in points.validation.items() if k != "step" and v)
         left = format_duration((self.total - step) / rate) if rate else "?"
-        self.say(
+        self._log(
             f"step {step}/{self.total}: loss {points.train['loss'][-1]:.4g}, validation {scores}; "
             f"{rate:.1f} steps/s, {left} left"
         )
@@ -146,11 +148,11 @@ class Progress(L.Callback):
         """Take the bar away."""
         self._close()
 
-    def say(self, line: str) -> None:
-        """Write a line above the bar, if there is one."""
+    def _log(self, line: str) -> None:
+        """Log a line; on a terminal it appears above the bar."""
         if self._bar is not None:
             self._bar.clear()
-        self._say(line)
+        logger.info(line)
 
     def _close(self) -> None:
         if self._bar is not None:

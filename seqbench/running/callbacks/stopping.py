@@ -7,9 +7,10 @@ time, a run stops at once, and goes on later from its last checkpoint.
 from __future__ import annotations
 
 import contextlib
+import logging
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -18,6 +19,8 @@ import lightning.pytorch as L
 import torch
 
 from seqbench.running.callbacks.curve import DivergedError
+
+logger = logging.getLogger(__name__)
 
 HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 """By SIGUSR1 Lightning would requeue a Slurm job, after a checkpoint in the midst of a step; submitit by SIGUSR2."""
@@ -40,11 +43,10 @@ class Stopping(L.Callback):
     Args:
         path: the last checkpoint.
         validate_every: optimiser steps between validations.
-        say: tells the user that the first signal was heard.
     """
 
-    def __init__(self, path: Path, validate_every: int, say: Callable[[str], None]) -> None:
-        self.path, self.validate_every, self._say = path, validate_every, say
+    def __init__(self, path: Path, validate_every: int) -> None:
+        self.path, self.validate_every = path, validate_every
         self.asked: int | None = None
         self._patient = False
         self._waits_for = "stopping after this step; Ctrl-C again stops at once"
@@ -73,7 +75,7 @@ class Stopping(L.Callback):
         if self.asked is not None or not self._patient:
             raise Stopped(number)
         self.asked = number
-        self._say(self._waits_for)
+        logger.info(self._waits_for)
 
     # Lightning has put handlers of its own before ours, and would begin a broadcast in the midst of another.
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,28 +40,32 @@ def test_the_clock_leaves_validation_out(clock: SimpleNamespace) -> None:
     assert (ours.seconds, ours.steps, ours.tokens) == (7.0, 3, 96)
 
 
-def test_the_time_is_estimated_from_the_first_steps_and_once(clock: SimpleNamespace) -> None:
-    lines: list[str] = []
-    shown = Progress(Curve(), total=1000, say=lines.append)
+def test_the_time_is_estimated_from_the_first_steps_and_once(
+    clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "seqbench")
+    shown = Progress(Curve(), total=1000)
     shown.on_train_start(trainer(0), None)  # type: ignore[arg-type]
     for step in range(1, 31):
         clock.now += 0.1
         shown.on_train_batch_end(trainer(step), None, None, BATCH, 0)  # type: ignore[arg-type]
-    (line,) = lines
+    (line,) = caplog.messages
     assert line.startswith("estimate: 1 min 3")
     assert line.endswith("at 10 steps/s, plus evaluation")
 
 
-def test_a_validation_is_a_line_with_speed_and_time_left(clock: SimpleNamespace) -> None:
-    lines: list[str] = []
+def test_a_validation_is_a_line_with_speed_and_time_left(
+    clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "seqbench")
     curve = Curve()
-    shown = Progress(curve, total=300, say=lines.append)
+    shown = Progress(curve, total=300)
     shown.on_train_start(trainer(100), None)  # type: ignore[arg-type]
     clock.now += 10
     curve.train = {"step": [200], "loss": [0.25]}
     curve.validation = {"step": [200], "accuracy": [0.5]}
     shown.on_validation_end(trainer(200), None)  # type: ignore[arg-type]
-    assert lines == [
+    assert caplog.messages == [
         "resumed at step 100 of 300",
         "step 200/300: loss 0.25, validation accuracy 0.5; 10.0 steps/s, 10 s left",
     ]
