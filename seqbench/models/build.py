@@ -1,28 +1,34 @@
-"""Build the module of a configuration."""
+"""Build the module of a run's configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 
 from seqbench.datamodules import loading
 from seqbench.models import objectives
-from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder, Feedback, Single
+from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder, OutputFeedback, SingleBackbone
+from seqbench.models.bodies.embedding import EmbeddingOptions
+from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.models.module import SequenceModule
+from seqbench.models.objectives import Objective
 from seqbench.protocol import registry
+from seqbench.protocol.backbones import Backbone, FeedbackBackbone, feeds_back_output, is_causal
 from seqbench.protocol.config import DECODER_ONLY, RunConfig
 from seqbench.protocol.specs import SequenceSpec, TokenSequence
 from seqbench.utils.errors import SeqbenchError, one_line
 
+BackboneClass = Callable[..., Any]
+"""A registered class of backbones; only its instances say which protocol of ``protocol.backbones`` they follow."""
+
 
 def build_module(config: RunConfig) -> SequenceModule:
-    """The module of a configuration, with its task's data and its seed's initial weights.
+    """Return the module of a configuration, with the data of its task; its seed draws the initial weights.
 
     Raises:
-        SeqbenchError: the backbone or the datamodule refuses its options.
+        SeqbenchError: the backbone or the datamodule refuses its options, or the backbone does not suit the task.
     """
     data = loading.build_datamodule(config)
     module = build_module_from_spec(config, data.spec)
@@ -31,59 +37,104 @@ def build_module(config: RunConfig) -> SequenceModule:
 
 
 def build_module_from_spec(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
-    """The module of a configuration on a spec, without data; its weights are its seed's.
+    """Return the module of a configuration on a spec, without data; its seed draws the initial weights.
+
+    The caller's random number generators are left as they were.
 
     Raises:
         SeqbenchError: the backbone refuses its options, or does not suit the task.
     """
-    # The seed decides the weights, and leaves the caller's random numbers alone.
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        body = _body(config, spec, _backbone(config.arch, config.arch_options))
-        objective = objectives.build_objective(spec, config.arch_options["d_model"])
-        if isinstance(body, Feedback):
-            body.answer = objective.answer
+        body, objective = _build_body_and_objective(config, spec)
     return SequenceModule(spec, body, objective, config.optim, config.seed)
 
 
 def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
-    """The same module on the meta device: shapes without numbers, so that any width costs next to nothing.
+    """Return the module of a configuration on the meta device: shapes without values, at any width in milliseconds.
 
     Raises:
-        SeqbenchError: as ``make``.
+        SeqbenchError: the backbone refuses its options, or does not suit the task.
     """
     with torch.device("meta"):
         return build_module_from_spec(config, spec)
 
 
-def _body(config: RunConfig, spec: SequenceSpec, backbone: nn.Module) -> Body:
-    d_model, settings = config.arch_options["d_model"], dict(config.body)
-    if getattr(backbone, "feeds_back_output", False):
-        return Feedback(spec, backbone, d_model, **{k: v for k, v in settings.items() if k not in ("bridge", "heads")})
-    if isinstance(spec.output, TokenSequence):
-        if settings["bridge"] == DECODER_ONLY:
-            del settings["bridge"], settings["heads"]
-            return DecoderOnly(spec, backbone, d_model, **settings)
-        options = config.arch_options if config.encoder is None else {**config.encoder_options, "d_model": d_model}
-        encoder = _backbone(config.encoder or config.arch, options)
-        if getattr(encoder, "feeds_back_output", False):
-            raise SeqbenchError(
-                f"architecture '{config.encoder}' feeds its output back, and an encoder has none; "
-                f"choose another --encoder."
-            )
-        return EncoderDecoder(spec, encoder, backbone, d_model, **settings)
-    if getattr(backbone, "causal", True) is False and not spec.look_ahead:
+def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Body, Objective]:
+    """Build the backbone, the rest of the body and the objective, in this order: the seed draws their weights in it."""
+    backbone_class = _load_backbone(config.arch)
+    backbone = _build_backbone(config.arch, backbone_class, config.arch_options)
+    d_model, embedding = config.arch_options["d_model"], _embedding_options(config.body)
+    if feeds_back_output(backbone):
+        feedback: FeedbackBackbone = backbone
+        embeddings = build_feedback_embeddings(spec, d_model, **embedding)
+        objective = objectives.build_objective(spec, d_model)
+        return OutputFeedback(feedback, embeddings, objective.predict), objective
+    body: Body
+    if not isinstance(spec.output, TokenSequence):
+        _require_causal(config, spec, backbone)
+        body = SingleBackbone(spec, backbone, d_model, **embedding)
+    elif config.body["bridge"] == DECODER_ONLY:
+        body = DecoderOnly(spec, backbone, d_model, **embedding)
+    else:
+        encoder = _build_encoder(config, backbone_class)
+        bridge, heads = config.body["bridge"], config.body["heads"]
+        body = EncoderDecoder(spec, encoder, backbone, d_model, bridge, heads, **embedding)
+    return body, objectives.build_objective(spec, d_model)
+
+
+def _build_encoder(config: RunConfig, backbone_class: BackboneClass) -> Backbone:
+    """Build the encoder: of the class that ``config.encoder`` names, else another one of the decoder's class."""
+    if config.encoder is None:
+        name, options = config.arch, dict(config.arch_options)
+    else:
+        name, backbone_class = config.encoder, _load_backbone(config.encoder)
+        options = {**config.encoder_options, "d_model": config.arch_options["d_model"]}
+    encoder: Backbone = _build_backbone(name, backbone_class, options)
+    if feeds_back_output(encoder):
         raise SeqbenchError(
-            f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' "
-            f"asks each step before the next is seen; choose a causal architecture."
+            f"architecture '{name}' feeds its output back, and an encoder has no output; choose another --encoder."
         )
-    return Single(spec, backbone, d_model, **settings)
+    return encoder
 
 
-def _backbone(name: str, options: Mapping[str, Any]) -> nn.Module:
+def _require_causal(config: RunConfig, spec: SequenceSpec, backbone: Backbone) -> None:
+    if not is_causal(backbone) and not spec.look_ahead:
+        raise SeqbenchError(
+            f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' asks for "
+            f"the output of each step before it shows the next; choose a causal architecture."
+        )
+
+
+def _embedding_options(body: Mapping[str, Any]) -> EmbeddingOptions:
+    options: EmbeddingOptions = {}
+    if "d_embed" in body:
+        options["d_embed"] = body["d_embed"]
+    if "dropout" in body:
+        options["dropout"] = body["dropout"]
+    if "embedding_std" in body:
+        options["embedding_std"] = body["embedding_std"]
+    return options
+
+
+def _load_backbone(name: str) -> BackboneClass:
+    """Import the class of an architecture.
+
+    Raises:
+        SeqbenchError: the name is unknown, or the class cannot be imported or is no backbone.
+    """
+    backbone_class: BackboneClass = registry.find_entry(registry.ARCHITECTURES, name).load()
+    return backbone_class
+
+
+def _build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[str, Any]) -> Any:
+    """Call the class of an architecture with its options.
+
+    Raises:
+        SeqbenchError: the class raised an error.
+    """
     try:
-        backbone: nn.Module = registry.find_entry(registry.ARCHITECTURES, name).load()(**options)
-        return backbone
-    # A stranger's class refuses with whatever error it likes, and may even exit.
+        return backbone_class(**options)
+    # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
     except (Exception, SystemExit) as error:
         raise SeqbenchError(f"architecture '{name}' refuses its options: {one_line(error) or repr(error)}.") from error

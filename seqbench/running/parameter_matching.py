@@ -119,7 +119,7 @@ class _Counts:
 
     def _count(self, width: int) -> int | None:
         from seqbench.models import build
-        from seqbench.models.module import trainable_parameters
+        from seqbench.models.weights import count_parameters
 
         arch = {**self._config.arch_options, "d_model": width}
         try:
@@ -127,7 +127,7 @@ class _Counts:
         except SeqbenchError as error:
             self.refusal = error
             return None
-        return trainable_parameters(module)
+        return count_parameters(module)
 
     def nearest(self, width: int, low: int, high: int) -> int | None:
         """The accepted width nearest to ``width``, not far from it, strictly between ``low`` and ``high``."""

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 import yaml
 
-from seqbench.models.module import SequenceModule, trainable_parameters
+from seqbench.models.module import SequenceModule
+from seqbench.models.weights import count_parameters
 from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
 from seqbench.running.diagnostics import cost
@@ -39,7 +40,7 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
     return {
         **describe_config(config),
         "spec": module.spec.to_dict(),
-        "parameters": trainable_parameters(module),
+        "parameters": count_parameters(module),
         **cost.model_cost(config, module.spec),
         "data_facts": dict(module.data.describe_data()) if module.data else {},
     }

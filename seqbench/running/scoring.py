@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.models.module import SequenceModule, weights_digest
+from seqbench.models.module import SequenceModule
+from seqbench.models.weights import weights_digest
 from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
 from seqbench.running.diagnostics import length_curve

@@ -8,10 +8,10 @@ from typing import Any
 from torch import nn
 
 from seqbench.testing import independence_checks, interface_checks, streaming_checks, training_checks
-from seqbench.testing.architecture_subject import Subject, backbone_class, check_constructs
-from seqbench.testing.report import Check, Report, checks_of
+from seqbench.testing.architecture_subject import ArchitectureSubject, backbone_class, check_constructs
+from seqbench.testing.report import Check, Report, build_checks
 
-ARCHITECTURE_CHECKS: tuple[Callable[[Subject], None], ...] = (
+ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
     interface_checks.signature,
     interface_checks.shapes,
     interface_checks.one_step,
@@ -76,8 +76,8 @@ def architecture_checks(
     Raises:
         SeqbenchError: the name is unknown, or stands for no class of modules.
     """
-    subject = Subject(backbone_class(backbone), d_model, options, parameters, seed)
-    return checks_of(ARCHITECTURE_CHECKS, lambda: subject)
+    subject = ArchitectureSubject(backbone_class(backbone), d_model, options, parameters, seed)
+    return build_checks(ARCHITECTURE_CHECKS, lambda: subject)
 
 
 def check_architecture(
@@ -106,8 +106,8 @@ def check_architecture(
         SeqbenchError: the name is unknown, or the class cannot be made with these options.
         Failure: checks failed; it names them all.
     """
-    subject = Subject(backbone_class(backbone), d_model, options, parameters, seed)
+    subject = ArchitectureSubject(backbone_class(backbone), d_model, options, parameters, seed)
     check_constructs(subject)
-    checks = checks_of(ARCHITECTURE_CHECKS, lambda: subject)
+    checks = build_checks(ARCHITECTURE_CHECKS, lambda: subject)
     report = Report(subject.name, tuple(check.outcome() for check in checks))
     return report.require() if strict else report

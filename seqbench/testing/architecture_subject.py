@@ -20,7 +20,7 @@ ROUNDING = 1e-5
 """What two ways of computing one thing may differ by, relative to the largest number."""
 
 
-class Subject:
+class ArchitectureSubject:
     """A backbone class with its options.
 
     A backbone that feeds its output back reads two streams, its input and its previous output. The kit holds both in
@@ -149,7 +149,7 @@ def backbone_class(backbone: type | str) -> type[nn.Module]:
     return found
 
 
-def check_constructs(subject: Subject) -> None:
+def check_constructs(subject: ArchitectureSubject) -> None:
     """Refuse what cannot even be made.
 
     Raises:

@@ -62,7 +62,7 @@ def objective_scores(task: TaskSubject) -> None:
         def guess(batch: Batch, width: int = width) -> torch.Tensor:
             return torch.randn(*batch.weights.shape, width, generator=generator)
 
-        losses = [objective.losses(guess(batch), batch) for batch in task.batches(split)]
+        losses = [objective.loss_per_target(guess(batch), batch) for batch in task.batches(split)]
         expect(all(some.isfinite().all() for some in losses), f"losses of {split} are not all finite.")
         if split != "train":
             for name, value in score(objective, task.batches(split), guess).items():
@@ -76,7 +76,7 @@ def _width(task: TaskSubject, batch: Batch) -> int:
 
 def lines_named(task: TaskSubject) -> None:
     """Chance and best possible name the same metrics, the card's among them; what is unknown says why."""
-    primary, known = task.card.metric.name, set(task.objective().metrics)
+    primary, known = task.card.metric.name, set(task.objective().metric_sizes)
     judged = isinstance(task.data.spec.output, TokenSequence)
     expect(judged or primary in known, f"the card's metric is {primary}, the objective reports {sorted(known)}.")
     for split in SPLITS:
@@ -111,7 +111,7 @@ def chance_matches(task: TaskSubject) -> None:
     objective, predictors, told = task.objective(), _ignorant(task), 0
     for split in SPLITS:
         for name, chance in task.data.chance(split).items():
-            if name not in objective.metrics or chance is None:
+            if name not in objective.metric_sizes or chance is None:
                 continue
             told += 1
             batches = task.batches(split)

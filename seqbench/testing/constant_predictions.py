@@ -22,9 +22,9 @@ GROUPS = 8
 
 def score(objective: Objective, batches: Sequence[Batch], predict: Predictor) -> dict[str, float]:
     """The metrics of a predictor on some batches."""
-    scores = objective.scores()
+    scores = objective.build_metrics()
     for batch in batches:
-        objective.update(scores, predict(batch), batch)
+        objective.update_metrics(scores, predict(batch), batch)
     return {name: float(value) for name, value in scores.compute().items()}
 
 

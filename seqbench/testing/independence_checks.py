@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from seqbench.testing.architecture_subject import ROUNDING, Subject, difference
+from seqbench.testing.architecture_subject import ROUNDING, ArchitectureSubject, difference
 from seqbench.testing.report import Skip, expect
 
 TIME = 9
 MEND = "a causal backbone must not look ahead: mask what comes later, or set causal = False"
 
 
-def causality_by_gradient(subject: Subject) -> None:
+def causality_by_gradient(subject: ArchitectureSubject) -> None:
     """No output has a gradient with respect to a later input."""
     if not subject.causal:
         raise Skip("it says that it looks ahead (causal = False)")
@@ -41,7 +41,7 @@ def _gradient(pull: Tensor, x: Tensor) -> Tensor:
     return x.new_zeros(x.shape[1]) if found is None else found.abs().amax((0, 2))
 
 
-def causality_by_change(subject: Subject) -> None:
+def causality_by_change(subject: ArchitectureSubject) -> None:
     """No output changes when later inputs change; finds what no gradient shows."""
     x, other, net = subject.inputs(2, TIME), subject.inputs(2, TIME, number=1), subject.stirred()
     if not subject.causal:
@@ -57,7 +57,7 @@ def causality_by_change(subject: Subject) -> None:
                     expect(gap <= ROUNDING, f"{what} when inputs from {start} on changed; {MEND}.")
 
 
-def _claim(subject: Subject, x: Tensor, other: Tensor) -> str:
+def _claim(subject: ArchitectureSubject, x: Tensor, other: Tensor) -> str:
     """Whether one that says so really looks ahead, in a sentence."""
     net = subject.stirred()
     with torch.no_grad():
@@ -72,7 +72,7 @@ def _where(mode: torch.nn.Module) -> str:
     return "in training" if mode.training else "in evaluation"
 
 
-def padding(subject: Subject) -> None:
+def padding(subject: ArchitectureSubject) -> None:
     """Neither the contents of padding nor its amount changes a valid output."""
     net, x, junk = subject.stirred(), subject.inputs(3, 7), 3 * subject.inputs(3, 12, number=1)
     lengths = torch.tensor([7, 4, 1])
@@ -91,7 +91,7 @@ def padding(subject: Subject) -> None:
             expect(gap <= ROUNDING, f"without its padding, a row of {length} steps differs by {gap:.2g}; {advice}.")
 
 
-def padding_finite(subject: Subject) -> None:
+def padding_finite(subject: ArchitectureSubject) -> None:
     """Outputs at padding are finite, and so are the gradients that pass by it."""
     net, x = subject.make(), subject.inputs(3, 7).requires_grad_()
     lengths = torch.tensor([7, 4, 1])
@@ -108,7 +108,7 @@ def padding_finite(subject: Subject) -> None:
     )
 
 
-def lengths_none(subject: Subject) -> None:
+def lengths_none(subject: ArchitectureSubject) -> None:
     """Without lengths every step is valid."""
     net, x = subject.stirred(), subject.inputs(3, 6)
     with torch.no_grad():
@@ -116,7 +116,7 @@ def lengths_none(subject: Subject) -> None:
     expect(gap <= ROUNDING, f"lengths=None and full lengths differ by {gap:.2g}; None means that all steps are valid.")
 
 
-def rows(subject: Subject) -> None:
+def rows(subject: ArchitectureSubject) -> None:
     """A row's output depends on no other row: in another order, alone, or in other company."""
     net, x, other = subject.stirred(), subject.inputs(4, 6), subject.inputs(4, 6, number=1)
     order = torch.tensor([2, 0, 3, 1])
@@ -133,7 +133,7 @@ def rows(subject: Subject) -> None:
         )
 
 
-def rows_in_training(subject: Subject) -> None:
+def rows_in_training(subject: ArchitectureSubject) -> None:
     """In training, too, a row's output depends on no other row."""
     net, x, other = subject.stirred().train(), subject.inputs(4, 6), subject.inputs(4, 6, number=1)
     with torch.no_grad():

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from seqbench.testing.architecture_subject import Subject, difference
+from seqbench.testing.architecture_subject import ArchitectureSubject, difference
 from seqbench.testing.report import Failure, Skip, expect
 from seqbench.utils.errors import one_line
 
@@ -17,7 +17,7 @@ LONG = 300
 """Steps of a sequence that is longer than any a task's training shows at first."""
 
 
-def signature(subject: Subject) -> None:
+def signature(subject: ArchitectureSubject) -> None:
     """It is made from d_model and options with defaults, and called as contracted."""
     options = inspect.signature(subject.backbone).parameters
     expect("d_model" in options, "__init__ must name d_model among its options: every card sets it; add d_model.")
@@ -36,7 +36,7 @@ def signature(subject: Subject) -> None:
         _called(subject, "unroll", "state")
 
 
-def _called(subject: Subject, method: str, last: str) -> None:
+def _called(subject: ArchitectureSubject, method: str, last: str) -> None:
     wanted = f"{method}({', '.join(subject.streams)}, {last}=None)"
     found = list(inspect.signature(getattr(subject.backbone, method)).parameters.values())
     # A wrapped method may take (*args), self among them.
@@ -53,7 +53,7 @@ def _called(subject: Subject, method: str, last: str) -> None:
     expect(fits and not rest, f"expected {wanted}, got {came}; name and order its arguments so.")
 
 
-def shapes(subject: Subject) -> None:
+def shapes(subject: ArchitectureSubject) -> None:
     """Outputs are shaped as inputs, (batch, time, d_model), with and without lengths."""
     net = subject.make()
     for batch, time in ((1, 5), (2, 8), (5, 2)):
@@ -67,14 +67,14 @@ def _shaped(y: object, wanted: tuple[int, ...]) -> None:
     expect(came == wanted, f"expected an output of shape {wanted} (batch, time, d_model), got {came}.")
 
 
-def one_step(subject: Subject) -> None:
+def one_step(subject: ArchitectureSubject) -> None:
     """Sequences of one step work."""
     net = subject.make()
     for batch in (1, 3):
         _shaped(subject.forward(net, subject.inputs(batch, 1)), (batch, 1, subject.d_model))
 
 
-def widths(subject: Subject) -> None:
+def widths(subject: ArchitectureSubject) -> None:
     """Every other d_model, odd ones too, works or is refused by a ValueError."""
     for width in (1, 2, 3, 5, 24):
         try:
@@ -90,14 +90,14 @@ def widths(subject: Subject) -> None:
         _shaped(y, (2, 4, width))
 
 
-def dtypes(subject: Subject) -> None:
+def dtypes(subject: ArchitectureSubject) -> None:
     """Numbers keep their type: float32 in and out, float64 in and out."""
     for dtype in (torch.float32, torch.float64):
         y = subject.forward(subject.make().to(dtype), subject.inputs(2, 5).to(dtype))
         expect(y.dtype == dtype, f"inputs and weights of {dtype} gave outputs of {y.dtype}; keep the type of x.")
 
 
-def long_sequences(subject: Subject) -> None:
+def long_sequences(subject: ArchitectureSubject) -> None:
     """Lengths far beyond the first ones work, are finite, and leave nothing behind."""
     net, x = subject.make(), subject.inputs(2, LONG)
     with torch.no_grad():
@@ -110,7 +110,7 @@ def long_sequences(subject: Subject) -> None:
     expect(gap <= 1e-6, f"after {LONG} steps the first 7 gave other outputs, by {gap:.2g}; keep nothing between calls.")
 
 
-def bfloat16(subject: Subject) -> None:
+def bfloat16(subject: ArchitectureSubject) -> None:
     """Converted to bfloat16 it gives finite outputs of that type."""
     net = subject.make()
     if any(p.is_complex() for p in (*net.parameters(), *net.buffers())):
@@ -121,7 +121,7 @@ def bfloat16(subject: Subject) -> None:
     expect(y.isfinite().all(), "in bfloat16 outputs are not finite; compute what overflows or cancels in float32.")
 
 
-def autocast(subject: Subject) -> None:
+def autocast(subject: ArchitectureSubject) -> None:
     """Under autocast to bfloat16 outputs and gradients are finite."""
     net, x = subject.make().train(), subject.inputs(3, 9).requires_grad_()
     with subject.seeded(), torch.autocast("cpu", torch.bfloat16):
@@ -142,7 +142,7 @@ def _if_torch_can(run: Callable[[], Tensor]) -> Tensor:
         raise
 
 
-def meta_device(subject: Subject) -> None:
+def meta_device(subject: ArchitectureSubject) -> None:
     """It is made and run on the meta device, where sizes are matched without memory."""
     with torch.device("meta"):
         net = subject.make()
@@ -160,7 +160,7 @@ def meta_device(subject: Subject) -> None:
         _shaped(y, (2, 6, subject.d_model))
 
 
-def cuda(subject: Subject) -> None:
+def cuda(subject: ArchitectureSubject) -> None:
     """On a GPU outputs stay there and equal the CPU's."""
     if not torch.cuda.is_available():
         raise Skip("there is no CUDA device here")
@@ -173,7 +173,7 @@ def cuda(subject: Subject) -> None:
     expect(gap <= 1e-3, f"GPU and CPU differ by {gap:.2g}.")
 
 
-def compiled(subject: Subject) -> None:
+def compiled(subject: ArchitectureSubject) -> None:
     """Compiled by torch.compile it gives the same outputs."""
     if not torch.cuda.is_available():
         raise Skip("torch.compile is tried on CUDA only: on a CPU it can corrupt memory in training with two threads")
@@ -184,7 +184,7 @@ def compiled(subject: Subject) -> None:
     expect(gap <= 1e-3, f"compiled outputs differ by {gap:.2g}.")
 
 
-def parameter_count(subject: Subject) -> None:
+def parameter_count(subject: ArchitectureSubject) -> None:
     """It has as many trainable parameters as declared."""
     if subject.parameters is None:
         raise Skip("no count was declared")
@@ -192,7 +192,7 @@ def parameter_count(subject: Subject) -> None:
     expect(count == subject.parameters, f"expected {subject.parameters} trainable numbers, as declared, got {count}.")
 
 
-def parameter_groups(subject: Subject) -> None:
+def parameter_groups(subject: ArchitectureSubject) -> None:
     """Its optimiser groups hold parameters of its own, none of them twice."""
     net: Any = subject.make()
     if not hasattr(net, "parameter_groups"):

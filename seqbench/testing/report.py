@@ -126,7 +126,7 @@ class Report:
         return self
 
 
-def checks_of(functions: Iterable[Callable[[Any], None]], subject: Callable[[], Any]) -> list[Check]:
+def build_checks(functions: Iterable[Callable[[Any], None]], subject: Callable[[], Any]) -> list[Check]:
     """Checks named and described as the functions are, each asked of what ``subject`` gives."""
     return [Check(check_name(function), check_summary(function), _asking(function, subject)) for function in functions]
 

@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
-from seqbench.testing.architecture_subject import ROUNDING, Subject, difference
+from seqbench.testing.architecture_subject import ROUNDING, ArchitectureSubject, difference
 from seqbench.testing.report import Failure, Skip, expect
 
 TIME = 11
 
 
-def start(subject: Subject) -> None:
+def start(subject: ArchitectureSubject) -> None:
     """The whole unrolled from None equals forward."""
     net, x = subject.stirred(), subject.inputs(3, TIME)
     with torch.no_grad():
@@ -25,18 +25,18 @@ def start(subject: Subject) -> None:
     expect(gap <= ROUNDING, f"unroll(x)[0] and forward(x) differ by {gap:.2g}; state None must be forward's start.")
 
 
-def chunks(subject: Subject) -> None:
+def chunks(subject: ArchitectureSubject) -> None:
     """Chunks of any sizes, each from the state before, make the whole."""
     for sizes in ([6, 5], [2, 9], [10, 1], [3, 3, 3, 2]):
         _in_parts(subject, sizes)
 
 
-def single_steps(subject: Subject) -> None:
+def single_steps(subject: ArchitectureSubject) -> None:
     """Single steps make the whole."""
     _in_parts(subject, [1] * TIME)
 
 
-def _in_parts(subject: Subject, sizes: Sequence[int]) -> None:
+def _in_parts(subject: ArchitectureSubject, sizes: Sequence[int]) -> None:
     net, x = subject.stirred(), subject.inputs(3, TIME)
     for mode in subject.modes(net):
         with torch.no_grad():
@@ -55,7 +55,7 @@ def _in_parts(subject: Subject, sizes: Sequence[int]) -> None:
         )
 
 
-def _unrolled(subject: Subject, net: nn.Module, x: Tensor, sizes: Sequence[int]) -> Tensor:
+def _unrolled(subject: ArchitectureSubject, net: nn.Module, x: Tensor, sizes: Sequence[int]) -> Tensor:
     state: Any = None
     parts = []
     for chunk in x.split(list(sizes), dim=1):
@@ -64,7 +64,7 @@ def _unrolled(subject: Subject, net: nn.Module, x: Tensor, sizes: Sequence[int])
     return torch.cat(parts, dim=1)
 
 
-def state_form(subject: Subject) -> None:
+def state_form(subject: ArchitectureSubject) -> None:
     """A state is a pytree of tensors, batch first on each, that a checkpoint can hold."""
     net = subject.make()
     for batch in (3, 5):
@@ -98,7 +98,7 @@ def _of_tensors(state: Any) -> Any:
     return state
 
 
-def state_rows(subject: Subject) -> None:
+def state_rows(subject: ArchitectureSubject) -> None:
     """Reordering a state's rows, as a beam search does, reorders the outputs."""
     net, x, after = subject.stirred(), subject.inputs(3, 4), subject.inputs(3, 2, number=1)
     order = torch.tensor([2, 0, 0, 1])
@@ -113,7 +113,7 @@ def state_rows(subject: Subject) -> None:
     )
 
 
-def state_kept(subject: Subject) -> None:
+def state_kept(subject: ArchitectureSubject) -> None:
     """A state is not changed by going on from it: it can be gone on from twice."""
     net, x, after = subject.stirred(), subject.inputs(3, 4), subject.inputs(3, 2, number=1)
     with torch.no_grad():
@@ -126,7 +126,7 @@ def state_kept(subject: Subject) -> None:
     expect(gap <= ROUNDING, f"going on twice from one state gave two answers, {gap:.2g} apart; keep nothing elsewhere.")
 
 
-def state_detached(subject: Subject) -> None:
+def state_detached(subject: ArchitectureSubject) -> None:
     """With the state detached, no gradient reaches the chunk before (truncated back-propagation)."""
     net, x = subject.make().train(), subject.inputs(3, 6).requires_grad_()
     state: Any = None

@@ -8,7 +8,7 @@ from typing import Any
 
 from seqbench.protocol.cards import Card
 from seqbench.testing import batch_checks, chance_checks, split_checks
-from seqbench.testing.report import Check, Report, checks_of
+from seqbench.testing.report import Check, Report, build_checks
 from seqbench.testing.task_subject import Oracle, TaskSubject, task_card
 
 TASK_CHECKS: tuple[Callable[[TaskSubject], None], ...] = (
@@ -60,7 +60,7 @@ def task_checks(
         SeqbenchError: there is no such card or tier, or the card cannot be used.
     """
     subject = TaskSubject(task_card(task), tier, options or {}, oracle)
-    return checks_of(TASK_CHECKS, lambda: subject)
+    return build_checks(TASK_CHECKS, lambda: subject)
 
 
 def check_task(
@@ -89,5 +89,5 @@ def check_task(
     """
     subject = TaskSubject(task_card(task), tier, options or {}, oracle)
     _ = subject.data  # What cannot even be made is one error, not nineteen.
-    report = Report(subject.card.name, tuple(check.outcome() for check in checks_of(TASK_CHECKS, lambda: subject)))
+    report = Report(subject.card.name, tuple(check.outcome() for check in build_checks(TASK_CHECKS, lambda: subject)))
     return report.require() if strict else report

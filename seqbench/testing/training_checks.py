@@ -8,14 +8,14 @@ from typing import Any
 
 import torch
 
-from seqbench.testing.architecture_subject import Subject, difference
+from seqbench.testing.architecture_subject import ArchitectureSubject, difference
 from seqbench.testing.report import Failure, Skip, expect
 from seqbench.utils.errors import one_line
 
 STEPS = 20
 
 
-def gradients(subject: Subject) -> None:
+def gradients(subject: ArchitectureSubject) -> None:
     """A gradient reaches every parameter and the inputs."""
     net, x = subject.stirred().train(), subject.inputs(3, 16).requires_grad_()
     y = subject.forward_seeded(net, x)
@@ -28,7 +28,7 @@ def gradients(subject: Subject) -> None:
     )
 
 
-def learns(subject: Subject) -> None:
+def learns(subject: ArchitectureSubject) -> None:
     """Some steps of Adam on one batch lower its loss."""
     net = subject.make()
     parameters = [p for p in net.parameters() if p.requires_grad]
@@ -58,7 +58,7 @@ def learns(subject: Subject) -> None:
     )
 
 
-def seeded_construction(subject: Subject) -> None:
+def seeded_construction(subject: ArchitectureSubject) -> None:
     """The seed of torch decides the initial weights."""
     first, second = subject.make(), subject.make()
     state = second.state_dict()
@@ -66,7 +66,7 @@ def seeded_construction(subject: Subject) -> None:
     expect(not other, f"two constructions with one torch seed differ in {', '.join(other)}; draw from torch alone.")
 
 
-def repeatable(subject: Subject) -> None:
+def repeatable(subject: ArchitectureSubject) -> None:
     """In evaluation nothing is drawn at random and nothing is remembered: the same inputs, the same outputs."""
     net, x = subject.make(**_dropout(subject)), subject.inputs(3, 6)
     with torch.no_grad():
@@ -75,7 +75,7 @@ def repeatable(subject: Subject) -> None:
     expect(gap <= 1e-6, f"two forwards in evaluation differ by {gap:.2g}; switch dropout off by self.training.")
 
 
-def seeded_training(subject: Subject) -> None:
+def seeded_training(subject: ArchitectureSubject) -> None:
     """In training torch's seed decides all that is drawn: an interrupted run goes on as it would have."""
     net, x = subject.make(**_dropout(subject)).train(), subject.inputs(3, 6)
     with torch.no_grad():
@@ -84,11 +84,11 @@ def seeded_training(subject: Subject) -> None:
     expect(gap <= 1e-6, f"in training two forwards from one torch seed differ by {gap:.2g}; draw from torch alone.")
 
 
-def _dropout(subject: Subject) -> dict[str, Any]:
+def _dropout(subject: ArchitectureSubject) -> dict[str, Any]:
     return {"dropout": 0.5} if subject.takes_dropout else {}
 
 
-def state_dict(subject: Subject) -> None:
+def state_dict(subject: ArchitectureSubject) -> None:
     """Its state_dict, saved and read back into another, is all of it."""
     net, other, x = subject.stirred(), subject.make(subject.seed + 1), subject.inputs(3, 6)
     file = io.BytesIO()
@@ -108,7 +108,7 @@ def state_dict(subject: Subject) -> None:
     )
 
 
-def copies(subject: Subject) -> None:
+def copies(subject: ArchitectureSubject) -> None:
     """A deep copy is a net of its own."""
     net, x = subject.make(), subject.inputs(3, 6)
     twin = copy.deepcopy(net)

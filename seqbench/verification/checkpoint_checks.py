@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqbench.models.module import weights_digest
+from seqbench.models.weights import weights_digest
 from seqbench.protocol import run_folder
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig

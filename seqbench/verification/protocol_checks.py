@@ -8,7 +8,7 @@ from typing import Any
 
 from seqbench.datamodules import loading
 from seqbench.models import build
-from seqbench.models.module import trainable_parameters
+from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
@@ -112,7 +112,7 @@ def check_parameter_count(subject: Subject) -> str:
     """The size of its module, measured anew."""
     recorded, (config, data) = subject.record.config, subject.rebuilt
     # Counted where it takes no memory, before it is made: a record may ask for a module of any size.
-    count = trainable_parameters(build.build_on_meta_device(config, data.spec))
+    count = count_parameters(build.build_on_meta_device(config, data.spec))
     compare_values(recorded["parameters"], count, 0, "config.parameters")
     compare_values(recorded["spec"], data.spec.to_dict(), subject.tolerance, "config.spec")
     figures = cost.model_cost(config, data.spec)

@@ -52,8 +52,8 @@ def score(data: SequenceDataModule, split: str, logits: object) -> dict[str, flo
 
     objective = objectives.build_objective(data.spec, d_model=1)
     objective.head = torch.nn.Identity()  # type: ignore[assignment]
-    scores = objective.scores()
+    scores = objective.build_metrics()
     for step in range(data.steps(split)):
         batch = data.stream(split, step)
-        objective.update(scores, logits(batch), batch)  # type: ignore[operator]
+        objective.update_metrics(scores, logits(batch), batch)  # type: ignore[operator]
     return {name: float(value) for name, value in scores.compute().items()}

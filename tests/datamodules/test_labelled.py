@@ -185,8 +185,8 @@ def test_agreement_is_that_of_the_objective() -> None:
     ones = torch.ones(50, 1)
     targets = torch.from_numpy(true)[:, None]
     batch = Batch(ones, targets, torch.ones(50), ones, 50.0, torch.arange(50))
-    scores = objective.scores()
-    objective.update(scores, torch.nn.functional.one_hot(torch.from_numpy(said)[:, None], 6).float(), batch)
+    scores = objective.build_metrics()
+    objective.update_metrics(scores, torch.nn.functional.one_hot(torch.from_numpy(said)[:, None], 6).float(), batch)
     found = {name: float(value) for name, value in scores.compute().items() if name != "loss"}
     assert agreement(said, true) == pytest.approx(found)
 

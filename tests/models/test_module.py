@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import seqbench
-from seqbench.models.module import _optimizer, _schedule, trainable_parameters, weights_digest
+from seqbench.models.optimization import build_optimizer, learning_rate_schedule
+from seqbench.models.weights import count_parameters, weights_digest
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Optim
 from seqbench.utils.errors import SeqbenchError
@@ -149,8 +150,8 @@ def test_a_stream_carries_a_backbone_that_has_no_state(training: bool, text_fold
         {"name": "tests.models.bodies.test_output_feedback:Echo", "d_model": 8}, CHARACTERS, text_folder
     ).train(training)
     first, second = (module.data.stream("train", step) for step in range(2))
-    _, carried = module._hidden(first, None)
-    hidden, _ = module._hidden(second, carried)
+    _, carried = module._hidden_and_state(first, None)
+    hidden, _ = module._hidden_and_state(second, carried)
     torch.testing.assert_close(hidden[:, :1], carried[1])
 
 
@@ -174,8 +175,8 @@ def test_state_is_carried_between_chunks_and_dropped_where_a_stream_starts(text_
     module = build("gru", CHARACTERS, text_folder)
     data = module.data
     first, second = data.stream("test", 0), data.stream("test", 1)
-    _, state = module._hidden(first, "left over from another stream")
-    hidden, _ = module._hidden(second, state)
+    _, state = module._hidden_and_state(first, "left over from another stream")
+    hidden, _ = module._hidden_and_state(second, state)
     both = dataclasses.replace(first, inputs=torch.cat([first.inputs, second.inputs], 1))
     torch.testing.assert_close(hidden, module.body(both)[:, first.inputs.shape[1] :])
     assert not state.requires_grad
@@ -210,11 +211,13 @@ def test_the_schedule_runs_at_every_step(text_folder: Path) -> None:
 
 
 def test_the_schedule_rises_falls_and_ends_at_one_per_cent() -> None:
-    share = _schedule(Optim(steps=100, batch_size=1, validate_every=1, lr=1.0, schedule="cosine", warmup=10))
+    share = learning_rate_schedule(
+        Optim(steps=100, batch_size=1, validate_every=1, lr=1.0, schedule="cosine", warmup=10)
+    )
     assert [share(0), share(4), share(9)] == pytest.approx([0.1, 0.5, 1.0])
     assert share(55) == pytest.approx(0.505)
     assert share(100) == pytest.approx(0.01)
-    constant = _schedule(Optim(steps=100, batch_size=1, validate_every=1, lr=1.0))
+    constant = learning_rate_schedule(Optim(steps=100, batch_size=1, validate_every=1, lr=1.0))
     assert {constant(step) for step in (0, 50, 100)} == {1.0}
 
 
@@ -222,7 +225,9 @@ def test_the_schedule_rises_falls_and_ends_at_one_per_cent() -> None:
 def test_every_optimizer_lowers_a_loss(name: str) -> None:
     weight = torch.nn.Parameter(torch.tensor([3.0]))
     groups = [{"params": [weight]}]
-    optimizer = _optimizer(groups, Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name), fused=True)
+    optimizer = build_optimizer(
+        groups, Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name), fused=True
+    )
     for _ in range(50):
         optimizer.zero_grad()
         weight.square().sum().backward()
@@ -243,7 +248,7 @@ def test_a_backbone_may_choose_its_parameter_groups(text_folder: Path) -> None:
 
 def test_the_parameter_count_is_the_sum() -> None:
     module = seqbench.build({"name": "gru", "d_model": 8}, "copy", tier="smoke")
-    assert trainable_parameters(module) == 10 * 8 + (6 * 64 + 6 * 8) + (8 * 10 + 10)
+    assert count_parameters(module) == 10 * 8 + (6 * 64 + 6 * 8) + (8 * 10 + 10)
 
 
 @pytest.mark.gpu

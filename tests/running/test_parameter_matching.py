@@ -12,7 +12,7 @@ from torch import Tensor, nn
 import seqbench
 from seqbench.datamodules import loading
 from seqbench.models import build
-from seqbench.models.module import trainable_parameters
+from seqbench.models.weights import count_parameters
 from seqbench.protocol import registry
 from seqbench.protocol.specs import Features, SequenceSpec, StepLabels
 from seqbench.running import options, parameter_matching, provenance
@@ -63,7 +63,7 @@ def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) 
 
 def counted(config: Any) -> int:
     """Parameters of the module with all its numbers."""
-    return trainable_parameters(build.build_module_from_spec(config, loading.build_datamodule(config).spec))
+    return count_parameters(build.build_module_from_spec(config, loading.build_datamodule(config).spec))
 
 
 @pytest.mark.parametrize(("task", "number"), [("copy", 100_000), ("parity", 20_000)])
@@ -217,12 +217,12 @@ def test_a_sketch_has_no_numbers_and_leaves_random_ones_alone() -> None:
     module = build.build_on_meta_device(config, spec)
     assert all(parameter.is_meta for parameter in module.parameters())
     assert torch.equal(torch.random.get_rng_state(), before)
-    assert trainable_parameters(module) == trainable_parameters(build.build_module_from_spec(config, spec))
+    assert count_parameters(module) == count_parameters(build.build_module_from_spec(config, spec))
 
 
 def test_from_python(tmp_path: Path) -> None:
     module = seqbench.build("gru", "copy", tier="smoke", match_params="10k")
-    assert abs(trainable_parameters(module) - 10_000) <= 200
+    assert abs(count_parameters(module) - 10_000) <= 200
     optim = {"steps": 2, "batch_size": 4, "validate_every": 2}
     task = {"name": "copy", "delay": 2, "samples": 8}
     run = seqbench.run("gru", task, tier="smoke", match_params=5_000, optim=optim, logger="none", runs=tmp_path)

@@ -110,10 +110,10 @@ def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path
     module = seqbench.load(run.folder)
     data = seqbench.build("gru", COPY, tier="smoke", optim=OPTIM).data
     assert data is not None
-    scores = module.objective.scores()
+    scores = module.objective.build_metrics()
     for step in range(data.steps("test")):
         batch = data.stream("test", step)
-        module.objective.update(scores, module.body(batch), batch)
+        module.objective.update_metrics(scores, module.body(batch), batch)
     assert float(scores.compute()["loss"]) == pytest.approx(results["metrics"]["test"]["loss"]["value"], rel=1e-9)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqbench.testing import ARCHITECTURE_CHECKS, Check, Failure, architecture_checks, check_architecture
-from seqbench.testing.architecture_subject import Subject
+from seqbench.testing.architecture_subject import ArchitectureSubject
 from seqbench.testing.report import check_name
 from seqbench.utils.errors import SeqbenchError
 from tests.backbones import Raising, RefusingWidth
@@ -31,7 +31,7 @@ def test_other_good_ones_pass(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", [Good, backbones.DropPath, backbones.NumpyPath])
 def test_what_draws_in_training_is_not_compared_there(cls: Any) -> None:
-    subject = Subject(cls)
+    subject = ArchitectureSubject(cls)
     assert [net.training for net in subject.modes(subject.stirred())] == ([False, True] if cls is Good else [False])
 
 

@@ -4,7 +4,7 @@ import unittest
 
 import pytest
 
-from seqbench.testing.report import FAILED, PASSED, SKIPPED, Check, Failure, Outcome, Report, Skip, checks_of, expect
+from seqbench.testing.report import FAILED, PASSED, SKIPPED, Check, Failure, Outcome, Report, Skip, build_checks, expect
 
 pytest_plugins = ["pytester"]
 
@@ -33,7 +33,7 @@ def leaving(number: int) -> None:
 
 
 def checks(number: int) -> list[Check]:
-    return checks_of([fine, impossible, strange], lambda: number)
+    return build_checks([fine, impossible, strange], lambda: number)
 
 
 def test_checks_are_named_and_described_by_their_functions() -> None:
@@ -56,7 +56,7 @@ def test_outcomes_tell_the_reason() -> None:
 
 
 def test_a_check_that_exits_has_failed() -> None:
-    (check,) = checks_of([leaving], lambda: 0)
+    (check,) = build_checks([leaving], lambda: 0)
     found = check.outcome()
     assert (found.state, found.reason.partition(" (")[0]) == (FAILED, "raised SystemExit: no more")
 

@@ -15,7 +15,7 @@ from seqbench import verification
 from seqbench.datamodules import loading
 from seqbench.datamodules.sources import published_datasets
 from seqbench.models import build
-from seqbench.models.module import trainable_parameters
+from seqbench.models.weights import count_parameters
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.records import Record
 from seqbench.running import options, runner
@@ -391,7 +391,7 @@ def test_a_matched_size_has_the_width_that_is_found_for_it(folder: Path) -> None
     spec = loading.build_datamodule(wide).spec
 
     def count(width: int) -> int:
-        return trainable_parameters(build.build_on_meta_device(config(arch={"name": "gru", "d_model": width}), spec))
+        return count_parameters(build.build_on_meta_device(config(arch={"name": "gru", "d_model": width}), spec))
 
     def matched(target: int) -> Callable[[Data], None]:
         def change(data: Data) -> None:

@@ -78,7 +78,7 @@ def _size(entry: registry.Entry) -> str:
     import torch  # The backbone has brought it already.
 
     from seqbench.models import build
-    from seqbench.models.module import trainable_parameters
+    from seqbench.models.weights import count_parameters
     from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
     from seqbench.running.diagnostics import cost
 
@@ -89,7 +89,7 @@ def _size(entry: registry.Entry) -> str:
     torch.set_num_threads(1)
     try:
         module = build.build_module_from_spec(config, spec)
-        own, all_in_all = trainable_parameters(module.body.streaming), trainable_parameters(module)
+        own, all_in_all = count_parameters(module.body.decoding_backbone), count_parameters(module)
         figures = cost.model_cost(config, spec)
         rows = [
             ("parameters", f"{own:,}, with embedding and head {all_in_all:,}"),

@@ -1,46 +1,77 @@
-"""What every body is: a batch in, one hidden vector per target out, and a way to go step by step."""
+"""The base class of bodies: from a batch to one hidden vector for each target, at once or step by step."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
 
 from torch import Tensor, nn
 
+from seqbench.protocol.backbones import Backbone, FeedbackBackbone, State, is_streaming
 from seqbench.protocol.specs import Batch
 
-State = Any
-Memory = Any
+Memory = dict[str, Tensor]
+"""What decoding keeps of the source, batch first on every tensor; empty for a body without an encoder."""
 
 
 class Body(nn.Module, ABC):
-    """Wraps backbones for one kind of task.
+    """Base class: wraps one or two backbones for one kind of task.
 
-    ``state`` and ``memory`` are pytrees of tensors, batch first on every leaf, so that a search can reorder them.
+    Decoding starts from ``begin`` and continues with ``step``. Memory and state are pytrees of tensors, batch first on
+    every tensor, so that a beam search can reorder their rows.
     """
 
     @property
     @abstractmethod
-    def streaming(self) -> Any:
-        """The backbone that decodes step by step."""
+    def decoding_backbone(self) -> Backbone | FeedbackBackbone:
+        """The backbone that runs step by step while decoding."""
 
     @property
     def can_unroll(self) -> bool:
-        """Whether that backbone can go on from a state."""
-        return hasattr(self.streaming, "unroll")
+        """Whether the decoding backbone can continue from a state."""
+        return is_streaming(self.decoding_backbone)
 
     @abstractmethod
     def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors ``(batch, out_time, d_model)``, one for each target."""
+        """Return one hidden vector for each target, ``(batch, out_time, d_model)``."""
+
+    def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
+        """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            batch: the chunk.
+            state: the state after the chunk before; None where the stream starts.
+
+        Raises:
+            TypeError: this body does not read streams.
+        """
+        raise TypeError(f"{type(self).__name__} reads whole sequences, not chunks of streams")
 
     @abstractmethod
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
-        """What decoding starts from: what is remembered throughout, and the state before the first step."""
+        """Return what decoding starts from: the memory, which stays, and the state before the first step.
 
-    def said(self, state: State, drawn: Tensor) -> State:
-        """The state after ``drawn (batch, 1, ...)`` was chosen to come next; for bodies that are fed their output."""
-        return state
+        Args:
+            batch: the sources; None for bodies that have none.
+        """
 
     @abstractmethod
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state."""
+        """Decode by some steps; return the last hidden vector ``(batch, d_model)`` and the state after it.
+
+        Args:
+            inputs: inputs of the steps, ``(batch, time, ...)``.
+            memory: the memory that ``begin`` returned.
+            state: the state after the step before.
+        """
+
+    def replace_output(self, state: State, output: Tensor) -> State:
+        """Return the state with ``output`` in the place of the model's most likely output of the last step.
+
+        Sampling calls it after each draw. Only a body that feeds outputs back keeps them in its state; here the state
+        is returned as it is.
+
+        Args:
+            state: the state after the last step.
+            output: what was drawn at that step, ``(batch, 1, ...)``.
+        """
+        return state

@@ -1,4 +1,4 @@
-"""What joins a decoder to what its encoder read: one vector, or attention over all of it."""
+"""Bridges: how a decoder uses the outputs of its encoder, as one vector or by attention over all of them."""
 
 from __future__ import annotations
 
@@ -8,62 +8,70 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
-from seqbench.models.bodies import readout
-from seqbench.utils.errors import SeqbenchError
-
-Memory = dict[str, Tensor]
-"""What a bridge keeps of an encoder's outputs; batch first on every tensor."""
+from seqbench.models.bodies.base import Memory
+from seqbench.models.bodies.readout import build_readout
+from seqbench.protocol.config import BRIDGES
+from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 
 class Bridge(nn.Module, ABC):
-    """Changes what enters a decoder, or what leaves it, by what the encoder read; here neither."""
+    """Base class: changes a decoder's inputs or outputs by what the encoder read; here neither."""
 
     @abstractmethod
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
-        """What is needed of the encoder's ``outputs (batch, time, d_model)``, ``lengths (batch,)`` of them valid."""
+        """Return what the bridge needs of the encoder's outputs.
+
+        Args:
+            outputs: outputs of the encoder, ``(batch, time, d_model)``.
+            lengths: number of valid source steps, ``(batch,)``.
+        """
 
     def enter(self, x: Tensor, memory: Memory) -> Tensor:
-        """Decoder inputs ``(batch, out_time, d_model)``."""
+        """Return the decoder's inputs, ``(batch, out_time, d_model)``, from its embedded tokens ``x`` of that shape."""
         return x
 
     def leave(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """Decoder outputs ``(batch, out_time, d_model)``."""
+        """Return the hidden vectors, ``(batch, out_time, d_model)``, from the decoder's outputs of that shape."""
         return hidden
 
     def weights(self, hidden: Tensor, memory: Memory) -> Tensor | None:
-        """How much of each source step each output reads, ``(batch, out_time, time)``; None without attention."""
+        """Return the weight of each source step in each output, ``(batch, out_time, time)``; None without attention."""
         return None
 
 
 class Vector(Bridge):
-    """The encoder's last valid output (its first and last, if it looks ahead), added to every decoder input.
+    """Add the encoder's last valid output to every decoder input (Cho et al. 2014).
 
-    (Cho et al. 2014.)
+    For an encoder that looks ahead it is the first and the last valid output; see ``readout.Ends``.
 
     Args:
         d_model: width of encoder and decoder.
-        heads: not used.
-        causal: whether the encoder is.
+        causal: whether the encoder is causal.
     """
 
-    def __init__(self, d_model: int, heads: int = 1, causal: bool = True) -> None:
+    def __init__(self, d_model: int, causal: bool = True) -> None:
         super().__init__()
-        self.read = readout.build_readout("last", d_model, causal)
+        self.read = build_readout("last", d_model, causal)
         self.project = nn.Linear(d_model, d_model)
 
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
-        """The projected ``summary (batch, 1, d_model)`` alone."""
+        """Return the projected ``summary (batch, 1, d_model)``.
+
+        Args:
+            outputs: outputs of the encoder, ``(batch, time, d_model)``.
+            lengths: number of valid source steps, ``(batch,)``.
+        """
         return {"summary": self.project(self.read(outputs, lengths))}
 
     def enter(self, x: Tensor, memory: Memory) -> Tensor:
-        """``(batch, out_time, d_model)`` plus the summary."""
+        """Return ``x (batch, out_time, d_model)`` plus the summary."""
         return x + memory["summary"]
 
 
 class Attention(Bridge):
-    """Attention after the decoder, over all encoder outputs, so that training stays parallel.
+    """Base class: attention after the decoder, over all encoder outputs, so that training stays parallel over time.
 
-    The output is tanh(W [h; c]) of the decoder's h and the context c (Luong et al. 2015, eq. 5, without input
+    The output is tanh(W [h; c]) of the decoder's output h and the context c (Luong et al. 2015, eq. 5, without input
     feeding). Subclasses give the weights.
 
     Args:
@@ -75,57 +83,61 @@ class Attention(Bridge):
         self.combine = nn.Linear(2 * d_model, d_model)
 
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
-        """All ``outputs (batch, time, d_model)``, and which are ``valid (batch, time)``."""
+        """Return all ``outputs (batch, time, d_model)`` and which of them are ``valid (batch, time)``.
+
+        Args:
+            outputs: outputs of the encoder, ``(batch, time, d_model)``.
+            lengths: number of valid source steps, ``(batch,)``.
+        """
         return {"outputs": outputs, "valid": torch.arange(outputs.shape[1], device=outputs.device) < lengths[:, None]}
 
     def leave(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """``(batch, out_time, d_model)`` after a look at the source."""
+        """Return the decoder's outputs combined with their contexts, ``(batch, out_time, d_model)``."""
         combined: Tensor = torch.tanh(self.combine(torch.cat([hidden, self.context(hidden, memory)], dim=-1)))
         return combined
 
     @abstractmethod
     def context(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """The weighted mean of what the encoder put out, ``(batch, out_time, d_model)``."""
+        """Return the context of each decoder output, ``(batch, out_time, d_model)``."""
 
 
 class Additive(Attention):
-    """Scores v . tanh(W h + U m) (Bahdanau, Cho & Bengio 2015, with the decoder's present output as the query).
+    """Attention with the scores v . tanh(W h + U m) (Bahdanau, Cho & Bengio 2015).
+
+    The query h is the decoder's present output, not its previous state as in the paper.
 
     Args:
         d_model: width of encoder and decoder.
-        heads: not used: additive attention has one.
-        causal: whether the encoder is; not used.
     """
 
-    def __init__(self, d_model: int, heads: int = 1, causal: bool = True) -> None:
+    def __init__(self, d_model: int) -> None:
         super().__init__(d_model)
         self.query = nn.Linear(d_model, d_model)
         self.key = nn.Linear(d_model, d_model, bias=False)
         self.score = nn.Linear(d_model, 1, bias=False)
 
     def weights(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """``(batch, out_time, time)``, each row summing to 1 over the source's valid steps."""
+        """Return the weights ``(batch, out_time, time)``; each row sums to 1 over the valid source steps."""
         mixed = torch.tanh(self.query(hidden)[:, :, None] + self.key(memory["outputs"])[:, None])
-        return _softmax(self.score(mixed)[..., 0], memory["valid"][:, None])
+        return _masked_softmax(self.score(mixed)[..., 0], memory["valid"][:, None])
 
     def context(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """The weighted mean of the encoder's outputs."""
+        """Return the weighted mean of the encoder's outputs, ``(batch, out_time, d_model)``."""
         return self.weights(hidden, memory) @ memory["outputs"]
 
 
 class MultiHead(Attention):
-    """Scaled dot products in several heads (Vaswani et al. 2017).
+    """Attention with scaled dot products in several heads (Vaswani et al. 2017).
 
     Args:
         d_model: width of encoder and decoder.
-        heads: how many; divides ``d_model``.
-        causal: whether the encoder is; not used.
+        heads: number of heads; divides ``d_model``.
 
     Raises:
-        SeqbenchError: it does not.
+        SeqbenchError: ``heads`` does not divide ``d_model``.
     """
 
-    def __init__(self, d_model: int, heads: int = 4, causal: bool = True) -> None:
+    def __init__(self, d_model: int, heads: int = 4) -> None:
         super().__init__(d_model)
         if heads < 1 or d_model % heads:
             raise SeqbenchError(f"body.heads must divide arch.d_model ({d_model}), got {heads}; give --body.heads.")
@@ -133,30 +145,50 @@ class MultiHead(Attention):
         self.query, self.key, self.value = (nn.Linear(d_model, d_model) for _ in range(3))
 
     def weights(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """``(batch, out_time, time)``, the mean over the heads."""
-        return self._weights(hidden, memory).mean(1)
+        """Return the mean of the heads' weights, ``(batch, out_time, time)``."""
+        return self._head_weights(hidden, memory).mean(1)
 
     def context(self, hidden: Tensor, memory: Memory) -> Tensor:
-        """Each head's weighted mean of its share of the values, side by side."""
-        mixed = self._weights(hidden, memory) @ self._split(self.value(memory["outputs"]))
+        """Return each head's weighted mean of its part of the values, side by side, ``(batch, out_time, d_model)``."""
+        mixed = self._head_weights(hidden, memory) @ self._split_heads(self.value(memory["outputs"]))
         return mixed.transpose(1, 2).flatten(2)
 
-    def _weights(self, hidden: Tensor, memory: Memory) -> Tensor:
-        query, key = self._split(self.query(hidden)), self._split(self.key(memory["outputs"]))
+    def _head_weights(self, hidden: Tensor, memory: Memory) -> Tensor:
+        """Return the weights of each head, ``(batch, heads, out_time, time)``."""
+        query, key = self._split_heads(self.query(hidden)), self._split_heads(self.key(memory["outputs"]))
         scores = query @ key.transpose(-1, -2) / math.sqrt(key.shape[-1])
-        return _softmax(scores, memory["valid"][:, None, None])
+        return _masked_softmax(scores, memory["valid"][:, None, None])
 
-    def _split(self, x: Tensor) -> Tensor:
-        """``(batch, time, d_model)`` to ``(batch, heads, time, d_model / heads)``."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+    def _split_heads(self, x: Tensor) -> Tensor:
+        """Return ``x (batch, time, d_model)`` as ``(batch, heads, time, d_model / heads)``."""
+        return torch.unflatten(x, -1, (self.heads, -1)).transpose(1, 2)
 
 
-def _softmax(scores: Tensor, valid: Tensor) -> Tensor:
+def _masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
     return torch.softmax(scores.masked_fill(~valid, -torch.inf), dim=-1)
 
 
-BRIDGES: dict[str, type[Vector] | type[Additive] | type[MultiHead]] = {
-    "vector": Vector,
-    "additive": Additive,
-    "multihead": MultiHead,
-}
+def build_bridge(name: str, d_model: int, heads: int = 4, causal: bool = True) -> Bridge:
+    """Return a bridge by its name, one of ``protocol.config.BRIDGES``.
+
+    Args:
+        name: ``vector``, ``additive`` or ``multihead``.
+        d_model: width of encoder and decoder.
+        heads: number of heads of ``multihead``.
+        causal: whether the encoder is causal.
+
+    Raises:
+        SeqbenchError: the name is unknown, or ``heads`` does not divide ``d_model``.
+
+    >>> type(build_bridge("vector", d_model=4)).__name__
+    'Vector'
+    """
+    match name:
+        case "vector":
+            return Vector(d_model, causal)
+        case "additive":
+            return Additive(d_model)
+        case "multihead":
+            return MultiHead(d_model, heads)
+        case _:
+            raise SeqbenchError(f"body.bridge '{name}' joins no encoder.{did_you_mean(name, BRIDGES)}")

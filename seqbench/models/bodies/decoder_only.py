@@ -1,73 +1,93 @@
-"""One causal backbone reads source, separator and target as one stream."""
+"""One causal backbone that reads source, separator and target as one stream."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqbench.models.bodies.base import Body, State
-from seqbench.models.bodies.embedding import Embedding
-from seqbench.models.bodies.encoder_decoder import shift_right
+from seqbench.models.bodies.base import Body, Memory
+from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
+from seqbench.models.bodies.encoder_decoder import require_token_sequence, shift_right
 from seqbench.models.bodies.stepping import advance_backbone
-from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
+from seqbench.protocol.backbones import Backbone, State, is_causal
+from seqbench.protocol.specs import Batch, SequenceSpec, Tokens
 from seqbench.utils.errors import SeqbenchError
 
 
 class DecoderOnly(Body):
-    """Source, ``start`` (which separates), target; no padding in between, so any causal backbone will do.
+    """Read the source, the start token as a separator, and the target; no padding stands between them.
 
     Args:
-        spec: what the task shows and asks; source and target share their tokens.
-        backbone: causal.
-        d_model: its width.
-        embedding: options of ``Embedding``: its width, dropout and start.
+        spec: input and output of the task; source and target share one vocabulary.
+        backbone: a causal backbone.
+        d_model: width of the backbone.
+        embedding: options of ``Embedding``.
 
     Raises:
-        SeqbenchError: the backbone looks ahead, or source and target differ in their tokens.
+        TypeError: the output is not a ``TokenSequence``.
+        SeqbenchError: the backbone looks ahead, or source and target have different vocabularies.
     """
 
-    def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, **embedding: Any) -> None:
+    def __init__(
+        self, spec: SequenceSpec, backbone: Backbone, d_model: int, **embedding: Unpack[EmbeddingOptions]
+    ) -> None:
         super().__init__()
-        if getattr(backbone, "causal", True) is False:
+        if not is_causal(backbone):
             raise SeqbenchError("body.bridge decoder-only needs a causal architecture, this one looks ahead.")
-        assert isinstance(spec.output, TokenSequence)
-        if Tokens(spec.output.vocab) != spec.input:
+        output = require_token_sequence(spec)
+        if Tokens(output.vocab) != spec.input:
             raise SeqbenchError("body.bridge decoder-only needs one vocabulary for source and target.")
-        self.start = spec.output.start
+        self.start = output.start
         self.embedding = Embedding(spec.input, d_model, **embedding)
-        self.backbone: Any = backbone
+        self.backbone: Backbone = backbone
 
     @property
-    def streaming(self) -> Any:
-        """The one backbone."""
+    def decoding_backbone(self) -> Backbone:
+        """The backbone."""
         return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors ``(batch, out_time, d_model)`` at the separator and at the target's tokens but the last."""
-        sources, targets = batch.inputs, shift_right(batch.targets, self.start)
-        time, out_time = sources.shape[1], targets.shape[1]
-        place = batch.lengths[:, None] + torch.arange(out_time, device=sources.device)
-        # The target goes right behind its own source; what it overwrites is the source's padding.
-        stream = torch.cat([sources, torch.zeros_like(targets)], dim=1).scatter(1, place, targets)
-        assert batch.target_lengths is not None
-        hidden = self.backbone(self.embedding(stream), batch.lengths + batch.target_lengths)
-        assert hidden.shape[1] == time + out_time
-        return hidden.gather(1, place[..., None].expand(-1, -1, hidden.shape[-1]))
+        """Return the hidden vectors at the separator and at all target tokens but the last.
 
-    def begin(self, batch: Batch | None) -> tuple[None, State]:
-        """Read sources of one length.
+        Args:
+            batch: sources and targets, with ``target_lengths``.
+
+        Returns:
+            ``(batch, out_time, d_model)``.
 
         Raises:
-            ValueError: there are none, or their lengths differ.
+            ValueError: the batch has no ``target_lengths``.
+        """
+        if batch.target_lengths is None:
+            raise ValueError("expected a batch with target_lengths, got None")
+        sources, targets = batch.inputs, shift_right(batch.targets, self.start)
+        out_time = targets.shape[1]
+        positions = batch.lengths[:, None] + torch.arange(out_time, device=sources.device)
+        # Each target follows its own source directly. It overwrites nothing but the padding of that source.
+        stream = torch.cat([sources, torch.zeros_like(targets)], dim=1).scatter(1, positions, targets)
+        hidden = self.backbone(self.embedding(stream), batch.lengths + batch.target_lengths)
+        return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
+
+    def begin(self, batch: Batch | None) -> tuple[Memory, State]:
+        """Return an empty memory and the state after the sources, which must all have one length.
+
+        Raises:
+            ValueError: there is no batch, or its sources differ in length.
         """
         if batch is None or int(batch.lengths.min()) != int(batch.lengths.max()):
-            raise ValueError("decoder-only decoding starts from sources of one length")
+            raise ValueError("decoder-only decoding starts from sources of one length; group the batch by length")
         _, state = advance_backbone(self.backbone, self.embedding(batch.inputs[:, : int(batch.lengths[0])]), None)
-        return None, state
+        return {}, state
 
-    def step(self, inputs: Tensor, memory: None, state: State) -> tuple[Tensor, State]:
-        """Go on by tokens ``(batch, time)``; return the last hidden vector ``(batch, d_model)`` and a state."""
+    def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """Decode by some tokens; return the last hidden vector ``(batch, d_model)`` and the state after it.
+
+        Args:
+            inputs: tokens of the target, ``(batch, time)``.
+            memory: not used.
+            state: the state after the step before.
+        """
         hidden, state = advance_backbone(self.backbone, self.embedding(inputs), state)
         return hidden[:, -1], state

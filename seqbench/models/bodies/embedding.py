@@ -1,6 +1,8 @@
-"""What goes in, as vectors of the backbone's width."""
+"""Inputs as vectors of the backbone's width."""
 
 from __future__ import annotations
+
+from typing import TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -9,15 +11,26 @@ from seqbench.protocol.specs import Batch, Context, Features, Input
 from seqbench.utils.errors import SeqbenchError
 
 
+class EmbeddingOptions(TypedDict, total=False):
+    """Options of ``Embedding`` that a run may set (``--body.*``)."""
+
+    d_embed: int | None
+    dropout: float
+    embedding_std: float
+
+
 class Embedding(nn.Module):
-    """Tokens looked up in a table, or numbers mapped linearly; then dropout, then the backbone's width.
+    """A table for tokens or a linear map for numbers; then dropout, then a projection to the backbone's width.
 
     Args:
-        kind: what goes in.
-        d_model: the backbone's width.
-        d_embed: width of the table, projected to ``d_model`` where they differ; None means ``d_model``.
-        dropout: probability on the embedded inputs.
-        embedding_std: standard deviation that the table of tokens is drawn with.
+        kind: kind of input.
+        d_model: width of the backbone.
+        d_embed: width of the table or map; it is projected to ``d_model`` where the two differ. None means ``d_model``.
+        dropout: dropout probability of the embedded inputs.
+        embedding_std: standard deviation of the table's initial values.
+
+    Raises:
+        SeqbenchError: ``d_embed`` is below 1.
     """
 
     def __init__(
@@ -32,10 +45,11 @@ class Embedding(nn.Module):
         width = d_model if d_embed is None else d_embed
         if width < 1:
             raise SeqbenchError(f"the embedding must be at least 1 wide, got {width}; see --body.d_embed.")
+        self.kind, self.d_model = kind, d_model
         self.table: nn.Module
-        self.kind = kind
         if isinstance(kind, Features | Context):
-            # As PyTorch starts it: from rows as large as a token's, nets fit Nottingham faster and foretell it worse.
+            # PyTorch's initial values. With values as large as a token's, networks fit the training frames of
+            # Nottingham faster and predict its validation frames worse.
             self.table = nn.Linear(kind.dim, width)
         else:
             self.table = nn.Embedding(kind.vocab, width)
@@ -45,12 +59,18 @@ class Embedding(nn.Module):
         self.projection = nn.Linear(width, d_model) if width != d_model else nn.Identity()
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """``(batch, time)`` ids or ``(batch, time, dim)`` numbers to ``(batch, time, d_model)``."""
+        """Return the embedded inputs, ``(batch, time, d_model)``.
+
+        Args:
+            inputs: token ids ``(batch, time)`` or numbers ``(batch, time, dim)``.
+        """
         embedded: Tensor = self.projection(self.dropout(self.table(inputs)))
         return embedded
 
-    def steps(self, batch: Batch) -> Tensor:
-        """Each step's embedded input, ``(batch, time, d_model)``; a context is there at every step of the output."""
+    def embed_steps(self, batch: Batch) -> Tensor:
+        """Return the embedded input of each step, ``(batch, time, d_model)``; a context is repeated at every step."""
         if isinstance(self.kind, Context):
-            return self(batch.inputs[:, None]).expand(-1, batch.targets.shape[1], -1)
-        return self(batch.inputs)
+            context: Tensor = self(batch.inputs[:, None])
+            return context.expand(-1, batch.targets.shape[1], -1)
+        steps: Tensor = self(batch.inputs)
+        return steps

@@ -1,100 +1,130 @@
-"""Two backbones and a bridge: one reads the source, the other writes the target (Sutskever et al. 2014)."""
+"""An encoder that reads the source, a bridge, and a decoder that writes the target (Sutskever et al. 2014)."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from seqbench.models.bodies.base import Body, State
-from seqbench.models.bodies.bridges import BRIDGES, Memory
-from seqbench.models.bodies.embedding import Embedding
+from seqbench.models.bodies.base import Body, Memory
+from seqbench.models.bodies.bridges import build_bridge
+from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.models.bodies.stepping import advance_backbone
+from seqbench.protocol.backbones import Backbone, State, is_causal
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from seqbench.utils.errors import SeqbenchError
 
 
 class EncoderDecoder(Body):
-    """Sequence to sequence; trained with teacher forcing, the whole target at once.
+    """Sequence to sequence, trained with teacher forcing on the whole target at once.
 
-    Source and target share one embedding where they share their tokens.
+    Source and target share one embedding where they share one vocabulary.
 
     Args:
-        spec: what the task shows and asks; its output is a ``TokenSequence``.
-        encoder: reads the source; may look ahead.
-        decoder: writes the target; causal.
+        spec: input and output of the task; the output is a ``TokenSequence``.
+        encoder: the backbone that reads the source; it may look ahead.
+        decoder: the backbone that writes the target; causal.
         d_model: width of both.
-        bridge: a name in ``bridges.BRIDGES``.
-        heads: of multi-head attention.
-        embedding: options of ``Embedding``: its width, dropout and start.
+        bridge: name of the bridge: ``vector``, ``additive`` or ``multihead``.
+        heads: number of heads of ``multihead``.
+        embedding: options of ``Embedding``.
 
     Raises:
-        SeqbenchError: the decoder looks ahead, or there is no such bridge.
+        TypeError: the output is not a ``TokenSequence``.
+        SeqbenchError: the decoder looks ahead, the bridge is unknown, or its heads do not divide ``d_model``.
     """
 
     def __init__(
         self,
         spec: SequenceSpec,
-        encoder: nn.Module,
-        decoder: nn.Module,
+        encoder: Backbone,
+        decoder: Backbone,
         d_model: int,
         bridge: str,
         heads: int = 4,
-        **embedding: Any,
+        **embedding: Unpack[EmbeddingOptions],
     ) -> None:
         super().__init__()
-        if getattr(decoder, "causal", True) is False:
+        if not is_causal(decoder):
             raise SeqbenchError("a decoder must be causal; give the one that looks ahead as --encoder.")
-        assert isinstance(spec.output, TokenSequence)
-        self.start = spec.output.start
+        output = require_token_sequence(spec)
+        self.start = output.start
         self.source = Embedding(spec.input, d_model, **embedding)
-        tokens = Tokens(spec.output.vocab)
+        tokens = Tokens(output.vocab)
         self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, **embedding)
-        self.encoder: Any = encoder
-        self.decoder: Any = decoder
-        self.bridge = BRIDGES[bridge](d_model, heads, getattr(encoder, "causal", True))
+        self.encoder: Backbone = encoder
+        self.decoder: Backbone = decoder
+        self.bridge = build_bridge(bridge, d_model, heads, is_causal(encoder))
 
     @property
-    def streaming(self) -> Any:
+    def decoding_backbone(self) -> Backbone:
         """The decoder."""
         return self.decoder
 
     def encode(self, batch: Batch) -> Memory:
-        """What the bridge keeps of what the encoder read."""
+        """Return what the bridge needs of the encoder's outputs."""
         return self.bridge.remember(self.encoder(self.source(batch.inputs), batch.lengths), batch.lengths)
 
     def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors ``(batch, out_time, d_model)``, each after the true tokens before it."""
+        """Return the hidden vectors under teacher forcing, ``(batch, out_time, d_model)``."""
         memory = self.encode(batch)
         return self.bridge.leave(self._decode(batch, memory), memory)
 
     def attention(self, batch: Batch) -> Tensor | None:
-        """Weights of each target token over the source, ``(batch, out_time, time)``; None without attention."""
+        """Return the weight of each source step in each target token, ``(batch, out_time, time)``.
+
+        Returns:
+            The weights under teacher forcing; None for a bridge without attention.
+        """
         memory = self.encode(batch)
         return self.bridge.weights(self._decode(batch, memory), memory)
 
     def _decode(self, batch: Batch, memory: Memory) -> Tensor:
         x = self.bridge.enter(self.target(shift_right(batch.targets, self.start)), memory)
-        hidden: Tensor = self.decoder(x, batch.target_lengths)
-        return hidden
+        return self.decoder(x, batch.target_lengths)
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
-        """Read the source.
+        """Return the memory of the sources and the empty state.
 
         Raises:
-            ValueError: there is none.
+            ValueError: there is no batch.
         """
         if batch is None:
-            raise ValueError("a decoder starts from a source; give the batch")
+            raise ValueError("decoding starts from a source; expected a batch, got None")
         return self.encode(batch), None
 
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
-        """Go on by tokens ``(batch, time)``; return the last hidden vector ``(batch, d_model)`` and a state."""
+        """Decode by some tokens; return the last hidden vector ``(batch, d_model)`` and the state after it.
+
+        Args:
+            inputs: tokens of the target, ``(batch, time)``.
+            memory: the memory that ``begin`` returned.
+            state: the state after the step before.
+        """
         hidden, state = advance_backbone(self.decoder, self.bridge.enter(self.target(inputs), memory), state)
         return self.bridge.leave(hidden[:, -1:], memory)[:, 0], state
 
 
+def require_token_sequence(spec: SequenceSpec) -> TokenSequence:
+    """Return the output of a spec, which must be a ``TokenSequence``.
+
+    Raises:
+        TypeError: the output is of another kind.
+    """
+    if not isinstance(spec.output, TokenSequence):
+        raise TypeError(f"expected an output of kind TokenSequence, got {type(spec.output).__name__}")
+    return spec.output
+
+
 def shift_right(targets: Tensor, start: int) -> Tensor:
-    """What a decoder reads: ``start``, then the targets ``(batch, out_time)`` but the last."""
+    """Return the decoder's inputs under teacher forcing: ``start``, then all targets but the last.
+
+    Args:
+        targets: token ids ``(batch, out_time)``.
+        start: id of the start token.
+
+    >>> shift_right(torch.tensor([[5, 6, 2]]), start=1).tolist()
+    [[1, 5, 6]]
+    """
     return torch.cat([torch.full_like(targets[:, :1], start), targets[:, :-1]], dim=1)

@@ -1,126 +1,184 @@
-"""A backbone that reads its own previous output beside its input: Jordan's nets, NARX, output recurrence."""
+"""A backbone that takes its own previous output beside its input: Jordan networks, NARX, output recurrence."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple, Unpack
 
 import torch
 from torch import Tensor, nn
 
-from seqbench.models.bodies.base import Body, State
-from seqbench.models.bodies.embedding import Embedding
+from seqbench.models.bodies.base import Body, Memory
+from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
+from seqbench.protocol.backbones import FeedbackBackbone, State
 from seqbench.protocol.specs import Batch, SequenceSpec, fed_back
 from seqbench.utils.errors import SeqbenchError
 
 
-class Feedback(Body):
-    """Taught in training, on its own in evaluation.
+class FeedbackEmbeddings(NamedTuple):
+    """The embeddings of the input and of the previous output."""
 
-    In training the previous output is the previous target (teacher forcing, Williams & Zipser 1989): all steps at
-    once. In evaluation it is what the model itself answered: the likeliest class, the labels above one half, the
-    numbers; step by step. Before the first step stands a learned vector, and behind every step at which nothing is
-    asked (its weight is 0): what a task withholds is not fed.
+    inputs: Embedding
+    outputs: Embedding
+
+
+def build_feedback_embeddings(
+    spec: SequenceSpec, d_model: int, **options: Unpack[EmbeddingOptions]
+) -> FeedbackEmbeddings:
+    """Return the embeddings that an ``OutputFeedback`` body needs.
 
     Args:
-        spec: what the task shows and asks: one output for each step.
-        backbone: has ``forward(x, y_previous, lengths=None)`` and ``unroll(x, y_previous, state=None)``, with
-            ``y_previous (batch, time, d_model)`` the embedded previous outputs.
-        d_model: the backbone's width.
-        embedding: options of ``Embedding``, for inputs and outputs alike.
-
-    Attributes:
-        answer: hidden vectors ``(batch, time, d_model)`` to what is fed back, shaped as targets; the objective's.
+        spec: input and output of the task: one output for each step.
+        d_model: width of the backbone.
+        options: options of ``Embedding``, the same for inputs and outputs.
 
     Raises:
-        SeqbenchError: the outputs are not one per step, or the backbone lacks ``unroll``.
+        SeqbenchError: the task does not ask for one output per step.
+    """
+    kind = fed_back(spec.output)
+    if kind is None:
+        raise SeqbenchError(
+            "an architecture that feeds its output back needs one output per step, and this task asks for "
+            f"{type(spec.output).__name__}. One output per sequence has no output before it, and teaching it would "
+            "give the answer away; a decoder's input is its previous output already. Choose another architecture."
+        )
+    return FeedbackEmbeddings(Embedding(spec.input, d_model, **options), Embedding(kind, d_model, **options))
+
+
+class OutputFeedback(Body):
+    """Feed back the previous target in training, and the model's own previous output in evaluation.
+
+    In training all steps run at once on the true previous targets (teacher forcing, Williams & Zipser 1989). In
+    evaluation the model runs step by step on its own outputs: the most likely class, the labels above one half, or the
+    predicted values. A learned vector is fed before the first step, and after every step whose target has weight 0:
+    what the task withholds is not fed.
+
+    Args:
+        backbone: the backbone; it has ``unroll``.
+        embeddings: the embeddings of the input and of the previous output.
+        predict: from hidden vectors ``(batch, time, d_model)`` to the outputs that are fed back, shaped as targets;
+            ``Objective.predict``.
+
+    Raises:
+        SeqbenchError: the backbone lacks ``unroll``.
     """
 
-    answer: Callable[[Tensor], Tensor]
-
-    def __init__(self, spec: SequenceSpec, backbone: nn.Module, d_model: int, **embedding: Any) -> None:
+    def __init__(
+        self, backbone: FeedbackBackbone, embeddings: FeedbackEmbeddings, predict: Callable[[Tensor], Tensor]
+    ) -> None:
         super().__init__()
-        kind = fed_back(spec.output)
-        if kind is None:
-            raise SeqbenchError(
-                "an architecture that feeds its output back needs one output per step, this task asks for "
-                f"{type(spec.output).__name__}: of one per sequence there is none before it (teaching it would give "
-                "the answer away), and a decoder's input is its previous output already; choose another architecture."
-            )
         if not hasattr(backbone, "unroll"):
             raise SeqbenchError("an architecture that feeds its output back must have unroll; it is scored by steps.")
-        self.continues = spec.input == kind
-        self.embedding = Embedding(spec.input, d_model, **embedding)
-        self.outputs = Embedding(kind, d_model, **embedding)
-        self.start = nn.Parameter(torch.zeros(d_model))
-        self.backbone: Any = backbone
+        self.embedding, self.outputs = embeddings
+        self.start = nn.Parameter(torch.zeros(self.outputs.d_model))
+        self.backbone: FeedbackBackbone = backbone
+        self.predict = predict
+        self._inputs_are_outputs = self.embedding.kind == self.outputs.kind
 
     @property
-    def streaming(self) -> Any:
-        """The one backbone."""
+    def decoding_backbone(self) -> FeedbackBackbone:
+        """The backbone."""
         return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:
-        """Hidden vectors ``(batch, time, d_model)`` of whole sequences: taught in training, else on its own."""
+        """Return the hidden vectors of whole sequences, ``(batch, time, d_model)``."""
         if not self.training:
             return self.unroll(batch, None)[0]
-        x = self.embedding.steps(batch)
-        hidden: Tensor = self.backbone(x, self._taught(batch, self._start(x))[:, :-1], batch.lengths)
-        return hidden
+        x = self.embedding.embed_steps(batch)
+        return self.backbone(x, self._embed_targets(batch, self._start_vectors(x))[:, :-1], batch.lengths)
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
-        """Hidden vectors ``(batch, time, d_model)`` of one chunk of a stream, and the state after it.
+        """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.
 
-        A state is the backbone's, and the embedded last output, ``(batch, 1, d_model)``.
+        Args:
+            batch: the chunk.
+            state: the backbone's state and the embedded last output, ``(batch, 1, d_model)``; None where the stream
+                starts.
         """
-        x = self.embedding.steps(batch)
-        before, previous = state or (None, self._start(x))
+        x = self.embedding.embed_steps(batch)
+        backbone_state, previous = self._split_state(state, x)
         if self.training:
-            fed = self._taught(batch, previous)
-            hidden, before = self.backbone.unroll(x, fed[:, :-1], before)
-            return hidden, (before, fed[:, -1:])
-        return self._alone(x, batch.weights > 0, before, previous)
+            outputs = self._embed_targets(batch, previous)
+            hidden, backbone_state = self.backbone.unroll(x, outputs[:, :-1], backbone_state)
+            return hidden, (backbone_state, outputs[:, -1:])
+        return self._run_on_own_outputs(x, batch.weights > 0, backbone_state, previous)
 
-    def begin(self, batch: Batch | None = None) -> tuple[None, State]:
-        """Nothing remembered but the state, which is empty."""
-        return None, None
+    def begin(self, batch: Batch | None = None) -> tuple[Memory, State]:
+        """Return an empty memory and the empty state."""
+        return {}, None
 
-    def step(self, inputs: Tensor, memory: None, state: State) -> tuple[Tensor, State]:
-        """Go on by ``inputs (batch, time, ...)``; return the last hidden vector ``(batch, d_model)`` and a state.
+    def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """Decode by some steps; return the last hidden vector ``(batch, d_model)`` and the state after it.
 
-        Where inputs are what outputs are, as in a text, each of several inputs is the output of the step before it;
-        else it goes on its own.
+        Where inputs and outputs are of one kind, as in a text, each input is taken as the output of the step before it.
+        Otherwise the model's own outputs are fed back.
+
+        Args:
+            inputs: inputs of the steps, ``(batch, time, ...)``.
+            memory: not used.
+            state: the state after the step before.
         """
         x = self.embedding(inputs)
-        before, previous = state or (None, self._start(x))
-        if not self.continues or x.shape[1] == 1:
-            hidden, state = self._alone(x, torch.ones_like(x[:, :, 0], dtype=torch.bool), before, previous)
+        backbone_state, previous = self._split_state(state, x)
+        if not self._inputs_are_outputs or x.shape[1] == 1:
+            every_step = torch.ones_like(x[:, :, 0], dtype=torch.bool)
+            hidden, state = self._run_on_own_outputs(x, every_step, backbone_state, previous)
             return hidden[:, -1], state
-        hidden, before = self.backbone.unroll(x, torch.cat([previous, self._fed(inputs[:, 1:])], dim=1), before)
-        return hidden[:, -1], (before, self._fed(self.answer(hidden[:, -1:])))
+        outputs = torch.cat([previous, self._embed_outputs(inputs[:, 1:])], dim=1)
+        hidden, backbone_state = self.backbone.unroll(x, outputs, backbone_state)
+        return hidden[:, -1], (backbone_state, self._embed_outputs(self.predict(hidden[:, -1:])))
 
-    def said(self, state: State, drawn: Tensor) -> State:
-        """The state with what was drawn in the place of the likeliest answer."""
-        return state[0], self._fed(drawn)
+    def replace_output(self, state: State, output: Tensor) -> State:
+        """Return the state with ``output`` in the place of the model's most likely output of the last step.
 
-    def _alone(self, x: Tensor, asked: Tensor, before: State, previous: Tensor) -> tuple[Tensor, State]:
-        """Hidden vectors, each fed what was answered at the step before where that was asked, and the state after."""
-        parts = []
-        for step, here in zip(x.split(1, dim=1), asked.split(1, dim=1), strict=True):
-            y, before = self.backbone.unroll(step, previous, before)
-            previous = self._fed(self.answer(y), here)
-            parts.append(y)
-        return torch.cat(parts, dim=1), (before, previous)
+        Args:
+            state: the state after the last step.
+            output: what was drawn at that step, ``(batch, 1, ...)``.
 
-    def _taught(self, batch: Batch, previous: Tensor) -> Tensor:
-        """What is fed at each step and behind the last one, ``(batch, time + 1, d_model)``."""
-        return torch.cat([previous, self._fed(batch.targets, batch.weights > 0)], dim=1)
+        Raises:
+            TypeError: the state is not one of this body.
+        """
+        if not isinstance(state, tuple):
+            raise TypeError(f"expected a state that step returned, got {type(state).__name__}")
+        return state[0], self._embed_outputs(output)
 
-    def _fed(self, outputs: Tensor, asked: Tensor | None = None) -> Tensor:
-        """Embedded outputs ``(batch, time, d_model)``; the start where nothing was asked, ``(batch, time)``."""
-        # Numbers come as float32 whatever the net's precision.
+    def _split_state(self, state: State, x: Tensor) -> tuple[State, Tensor]:
+        """Return the backbone's state and the embedded previous output, ``(batch, 1, d_model)``."""
+        if not isinstance(state, tuple):
+            return None, self._start_vectors(x)
+        backbone_state, previous = state
+        assert isinstance(previous, Tensor)
+        return backbone_state, previous
+
+    def _run_on_own_outputs(
+        self, x: Tensor, is_asked: Tensor, backbone_state: State, previous: Tensor
+    ) -> tuple[Tensor, State]:
+        """Run step by step; return all hidden vectors, ``(batch, time, d_model)``, and the state after them.
+
+        Args:
+            x: embedded inputs, ``(batch, time, d_model)``.
+            is_asked: at which steps the model's output is fed to the next one, ``(batch, time)``.
+            backbone_state: the backbone's state before the first step.
+            previous: the embedded output before the first step, ``(batch, 1, d_model)``.
+        """
+        hidden = []
+        for step, asked in zip(torch.split(x, 1, dim=1), torch.split(is_asked, 1, dim=1), strict=True):
+            y, backbone_state = self.backbone.unroll(step, previous, backbone_state)
+            previous = self._embed_outputs(self.predict(y), asked)
+            hidden.append(y)
+        return torch.cat(hidden, dim=1), (backbone_state, previous)
+
+    def _embed_targets(self, batch: Batch, previous: Tensor) -> Tensor:
+        """Return what is fed at each step and after the last one, ``(batch, time + 1, d_model)``."""
+        return torch.cat([previous, self._embed_outputs(batch.targets, batch.weights > 0)], dim=1)
+
+    def _embed_outputs(self, outputs: Tensor, is_asked: Tensor | None = None) -> Tensor:
+        """Return embedded outputs, ``(batch, time, d_model)``; the start vector where ``is_asked`` is false."""
+        # Numbers come as float32, whatever the precision of the weights.
         embedded: Tensor = self.outputs(outputs.to(self.start.dtype) if outputs.is_floating_point() else outputs)
-        return embedded if asked is None else torch.where(asked[..., None], embedded, self.start.to(embedded.dtype))
+        if is_asked is None:
+            return embedded
+        return torch.where(is_asked[..., None], embedded, self.start.to(embedded.dtype))
 
-    def _start(self, x: Tensor) -> Tensor:
+    def _start_vectors(self, x: Tensor) -> Tensor:
         return self.start.to(x.dtype).expand(len(x), 1, -1)

@@ -1,23 +1,33 @@
-"""Step by step through a backbone, whether or not it can go on from a state."""
+"""Advance a backbone by some steps, whether or not it can continue from a state."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 from torch import Tensor
 
-State = Any
+from seqbench.protocol.backbones import Backbone, State, is_streaming
 
 
-def advance_backbone(backbone: Any, x: Tensor, state: State) -> tuple[Tensor, State]:
-    """Go on by ``x (batch, time, d_model)``; return its hidden vectors, of the same shape, and a state.
+def advance_backbone(backbone: Backbone, x: Tensor, state: State) -> tuple[Tensor, State]:
+    """Return the outputs of the next steps, ``(batch, time, d_model)``, and the state after them.
 
-    A backbone without ``unroll`` computes anew from all inputs so far, which then are the state.
+    For a backbone without ``unroll`` the state is all inputs so far, ``(batch, all_time, d_model)``, and each call
+    recomputes the outputs of all of them.
+
+    Args:
+        backbone: a causal backbone.
+        x: inputs of the next steps, ``(batch, time, d_model)``.
+        state: the state that the call before returned; None at the start.
+
+    >>> from seqbench.architectures.recurrent import GRU
+    >>> backbone = GRU(d_model=3)
+    >>> outputs, state = advance_backbone(backbone, torch.ones(1, 2, 3), None)
+    >>> outputs, state = advance_backbone(backbone, torch.ones(1, 1, 3), state)
+    >>> tuple(outputs.shape)
+    (1, 1, 3)
     """
-    if hasattr(backbone, "unroll"):
-        y, state = backbone.unroll(x, state)
-        return y, state
-    state = x if state is None else torch.cat([state, x], dim=1)
-    lengths = torch.full((len(state),), state.shape[1], device=state.device)
-    return backbone(state, lengths)[:, -x.shape[1] :], state
+    if is_streaming(backbone):
+        return backbone.unroll(x, state)
+    inputs = torch.cat([state, x], dim=1) if isinstance(state, Tensor) else x
+    lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+    return backbone(inputs, lengths)[:, -x.shape[1] :], inputs

@@ -1,1 +1,1 @@
-"""Decoding: sequences out of a body's begin/step and an objective's emit."""
+"""Decoding: write sequences with a body's ``begin`` and ``step`` and an objective's predicted distributions."""

@@ -1,4 +1,4 @@
-"""Ancestral sampling: draw what comes next, feed it back, draw again."""
+"""Ancestral sampling: draw the next step, feed it back, and draw again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqbench.models.objectives import Objective
 
 
 @torch.no_grad()
-def sample(
+def sample_continuation(
     body: Body,
     objective: Objective,
     prompt: Tensor,
@@ -23,22 +23,23 @@ def sample(
 
     Args:
         body: gives the hidden vectors.
-        objective: says what follows from them, and draws of it.
-        prompt: ``(batch, prompt_time, ...)`` inputs, at least one step.
-        steps: how many steps to draw.
-        generator: the source of randomness, on the CPU, so that a seed gives one result on any device.
-        temperature: divides the log-probabilities or log-odds; 0 takes the likeliest.
-        forbidden: classes that are never drawn.
+        objective: predicts the distribution of the next step, and draws from it.
+        prompt: inputs ``(batch, prompt_time, ...)`` of at least one step.
+        steps: number of steps to draw.
+        generator: the random number generator, on the CPU, so that a seed gives the same result on any device.
+        temperature: divides the log-probabilities or log-odds; 0 takes the most likely output.
+        forbidden: classes or labels that are never drawn.
 
     Returns:
-        What was drawn, ``(batch, steps, ...)``, as inputs are.
+        The drawn steps as inputs, ``(batch, steps, ...)``, on the CPU; an empty tensor for 0 steps.
     """
     drawn = []
     memory, state = body.begin(None)
     hidden, state = body.step(prompt, memory, state)
     for _ in range(steps):
-        following = objective.draw(objective.emit(hidden).cpu(), generator, temperature, forbidden)
-        drawn.append(following)
-        following = following.to(prompt.device)
-        hidden, state = body.step(following, memory, body.said(state, following))
+        distribution = objective.predict_distribution(hidden).cpu()
+        output = objective.sample(distribution, generator, temperature, forbidden)
+        drawn.append(output)
+        output = output.to(prompt.device)
+        hidden, state = body.step(output, memory, body.replace_output(state, output))
     return torch.cat(drawn, dim=1) if drawn else prompt[:, :0]

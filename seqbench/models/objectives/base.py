@@ -1,89 +1,104 @@
-"""What every objective is, and the one torchmetrics metric that all of them fill."""
+"""The base class of objectives, and the torchmetrics metric that they all use."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from seqbench.protocol.specs import Batch
+from seqbench.protocol.specs import Batch, Output
 
-Parts = Mapping[str, tuple[Tensor, Tensor]]
+MetricSums = Mapping[str, tuple[Tensor, Tensor]]
+"""For each metric, what is added to its numerator and to its denominator."""
 
 
-class Ratios(Metric):
-    """Named ratios of two sums over a split, summed in float64 so that the order hardly matters.
+class RatioMetrics(Metric):
+    """Several metrics, each the ratio of two sums over a split.
 
-    A mean is the sum of weighted values over the sum of weights. A ratio may be a vector (one entry for each
-    class): then ``compute`` gives the mean of the entries whose denominator is not 0.
+    A weighted mean is the sum of the weighted values over the sum of the weights. A ratio may be a vector with one
+    entry for each class; its metric is the mean of the entries whose denominator is not 0. Sums are of type float64, so
+    that the order of the batches hardly matters.
 
     Args:
-        sizes: entries of each ratio, by name; 1 for a plain one.
+        sizes: for each metric, the number of entries of its ratio; 1 for a plain ratio.
+
+    >>> metrics = RatioMetrics({"accuracy": 1})
+    >>> metrics.update({"accuracy": (torch.tensor(3.0), torch.tensor(4.0))})
+    >>> metrics.update({"accuracy": (torch.tensor(0.0), torch.tensor(2.0))})
+    >>> metrics.compute()["accuracy"].item()
+    0.5
     """
 
     full_state_update = False
     higher_is_better = None
-    over: Tensor
-    under: Tensor
+    numerators: Tensor
+    denominators: Tensor
 
     def __init__(self, sizes: Mapping[str, int]) -> None:
         super().__init__()
         self.sizes = dict(sizes)
         zeros = torch.zeros(sum(self.sizes.values()), dtype=torch.float64)
-        self.add_state("over", zeros, dist_reduce_fx="sum")
-        self.add_state("under", zeros.clone(), dist_reduce_fx="sum")
+        self.add_state("numerators", zeros, dist_reduce_fx="sum")
+        self.add_state("denominators", zeros.clone(), dist_reduce_fx="sum")
 
-    def update(self, parts: Parts) -> None:
-        """Add a batch: by name, what is added to the numerator and to the denominator."""
-        for place, state in enumerate((self.over, self.under)):
-            state += torch.cat([parts[name][place].double().reshape(-1) for name in self.sizes])
+    def update(self, sums: MetricSums) -> None:
+        """Add the sums of one batch."""
+        for position, state in enumerate((self.numerators, self.denominators)):
+            state += torch.cat([sums[name][position].double().reshape(-1) for name in self.sizes])
 
     def compute(self) -> dict[str, Tensor]:
-        """Each ratio of all that was added; NaN where nothing was."""
-        found: dict[str, Tensor] = {}
-        splits = list(self.sizes.values())
-        for name, over, under in zip(self.sizes, self.over.split(splits), self.under.split(splits), strict=True):
-            found[name] = (over[under != 0] / under[under != 0]).mean()
-        return found
+        """Return each metric over all batches that were added; NaN where its denominator is 0."""
+        sizes = list(self.sizes.values())
+        numerators, denominators = torch.split(self.numerators, sizes), torch.split(self.denominators, sizes)
+        ratios = zip(self.sizes, numerators, denominators, strict=True)
+        return {name: (above[below != 0] / below[below != 0]).mean() for name, above, below in ratios}
 
 
 class Objective(nn.Module, ABC):
-    """Head, loss, metrics, and what is emitted, for one kind of target.
+    """Base class: the head, the loss, the metrics and the predictions for one kind of output.
+
+    Hidden vectors have the shape ``(batch, out_time, d_model)``, one for each target.
 
     Args:
-        output: the kind of target.
+        output: the kind of output.
         d_model: width of the hidden vectors.
         width: numbers that the head gives for each target.
     """
 
-    def __init__(self, output: Any, d_model: int, width: int) -> None:
+    def __init__(self, output: Output, d_model: int, width: int) -> None:
         super().__init__()
         self.output = output
-        self.head = nn.Linear(d_model, width)
+        self.head: nn.Module = nn.Linear(d_model, width)
 
     @property
     @abstractmethod
-    def metrics(self) -> Mapping[str, int]:
-        """What is reported, by name, and of how many entries each is the mean (see ``Ratios``)."""
+    def metric_sizes(self) -> Mapping[str, int]:
+        """The metrics by name, with the number of entries of each ratio; see ``RatioMetrics``."""
 
     @abstractmethod
-    def losses(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """The training loss of each target, ``(batch, out_time)``, nats or squared units, in float32."""
+    def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the training loss of each target, float32 ``(batch, out_time)``, in nats or squared units."""
 
     @abstractmethod
-    def parts(self, hidden: Tensor, batch: Batch) -> Parts:
-        """What a batch adds to each metric."""
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return what a batch adds to the numerator and the denominator of each metric."""
 
     @abstractmethod
-    def emit(self, hidden: Tensor) -> Tensor:
-        """What the model says, ``(..., width)`` for ``hidden (..., d_model)``, in float32."""
+    def predict_distribution(self, hidden: Tensor) -> Tensor:
+        """Return the predicted distribution of each target, float32.
 
-    def answer(self, hidden: Tensor) -> Tensor:
-        """What the model settles on, ``(batch, time, ...)`` as targets are, to be fed back to it.
+        Args:
+            hidden: ``(..., d_model)``.
+
+        Returns:
+            ``(..., width)``: log-probabilities of classes, log-odds of labels, or the predicted values.
+        """
+
+    def predict(self, hidden: Tensor) -> Tensor:
+        """Return the predicted targets, ``(batch, time, ...)``, for a model that is fed its own outputs.
 
         Args:
             hidden: ``(batch, time, d_model)``.
@@ -91,47 +106,61 @@ class Objective(nn.Module, ABC):
         Raises:
             TypeError: this kind of output is not one per step.
         """
-        raise TypeError(f"{type(self.output).__name__} is not fed back")
+        raise TypeError(f"an output of kind {type(self.output).__name__} is not one per step, so it is not fed back")
+
+    def sample(
+        self, distribution: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
+    ) -> Tensor:
+        """Draw an output from its predicted distribution; it is the model's next input, ``(batch, 1, ...)``.
+
+        Args:
+            distribution: what ``predict_distribution`` returned, ``(batch, width)``, on the CPU.
+            generator: the random number generator, on the CPU.
+            temperature: divides the log-probabilities or log-odds; 0 takes the most likely output.
+            forbidden: classes or labels that are never drawn.
+
+        Raises:
+            TypeError: an output of this kind cannot be an input.
+        """
+        raise TypeError(f"an output of kind {type(self.output).__name__} cannot be drawn and fed back")
 
     def loss_sum(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Weighted sum of the targets' losses; divide by ``batch.total`` for the mean.
+        """Return the weighted sum of the targets' losses; divided by ``batch.total`` it is the mean.
 
         Args:
             hidden: ``(batch, out_time, d_model)``.
-            batch: its targets and weights.
+            batch: targets and weights.
         """
-        return (self.losses(hidden, batch) * batch.weights).sum()
+        return (self.loss_per_target(hidden, batch) * batch.weights).sum()
 
-    def scores(self) -> Ratios:
-        """A fresh metric to add a split's batches to."""
-        return Ratios(self.metrics)
+    def build_metrics(self) -> RatioMetrics:
+        """Return new metrics, to which the batches of a split are added by ``update_metrics``."""
+        return RatioMetrics(self.metric_sizes)
 
-    def update(self, scores: Ratios, hidden: Tensor, batch: Batch) -> None:
-        """Add a batch to a metric: ``hidden (batch, out_time, d_model)`` against the batch."""
-        scores.update(self.parts(hidden, batch))
-
-    def draw(
-        self, emitted: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
-    ) -> Tensor:
-        """Draw what comes next from what was emitted, to be fed back as an input ``(batch, 1, ...)``.
+    def update_metrics(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> None:
+        """Add a batch to the metrics.
 
         Args:
-            emitted: ``(batch, width)``, on the CPU.
-            generator: the source of randomness, on the CPU.
-            temperature: divides the log-odds; 0 takes the likeliest.
-            forbidden: classes that are never drawn.
-
-        Raises:
-            TypeError: this kind of output is no input of its own.
+            metrics: the metrics of a split, from ``build_metrics``.
+            hidden: ``(batch, out_time, d_model)``.
+            batch: targets and weights.
         """
-        raise TypeError(f"{type(self.output).__name__} cannot be drawn and fed back")
+        metrics.update(self.metric_sums(hidden, batch))
 
 
-def scored(batch: Batch) -> Tensor:
-    """The weight of each target in the metrics, float64 ``(batch, out_time)``."""
+def metric_weights(batch: Batch) -> Tensor:
+    """Return the weight of each target in the metrics, float64 ``(batch, out_time)``."""
     return (batch.weights if batch.scored is None else batch.scored).double()
 
 
-def mean_of(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """The two sums of a weighted mean of ``values``, both ``(batch, out_time)``."""
+def weighted_mean_sums(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return numerator and denominator of a weighted mean.
+
+    Args:
+        values: ``(batch, out_time)``.
+        weights: ``(batch, out_time)``.
+
+    >>> weighted_mean_sums(torch.tensor([[1.0, 5.0]]), torch.tensor([[1.0, 0.5]]))
+    (tensor(3.5000, dtype=torch.float64), tensor(1.5000))
+    """
     return (values.double() * weights).sum(), weights.sum()

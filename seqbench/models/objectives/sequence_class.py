@@ -1,7 +1,7 @@
-"""One class for a whole sequence: cross-entropy, accuracy and macro-F1.
+"""One class for a whole sequence: cross-entropy, accuracy and macro-averaged F1.
 
-Where every step answers (``reads: every``), the loss is the lectures' divergence, the sum over steps of
-weight times cross-entropy against the sequence's class; ``Batch.scored`` says which step is scored.
+Where every step answers (``reads: every``), the loss is the divergence of the lectures: the sum over the steps of
+weight times cross-entropy against the class of the sequence. ``Batch.scored`` then says which step the metrics score.
 """
 
 from __future__ import annotations
@@ -11,48 +11,50 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqbench.models.objectives.base import Objective, Parts, mean_of, scored
-from seqbench.models.objectives.step_classes import cross_entropy
+from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.step_classes import cross_entropy, log_probabilities
 from seqbench.protocol.specs import Batch, SequenceClass
 
 
 class SequenceClassObjective(Objective):
     """Head, loss and metrics for ``SequenceClass``.
 
-    - ``accuracy``: share of the sequences whose most likely class is theirs;
+    - ``accuracy``: share of the sequences whose most likely class is the target;
     - ``macro_f1``: F1 of each class, averaged over the classes that occur or are predicted;
     - ``loss``: cross-entropy, nats.
 
     Args:
-        output: the kind of target.
+        output: the kind of output.
         d_model: width of the hidden vectors.
     """
+
+    output: SequenceClass
 
     def __init__(self, output: SequenceClass, d_model: int) -> None:
         super().__init__(output, d_model, output.classes)
 
     @property
-    def metrics(self) -> Mapping[str, int]:
-        """All three."""
+    def metric_sizes(self) -> Mapping[str, int]:
+        """The metrics ``accuracy``, ``macro_f1`` (one entry for each class) and ``loss``."""
         return {"accuracy": 1, "macro_f1": self.output.classes, "loss": 1}
 
-    def losses(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of each hidden vector against its sequence's class, nats."""
+    def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the cross-entropy of each hidden vector against the class of its sequence, nats."""
         return cross_entropy(self.head(hidden), batch.targets.expand(hidden.shape[:2]))
 
-    def parts(self, hidden: Tensor, batch: Batch) -> Parts:
-        """Means over the sequences; for F1 the true and false of each class."""
-        logits, weights = self.head(hidden), scored(batch)
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return sums over the sequences; for F1 twice the true positives over predicted plus true, by class."""
+        logits, weights = self.head(hidden), metric_weights(batch)
         targets = batch.targets.expand(hidden.shape[:2])
-        chosen = logits.argmax(-1)
-        said, true = (F.one_hot(ids, self.output.classes) * weights[..., None] for ids in (chosen, targets))
-        hit = (said * (chosen == targets)[..., None]).sum((0, 1))
+        predictions = logits.argmax(-1)
+        predicted, true = (F.one_hot(ids, self.output.classes) * weights[..., None] for ids in (predictions, targets))
+        true_positives = (predicted * (predictions == targets)[..., None]).sum((0, 1))
         return {
-            "accuracy": mean_of(chosen == targets, weights),
-            "macro_f1": (2 * hit, said.sum((0, 1)) + true.sum((0, 1))),
-            "loss": mean_of(cross_entropy(logits, targets), weights),
+            "accuracy": weighted_mean_sums(predictions == targets, weights),
+            "macro_f1": (2 * true_positives, predicted.sum((0, 1)) + true.sum((0, 1))),
+            "loss": weighted_mean_sums(cross_entropy(logits, targets), weights),
         }
 
-    def emit(self, hidden: Tensor) -> Tensor:
-        """Log-probabilities of the classes."""
-        return F.log_softmax(self.head(hidden).float(), dim=-1)
+    def predict_distribution(self, hidden: Tensor) -> Tensor:
+        """Return the log-probabilities of the classes."""
+        return log_probabilities(self.head(hidden))

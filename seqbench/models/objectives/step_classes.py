@@ -1,4 +1,4 @@
-"""One class at every step: a linear head, cross-entropy, and metrics read where the answer is."""
+"""One class at every step: a linear head, cross-entropy, and metrics over the scored steps."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqbench.models.objectives.base import Objective, Parts, mean_of, scored
+from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
 from seqbench.protocol.specs import Batch, StepClasses
 
-KNOWN = ("accuracy", "loss", "bits_per_character", "loss_all_positions")
+METRICS = ("accuracy", "loss", "bits_per_character", "loss_all_positions")
+"""The metrics that a task may ask for."""
 
 
 class StepClassesObjective(Objective):
@@ -24,53 +25,62 @@ class StepClassesObjective(Objective):
     - ``loss_all_positions``: cross-entropy over all steps but padding, nats, as some papers publish it.
 
     Args:
-        output: the kind of target and the metrics to report.
+        output: the kind of output and the metrics to report.
         d_model: width of the hidden vectors.
 
     Raises:
-        ValueError: a metric is not among these.
+        ValueError: the task asks for another metric.
     """
+
+    output: StepClasses
 
     def __init__(self, output: StepClasses, d_model: int) -> None:
         super().__init__(output, d_model, output.classes)
-        unknown = set(output.metrics) - set(KNOWN)
+        unknown = set(output.metrics) - set(METRICS)
         if unknown:
-            raise ValueError(f"StepClasses has no metrics {sorted(unknown)}; it knows {sorted(KNOWN)}")
+            raise ValueError(f"unknown metrics of StepClasses: {sorted(unknown)}; expected some of {sorted(METRICS)}")
 
     @property
-    def metrics(self) -> Mapping[str, int]:
-        """Those that the task asks for."""
+    def metric_sizes(self) -> Mapping[str, int]:
+        """The metrics that the task asks for."""
         return dict.fromkeys(self.output.metrics, 1)
 
-    def losses(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Cross-entropy of each step, nats."""
+    def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the cross-entropy of each step, nats."""
         return cross_entropy(self.head(hidden), batch.targets)
 
-    def parts(self, hidden: Tensor, batch: Batch) -> Parts:
-        """Means over the scored steps, or over all."""
-        logits, weights, every = self.head(hidden), scored(batch), batch.valid().double()
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return sums over the scored steps; for ``loss_all_positions`` over all valid steps."""
+        logits, weights, valid = self.head(hidden), metric_weights(batch), batch.valid().double()
         losses = cross_entropy(logits, batch.targets)
-        right = logits.argmax(-1) == batch.targets
         return {
-            "accuracy": mean_of(right, weights),
-            "loss": mean_of(losses, weights),
-            "bits_per_character": mean_of(losses.double() / math.log(2), weights),
-            "loss_all_positions": mean_of(losses, every),
+            "accuracy": weighted_mean_sums(logits.argmax(-1) == batch.targets, weights),
+            "loss": weighted_mean_sums(losses, weights),
+            "bits_per_character": weighted_mean_sums(losses.double() / math.log(2), weights),
+            "loss_all_positions": weighted_mean_sums(losses, valid),
         }
 
-    def emit(self, hidden: Tensor) -> Tensor:
-        """Log-probabilities of the classes."""
-        return F.log_softmax(self.head(hidden).float(), dim=-1)
+    def predict_distribution(self, hidden: Tensor) -> Tensor:
+        """Return the log-probabilities of the classes."""
+        return log_probabilities(self.head(hidden))
 
-    def answer(self, hidden: Tensor) -> Tensor:
-        """The likeliest class, ``(batch, time)``."""
-        return self.head(hidden).argmax(-1)
+    def predict(self, hidden: Tensor) -> Tensor:
+        """Return the most likely class of each step, ``(batch, time)``."""
+        predictions: Tensor = self.head(hidden).argmax(-1)
+        return predictions
 
-    def draw(
-        self, emitted: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
+    def sample(
+        self, distribution: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
     ) -> Tensor:
-        """Draw a class as the next token, ``(batch, 1)``."""
-        scores = emitted.clone()
+        """Draw a class as the next token, ``(batch, 1)``.
+
+        Args:
+            distribution: log-probabilities ``(batch, classes)``, on the CPU.
+            generator: the random number generator, on the CPU.
+            temperature: divides the log-probabilities; 0 takes the most likely class.
+            forbidden: classes that are never drawn.
+        """
+        scores = distribution.clone()
         scores[:, list(forbidden)] = -torch.inf
         if temperature == 0:
             return scores.argmax(-1, keepdim=True)
@@ -78,6 +88,27 @@ class StepClassesObjective(Objective):
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Cross-entropy of each target, ``(batch, out_time)``, in float32 whatever the precision of the run."""
+    """Return the cross-entropy of each target, nats, ``(batch, out_time)``, in float32 at any precision of the logits.
+
+    Args:
+        logits: ``(batch, out_time, classes)``.
+        targets: class ids ``(batch, out_time)``.
+        smoothing: share of the target's probability that is spread over all classes.
+
+    >>> cross_entropy(torch.zeros(1, 2, 4), torch.tensor([[0, 3]]))
+    tensor([[1.3863, 1.3863]])
+    """
     flat = logits.flatten(0, 1).float()
     return F.cross_entropy(flat, targets.flatten(), reduction="none", label_smoothing=smoothing).view_as(targets)
+
+
+def log_probabilities(logits: Tensor) -> Tensor:
+    """Return the log-probabilities of classes, nats, in float32 at any precision of the logits.
+
+    Args:
+        logits: ``(..., classes)``.
+
+    >>> log_probabilities(torch.zeros(2))
+    tensor([-0.6931, -0.6931])
+    """
+    return F.log_softmax(logits.float(), dim=-1)

@@ -1,4 +1,4 @@
-"""Any number of labels at every step (a piano roll): independent logistic outputs."""
+"""Any number of labels at every step, such as the keys of a piano roll: independent logistic outputs."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
-from seqbench.models.objectives.base import Objective, Parts, mean_of, scored
+from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
 from seqbench.protocol.specs import Batch, StepLabels
 
 
@@ -17,61 +17,83 @@ class StepLabelsObjective(Objective):
 
     - ``nll_per_frame``: binary cross-entropy summed over the labels, mean over the scored steps, nats
       (Boulanger-Lewandowski et al. 2012; Bai et al. 2018);
-    - ``frame_accuracy``: true positives over true and false positives and false negatives, each summed over
-      the scored steps (Bay, Ehmann & Downie 2009), a label said where its probability passes one half.
+    - ``frame_accuracy``: true positives over the sum of true positives, false positives and false negatives, each
+      summed over the scored steps (Bay, Ehmann & Downie 2009). A label is predicted where its probability exceeds one
+      half.
 
-    The head's bias starts where it predicts ``output.rates``, if they are given.
+    If ``output.rates`` are given, the head's bias starts where it predicts them.
 
     Args:
-        output: the kind of target.
+        output: the kind of output.
         d_model: width of the hidden vectors.
     """
 
+    output: StepLabels
+
     def __init__(self, output: StepLabels, d_model: int) -> None:
         super().__init__(output, d_model, output.labels)
-        if output.rates:
-            # Rare labels would else cost the first thousand steps: at even odds, 88 keys start at 61 nats.
+        if output.rates and isinstance(self.head, nn.Linear):
+            # From even odds, 88 keys start at 61 nats a frame, and the first thousand steps only learn that most labels
+            # are rare.
             with torch.no_grad():
                 self.head.bias.copy_(torch.logit(torch.tensor(output.rates), eps=1e-4))
 
     @property
-    def metrics(self) -> Mapping[str, int]:
-        """Both."""
+    def metric_sizes(self) -> Mapping[str, int]:
+        """The metrics ``nll_per_frame`` and ``frame_accuracy``."""
         return {"nll_per_frame": 1, "frame_accuracy": 1}
 
-    def losses(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Binary cross-entropy of each step, summed over the labels, nats."""
-        return _losses(self.head(hidden), batch.targets)
+    def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the binary cross-entropy of each step, summed over the labels, nats."""
+        return summed_binary_cross_entropy(self.head(hidden), batch.targets)
 
-    def parts(self, hidden: Tensor, batch: Batch) -> Parts:
-        """A mean over steps, and true positives over the union of said and true."""
-        logits, weights = self.head(hidden), scored(batch)
-        said, true = logits > 0, batch.targets > 0.5
-        both, either = ((said & true).sum(-1), (said | true).sum(-1))
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return sums over the scored steps; for the accuracy true positives over all that is predicted or true."""
+        logits, weights = self.head(hidden), metric_weights(batch)
+        predicted, true = logits > 0, batch.targets > 0.5
+        true_positives, predicted_or_true = (predicted & true).sum(-1), (predicted | true).sum(-1)
         return {
-            "nll_per_frame": mean_of(_losses(logits, batch.targets), weights),
-            "frame_accuracy": ((both * weights).sum(), (either * weights).sum()),
+            "nll_per_frame": weighted_mean_sums(summed_binary_cross_entropy(logits, batch.targets), weights),
+            "frame_accuracy": ((true_positives * weights).sum(), (predicted_or_true * weights).sum()),
         }
 
-    def emit(self, hidden: Tensor) -> Tensor:
-        """Log-odds of each label."""
-        return self.head(hidden).float()
+    def predict_distribution(self, hidden: Tensor) -> Tensor:
+        """Return the log-odds of each label."""
+        log_odds: Tensor = self.head(hidden).float()
+        return log_odds
 
-    def answer(self, hidden: Tensor) -> Tensor:
-        """The labels above one half, ``(batch, time, labels)`` of 0 and 1."""
-        return (self.head(hidden) > 0).float()
+    def predict(self, hidden: Tensor) -> Tensor:
+        """Return the labels whose probability exceeds one half, ``(batch, time, labels)`` of 0 and 1."""
+        log_odds: Tensor = self.head(hidden)
+        return (log_odds > 0).float()
 
-    def draw(
-        self, emitted: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
+    def sample(
+        self, distribution: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
     ) -> Tensor:
-        """Draw each label by itself; the next features, ``(batch, 1, labels)`` of 0 and 1."""
+        """Draw each label independently as the next features, ``(batch, 1, labels)`` of 0 and 1.
+
+        Args:
+            distribution: log-odds ``(batch, labels)``, on the CPU.
+            generator: the random number generator, on the CPU.
+            temperature: divides the log-odds; 0 takes the labels whose probability exceeds one half.
+            forbidden: labels that are never drawn.
+        """
         if temperature == 0:
-            drawn = (emitted > 0).float()
+            drawn = (distribution > 0).float()
         else:
-            drawn = torch.bernoulli(torch.sigmoid(emitted / temperature), generator=generator)
+            drawn = torch.bernoulli(torch.sigmoid(distribution / temperature), generator=generator)
         drawn[:, list(forbidden)] = 0
         return drawn[:, None]
 
 
-def _losses(logits: Tensor, targets: Tensor) -> Tensor:
+def summed_binary_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the binary cross-entropy summed over the labels, nats, float32 ``(batch, time)``.
+
+    Args:
+        logits: log-odds ``(batch, time, labels)``.
+        targets: labels ``(batch, time, labels)`` of 0 and 1.
+
+    >>> summed_binary_cross_entropy(torch.zeros(1, 1, 2), torch.ones(1, 1, 2))
+    tensor([[1.3863]])
+    """
     return F.binary_cross_entropy_with_logits(logits.float(), targets.float(), reduction="none").sum(-1)

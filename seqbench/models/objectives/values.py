@@ -1,4 +1,4 @@
-"""Numbers, at every step or for the whole sequence: squared error."""
+"""Real values at every step or for the whole sequence: squared error."""
 
 from __future__ import annotations
 
@@ -6,45 +6,52 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from seqbench.models.objectives.base import Objective, Parts, mean_of, scored
+from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
 from seqbench.protocol.specs import Batch, SequenceValue, StepValues
 
 
 class ValuesObjective(Objective):
     """Head, loss and metrics for ``StepValues`` and ``SequenceValue``.
 
-    - ``mse``: squared error, mean over the scored targets and their numbers;
-    - ``mae``: absolute error, likewise.
+    - ``mse``: squared error, mean over the scored targets and their entries;
+    - ``mae``: absolute error, mean over the scored targets and their entries.
 
     Args:
-        output: the kind of target.
+        output: the kind of output.
         d_model: width of the hidden vectors.
     """
+
+    output: StepValues | SequenceValue
 
     def __init__(self, output: StepValues | SequenceValue, d_model: int) -> None:
         super().__init__(output, d_model, output.dim)
 
     @property
-    def metrics(self) -> Mapping[str, int]:
-        """Both."""
+    def metric_sizes(self) -> Mapping[str, int]:
+        """The metrics ``mse`` and ``mae``."""
         return {"mse": 1, "mae": 1}
 
-    def losses(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Squared error of each target, mean over its numbers."""
+    def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the squared error of each target, mean over its entries."""
         return self._errors(hidden, batch).square().mean(-1)
 
-    def parts(self, hidden: Tensor, batch: Batch) -> Parts:
-        """Means over the scored targets."""
-        errors, weights = self._errors(hidden, batch).double(), scored(batch)
-        return {"mse": mean_of(errors.square().mean(-1), weights), "mae": mean_of(errors.abs().mean(-1), weights)}
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return sums over the scored targets."""
+        errors, weights = self._errors(hidden, batch).double(), metric_weights(batch)
+        return {
+            "mse": weighted_mean_sums(errors.square().mean(-1), weights),
+            "mae": weighted_mean_sums(errors.abs().mean(-1), weights),
+        }
 
-    def emit(self, hidden: Tensor) -> Tensor:
-        """The numbers themselves."""
-        return self.head(hidden).float()
+    def predict_distribution(self, hidden: Tensor) -> Tensor:
+        """Return the predicted values."""
+        values: Tensor = self.head(hidden).float()
+        return values
 
-    def answer(self, hidden: Tensor) -> Tensor:
-        """The numbers, ``(batch, time, dim)``."""
-        return self.emit(hidden)
+    def predict(self, hidden: Tensor) -> Tensor:
+        """Return the predicted values of each step, ``(batch, time, dim)``."""
+        return self.predict_distribution(hidden)
 
     def _errors(self, hidden: Tensor, batch: Batch) -> Tensor:
-        return self.head(hidden).float() - batch.targets.expand(*hidden.shape[:2], -1).float()
+        """Return prediction minus target, float32 ``(batch, out_time, dim)``."""
+        return self.predict_distribution(hidden) - batch.targets.expand(*hidden.shape[:2], -1).float()

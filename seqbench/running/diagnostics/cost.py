@@ -95,7 +95,7 @@ def decode_tokens_per_second(module: SequenceModule) -> float | None:
         started = time.perf_counter()
         with torch.inference_mode():
             hidden, state = module.body.step(token, memory, state)
-            module.objective.emit(hidden)
+            module.objective.predict_distribution(hidden)
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)
         taken.append(time.perf_counter() - started)
@@ -130,7 +130,9 @@ def _steps(module: SequenceModule, steps: int) -> Tensor:
     """What a body's ``step`` reads: inputs, or where outputs are a sequence of their own, tokens of that."""
     output = module.spec.output
     zeros = _zeros(Tokens(output.vocab) if isinstance(output, TokenSequence) else module.spec.input, steps)
-    return zeros.to(module.device, module.objective.head.weight.dtype if zeros.is_floating_point() else zeros.dtype)
+    return zeros.to(
+        module.device, next(module.objective.parameters()).dtype if zeros.is_floating_point() else zeros.dtype
+    )
 
 
 @torch.inference_mode()

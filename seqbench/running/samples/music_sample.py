@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from seqbench.datamodules.piano_rolls import PianoRolls, melody
 from seqbench.datamodules.sources.rolls import HIGHEST, KEYS, LOWEST
-from seqbench.models.decoding.sampling import sample
+from seqbench.models.decoding.sampling import sample_continuation
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records
 from seqbench.protocol.specs import Tokens
@@ -98,7 +98,11 @@ def continue_music(
     on_melodies = isinstance(module.spec.input, Tokens)
     prompt = torch.from_numpy(melody(roll) if on_melodies else roll.astype(np.float32))[None].to(module.device)
     generator = torch.Generator().manual_seed(seed)
-    drawn = sample(module.body.eval(), module.objective, prompt, frames, generator, temperature)[0].cpu().numpy()
+    drawn = (
+        sample_continuation(module.body.eval(), module.objective, prompt, frames, generator, temperature)[0]
+        .cpu()
+        .numpy()
+    )
     return _notes_of_tokens(drawn) if on_melodies else _notes_of_roll(drawn)
 
 

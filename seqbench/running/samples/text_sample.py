@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from seqbench.datamodules.text.vocabulary import UNKNOWN, Vocabulary
-from seqbench.models.decoding.sampling import sample
+from seqbench.models.decoding.sampling import sample_continuation
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import run_folder
 from seqbench.protocol.specs import Tokens
@@ -64,5 +64,7 @@ def continue_text(
     """What the module writes after a prompt, ``length`` characters."""
     ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)
     generator = torch.Generator().manual_seed(seed)
-    drawn = sample(module.body.eval(), module.objective, ids, length, generator, temperature, forbidden=(UNKNOWN,))
+    drawn = sample_continuation(
+        module.body.eval(), module.objective, ids, length, generator, temperature, forbidden=(UNKNOWN,)
+    )
     return vocabulary.decode(drawn[0].tolist())

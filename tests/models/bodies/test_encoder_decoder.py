@@ -10,7 +10,7 @@ from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder
 from seqbench.models.bodies.bridges import Additive, MultiHead, Vector
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from seqbench.utils.errors import SeqbenchError
-from tests.models.bodies.test_single import Whole
+from tests.models.bodies.test_single_backbone import Whole
 
 VOCAB, WIDTH = 9, 8
 SPEC = SequenceSpec(Tokens(VOCAB), TokenSequence(VOCAB, 1, 2, 12), max_length=7, look_ahead=True)

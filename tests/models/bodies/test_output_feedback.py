@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from seqbench.architectures.feedback import NARX, Jordan
 from seqbench.models import objectives
-from seqbench.models.bodies import Feedback
+from seqbench.models.bodies import OutputFeedback
+from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.protocol.specs import (
     Batch,
     Context,
@@ -25,11 +26,11 @@ from tests.models.objectives.test_step_classes import random_batch
 SPEC = SequenceSpec(Tokens(4), StepClasses(4), max_length=7)
 
 
-def make(backbone: Any, spec: SequenceSpec = SPEC, d_model: int = 6) -> tuple[Feedback, Any]:
+def make(backbone: Any, spec: SequenceSpec = SPEC, d_model: int = 6) -> tuple[OutputFeedback, Any]:
     torch.manual_seed(0)
-    body, objective = Feedback(spec, backbone, d_model), objectives.build_objective(spec, d_model)
-    body.answer = objective.answer
-    return body, objective
+    embeddings = build_feedback_embeddings(spec, d_model)
+    objective = objectives.build_objective(spec, d_model)
+    return OutputFeedback(backbone, embeddings, objective.predict), objective
 
 
 class Echo(nn.Module):
@@ -64,7 +65,7 @@ def test_in_evaluation_its_own_answer_is_fed_and_targets_are_not_read() -> None:
     hidden = body(batch)
     assert torch.equal(body(other), hidden)
     # By hand: taught with what it answered, it gives the same.
-    answers = objective.answer(hidden)
+    answers = objective.predict(hidden)
     taught = body.train()(Batch(**{**vars(batch), "targets": answers}))
     torch.testing.assert_close(taught, hidden)
     assert not torch.equal(answers, batch.targets)
@@ -99,10 +100,10 @@ def test_several_inputs_that_are_no_outputs_are_taken_one_by_one() -> None:
     body, _ = make(NARX(6), SequenceSpec(Tokens(4), StepLabels(3), max_length=7))
     body.eval()
     inputs = torch.randint(4, (2, 7))
-    at_once, _ = body.step(inputs, None, None)
+    at_once, _ = body.step(inputs, {}, None)
     state = None
     for step in inputs.split(1, dim=1):
-        hidden, state = body.step(step, None, state)
+        hidden, state = body.step(step, {}, state)
     torch.testing.assert_close(at_once, hidden)
 
 
@@ -114,11 +115,11 @@ def test_in_a_text_each_character_is_the_output_of_the_step_before() -> None:
     batch.targets = torch.cat([text[:, 1:], text[:, :1]], dim=1)
     taught = body(batch)  # In training the previous target is fed: the present character.
     body.eval()
-    hidden, state = body.step(text[:, :3], None, None)
+    hidden, state = body.step(text[:, :3], {}, None)
     torch.testing.assert_close(hidden, taught[:, 2])
     for step in range(3, 7):
         drawn = text[:, step : step + 1]
-        hidden, state = body.step(drawn, None, body.said(state, drawn))
+        hidden, state = body.step(drawn, {}, body.replace_output(state, drawn))
         torch.testing.assert_close(hidden, taught[:, step])
 
 
@@ -153,7 +154,7 @@ def test_numbers_are_fed_back_in_the_nets_precision(output: Any) -> None:
 )
 def test_what_is_fed_back_of_each_kind(output: Any, answer: Any) -> None:
     objective, hidden = objectives.build_objective(SequenceSpec(Tokens(2), output, 5), 6), torch.randn(2, 5, 6)
-    torch.testing.assert_close(objective.answer(hidden), answer(hidden, objective.head))
+    torch.testing.assert_close(objective.predict(hidden), answer(hidden, objective.head))
 
 
 def test_a_plan_is_there_at_every_step() -> None:
@@ -161,14 +162,14 @@ def test_a_plan_is_there_at_every_step() -> None:
     ones = torch.ones(2, 5)
     batch = Batch(torch.randn(2, 3), torch.randn(2, 5, 1), torch.full((2,), 5), ones, 10.0, torch.arange(2))
     assert body(batch).shape == (2, 5, 6)
-    assert torch.equal(body.embedding.steps(batch)[:, 0], body.embedding.steps(batch)[:, 4])
+    assert torch.equal(body.embedding.embed_steps(batch)[:, 0], body.embedding.embed_steps(batch)[:, 4])
 
 
 def test_one_output_for_the_sequence_is_refused_with_the_reason() -> None:
-    with pytest.raises(SeqbenchError, match=r"asks for SequenceClass.*there is none before it"):
-        Feedback(SequenceSpec(Tokens(4), SequenceClass(2), max_length=7), Jordan(6), 6)
+    with pytest.raises(SeqbenchError, match=r"asks for SequenceClass.*has no output before it"):
+        build_feedback_embeddings(SequenceSpec(Tokens(4), SequenceClass(2), max_length=7), 6)
 
 
 def test_a_backbone_without_unroll_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="must have unroll"):
-        Feedback(SPEC, nn.Linear(6, 6), 6)
+        make(nn.Linear(6, 6))

@@ -40,7 +40,7 @@ def log_probabilities(body: Any, objective: Any, batch: Batch, targets: list[lis
     alike.targets = torch.tensor([tokens + [0] * (int(lengths.max()) - len(tokens)) for tokens in targets])
     alike.target_lengths = lengths
     with torch.no_grad():
-        logs = objective.emit(body(alike)).gather(-1, alike.targets[..., None])[..., 0]
+        logs = objective.predict_distribution(body(alike)).gather(-1, alike.targets[..., None])[..., 0]
     return (logs * alike.valid()).sum(-1).tolist()
 
 

@@ -29,14 +29,14 @@ def batch_of(targets: Tensor, weights: Tensor, scored: Tensor | None = None) -> 
 
 def test_metrics_agree_with_numpy_and_torchmetrics_over_uneven_batches() -> None:
     generator = torch.Generator().manual_seed(0)
-    objective, scores = make(), make().scores()
+    objective, scores = make(), make().build_metrics()
     all_logits, all_targets = [], []
     for rows in (7, 3, 1):
         logits = torch.randn(rows, 1, CLASSES, generator=generator)
         # Class 3 neither occurs nor is predicted: it has no F1.
         logits[..., 3] = -9
         targets = torch.randint(0, 3, (rows, 1), generator=generator)
-        objective.update(scores, logits, batch_of(targets, torch.ones(rows, 1)))
+        objective.update_metrics(scores, logits, batch_of(targets, torch.ones(rows, 1)))
         all_logits.append(logits[:, 0])
         all_targets.append(targets[:, 0])
     logits, targets = torch.cat(all_logits), torch.cat(all_targets)
@@ -57,8 +57,8 @@ def test_divergence_weighs_every_step_against_the_sequences_class() -> None:
     logs = log_softmax(logits.double().numpy(), axis=-1)
     by_hand = -sum(weights[r, t].item() * logs[r, t, targets[r, 0]] for r in range(2) for t in range(5))
     assert objective.loss_sum(logits, batch).item() == pytest.approx(by_hand, rel=1e-5)
-    scores = objective.scores()
-    objective.update(scores, logits, batch)
+    scores = objective.build_metrics()
+    objective.update_metrics(scores, logits, batch)
     right = [int(logits[0, 3].argmax() == 1), int(logits[1, 4].argmax() == 3)]
     assert float(scores.compute()["accuracy"]) == sum(right) / 2
     expected = -(logs[0, 3, 1] + logs[1, 4, 3]) / 2
@@ -67,4 +67,4 @@ def test_divergence_weighs_every_step_against_the_sequences_class() -> None:
 
 def test_a_sequence_class_cannot_be_fed_back() -> None:
     with pytest.raises(TypeError, match="SequenceClass cannot be drawn"):
-        make().draw(torch.zeros(1, CLASSES), torch.Generator(), 1.0, ())
+        make().sample(torch.zeros(1, CLASSES), torch.Generator(), 1.0, ())

@@ -19,9 +19,9 @@ def score(pairs: list[tuple[Tensor, Batch]], metrics: tuple[str, ...] = ALL) -> 
     """Metrics of logits, through an objective whose head changes nothing."""
     objective = StepClassesObjective(StepClasses(4, metrics), d_model=4)
     objective.head = nn.Identity()  # type: ignore[assignment]
-    scores = objective.scores()
+    scores = objective.build_metrics()
     for logits, batch in pairs:
-        objective.update(scores, logits, batch)
+        objective.update_metrics(scores, logits, batch)
     return {name: float(value) for name, value in scores.compute().items()}
 
 
@@ -74,9 +74,9 @@ def test_padding_changes_no_number() -> None:
         setattr(longer, name, torch.cat([value, value.new_zeros(5, 2)], 1))
     padded = torch.cat([hidden, torch.full((5, 2, 3), 7.0)], 1)
     torch.testing.assert_close(objective.loss_sum(padded, longer), objective.loss_sum(hidden, batch))
-    one, other = objective.scores(), objective.scores()
-    objective.update(one, hidden, batch)
-    objective.update(other, padded, longer)
+    one, other = objective.build_metrics(), objective.build_metrics()
+    objective.update_metrics(one, hidden, batch)
+    objective.update_metrics(other, padded, longer)
     torch.testing.assert_close(one.compute(), other.compute())
 
 
@@ -90,7 +90,7 @@ def test_the_loss_is_the_weighted_sum_over_steps() -> None:
 
 def test_what_is_emitted_are_log_probabilities() -> None:
     objective = StepClassesObjective(StepClasses(4), d_model=3)
-    emitted = objective.emit(torch.randn(2, 3).bfloat16().float())
+    emitted = objective.predict_distribution(torch.randn(2, 3).bfloat16().float())
     torch.testing.assert_close(emitted.exp().sum(-1), torch.ones(2))
     assert emitted.dtype == torch.float32
 

@@ -27,10 +27,10 @@ def random_batch(seed: int, rows: int, time: int = 7) -> Batch:
 
 
 def test_metrics_agree_with_numpy_and_torchmetrics_over_uneven_batches() -> None:
-    objective, scores = make(), make().scores()
+    objective, scores = make(), make().build_metrics()
     logits, batches = [torch.randn(rows, 7, LABELS) for rows in (5, 2, 1)], [random_batch(r, r) for r in (5, 2, 1)]
     for some, batch in zip(logits, batches, strict=True):
-        objective.update(scores, some, batch)
+        objective.update_metrics(scores, some, batch)
     inside = np.concatenate([batch.weights.bool().numpy().ravel() for batch in batches])
     x = np.concatenate([some.double().numpy().reshape(-1, LABELS) for some in logits])[inside]
     y = np.concatenate([batch.targets.double().numpy().reshape(-1, LABELS) for batch in batches])[inside]
@@ -56,9 +56,9 @@ def test_padding_changes_no_number() -> None:
     objective, batch = make(), random_batch(1, 3)
     logits = torch.randn(3, 7, LABELS)
     wild = logits + 50 * (batch.weights == 0)[..., None]
-    one, other = objective.scores(), objective.scores()
-    objective.update(one, logits, batch)
-    objective.update(other, wild, batch)
+    one, other = objective.build_metrics(), objective.build_metrics()
+    objective.update_metrics(one, logits, batch)
+    objective.update_metrics(other, wild, batch)
     assert one.compute() == other.compute()
     assert objective.loss_sum(logits, batch) == objective.loss_sum(wild, batch)
 
@@ -66,9 +66,9 @@ def test_padding_changes_no_number() -> None:
 def test_draws_follow_the_probabilities_label_by_label() -> None:
     chances = torch.tensor([0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
     emitted = torch.logit(chances).expand(20_000, LABELS)
-    drawn = make().draw(emitted, torch.Generator().manual_seed(0), 1.0, (5,))
+    drawn = make().sample(emitted, torch.Generator().manual_seed(0), 1.0, (5,))
     assert drawn.shape == (20_000, 1, LABELS)
     torch.testing.assert_close(drawn.mean((0, 1))[:5], chances[:5], atol=0.015, rtol=0)
     assert not drawn[..., 5].any()
-    likeliest = make().draw(emitted[:1], torch.Generator(), 0, ())
+    likeliest = make().sample(emitted[:1], torch.Generator(), 0, ())
     assert likeliest[0, 0].tolist() == [0, 0, 0, 1, 1, 1]

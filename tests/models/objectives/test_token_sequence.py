@@ -30,12 +30,12 @@ def random_batch(rows: int = 4, out_time: int = 6) -> Batch:
 
 
 def test_metrics_are_unsmoothed_means_over_the_tokens() -> None:
-    objective, scores = make(0.3), make(0.3).scores()
+    objective, scores = make(0.3), make(0.3).build_metrics()
     losses, right = [], []
     for _ in range(3):
         batch = random_batch()
         logits = torch.randn(4, 6, VOCAB)
-        objective.update(scores, logits, batch)
+        objective.update_metrics(scores, logits, batch)
         logs = log_softmax(logits.double().numpy(), axis=-1)
         for r in range(4):
             for t in range(int(batch.target_lengths[r])):  # type: ignore[index]

@@ -28,12 +28,12 @@ def batch_of(targets: torch.Tensor, weights: torch.Tensor) -> Batch:
 @pytest.mark.parametrize(("output", "steps"), [(StepValues(3), 7), (SequenceValue(3), 1)])
 def test_errors_agree_with_torchmetrics_over_uneven_batches(output: Any, steps: int) -> None:
     objective = make(output)
-    scores, said, true = objective.scores(), [], []
+    scores, said, true = objective.build_metrics(), [], []
     for rows in (5, 2, 1):
         hidden, targets = torch.randn(rows, steps, 3), torch.randn(rows, steps, 3)
         weights = (torch.rand(rows, steps) < 0.6).float()
         weights[0, 0] = 1
-        objective.update(scores, hidden, batch_of(targets, weights))
+        objective.update_metrics(scores, hidden, batch_of(targets, weights))
         said.append(hidden[weights.bool()])
         true.append(targets[weights.bool()])
     found = {name: float(value) for name, value in scores.compute().items()}
@@ -54,4 +54,4 @@ def test_every_step_may_answer_for_its_sequence() -> None:
     weights = torch.rand(3, 7)
     by_hand = (((hidden - targets).numpy() ** 2)[..., 0] * weights.numpy()).sum()
     assert objective.loss_sum(hidden, batch_of(targets, weights)).item() == pytest.approx(by_hand, rel=1e-5)
-    assert np.shape(objective.emit(hidden)) == (3, 7, 1)
+    assert np.shape(objective.predict_distribution(hidden)) == (3, 7, 1)

@@ -12,7 +12,7 @@ import torch
 from seqbench.architectures.recurrent import GRU
 from seqbench.datamodules.piano_rolls import PianoRolls, melody
 from seqbench.models import objectives
-from seqbench.models.bodies import Single
+from seqbench.models.bodies import SingleBackbone
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.cards import Optim
@@ -28,7 +28,7 @@ def make(mode: str, piece: Sequence[list[int]] | None = None, folder: Path | Non
         (folder / "mine.json").write_text(json.dumps({key: [piece] for key in ("train", "valid", "test")}))
     data = PianoRolls("jsb", 4, Keys(0, "music", 1), mode=mode, **where)  # type: ignore[arg-type]
     torch.manual_seed(0)
-    body, objective = Single(data.spec, GRU(8), 8), objectives.build_objective(data.spec, 8)
+    body, objective = SingleBackbone(data.spec, GRU(8), 8), objectives.build_objective(data.spec, 8)
     optim = Optim(steps=1, batch_size=4, validate_every=1, lr=1e-3)
     return SequenceModule(data.spec, body, objective, optim, seed=3, data=data)
 
@@ -107,7 +107,7 @@ def test_what_was_drawn_is_fed_back(mode: str) -> None:
             return x
 
     width = 88 if mode == "roll" else 89
-    module.body = Single(module.spec, Same(), width)
+    module.body = SingleBackbone(module.spec, Same(), width)
     module.objective = objectives.build_objective(module.spec, width)
     table, head = module.body.embedding.table, module.objective.head
     table.weight.data = torch.eye(width)

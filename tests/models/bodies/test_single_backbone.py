@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.architectures.recurrent import GRU
-from seqbench.models.bodies import Single
+from seqbench.models.bodies import SingleBackbone
 from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
 from seqbench.utils.errors import SeqbenchError
 from tests.models.objectives.test_step_classes import random_batch
@@ -27,7 +27,7 @@ class Whole(nn.Module):
 
 
 def test_one_hidden_vector_per_target() -> None:
-    body, batch = Single(SPEC, GRU(6), 6), random_batch(0)
+    body, batch = SingleBackbone(SPEC, GRU(6), 6), random_batch(0)
     assert body(batch).shape == (5, 7, 6)
     hidden, state = body.unroll(batch, None)
     torch.testing.assert_close(hidden, body(batch))
@@ -35,22 +35,22 @@ def test_one_hidden_vector_per_target() -> None:
 
 
 def test_a_narrower_embedding_is_projected() -> None:
-    body = Single(SPEC, GRU(6), 6, d_embed=2)
+    body = SingleBackbone(SPEC, GRU(6), 6, d_embed=2)
     assert body.embedding.table.weight.shape == (4, 2)
     assert isinstance(body.embedding.projection, nn.Linear)
     assert body(random_batch(0)).shape == (5, 7, 6)
-    assert isinstance(Single(SPEC, GRU(6), 6).embedding.projection, nn.Identity)
+    assert isinstance(SingleBackbone(SPEC, GRU(6), 6).embedding.projection, nn.Identity)
 
 
 def test_an_embedding_without_width_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="at least 1 wide, got -5"):
-        Single(SPEC, GRU(6), 6, d_embed=-5)
+        SingleBackbone(SPEC, GRU(6), 6, d_embed=-5)
 
 
 def test_decoding_step_by_step_equals_the_whole_with_and_without_unroll() -> None:
     backbone: Any
     for backbone in (GRU(6), Whole(6)):
-        body, batch = Single(SPEC, backbone, 6), random_batch(1)
+        body, batch = SingleBackbone(SPEC, backbone, 6), random_batch(1)
         whole = body(batch)
         memory, state = body.begin()
         hidden, state = body.step(batch.inputs[:, :3], memory, state)

@@ -1,0 +1,74 @@
+"""One backbone over embedded inputs: one hidden vector for each step, or one for the sequence."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+from torch import Tensor
+
+from seqbench.models.bodies.base import Body, Memory
+from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
+from seqbench.models.bodies.readout import build_readout
+from seqbench.models.bodies.stepping import advance_backbone
+from seqbench.protocol.backbones import Backbone, State, is_causal, is_streaming
+from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, SequenceValue
+
+
+class SingleBackbone(Body):
+    """Embed the inputs, run one backbone over them, and read the hidden vectors that the output needs.
+
+    Args:
+        spec: input and output of the task.
+        backbone: the backbone; its contract is in ``docs/architecture.md``.
+        d_model: width of the backbone.
+        embedding: options of ``Embedding``.
+    """
+
+    def __init__(
+        self, spec: SequenceSpec, backbone: Backbone, d_model: int, **embedding: Unpack[EmbeddingOptions]
+    ) -> None:
+        super().__init__()
+        self.embedding = Embedding(spec.input, d_model, **embedding)
+        self.backbone: Backbone = backbone
+        reads = spec.output.reads if isinstance(spec.output, SequenceClass | SequenceValue) else "every"
+        self.readout = build_readout(reads, d_model, is_causal(backbone))
+
+    @property
+    def decoding_backbone(self) -> Backbone:
+        """The backbone."""
+        return self.backbone
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the hidden vectors of whole sequences, ``(batch, out_time, d_model)``."""
+        hidden = self.backbone(self.embedding.embed_steps(batch), batch.lengths)
+        read: Tensor = self.readout(hidden, batch.lengths)
+        return read
+
+    def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
+        """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            batch: the chunk.
+            state: the state after the chunk before; None where the stream starts.
+
+        Raises:
+            TypeError: the backbone has no ``unroll``.
+        """
+        if not is_streaming(self.backbone):
+            raise TypeError(f"{type(self.backbone).__name__} has no unroll, so it cannot read chunks of a stream")
+        return self.backbone.unroll(self.embedding.embed_steps(batch), state)
+
+    def begin(self, batch: Batch | None = None) -> tuple[Memory, State]:
+        """Return an empty memory and the empty state."""
+        return {}, None
+
+    def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """Decode by some steps; return the last hidden vector ``(batch, d_model)`` and the state after it.
+
+        Args:
+            inputs: inputs of the steps, ``(batch, time, ...)``.
+            memory: not used.
+            state: the state after the step before.
+        """
+        hidden, state = advance_backbone(self.backbone, self.embedding(inputs), state)
+        return hidden[:, -1], state

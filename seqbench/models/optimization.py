@@ -1,0 +1,75 @@
+"""The optimiser and the learning-rate schedule of a task's card."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import nn
+
+from seqbench.protocol.backbones import GroupsParameters, ParameterGroup
+from seqbench.protocol.cards import Optim
+
+FINAL_SHARE = 0.01
+"""Share of the peak learning rate at which the cosine schedule ends."""
+
+
+def collect_parameter_groups(module: nn.Module, body: nn.Module) -> list[ParameterGroup]:
+    """Return the parameter groups of a module: the backbones' own groups, after one group of all other parameters.
+
+    Args:
+        module: the module whose parameters are optimised.
+        body: its part in which backbones with ``parameter_groups`` are looked for.
+    """
+    own = [group for part in body.modules() if isinstance(part, GroupsParameters) for group in part.parameter_groups()]
+    grouped = {id(p) for group in own for p in group["params"]}
+    return [{"params": [p for p in module.parameters() if id(p) not in grouped]}, *own]
+
+
+def build_optimizer(groups: Sequence[ParameterGroup], optim: Optim, fused: bool) -> torch.optim.Optimizer:
+    """Return the optimiser that a card asks for.
+
+    Args:
+        groups: the parameter groups.
+        optim: the optimiser's name and options.
+        fused: whether to use PyTorch's fused implementation, where there is one.
+
+    Raises:
+        ValueError: the optimiser is unknown.
+    """
+    parameters = [dict(group) for group in groups]
+    lr, weight_decay = optim.lr, optim.weight_decay
+    match optim.optimizer:
+        case "adam":
+            return torch.optim.Adam(parameters, lr, betas=optim.betas, weight_decay=weight_decay, fused=fused)
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr, betas=optim.betas, weight_decay=weight_decay, fused=fused)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr, momentum=optim.momentum, weight_decay=weight_decay)
+        case "sgd":
+            return torch.optim.SGD(parameters, lr, momentum=optim.momentum, weight_decay=weight_decay, fused=fused)
+        case _:
+            raise ValueError(f"unknown optimizer '{optim.optimizer}'; expected adam, adamw, rmsprop or sgd")
+
+
+def learning_rate_schedule(optim: Optim) -> Callable[[int], float]:
+    """Return a function from the training step to the learning rate as a share of ``optim.lr``.
+
+    The rate rises linearly over the warm-up. After it the rate is constant, or falls by half a cosine to one per cent.
+
+    >>> optim = Optim(steps=100, batch_size=1, validate_every=1, lr=0.1, schedule="cosine", warmup=10)
+    >>> share = learning_rate_schedule(optim)
+    >>> [round(share(step), 3) for step in (0, 9, 55, 100)]
+    [0.1, 1.0, 0.505, 0.01]
+    """
+
+    def share(step: int) -> float:
+        if step < optim.warmup:
+            return (step + 1) / optim.warmup
+        if optim.schedule == "constant":
+            return 1.0
+        progress = min(1.0, (step - optim.warmup) / max(1, optim.steps - optim.warmup))
+        return FINAL_SHARE + (1 - FINAL_SHARE) * 0.5 * (1 + math.cos(math.pi * progress))
+
+    return share

@@ -1,0 +1,39 @@
+"""The weights of a module: their number and their digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Protocol
+
+import torch
+from torch import nn
+
+
+class HasParameters(Protocol):
+    """Anything with parameters, such as a ``torch.nn.Module``."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return the parameters."""
+
+
+def count_parameters(module: HasParameters) -> int:
+    """Return the number of trainable parameters.
+
+    >>> count_parameters(nn.Linear(3, 2))
+    8
+    """
+    return sum(p.numel() for p in module.parameters() if p.requires_grad)
+
+
+def weights_digest(module: nn.Module) -> str:
+    """Return the SHA-256 digest (hex) of all weights and buffers: their names, types, shapes and bits.
+
+    >>> weights_digest(nn.Identity())[:8]
+    'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

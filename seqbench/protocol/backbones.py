@@ -1,0 +1,117 @@
+"""What a backbone offers: the members that the rest of seqbench calls, as protocols.
+
+A backbone is any ``torch.nn.Module`` with these members; it extends no class of seqbench. ``docs/architecture.md``
+states the whole contract, and ``seqbench.testing.check_architecture`` checks it. Axes: ``batch`` sequences, ``time``
+steps, ``d_model`` numbers for each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
+
+from torch import Tensor, nn
+
+State: TypeAlias = "Tensor | tuple[State, ...] | list[State] | dict[str, State] | None"
+"""A pytree of tensors, batch first on each of them; None is the state before the first step."""
+
+
+class _Module(Protocol):
+    """The part of ``torch.nn.Module`` that is used besides the call."""
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        """Return the parameters of the module."""
+
+
+class Backbone(_Module, Protocol):
+    """A module that maps a sequence of vectors to a sequence of vectors of the same width.
+
+    Its attribute ``causal`` says whether the output of a step depends on no later input; see ``is_causal``.
+    """
+
+    def __call__(self, x: Tensor, lengths: Tensor | None = None, /) -> Tensor:
+        """Return the outputs of whole sequences, ``(batch, time, d_model)``.
+
+        Args:
+            x: inputs ``(batch, time, d_model)``.
+            lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid. What
+                stands after the valid steps does not change the outputs of the valid ones.
+        """
+
+
+@runtime_checkable
+class Streaming(Protocol):
+    """A causal backbone that can continue from a state: chunks of a sequence give the outputs of the whole."""
+
+    def unroll(self, x: Tensor, state: State = None, /) -> tuple[Tensor, State]:
+        """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            x: inputs of the chunk, ``(batch, time, d_model)``.
+            state: the state after the chunk before; None at the start of a sequence.
+        """
+
+
+class FeedbackBackbone(_Module, Protocol):
+    """A streaming backbone that also takes its own previous output; its ``feeds_back_output`` is True."""
+
+    def __call__(self, x: Tensor, y_previous: Tensor, lengths: Tensor | None = None, /) -> Tensor:
+        """Return the outputs of whole sequences, ``(batch, time, d_model)``.
+
+        Args:
+            x: inputs ``(batch, time, d_model)``.
+            y_previous: the embedded output of the step before, ``(batch, time, d_model)``.
+            lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid.
+        """
+
+    def unroll(self, x: Tensor, y_previous: Tensor, state: State = None, /) -> tuple[Tensor, State]:
+        """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            x: inputs of the chunk, ``(batch, time, d_model)``.
+            y_previous: the embedded output of the step before, ``(batch, time, d_model)``.
+            state: the state after the chunk before; None at the start of a sequence.
+        """
+
+
+class ParameterGroup(TypedDict, total=False):
+    """One group of parameters for the optimiser; what it does not name is as the task's card says."""
+
+    params: list[nn.Parameter]
+    lr: float
+    weight_decay: float
+
+
+@runtime_checkable
+class GroupsParameters(Protocol):
+    """A module that chooses optimiser options for some of its parameters."""
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the groups; a parameter that is in none of them gets the options of the task's card."""
+
+
+def is_causal(backbone: object) -> bool:
+    """Return whether the output of a step depends on no later input, as the backbone declares; undeclared means True.
+
+    >>> is_causal(nn.Identity())
+    True
+    """
+    return bool(getattr(backbone, "causal", True))
+
+
+def is_streaming(backbone: object) -> TypeGuard[Streaming]:
+    """Return whether a backbone, or a class of backbones, has ``unroll``.
+
+    >>> is_streaming(nn.Linear(2, 2))
+    False
+    """
+    return hasattr(backbone, "unroll")
+
+
+def feeds_back_output(backbone: object) -> bool:
+    """Return whether a backbone, or a class of backbones, takes its own previous output beside its input.
+
+    >>> feeds_back_output(nn.Linear(2, 2))
+    False
+    """
+    return bool(getattr(backbone, "feeds_back_output", False))
