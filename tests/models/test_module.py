@@ -128,7 +128,7 @@ def train_and_test(arch: Any, task: dict[str, Any], text_folder: Path, small_dat
 
 def test_an_encoder_that_feeds_back_its_output_is_refused(text_folder: Path, small_data: Path) -> None:
     task = {**PAIRS, "data_dir": str(small_data / "pairs")}
-    with pytest.raises(SeqbenchError, match="'jordan' feeds its output back, and an encoder has none"):
+    with pytest.raises(SeqbenchError, match="'jordan' feeds its output back, and an encoder has no output"):
         seqbench.build("gru", task, tier="smoke", encoder="jordan", optim=SMALL)
 
 
