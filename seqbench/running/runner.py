@@ -16,7 +16,8 @@ import torch
 from lightning.pytorch.utilities import rank_zero_only
 
 from seqbench.models import build
-from seqbench.models.module import SequenceModule, trainable_parameters
+from seqbench.models.module import SequenceModule
+from seqbench.models.weights import count_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
@@ -95,7 +96,7 @@ def run(
 def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
     """Log what a user should know before training starts."""
     if config.match_params:
-        width, count = config.arch_options["d_model"], trainable_parameters(module)
+        width, count = config.arch_options["d_model"], count_parameters(module)
         logger.info(f"d_model {width} has {count:,} parameters, for the {config.match_params:,} asked for")
     left_out = module.data.describe_data().get("left_out") if module.data else None
     if left_out:
