@@ -1,39 +1,43 @@
-"""The pages of a board: its document in every form, written all or none."""
+"""The files of a board's pages: rendered from its data, and written all or none."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from seqbench.leaderboard import board_builder
+from seqbench.leaderboard.board_builder import build_board_data
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import CheckedRecord
-from seqbench.leaderboard.data.record_collection import ExcludedRecord
+from seqbench.leaderboard.data.record_collection import CollectedRecord
 from seqbench.leaderboard.pages import csv_table, html_page, latex_tables, markdown_page
 from seqbench.utils import atomic_files
-from seqbench.utils.plain_data import to_json
 
 
-def render_pages(made: Mapping[str, Any]) -> dict[str, str]:
-    """A document in all its forms, by file name; the same document gives the same bytes."""
+def render_pages(data: BoardData) -> dict[str, str]:
+    """Return the text of each page by its file name; equal data give equal bytes."""
+    plain = data.to_plain()
     return {
-        "README.md": markdown_page.render_markdown(made),
-        "board.csv": csv_table.render_csv(made),
-        "board.json": to_json(made),
-        "board.tex": latex_tables.render_latex(made),
-        "index.html": html_page.render_html(made),
+        "README.md": markdown_page.render_markdown(plain),
+        "board.csv": csv_table.render_csv(plain),
+        "board.json": data.to_json(),
+        "board.tex": latex_tables.render_latex(plain),
+        "index.html": html_page.render_html(plain),
     }
 
 
-def write_pages(board: Board, found: Iterable[CheckedRecord | ExcludedRecord], folder: Path) -> dict[str, Any]:
-    """Build a board's pages into a folder, and return their document; nothing is written unless all can be made.
+def write_pages(board: Board, records: Iterable[CollectedRecord], folder: Path) -> BoardData:
+    """Write the pages of a board into a folder and return its data; every page is rendered before one is written.
+
+    Args:
+        board: the board.
+        records: records from any place, checked or excluded.
+        folder: receives the pages.
 
     Raises:
         SeqbenchError: the folder cannot be written.
     """
-    made = board_builder.build_board_data(board, found)
-    texts = render_pages(made)
+    data = build_board_data(board, records)
+    texts = render_pages(data)
     for name, text in texts.items():
         atomic_files.write_text(folder / name, text)
-    return made
+    return data

@@ -1,16 +1,16 @@
-"""Published figures beside ours: for each cell of a published table the difference, a verdict, and the command."""
+"""Comparison of published figures with ours: for each cell of a published table a difference and a verdict."""
 
 from __future__ import annotations
 
 import shlex
-import statistics as means
-from collections.abc import Mapping, Sequence
-from typing import Any
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 
+from seqbench.leaderboard.board_data import PublishedCell
 from seqbench.leaderboard.data.board_card import Board, PublishedRow
-from seqbench.leaderboard.data.checked_records import CheckedRecord, short_option_value
-from seqbench.leaderboard.selection import task_rows
+from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore, OptionValue, short_option_value
 from seqbench.leaderboard.selection.record_selection import Selection
+from seqbench.leaderboard.selection.task_rows import SOLVED, diverged_score, rescale_score
 from seqbench.leaderboard.stats import intervals
 from seqbench.protocol.cards import Tier
 from seqbench.protocol.chance import ABOVE_CHANCE
@@ -19,17 +19,22 @@ AGREES, BOTH_CHANCE, BOTH_SOLVED = "agrees", "agrees: both are chance", "agrees:
 BETTER, WORSE = "better than published", "worse than published"
 NO_TASK, NOT_RUN = "no such task yet", "not run"
 
+ROUNDING = 1e-9
+"""Relative error allowed at the limit of a tolerance: 0.98 is within 2 % of 1.0, but not to the last bit."""
+
 OURS = "seqbench"
-"""The distribution whose architectures a published row means, where others offer one of the same name."""
+"""Distribution whose architecture a published row means, if several offer one of that name."""
 
 
-def compare_with_published(board: Board, selection: Selection) -> list[dict[str, Any]]:
-    """The cells of a board's published table, row by row; empty for a board without one.
+def compare_with_published(board: Board, selection: Selection) -> list[PublishedCell]:
+    """Return the cells of a board's published table, row by row; none for a board without one.
 
-    Our figure is the mean over the seeds of one configuration, that of the tier's recipe, or the best of them where the
-    published one is; a diverged seed stands at chance, as everywhere on a board. Cells without a figure say why, and
-    never guess; ``aside`` names the records of a cell that are not of the recipe, ``lacking`` the seeds that are still
-    to be run, ``deviations`` where the tier departs from the published recipe.
+    Our figure is over the seeds of one configuration, that of the tier's recipe: the mean, or the best if the published
+    figure is the best of several seeds. A diverged seed counts as chance. A cell without a figure states the reason.
+
+    Args:
+        board: the board.
+        selection: its records.
     """
     return [
         _cell(board, selection, row, architecture, float(value))
@@ -38,100 +43,165 @@ def compare_with_published(board: Board, selection: Selection) -> list[dict[str,
     ]
 
 
-def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: str, published: float) -> dict[str, Any]:
-    entries, aside = _entries(board, selection, row.task or "", architecture)
-    line = next((e.test[row.metric] for e in entries if e.status == "ok" and row.metric in e.test), None)
-    chance = row.chance if row.chance is not None else line.chance if line else None
-    values = _values(row, entries, chance)
-    ours, half_width = _figure(row, values)
-    done = {entry.seed for entry in entries if entry.status in ("ok", "diverged")}
-    if ours is None:
-        said = _without(board, selection, row, entries)
-    else:
-        said = judge_difference(row, ours, published, chance, line.best if line else None)
+def judge_difference(
+    row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None
+) -> str:
+    """Return whether our figure agrees with the published one.
+
+    Figures agree in three cases: both are chance (within 5 % of the way from chance to the best possible score, or of
+    chance itself if that is unknown); both solve the task (99 % of that way, beyond which ratios of small errors mean
+    little); or ours is within the row's tolerance, which is a share of the published figure, or of its distance from
+    chance if the published figure is zero.
+
+    Args:
+        row: the published row, for its direction and tolerance.
+        ours: our figure.
+        published: the published figure.
+        chance: score of a predictor that knows nothing; None if unknown.
+        best: best possible score; None if unknown.
+    """
+    if chance is not None:
+        distance = abs(chance if best is None else best - chance)
+        if all(abs(value - chance) < ABOVE_CHANCE * distance for value in (ours, published)):
+            return BOTH_CHANCE
+    scores = [rescale_score(value, chance, best) for value in (ours, published)]
+    if all(score is not None and score >= SOLVED for score in scores):
+        return BOTH_SOLVED
+    allowed = row.tolerance * (abs(published) or abs(chance or 0.0))
+    if abs(ours - published) <= allowed * (1 + ROUNDING):
+        return AGREES
+    return BETTER if (ours < published) == (row.direction == "min") else WORSE
+
+
+def run_arguments(board: Board, task: str, architecture: str) -> list[str]:
+    """Return the arguments with which ``seqbench run`` or ``sweep`` runs a cell of the board.
+
+    Args:
+        board: the board, for its tier.
+        task: name of the task.
+        architecture: name of the architecture, followed by ``+`` and its encoder's if it has one.
+    """
+    arch, _, encoder = architecture.partition("+")
+    return ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
+
+
+def count_verdicts(cells: Iterable[PublishedCell]) -> dict[str, int]:
+    """Return the number of cells with each verdict; reasons for a missing figure are shortened to their kind."""
+    counts: dict[str, int] = {}
+    for cell in cells:
+        kind = cell.verdict.partition(":")[0] if cell.ours is None else cell.verdict
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
+def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: str, published: float) -> PublishedCell:
+    records, aside = _recipe_records(board, selection, row.task or "", architecture)
+    score = _first_score(row, records)
+    best = score.best if score else None
+    chance = row.chance if row.chance is not None else score.chance if score else None
+    values = _seed_values(row, records, chance)
+    ours, half_width = _our_figure(row, values)
     card = selection.cards.get(row.task or "")
-    return {
-        "row": row.name,
-        "setting": row.setting,
-        "metric": row.metric,
-        "direction": row.direction,
-        "architecture": architecture,
-        "task": row.task,
-        "published": published,
-        "statistic": row.statistic,
-        "ours": ours,
-        "half_width": half_width,
-        "seeds": len(values),
-        "lacking": [seed for seed in range(board.seeds) if seed not in done] if card else [],
-        "diverged": sum(entry.status == "diverged" for entry in entries),
-        "difference": None if ours is None else ours - published,
-        "chance": chance,
-        "best": line.best if line else None,
-        "parameters": _mean_fact(entries, "parameters"),
-        "seconds": _mean_fact(entries, "seconds"),
-        "needs": row.needs,
-        "verdict": said,
-        "aside": aside,
-        "deviations": list(card.tier(board.tier).deviations) if card else [],
-        "command": _command(board, row, architecture),
-    }
+    ended = {record.seed for record in records if record.status in ("ok", "diverged")}
+    return PublishedCell(
+        row=row.name,
+        setting=row.setting,
+        metric=row.metric,
+        direction=row.direction,
+        architecture=architecture,
+        task=row.task,
+        published=published,
+        statistic=row.statistic,
+        ours=ours,
+        half_width=half_width,
+        seeds=len(values),
+        lacking=[seed for seed in range(board.seeds) if seed not in ended] if card else [],
+        diverged=sum(record.status == "diverged" for record in records),
+        difference=None if ours is None else ours - published,
+        chance=chance,
+        best=best,
+        parameters=_rounded(_mean_cost(records, "parameters")),
+        seconds=_mean_cost(records, "seconds"),
+        needs=row.needs,
+        verdict=_missing_reason(board, selection, row, records)
+        if ours is None
+        else judge_difference(row, ours, published, chance, best),
+        aside=aside,
+        deviations=card.tier(board.tier).deviations if card else (),
+        command=_command(board, row, architecture),
+    )
 
 
-def _entries(board: Board, selection: Selection, task: str, architecture: str) -> tuple[list[CheckedRecord], list[str]]:
-    """The records of one configuration, that of the tier's recipe; and sentences on those of other ones."""
-    cells = {
-        label: [entry for entry in seeds.values() if entry.architecture == architecture]
-        for label, seeds in selection.entries.get(task, {}).items()
+def _recipe_records(
+    board: Board, selection: Selection, task: str, architecture: str
+) -> tuple[list[CheckedRecord], list[str]]:
+    """Return the records of one configuration, that of the tier's recipe, and a sentence on each other record."""
+    rows = {
+        label: [record for record in seeds.values() if record.architecture == architecture]
+        for label, seeds in selection.cells.get(task, {}).items()
     }
-    cells = {label: entries for label, entries in cells.items() if entries}
-    if not cells:
+    rows = {label: records for label, records in rows.items() if records}
+    if not rows:
         return [], []
     recipe = _recipe(selection.cards[task].tier(board.tier), architecture)
     kept: dict[str, list[CheckedRecord]] = {}
     aside = []
-    for label, entries in sorted(cells.items()):
-        departs = [(entry, _departs(entry, recipe)) for entry in entries]
-        kept[label] = [entry for entry, reason in departs if not reason]
-        aside += [f"{entry.origin}: {reason}" for entry, reason in departs if reason]
-    # Means over several configurations would be of none: the card's own first, then the one with most seeds.
-    order = sorted(kept, key=lambda label: (not _ours(kept[label]), -len(kept[label]), label))
+    for label, records in sorted(rows.items()):
+        deviations = [(record, _deviation(record, recipe)) for record in records]
+        kept[label] = [record for record, deviation in deviations if not deviation]
+        aside += [f"{record.origin}: {deviation}" for record, deviation in deviations if deviation]
+    # A mean over several configurations describes none of them: seqbench's own goes first, then that with most seeds.
+    order = sorted(kept, key=lambda label: (not _is_ours(kept[label]), -len(kept[label]), label))
     aside += [
-        f"{entry.origin}: it is of another configuration, {label}" for label in order[1:] for entry in kept[label]
+        f"{record.origin}: it is of another configuration, {label}" for label in order[1:] for record in kept[label]
     ]
     return kept[order[0]], aside
 
 
-def _ours(entries: Sequence[CheckedRecord]) -> bool:
-    return any(entry.distribution == OURS for entry in entries)
+def _is_ours(records: Sequence[CheckedRecord]) -> bool:
+    return any(record.distribution == OURS for record in records)
 
 
-def _recipe(tier: Tier, architecture: str) -> dict[str, Any]:
-    """What the tier says of an architecture, as ``options`` has it; the optimiser cannot differ unmodified."""
-    given = {f"arch.{key}": value for key, value in {**tier.arch, **tier.architectures.get(architecture, {})}.items()}
-    given |= {f"body.{key}": value for key, value in tier.body.items()}
-    return {key: short_option_value(value) for key, value in given.items()}
+def _recipe(tier: Tier, architecture: str) -> dict[str, OptionValue]:
+    """Return the options that a tier sets for an architecture, by dotted name.
+
+    The optimiser is not among them: a record that changes it is modified, and does not count.
+    """
+    arch = {**tier.arch, **tier.architectures.get(architecture, {})}
+    options = {f"arch.{name}": value for name, value in arch.items()}
+    options |= {f"body.{name}": value for name, value in tier.body.items()}
+    return {name: short_option_value(value) for name, value in options.items()}
 
 
-def _departs(entry: CheckedRecord, recipe: Mapping[str, Any]) -> str:
-    """How a record's configuration departs from the recipe; empty if it does not. It need not take all options."""
-    options = entry.options
-    differ = [key for key, value in sorted(recipe.items()) if key in options and options[key] != value]
-    said = ", ".join(f"{key} is {options[key]}, the recipe's {recipe[key]}" for key in differ)
-    return f"it is not of the recipe: {said}" if said else ""
+def _deviation(record: CheckedRecord, recipe: Mapping[str, OptionValue]) -> str:
+    """Return how the options of a record deviate from the recipe; empty if they do not.
+
+    Options of the recipe that the architecture does not have are ignored.
+    """
+    options = record.options
+    different = [name for name, value in sorted(recipe.items()) if name in options and options[name] != value]
+    words = ", ".join(f"{name} is {options[name]}, the recipe's {recipe[name]}" for name in different)
+    return f"it is not of the recipe: {words}" if words else ""
 
 
-def _values(row: PublishedRow, entries: Sequence[CheckedRecord], chance: float | None) -> list[float]:
-    """One value a seed; none unless a seed ended well, for chance alone would be no figure of ours."""
-    known = [e.test[row.metric].value for e in entries if e.status == "ok" and row.metric in e.test]
-    if not known:
-        return []
-    diverged = sum(entry.status == "diverged" for entry in entries)
-    worst = chance if chance is not None else min(known) if row.direction == "max" else max(known)
-    return known + [worst] * diverged
+def _scores(row: PublishedRow, records: Sequence[CheckedRecord]) -> list[MetricScore]:
+    return [record.test[row.metric] for record in records if record.status == "ok" and row.metric in record.test]
 
 
-def _figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Our figure and half of its interval: the mean of the seeds, or the best of them, which has none."""
+def _first_score(row: PublishedRow, records: Sequence[CheckedRecord]) -> MetricScore | None:
+    return next(iter(_scores(row, records)), None)
+
+
+def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: float | None) -> list[float]:
+    """Return one value for each seed; none unless one seed ended well, because chance alone is no result."""
+    values = [score.value for score in _scores(row, records)]
+    diverged = sum(record.status == "diverged" for record in records)
+    worst = diverged_score(chance, values, row.direction)
+    return [*values, *[worst] * diverged] if values and worst is not None else values
+
+
+def _our_figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return our figure and half the width of its interval: the mean of the seeds, or the best, without interval."""
     if not values:
         return None, None
     if row.statistic == "best":
@@ -140,37 +210,14 @@ def _figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, f
     return spread.mean, spread.half_width
 
 
-def judge_difference(
-    row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None
-) -> str:
-    """Whether a figure agrees with the published one.
-
-    It does where both are chance (within 5 % of the way to the best possible, or of chance itself), where both solve
-    the task (99 % of that way: beyond it, ratios of small errors say little), or else where it lies within the row's
-    tolerance: a share of the published figure, or, of a published zero, of its distance from chance.
-    """
-    if chance is not None:
-        way = abs(chance if best is None else best - chance)
-        if all(abs(value - chance) < ABOVE_CHANCE * way for value in (ours, published)):
-            return BOTH_CHANCE
-    scores = [task_rows.rescale_score(value, (chance, best)) for value in (ours, published)]
-    if all(score is not None and score >= task_rows.SOLVED for score in scores):
-        return BOTH_SOLVED
-    gap, allowed = abs(ours - published), row.tolerance * (abs(published) or abs(chance or 0.0))
-    if gap <= allowed * (1 + 1e-9):  # 0.98 is within 2 % of 1.0, though not to the last bit.
-        return AGREES
-    return BETTER if (ours < published) == (row.direction == "min") else WORSE
-
-
-def _without(board: Board, selection: Selection, row: PublishedRow, entries: Sequence[CheckedRecord]) -> str:
-    """Why a cell has no figure of ours."""
+def _missing_reason(board: Board, selection: Selection, row: PublishedRow, records: Sequence[CheckedRecord]) -> str:
+    """Return why a cell has no figure of ours."""
     if row.task is None:
         return NO_TASK
-    ended = next((entry for entry in entries if entry.status != "ok"), None)
-    if any(entry.status == "ok" for entry in entries):
+    if any(record.status == "ok" for record in records):
         return f"not comparable: its records have no {row.metric}"
-    if ended:
-        return f"{ended.status}: {ended.reason or 'no reason given'}"
+    if records:
+        return f"{records[0].status}: {records[0].reason or 'no reason given'}"
     if row.task not in board.tasks:
         return f"{NOT_RUN}: the board does not name the task {row.task}"
     problem = next((text for text in selection.problems if text.startswith(f"{row.task}:")), None)
@@ -179,34 +226,20 @@ def _without(board: Board, selection: Selection, row: PublishedRow, entries: Seq
     return f"{NOT_RUN}: needs {row.needs}" if row.needs else NOT_RUN
 
 
-def _mean_fact(entries: Sequence[CheckedRecord], name: str) -> float | None:
-    """The mean over those that know it; whole for parameters."""
-    known = [entry.facts[name] for entry in entries if entry.status == "ok" and name in entry.facts]
-    if not known:
-        return None
-    return round(means.fmean(known)) if name == "parameters" else means.fmean(known)
+def _mean_cost(records: Sequence[CheckedRecord], name: str) -> float | None:
+    """Return the mean cost of the runs that ended well; None if no record has it."""
+    costs = [record.costs[name] for record in records if record.status == "ok" and name in record.costs]
+    return statistics.fmean(costs) if costs else None
 
 
-def run_arguments(board: Board, task: str, architecture: str) -> list[str]:
-    """The arguments of ``seqbench run`` or ``sweep`` that mean a cell of the board."""
-    arch, _, encoder = architecture.partition("+")
-    return ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)
 
 
 def _command(board: Board, row: PublishedRow, architecture: str) -> str | None:
-    """What runs a cell: one run, or a sweep over the board's seeds."""
+    """Return the command that runs a cell: one run, or a sweep over the board's seeds; None without a task."""
     if not row.task:
         return None
     several = ["--seeds", str(board.seeds)] if board.seeds > 1 else []
-    return shlex.join(
-        ["seqbench", "sweep" if several else "run", *run_arguments(board, row.task, architecture), *several]
-    )
-
-
-def count_verdicts(cells: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    """How many cells came to which verdict, without what a cell needs."""
-    counts: dict[str, int] = {}
-    for cell in cells:
-        short = str(cell["verdict"]).partition(":")[0] if cell["ours"] is None else str(cell["verdict"])
-        counts[short] = counts.get(short, 0) + 1
-    return counts
+    arguments = [*run_arguments(board, row.task, architecture), *several]
+    return shlex.join(["seqbench", "sweep" if several else "run", *arguments])

@@ -62,9 +62,9 @@ def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -
     found = [item for place in places for item in _runs(place)]
     paths = {id(entry): path for path, entry in found}
     selection = select_records(board, [entry for _, entry in found])
-    refused = [(aside.origin, aside.reason) for aside in selection.aside]
+    refused = [(aside.origin, aside.reason) for aside in selection.excluded]
     written = []
-    for cells in selection.entries.values():
+    for cells in selection.cells.values():
         for label, seeds in cells.items():
             for entry in seeds.values():
                 place = f"{label} on {entry.task}, seed {entry.seed}"
@@ -114,8 +114,8 @@ def check_board(root: Path, name: str) -> tuple[int, list[str]]:
         made = board_builder.build_board_data(board, found)
     except SeqbenchError as error:
         return 0, [str(error)]
-    problems = [f"{aside['origin']}: {aside['reason']}" for aside in made["set_aside"]]
-    problems += [f"{count} records are {what}" for what, count in made["unrelated"].items()] + made["problems"]
+    problems = [f"{aside.origin}: {aside.reason}" for aside in made.set_aside]
+    problems += [f"{count} records are {what}" for what, count in made.unrelated.items()] + [*made.problems]
     results = folder / RESULTS
     counted = {str(item.origin): item for item in found}
     for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
@@ -126,7 +126,7 @@ def check_board(root: Path, name: str) -> tuple[int, list[str]]:
         if not path.is_file() or path.read_bytes() != text.encode():
             again = f"seqbench leaderboard build {name} --from {results} --out {folder}"
             problems.append(f"{file} is not what the records make; build it by `{again}`")
-    return made["records"], problems
+    return made.records, problems
 
 
 def _load(root: Path, name: str) -> Board:

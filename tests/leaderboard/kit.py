@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.leaderboard import board_builder
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
 from seqbench.protocol import cards
@@ -126,6 +127,11 @@ def example_board(**changed: Any) -> Board:
     return parse_board({**data, **changed}, "test.yaml")
 
 
-def board_document(board: Board, *folders: Path) -> dict[str, Any]:
-    """The document of a board over folders."""
+def board_data(board: Board, *folders: Path) -> BoardData:
+    """Return the data of a board over the records of folders."""
     return board_builder.build_board_data(board, record_collection.collect_records(folders))
+
+
+def board_document(board: Board, *folders: Path) -> dict[str, Any]:
+    """Return the data of a board over the records of folders, as plain data."""
+    return board_data(board, *folders).to_plain()

@@ -12,11 +12,11 @@ from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
-from seqbench.utils.plain_data import check_plain, to_json
+from seqbench.utils.plain_data import check_plain
 from tests.fuzzing import strategies
 from tests.fuzzing.strategies import tried
 from tests.leaderboard import kit
-from tests.leaderboard.kit import board_document, example_record, write_records
+from tests.leaderboard.kit import board_data, example_record, write_records
 
 SECTIONS = ("results", "measured", "config")
 
@@ -29,29 +29,23 @@ def test_a_document_does_not_depend_on_the_order_of_its_records(tmp_path: Path) 
         for seed in range(3)
     ]
     modified = example_record(seed=1, modified=("data",))
-    found = list(
-        record_collection.collect_records(
-            [write_records(tmp_path, *records, example_record(seed=1, modified=("data",)))]
-        )
-    )
-    first = to_json(board_builder.build_board_data(kit.example_board(), found))
+    found = list(record_collection.collect_records([write_records(tmp_path, *records, modified)]))
+    first = board_builder.build_board_data(kit.example_board(), found).to_json()
     for seed in range(5):
         random.Random(seed).shuffle(found)
-        assert to_json(board_builder.build_board_data(kit.example_board(), found)) == first
+        assert board_builder.build_board_data(kit.example_board(), found).to_json() == first
 
 
 def test_a_document_of_nothing_is_a_document(tmp_path: Path) -> None:
-    document = board_document(kit.example_board(), tmp_path)
-    assert (document["records"], document["overall"], document["published"]) == (0, None, [])
-    check_plain(document, "document")
+    document = board_data(kit.example_board(), tmp_path)
+    assert (document.records, document.overall, document.published) == (0, None, [])
+    check_plain(document.to_plain(), "document")
 
 
 def test_the_place_of_a_folder_makes_no_difference(tmp_path: Path) -> None:
     for name in ("here", "there"):
         write_records(tmp_path / name, example_record())
-    assert board_document(kit.example_board(), tmp_path / "here") == board_document(
-        kit.example_board(), tmp_path / "there"
-    )
+    assert board_data(kit.example_board(), tmp_path / "here") == board_data(kit.example_board(), tmp_path / "there")
 
 
 @tried(60)
@@ -67,4 +61,4 @@ def test_no_record_however_broken_keeps_a_board_from_being_built(data: object) -
             found.append(record_collection.check_record(replace(made, checksum=made.digest()), str(len(found))))
         except (SeqbenchError, TypeError, ValueError):  # A status that no record can have, or no plain data.
             continue
-    to_json(board_builder.build_board_data(kit.example_board(), found))
+    board_builder.build_board_data(kit.example_board(), found).to_json()

@@ -78,7 +78,7 @@ def _build(options: argparse.Namespace) -> int:
 
     from seqbench.leaderboard import page_files
 
-    made = page_files.write_pages(board, found, out)
+    made = page_files.write_pages(board, found, out).to_plain()
     _tell(made)
     print(f"pages: {out / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if options.publish:

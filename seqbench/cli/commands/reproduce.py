@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import argparse
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from seqbench.cli import child_process
 from seqbench.leaderboard.data import board_card as boards
 from seqbench.leaderboard.data import board_paths
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.utils import atomic_files, plain_data
+from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 logger = logging.getLogger(__name__)
+
+if TYPE_CHECKING:
+    from seqbench.leaderboard.board_data import BoardData, PublishedCell
 
 EPILOG = """\
 A cell's figure is the mean of the seeds whose records are by the recipe of the card's tier, or the best of them where
 the published one is the best of several; a verdict compares the two. `--run` without names runs whatever has no record:
 look at the table first, for it may take days.
 """
-
-Cell = Mapping[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,16 +55,16 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"board '{board.name}' has no published figures; those that have: {known}.")
     from seqbench.cli import reproduce_report as report  # Brings numpy.
 
-    made = _document(board, options)
+    data = _board_data(board, options)
     status = 0
     if options.run is not None:
-        chosen = _chosen(made["published"], options.run)
-        print(f"{report.format_rows(made)}\n", flush=True)
+        chosen = _chosen(data.published, options.run)
+        print(f"{report.format_rows(data)}\n", flush=True)
         status = _run(board, chosen, options.runs)
-        made = _document(board, options)
+        data = _board_data(board, options)
     if options.json is not None:
-        atomic_files.write_text(options.json, plain_data.to_json(made))
-    print(report.format_board(board, made))
+        atomic_files.write_text(options.json, data.to_json())
+    print(report.format_board(board, data))
     return status
 
 
@@ -71,7 +72,7 @@ def _published() -> list[str]:
     return [name for name in board_paths.board_names() if boards.load_board(name).published]
 
 
-def _document(board: Board, options: argparse.Namespace) -> dict[str, Any]:
+def _board_data(board: Board, options: argparse.Namespace) -> BoardData:
     """The board of the committed records, then those of the places given, then those of what is run here."""
     from seqbench.leaderboard import board_builder
     from seqbench.leaderboard.data import record_collection
@@ -82,22 +83,21 @@ def _document(board: Board, options: argparse.Namespace) -> dict[str, Any]:
     # A place that is given must be there; a folder that is named twice is read once.
     first, *others = [place if place.is_dir() else None for place in there]
     found = [first, *(options.places or []), *others]
-    return board_builder.build_board_data(
-        board, record_collection.collect_records(dict.fromkeys(filter(None, found)), named=True)
-    )
+    records = record_collection.collect_records(dict.fromkeys(filter(None, found)), named=True)
+    return board_builder.build_board_data(board, records)
 
 
-def _chosen(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
+def _chosen(cells: Sequence[PublishedCell], names: Sequence[str]) -> list[PublishedCell]:
     """The cells that lack runs, or those of them that are named; one of each architecture and task.
 
     Raises:
         SeqbenchError: no cell has that name.
     """
-    runnable: dict[str, Cell] = {}
+    runnable: dict[str, PublishedCell] = {}
     for cell in cells:
-        if cell["lacking"]:
-            runnable.setdefault(f"{cell['architecture']}:{cell['task']}", cell)
-    every = {f"{cell['architecture']}:{cell['task']}" for cell in cells if cell["task"]}
+        if cell.lacking:
+            runnable.setdefault(f"{cell.architecture}:{cell.task}", cell)
+    every = {f"{cell.architecture}:{cell.task}" for cell in cells if cell.task}
     for name in names:
         if name not in every:
             raise SeqbenchError(f"the board has no cell '{name}' that could be run.{did_you_mean(name, every)}")
@@ -106,22 +106,20 @@ def _chosen(cells: Sequence[Cell], names: Sequence[str]) -> list[Cell]:
     return [cell for name, cell in runnable.items() if not names or name in names]
 
 
-def _run(board: Board, cells: Sequence[Cell], runs: Path) -> int:
+def _run(board: Board, cells: Sequence[PublishedCell], runs: Path) -> int:
     """Run what cells lack, one after another; one that fails does not stop the others, a signal does."""
     from seqbench.leaderboard import reproduction
 
     failed = 0
     for cell in cells:
-        for seed in cell["lacking"]:
-            words = reproduction.run_arguments(board, cell["task"], cell["architecture"])
-            needs = f" (needs {cell['needs']})" if cell["needs"] else ""
-            logger.info(f"{cell['architecture']} on {cell['task']}, seed {seed}{needs}")
+        for seed in cell.lacking:
+            words = reproduction.run_arguments(board, cell.task or "", cell.architecture)
+            needs = f" (needs {cell.needs})" if cell.needs else ""
+            logger.info(f"{cell.architecture} on {cell.task}, seed {seed}{needs}")
             status = child_process.run_child(["run", *words, "--seed", str(seed), "--resume", "--runs", str(runs)])
             if status in child_process.STOPPED:
                 return status
             if status:
-                logger.info(
-                    f"{cell['architecture']} on {cell['task']}, seed {seed}: it ended with exit status {status}"
-                )
+                logger.info(f"{cell.architecture} on {cell.task}, seed {seed}: it ended with exit status {status}")
                 failed += 1
     return 1 if failed else 0

@@ -1,10 +1,10 @@
-"""What a board needs of a record, checked value by value: a record is a stranger's file."""
+"""The parts of a record that a board uses, checked value by value: a record may come from anybody."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 from seqbench.leaderboard.data.board_card import LARGEST
 from seqbench.protocol.records import Record
@@ -12,22 +12,33 @@ from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
 
 MOST_POINTS = 200
-"""Points of a curve that are kept: a page cannot show more."""
+"""Largest number of points of a curve that are kept; a page cannot show more."""
 MOST_TEXT = 200
-"""Letters of a name or a reason that are kept."""
+"""Largest number of characters of a name or a reason that are kept."""
+DIGEST_LENGTH = 8
+"""Number of digits that stand for an option's value of several parts, or a long one."""
 
-COSTS = (
-    "seconds",
-    "tokens_per_second",
-    "decode_tokens_per_second",
-    "peak_memory_bytes",
-)
-"""Figures of ``measured``: those that differ from run to run."""
+CONFIG_COSTS = ("parameters", "state_bytes", "flops_per_token")
+"""Costs in ``config``: those that every repetition of a run has in common."""
+MEASURED_COSTS = ("seconds", "tokens_per_second", "decode_tokens_per_second", "peak_memory_bytes")
+"""Costs in ``measured``: those that differ from repetition to repetition."""
+
+OptionValue = str | int | float | None
+"""Value of an option of a run, a boolean among them."""
+
+T = TypeVar("T", str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricScore:
-    """A score between its chance and its best possible line; None for what nobody knows, and why."""
+    """A score with the chance score and the best possible score of its metric.
+
+    Args:
+        value: the score.
+        chance: score of a predictor that knows nothing; None if unknown.
+        best: best possible score; None if unknown.
+        best_unknown: why the best possible score is unknown.
+    """
 
     value: float
     chance: float | None
@@ -37,51 +48,53 @@ class MetricScore:
 
 @dataclass(frozen=True, slots=True)
 class CheckedRecord:
-    """One record, as a board sees it.
+    """The parts of one record that a board uses.
 
     Args:
-        origin: where it was found: a path, or a run of W&B.
+        origin: where the record was found: a path, or a run of W&B.
         checksum: of the record.
-        task: the card's name.
-        version: the card's.
-        tier: the card's.
-        card: the card's digest for that tier.
-        metric: the card's primary metric.
-        direction: of it.
-        architecture: the name, with its encoder's where there is one.
-        distribution: the name of what offers the architecture; empty for one given by its path.
-        release: its version.
-        options: what was chosen for the run, flat and dotted: the backbone's and the body's options, the learning rate.
-        matched: the number of parameters that ``d_model`` was found for, if it was.
+        task: name of the task card.
+        card_version: version of the task card.
+        tier: tier of the task card.
+        card_digest: digest of the task card for that tier.
+        metric: metric that decides.
+        direction: ``min`` or ``max``: which scores are better.
+        architecture: name of the architecture, with its encoder's if it has one.
+        distribution: name of the distribution that offers the architecture; empty for one given by its path.
+        distribution_version: version of that distribution.
+        options: options of the backbone and the body, the learning rate and the precision, by dotted name.
+        learning_rate: that of the run.
+        matched: number of parameters that ``d_model`` was chosen for; None if it was not.
         seed: of the run.
         status: one of ``records.STATUSES``.
-        reason: for a status other than ``ok``.
-        modified: what departs from the card.
-        weights: digest of those that were scored.
-        test: the test metrics by name; none of a run that did not end ``ok``.
-        validation: the primary metric on validation at the chosen step.
-        baselines: the primary metric of the task's baselines on test.
-        steps: of the validation curve.
-        curve: the primary metric on validation at each of them.
-        lengths: score over length, as ``(lengths, values)``.
-        facts: parameters, state bytes and FLOPs per token, and what was measured; those that are known.
-        device: what it ran on.
-        tuning: how its learning rate was chosen.
-        verified: by which checks the record was verified when it was submitted.
+        reason: why the status is not ``ok``; empty if it is.
+        modified: options in which the run departs from the task card.
+        weights: digest of the weights that were scored.
+        test: test scores by metric; empty unless the status is ``ok``.
+        validation: score of the deciding metric on validation, at the chosen step.
+        baselines: scores of the task's baselines in the deciding metric on test, by name.
+        steps: steps of the validation curve.
+        curve: score of the deciding metric on validation at each of these steps.
+        lengths: sequence lengths, and the score at each of them.
+        costs: parameters, bytes, FLOPs and durations that are known, by name.
+        device: that the run used.
+        tried: validation score of each learning rate that was tried; None for one without a score.
+        verified: how the record was verified when it was submitted; empty if it was not.
     """
 
     origin: str
     checksum: str
     task: str
-    version: int
+    card_version: int
     tier: str
-    card: str
+    card_digest: str
     metric: str
     direction: str
     architecture: str
     distribution: str
-    release: str
-    options: Mapping[str, Any]
+    distribution_version: str
+    options: Mapping[str, OptionValue]
+    learning_rate: float
     matched: int | None
     seed: int
     status: str
@@ -91,157 +104,208 @@ class CheckedRecord:
     test: Mapping[str, MetricScore]
     validation: float | None
     baselines: Mapping[str, float]
-    steps: Sequence[int]
+    steps: Sequence[float]
     curve: Sequence[float]
-    lengths: tuple[Sequence[int], Sequence[float]]
-    facts: Mapping[str, float]
+    lengths: tuple[Sequence[float], Sequence[float]]
+    costs: Mapping[str, float]
     device: str
-    tuning: Mapping[str, Any]
+    tried: Sequence[float | None]
     verified: str
 
 
 def check_record_values(record: Record, origin: str) -> CheckedRecord:
-    """The entry of a record.
+    """Return the parts of a record that a board uses.
 
     Raises:
-        SeqbenchError: the record was edited, or lacks what every record of seqbench has; the sentence says which.
+        SeqbenchError: the record was edited, or a value is missing or has the wrong type.
     """
     if record.checksum is None:
         raise SeqbenchError("it has no checksum; an older seqbench wrote it, or it was edited")
     if not record.intact():
-        raise SeqbenchError("it was edited after it was written: its checksum is not that of what it says")
-    results, config, measured = record.results, record.config, record.measured
-    metric = _get(config, "card.metric", str)
-    # What a run that did not end well says of scores and lines, nobody has computed.
-    scored = results if record.status == "ok" else {"curves": results.get("curves")}
+        raise SeqbenchError("it was edited after it was written: its checksum does not match its contents")
+    results, config = record.results, record.config
+    metric = _required(config, "card.metric", str)
+    # The scores in the record of a run that did not end well were computed by nobody.
+    scored = results if record.status == "ok" else {}
     test = {
-        str(name)[:MOST_TEXT]: _line(line, f"results.metrics.test.{name}")
-        for name, line in _get(scored, "metrics.test", dict, {}).items()
+        str(name)[:MOST_TEXT]: _metric_score(score, f"results.metrics.test.{name}")
+        for name, score in _mapping(scored, "metrics.test").items()
     }
     if record.status == "ok" and metric not in test:
         raise SeqbenchError(f"it ended ok and has no {short_repr(metric)} on test")
-    steps, curve = _curve(_get(results, "curves.validation", dict, {}), metric)
-    lengths = _get(scored, "lengths", dict, {})
+    validation_curve, lengths = _mapping(results, "curves.validation"), _mapping(scored, "lengths")
+    steps, curve = _points(validation_curve.get("step"), validation_curve.get(metric))
     return CheckedRecord(
         origin=origin,
         checksum=record.checksum,
-        task=_get(config, "card.name", str),
-        version=_get(config, "card.version", int),
-        tier=_get(config, "card.tier", str),
-        card=_get(config, "card.digest", str),
+        task=_required(config, "card.name", str),
+        card_version=_required(config, "card.version", int),
+        tier=_required(config, "card.tier", str),
+        card_digest=_required(config, "card.digest", str),
         metric=metric,
-        direction=_get(config, "card.direction", str),
+        direction=_required(config, "card.direction", str),
         architecture=_architecture(config),
-        distribution=_get(config, "architecture.distribution", str, ""),
-        release=_get(config, "architecture.version", str, ""),
+        distribution=_optional(config, "architecture.distribution", str) or "",
+        distribution_version=_optional(config, "architecture.version", str) or "",
         options=_options(config),
-        matched=_get(config, "match_params", int, None),
-        seed=_get(config, "seed", int),
+        learning_rate=_required(config, "options.optim.lr", float),
+        matched=_optional(config, "match_params", int),
+        seed=_required(config, "seed", int),
         status=record.status,
         reason=one_line(results.get("reason") or "", MOST_TEXT),
-        modified=tuple(str(name)[:MOST_TEXT] for name in _get(config, "modified", list)),
-        weights=_get(scored, "weights", str, ""),
+        modified=_modified(config),
+        weights=_optional(scored, "weights", str) or "",
         test=test,
-        validation=_get(scored, f"metrics.validation.{metric}.value", float, None),
-        baselines=_baselines(_get(scored, "baselines.test", dict, {}), metric),
+        validation=_optional(scored, f"metrics.validation.{metric}.value", float),
+        baselines=_baselines(_mapping(scored, "baselines.test"), metric),
         steps=steps,
         curve=curve,
-        lengths=_pairs(lengths.get("length"), next((lengths[k] for k in lengths if k != "length"), None)),
-        facts=_facts(config, measured),
-        device=str(measured.get("device") or "")[:MOST_TEXT],
-        tuning=_tuning(config.get("tuning")),
-        verified=_get(record.verified or {}, "how", str, ""),
+        lengths=_points(lengths.get("length"), next((lengths[key] for key in lengths if key != "length"), None)),
+        costs=_costs(record),
+        device=str(record.measured.get("device") or "")[:MOST_TEXT],
+        tried=_tried(config.get("tuning")),
+        verified=_optional(record.verified or {}, "how", str) or "",
     )
 
 
-def _get(data: Any, path: str, kind: type, default: Any = ...) -> Any:
-    """The value at a dotted path.
+def short_option_value(value: object) -> OptionValue:
+    """Return an option's value, or the beginning of its digest if it is long or has several parts.
+
+    >>> short_option_value(0.5)
+    0.5
+    >>> short_option_value(["a", "b"])
+    '0473ef2d'
+    """
+    if value is None or isinstance(value, int | float) or (isinstance(value, str) and len(value) <= MOST_TEXT):
+        return value
+    return json_digest(value)[:DIGEST_LENGTH]
+
+
+def _value(data: object, path: str) -> object:
+    """Return the value at a dotted path; None if a part of the path is missing."""
+    for key in path.split("."):
+        data = data.get(key) if isinstance(data, dict) else None
+    return data
+
+
+def _wrong_type(path: str, expected: str, value: object) -> SeqbenchError:
+    return SeqbenchError(f"it is no record of a run: {path} should be {expected}, got {short_repr(value)}")
+
+
+def _optional(data: object, path: str, kind: type[T]) -> T | None:
+    """Return the value at a dotted path, a long text cut short; None if it is missing.
+
+    Args:
+        data: the record, or a section of it.
+        path: keys from ``data`` to the value, joined by dots.
+        kind: type of the value: ``str``, ``int`` or ``float`` (which accepts whole numbers as well).
 
     Raises:
-        SeqbenchError: it is missing and there is no default, or it has another type.
+        SeqbenchError: the value has another type, or is a number beyond any score.
     """
-    value: Any = data
-    for key in path.split("."):
-        value = value.get(key) if type(value) is dict else None
-    if value is None and default is not ...:
-        return default
-    kinds: Any = (int, float) if kind is float else kind
-    if isinstance(value, bool) or not isinstance(value, kinds):
-        raise SeqbenchError(f"it is no record of a run: {path} should be {_KINDS[kind]}, got {short_repr(value)}")
+    value = _value(data, path)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
+        raise _wrong_type(path, _KINDS[kind], value)
+    if isinstance(value, str):
+        return kind(value[:MOST_TEXT])
     if kind is float and abs(value) > LARGEST:
         raise SeqbenchError(f"it is no record of a run: {path} is {short_repr(value)}, beyond any score")
-    return float(value) if kind is float else value[:MOST_TEXT] if kind is str else value
+    return kind(value)
 
 
-_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "a mapping", list: "a list"}
+def _required(data: object, path: str, kind: type[T]) -> T:
+    """Return the value at a dotted path, as ``_optional`` does, but refuse a missing one.
 
-
-def _line(data: Any, where: str) -> MetricScore:
-    if not isinstance(data, Mapping):
-        raise SeqbenchError(f"it is no record of a run: {where} should be a mapping, got {short_repr(data)}")
-    try:
-        value, chance, best = (_get(data, key, float, None) for key in ("value", "chance", "best"))
-    except SeqbenchError as error:
-        raise SeqbenchError(f"{error} in {where}") from None
+    Raises:
+        SeqbenchError: the value is missing, has another type, or is a number beyond any score.
+    """
+    value = _optional(data, path, kind)
     if value is None:
-        raise SeqbenchError(f"it is no record of a run: {where} has no value")
+        raise _wrong_type(path, _KINDS[kind], value)
+    return value
+
+
+_KINDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number"}
+
+
+def _mapping(data: object, path: str) -> Mapping[str, object]:
+    """Return the mapping at a dotted path; an empty one if it is missing.
+
+    Raises:
+        SeqbenchError: the value is no mapping.
+    """
+    value = _value(data, path)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _wrong_type(path, "a mapping", value)
+    return value
+
+
+def _modified(config: Mapping[str, object]) -> tuple[str, ...]:
+    names = config.get("modified")
+    if not isinstance(names, list):
+        raise _wrong_type("modified", "a list", names)
+    return tuple(str(name)[:MOST_TEXT] for name in names)
+
+
+def _metric_score(data: object, path: str) -> MetricScore:
+    if not isinstance(data, Mapping):
+        raise _wrong_type(path, "a mapping", data)
+    try:
+        value, chance, best = (_optional(data, key, float) for key in ("value", "chance", "best"))
+    except SeqbenchError as error:
+        raise SeqbenchError(f"{error} in {path}") from None
+    if value is None:
+        raise SeqbenchError(f"it is no record of a run: {path} has no value")
     return MetricScore(value, chance, best, str(data.get("best_unknown") or "")[:MOST_TEXT])
 
 
-def _architecture(config: Mapping[str, Any]) -> str:
-    name = _get(config, "architecture.name", str)
-    return f"{name}+{_get(config, 'encoder.name', str)}" if config.get("encoder") else name
+def _architecture(config: Mapping[str, object]) -> str:
+    name = _required(config, "architecture.name", str)
+    return f"{name}+{_required(config, 'encoder.name', str)}" if config.get("encoder") else name
 
 
-def _options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What tells two configurations of one architecture apart; values of lists and mappings by their digest."""
-    given = _get(config, "options", dict)
-    found = {}
+def _options(config: Mapping[str, object]) -> dict[str, OptionValue]:
+    """Return the options that may distinguish two configurations of one architecture."""
+    options: dict[str, OptionValue] = {}
     for section in ("arch", "encoder", "body"):
-        for key, value in _get(given, section, dict, {}).items():
+        for key, value in _mapping(config, f"options.{section}").items():
             if key != "name":
-                found[f"{section}.{key}"[:MOST_TEXT]] = short_option_value(value)
-    trainer, optim = _get(given, "trainer", dict, {}), _get(given, "optim", dict)
-    return {**found, "optim.lr": _get(optim, "lr", float), "trainer.precision": str(trainer.get("precision"))[:20]}
+                options[f"{section}.{key}"[:MOST_TEXT]] = short_option_value(value)
+    options["optim.lr"] = _required(config, "options.optim.lr", float)
+    options["trainer.precision"] = str(_mapping(config, "options.trainer").get("precision"))[:20]
+    return options
 
 
-def short_option_value(value: Any) -> Any:
-    """An option's value as entries have it: of what is long, or no single value, the digest."""
-    short = isinstance(value, int | float | None) or (isinstance(value, str) and len(value) <= MOST_TEXT)
-    return value if short else json_digest(value)[:8]
-
-
-def _curve(columns: Mapping[str, Any], metric: str) -> tuple[Sequence[int], Sequence[float]]:
-    return _pairs(columns.get("step"), columns.get(metric))
-
-
-def _pairs(places: Any, values: Any) -> tuple[list[Any], list[float]]:
-    """Two columns of numbers of equal length, thinned out to ``MOST_POINTS``; empty for anything else."""
-    if not isinstance(places, list) or not isinstance(values, list) or len(places) != len(values):
+def _points(x: object, y: object) -> tuple[list[float], list[float]]:
+    """Return two columns of numbers, thinned out to ``MOST_POINTS``; empty unless both are numbers of equal count."""
+    if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
         return [], []
-    if not all(type(n) in (int, float) and abs(n) <= LARGEST for column in (places, values) for n in column):
+    if not all(type(n) in (int, float) and abs(n) <= LARGEST for column in (x, y) for n in column):
         return [], []
-    stride = max(1, -(-len(places) // MOST_POINTS))
-    # From the end, so that the last point stays.
-    return places[::-1][::stride][::-1], [float(value) for value in values[::-1][::stride][::-1]]
+    stride = max(1, -(-len(x) // MOST_POINTS))
+    # Counted from the end, so that the last point stays.
+    return x[::-1][::stride][::-1], [float(value) for value in y[::-1][::stride][::-1]]
 
 
-def _baselines(data: Mapping[str, Any], metric: str) -> dict[str, float]:
-    values = {str(name)[:MOST_TEXT]: _get(line, metric, float, None) for name, line in data.items()}
-    return {name: value for name, value in values.items() if value is not None}
+def _baselines(data: Mapping[str, object], metric: str) -> dict[str, float]:
+    scores = {str(name)[:MOST_TEXT]: _optional(baseline, metric, float) for name, baseline in data.items()}
+    return {name: score for name, score in scores.items() if score is not None}
 
 
-def _facts(config: Mapping[str, Any], measured: Mapping[str, Any]) -> dict[str, float]:
-    found = {name: _get(config, name, float, None) for name in ("parameters", "state_bytes", "flops_per_token")}
-    found.update({name: _get(measured, name, float, None) for name in COSTS})
-    return {name: value for name, value in found.items() if value is not None}
+def _costs(record: Record) -> dict[str, float]:
+    costs = {name: _optional(record.config, name, float) for name in CONFIG_COSTS}
+    costs |= {name: _optional(record.measured, name, float) for name in MEASURED_COSTS}
+    return {name: cost for name, cost in costs.items() if cost is not None}
 
 
-def _tuning(data: Any) -> dict[str, Any]:
-    """The learning rate that was chosen, and the validation scores of all that were tried, in order."""
-    if not isinstance(data, Mapping) or not isinstance(data.get("tried"), list):
-        return {}
-    tried = data["tried"][:MOST_POINTS]
-    values = [row.get("value") if isinstance(row, Mapping) else None for row in tried]
-    known = [float(v) if isinstance(v, int | float) and abs(v) <= LARGEST else None for v in values]
-    return {"values": known}
+def _tried(tuning: object) -> list[float | None]:
+    """Return the validation score of each learning rate that was tried, in order."""
+    tried = tuning.get("tried") if isinstance(tuning, Mapping) else None
+    if not isinstance(tried, list):
+        return []
+    scores = [trial.get("value") if isinstance(trial, Mapping) else None for trial in tried[:MOST_POINTS]]
+    return [float(s) if isinstance(s, int | float) and abs(s) <= LARGEST else None for s in scores]

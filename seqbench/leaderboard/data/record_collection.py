@@ -1,4 +1,4 @@
-"""Records from folders: whatever lies there, one after another, each as an entry or with the reason why not."""
+"""Collection of records from folders: each file gives a checked record, or an excluded one with the reason."""
 
 from __future__ import annotations
 
@@ -8,92 +8,96 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqbench.leaderboard.data import checked_records
-from seqbench.leaderboard.data.checked_records import CheckedRecord
+from seqbench.leaderboard.data.checked_records import CheckedRecord, check_record_values
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
 
 MANY = 1000
-"""Records from which it pays to read them in several processes."""
+"""Number of records from which reading in several processes is faster."""
+MOST_REASON = 300
+"""Largest number of characters of a reason."""
+_NOT_RUNS = ("checkpoints", "wandb", "slurm")
+"""Names of folders that hold no record."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRecord:
-    """A record that a board does not count, and why."""
+    """A record that does not count on a board: where it was found, and the reason."""
 
     origin: str
     reason: str
 
 
-def collect_records(
-    places: Iterable[Path], named: bool = False, workers: int = 1
-) -> Iterator[CheckedRecord | ExcludedRecord]:
-    """The records under folders, in the order of their paths; a file is itself.
+CollectedRecord = CheckedRecord | ExcludedRecord
 
-    A run's folder gives its ``result.json``, any other its ``*.json``, as a board's ``results`` has them. Where a
-    record was found is told by its path below the folder, or, if ``named``, with the folder's.
+
+def collect_records(places: Iterable[Path], named: bool = False, workers: int = 1) -> Iterator[CollectedRecord]:
+    """Yield the records under folders, in the order of their paths.
+
+    A folder with a ``result.json`` gives that record; of any other folder, each ``*.json`` is a record.
 
     Args:
         places: folders, or files.
-        named: see above.
-        workers: processes that read, where there are ``MANY`` records and the system can fork. Only for a process
-            without threads, so before numpy or torch is imported.
+        named: whether origins begin with the folder's path; otherwise they are relative to the folder.
+        workers: number of processes that read, if there are at least ``MANY`` records and the system can fork. More
+            than one is safe only before a library that starts threads, such as numpy or torch, has been imported.
 
     Raises:
-        SeqbenchError: a place is not there.
+        SeqbenchError: a place does not exist.
     """
-    found = list(_found(places, named))
-    if workers > 1 and len(found) >= MANY and "fork" in multiprocessing.get_all_start_methods():
+    files = list(_files_with_origins(places, named))
+    if workers > 1 and len(files) >= MANY and "fork" in multiprocessing.get_all_start_methods():
         with multiprocessing.get_context("fork").Pool(workers) as pool:
-            yield from pool.imap(_read, found, chunksize=100)
+            yield from pool.imap(_read_and_check, files, chunksize=100)
     else:
-        yield from map(_read, found)
+        yield from map(_read_and_check, files)
 
 
-def _found(places: Iterable[Path], named: bool) -> Iterator[tuple[Path, str]]:
-    """The files of all places, each with what its origin is called."""
+def check_record(record: Record | SeqbenchError, origin: str) -> CollectedRecord:
+    """Return the checked record, or an excluded one if the record could not be read or is not valid.
+
+    Args:
+        record: the record, or the error that was raised while it was read.
+        origin: where it was found.
+    """
+    if isinstance(record, SeqbenchError):
+        return ExcludedRecord(origin, _reason(record))
+    try:
+        return check_record_values(record, origin)
+    except SeqbenchError as error:
+        return ExcludedRecord(origin, _reason(error))
+
+
+def _files_with_origins(places: Iterable[Path], named: bool) -> Iterator[tuple[Path, str]]:
     for place in places:
         if not place.exists():
             raise SeqbenchError(
                 f"there is no {place}; give a folder of runs, as --runs named it, or of a board's results."
             )
-        for path in [place] if place.is_file() else _files(place):
-            below = path.relative_to(place).as_posix() if path != place else path.name
-            yield path, path.as_posix() if named else below
+        for path in [place] if place.is_file() else _record_files(place):
+            relative = path.relative_to(place).as_posix() if path != place else path.name
+            yield path, path.as_posix() if named else relative
 
 
-def _read(found: tuple[Path, str]) -> CheckedRecord | ExcludedRecord:
-    path, origin = found
-    try:
-        return check_record(records.read_record(path), origin)
-    except SeqbenchError as error:
-        return check_record(SeqbenchError(str(error).replace(str(path), "it")), origin)
-
-
-def check_record(record: Record | SeqbenchError, origin: str) -> CheckedRecord | ExcludedRecord:
-    """The entry of a record that was read, or why there is none."""
-    if isinstance(record, SeqbenchError):
-        return ExcludedRecord(origin, _reason(record))
-    try:
-        return checked_records.check_record_values(record, origin)
-    except SeqbenchError as error:
-        return ExcludedRecord(origin, _reason(error))
-
-
-def _files(place: Path) -> Iterator[Path]:
-    for folder, below, files in os.walk(place):
-        below[:] = sorted(name for name in below if not name.startswith(".") and name not in _NOT_RUNS)
+def _record_files(place: Path) -> Iterator[Path]:
+    for folder, subfolders, files in os.walk(place):
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name not in _NOT_RUNS)
         if records.NAME in files:
             yield Path(folder, records.NAME)
-            below.clear()
+            subfolders.clear()
         else:
             yield from (Path(folder, name) for name in sorted(files) if name.endswith(".json"))
 
 
-_NOT_RUNS = ("checkpoints", "wandb", "slurm")
-"""Folders in which no record lies."""
+def _read_and_check(file: tuple[Path, str]) -> CollectedRecord:
+    path, origin = file
+    try:
+        record = records.read_record(path)
+    except SeqbenchError as error:
+        return check_record(SeqbenchError(str(error).replace(str(path), "it")), origin)
+    return check_record(record, origin)
 
 
 def _reason(error: SeqbenchError) -> str:
-    return one_line(error).rstrip(".;")[:300]
+    return one_line(error).rstrip(".;")[:MOST_REASON]

@@ -10,10 +10,10 @@ from typing import Any
 
 from markupsafe import Markup
 
+from seqbench.leaderboard.board_data import OUTDONE, RANKED
 from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH, Plot
 from seqbench.leaderboard.pages.series_style import Slots, rows_with_scores, top_rows
 from seqbench.leaderboard.pages.svg import Axis, svg_path, svg_tag
-from seqbench.leaderboard.selection.task_rows import OUTDONE, RANKED
 from seqbench.utils import number_format
 from seqbench.utils.number_format import format_tick
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from seqbench.leaderboard import board_data
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.wording import visible_line
-from seqbench.leaderboard.selection import task_rows
 from seqbench.utils import number_format
 from seqbench.utils.number_format import format_four_digits, format_published
 
-MARKS = {task_rows.INCOMPLETE: r"\dagger", "diverged": r"\ddagger", "chance": r"\circ"}
+MARKS = {board_data.INCOMPLETE: r"\dagger", "diverged": r"\ddagger", "chance": r"\circ"}
 """What stands at a score that is not all that it seems; the caption explains those that occur."""
 
 _MEANINGS = {
@@ -107,9 +107,9 @@ def _cells(task: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[str]:
 
 def _cell(row: Mapping[str, Any] | None) -> str:
     r"""``$\mathbf{0.9990 \pm 0.0010}$`` for one of the best; a dash for none."""
-    if row is None or row["state"] == task_rows.MISSING:
+    if row is None or row["state"] == board_data.MISSING:
         return "--"
-    if row["state"] == task_rows.NOT_APPLICABLE:
+    if row["state"] == board_data.NOT_APPLICABLE:
         return "n/a"
     marks = "".join(_marks(row))
     score = _digits(number_format.format_mean(row["mean"], row["half_width"])) or "?"
@@ -118,8 +118,8 @@ def _cell(row: Mapping[str, Any] | None) -> str:
 
 
 def _marks(row: Mapping[str, Any]) -> Iterable[str]:
-    if row["state"] == task_rows.INCOMPLETE:
-        yield MARKS[task_rows.INCOMPLETE]
+    if row["state"] == board_data.INCOMPLETE:
+        yield MARKS[board_data.INCOMPLETE]
     if row.get("diverged"):
         yield MARKS["diverged"]
     if row.get("above_chance") is False:

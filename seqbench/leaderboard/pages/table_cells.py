@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqbench.leaderboard.board_data import MISSING, NOT_APPLICABLE
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.pages.wording import COLUMNS, Column
-from seqbench.leaderboard.selection.task_rows import MISSING, NOT_APPLICABLE
 from seqbench.utils import number_format
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from seqbench.leaderboard.selection import task_rows
+from seqbench.leaderboard import board_data
 from seqbench.utils import errors, number_format
 
 RANK_ERRORS = (
@@ -98,7 +98,7 @@ def format_solved(row: Mapping[str, Any]) -> str:
 def row_remarks(row: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the remarks on a row, each a few words and the reason for them; the reason may be empty."""
     remarks = []
-    if row["state"] != task_rows.RANKED:
+    if row["state"] != board_data.RANKED:
         remarks.append((str(row["state"]), visible_line(row["reason"])))
     diverged = [seed for seed in row["seeds"] if seed["status"] == "diverged"]
     if diverged:

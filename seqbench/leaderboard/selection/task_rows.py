@@ -1,283 +1,313 @@
-"""The rows of one task: what its records say of each architecture, as plain data."""
+"""The rows of one task: the results of each configuration of an architecture, computed from its records."""
 
 from __future__ import annotations
 
 import math
-import statistics as means
-from collections.abc import Mapping, Sequence
-from typing import Any
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
+from seqbench.leaderboard.board_data import (
+    INCOMPLETE,
+    MISSING,
+    NOT_APPLICABLE,
+    OUTDONE,
+    RANKED,
+    STATES,
+    CardVersion,
+    Curve,
+    PublishedFigure,
+    RowData,
+    RowState,
+    SecondaryMetric,
+    SeedData,
+    TaskData,
+)
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import secondary_metrics
+from seqbench.leaderboard.selection.record_selection import Cells
 from seqbench.leaderboard.stats import aggregate, intervals, ranking
-from seqbench.protocol.cards import Card, Metric
+from seqbench.leaderboard.stats.expected_best import expected_best
+from seqbench.protocol.cards import Card
 from seqbench.protocol.chance import above_chance
 
 SOLVED = 0.99
-"""Share of the way from chance to the best possible from which a seed has solved its task."""
-
-RANKED, OUTDONE, INCOMPLETE = "ranked", "outdone", "incomplete"
-MISSING, NOT_APPLICABLE = "missing", "not applicable"
-"""States of a cell; those that are not ranked give a reason."""
+"""Share of the way from chance to the best possible score from which a seed has solved its task."""
 
 
-def build_task_data(
-    board: Board, task: str, card: Card, cells: Mapping[str, Mapping[int, CheckedRecord]], labels: Mapping[str, str]
-) -> dict[str, Any]:
-    """A task's section of a board.
+@dataclass(frozen=True)
+class _Task:
+    """What the rows of one task have in common.
 
     Args:
-        board: its rules.
-        task: as the board names it.
-        card: the task's.
-        cells: the records that count, by row and seed.
-        labels: all rows of the board with their architectures, so that those without a record here are seen as missing.
+        name: name of the task on the board.
+        board: the board.
+        card: the task's card.
+        cells: the records that count, by row label and seed.
+        reference: a score with the chance score and the best possible score of the task.
+        anchor: score that counts as 1 if the best possible one is unknown.
+        secondary: the secondary metrics that some record has.
     """
-    line = _line(cells)
-    anchor = board.tasks[task].anchor if line.best is None else None
-    astray = anchor is not None and line.chance is not None and not card.metric.better(anchor, line.chance)
-    anchor = None if astray else anchor
-    scale = (line.chance, anchor if line.best is None else line.best)
-    worst = _worst(card.metric, cells, line.chance)
-    beside = secondary_metrics.find_secondary_metrics(board.tasks[task].secondary, cells)
-    rows = [_row(board, card, label, seeds, line, worst, scale, beside) for label, seeds in cells.items()]
-    _outdo(rows, cells, card.metric)
-    ranked = [row for row in rows if row["state"] == RANKED]
-    samples = [[seed["value"] for seed in row["seeds"]] for row in ranked]
-    for row, rank in zip(ranked, ranking.rank_samples(samples, card.metric.direction), strict=True):
-        row["rank"] = rank
-    rows += _without_records(board, task, labels, cells)
-    rows.sort(key=lambda row: _order(row, card.metric))
-    entry = next((entry for seeds in cells.values() for entry in seeds.values() if entry.baselines), None)
-    size = board.size_for(task)
-    problems = [f"its anchor {board.tasks[task].anchor} is no better than chance"] if astray else []
-    problems += secondary_metrics.secondary_problems(board.tasks[task].secondary, cells)
-    return {
-        "task": task,
-        "name": card.name,
-        "summary": card.summary,
-        "card": {"version": card.version, "digest": card.digest(board.tier)},
-        "metric": card.metric.name,
-        "direction": card.metric.direction,
-        "size": {"parameters": size.parameters, "tolerance": size.tolerance} if size else None,
-        "chance": line.chance,
-        "best": line.best,
-        "best_unknown": line.best_unknown,
-        "anchor": anchor,
-        "problems": problems,
-        "anchor_source": board.tasks[task].anchor_source if anchor is not None else "",
-        "baselines": dict(sorted(entry.baselines.items())) if entry else {},
-        "published": _published(card, board.tier),
-        "secondary": beside,
-        "rows": rows,
-    }
+
+    name: str
+    board: Board
+    card: Card
+    cells: Cells
+    reference: MetricScore
+    anchor: float | None
+    secondary: Sequence[SecondaryMetric]
+
+    @property
+    def direction(self) -> str:
+        """``min`` or ``max``: which scores are better."""
+        return self.card.metric.direction
+
+    @property
+    def top(self) -> float | None:
+        """The score that counts as 1: the best possible one, or the anchor if that is unknown."""
+        return self.anchor if self.reference.best is None else self.reference.best
 
 
-def _row(
-    board: Board,
-    card: Card,
-    label: str,
-    seeds: Mapping[int, CheckedRecord],
-    line: MetricScore,
-    worst: float | None,
-    scale: tuple[float | None, float | None],
-    beside: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    entries = list(seeds.values())
-    first = entries[0]
-    cells = [_seed(seed, seeds.get(seed), card.metric.name, worst, scale, beside) for seed in range(board.seeds)]
-    values = [cell["value"] for cell in cells if cell["value"] is not None]
-    spread = intervals.mean_interval(values) if values else None
-    lacking = [f"seed {cell['seed']}: {cell['reason'] or cell['status']}" for cell in cells if cell["value"] is None]
-    mean = spread.mean if spread else None
-    done = [entry for entry in entries if entry.status == "ok"]
-    solved = [cell["score"] >= SOLVED for cell in cells if cell["score"] is not None and line.best is not None]
-    return {
-        "label": label,
-        "architecture": first.architecture,
-        "state": INCOMPLETE if lacking else RANKED,
-        "reason": "; ".join(lacking),
-        "rank": None,
-        "mean": mean,
-        "half_width": spread.half_width if spread else None,
-        "secondary": secondary_metrics.row_secondary_means(cells, beside),
-        "above_chance": None if mean is None else above_chance(mean, line.chance, line.best, card.metric.direction),
-        "below_chance": mean is not None and line.chance is not None and card.metric.better(line.chance, mean),
-        "solved": sum(solved) if solved else None,
-        "diverged": sum(entry.status == "diverged" for entry in entries),
-        "seeds": cells,
-        "costs": _costs(done or entries),
-        "curve": _curve(done),
-        "lengths": _lengths(done),
-        "budget": _budget(first, card.metric),
-    }
+def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: Mapping[str, str]) -> TaskData:
+    """Return one task of a board with its rows, best first.
+
+    Args:
+        board: the board.
+        task: name of the task on the board.
+        card: the task's card.
+        cells: the records that count, by row label and seed.
+        labels: all row labels of the board with their architectures; those without a record here become missing rows.
+    """
+    rules, reference = board.tasks[task], _reference(cells)
+    anchor = rules.anchor if reference.best is None else None
+    problems = []
+    if anchor is not None and reference.chance is not None and not card.metric.better(anchor, reference.chance):
+        problems.append(f"its anchor {anchor} is no better than chance")
+        anchor = None
+    secondary = secondary_metrics.find_secondary_metrics(rules.secondary, cells)
+    problems += secondary_metrics.secondary_problems(rules.secondary, cells)
+    common = _Task(task, board, card, cells, reference, anchor, secondary)
+    rows = [*_ranked_rows(common), *_rows_without_records(common, labels)]
+    return TaskData(
+        task=task,
+        name=card.name,
+        summary=card.summary,
+        card=CardVersion(card.version, card.digest(board.tier)),
+        metric=card.metric.name,
+        direction=card.metric.direction,
+        size=board.size_for(task),
+        chance=reference.chance,
+        best=reference.best,
+        best_unknown=reference.best_unknown,
+        anchor=anchor,
+        anchor_source=rules.anchor_source if anchor is not None else "",
+        problems=problems,
+        baselines=_baselines(cells),
+        published=_published_figures(card, board.tier),
+        secondary=secondary,
+        rows=sorted(rows, key=lambda row: _sort_key(row, card.metric.direction)),
+    )
 
 
-def _seed(
-    seed: int,
-    entry: CheckedRecord | None,
-    metric: str,
-    worst: float | None,
-    scale: tuple[float | None, float | None],
-    beside: Sequence[Mapping[str, Any]],
-) -> dict[str, Any]:
-    """One seed of a cell; a diverged one stands at chance, whatever else would be left of it."""
-    if entry is None:
-        absent = {"seed": seed, "status": MISSING, "reason": "no record"}
-        return {**absent, "value": None, "score": None, "secondary": {}}
-    value = entry.test[metric].value if entry.status == "ok" else worst if entry.status == "diverged" else None
-    return {
-        "seed": seed,
-        "status": entry.status,
-        "reason": entry.reason if entry.status != "ok" else "",
-        "value": value,
-        "score": rescale_score(value, scale),
-        "secondary": secondary_metrics.seed_secondary_values(entry, beside),
-        "record": entry.origin,
-        "checksum": entry.checksum,
-        "verified": entry.verified,
-    }
+def rescale_score(value: float | None, chance: float | None, best: float | None) -> float | None:
+    """Return ``value`` on a scale where ``chance`` is 0 and ``best`` is 1; None if that is unknown.
 
+    Args:
+        value: the score, or None.
+        chance: score of a predictor that knows nothing, or None.
+        best: best possible score or an anchor, or None.
 
-def rescale_score(value: float | None, scale: tuple[float | None, float | None]) -> float | None:
-    """A value between chance (0) and the best possible or its anchor (1); None where either is unknown."""
-    chance, best = scale
+    >>> rescale_score(0.75, 0.5, 1.0)
+    0.5
+    """
     if value is None or chance is None or best is None or chance == best:
         return None
     return aggregate.normalise_score(value, chance, best)
 
 
-def _line(cells: Mapping[str, Mapping[int, CheckedRecord]]) -> MetricScore:
-    """The lines that the records of a task agree in."""
-    for seeds in cells.values():
-        for entry in seeds.values():
-            if entry.metric in entry.test:
-                return entry.test[entry.metric]
+def diverged_score(chance: float | None, scores: Sequence[float], direction: str) -> float | None:
+    """Return the score that a diverged run counts as: chance, or the worst score of all seeds if that is unknown.
+
+    Args:
+        chance: score of a predictor that knows nothing, or None.
+        scores: the scores of the seeds that ended with the status ``ok``.
+        direction: ``min`` or ``max``: which scores are better.
+
+    >>> diverged_score(None, [0.5, 0.75], "max")
+    0.5
+    """
+    if chance is not None or not scores:
+        return chance
+    return min(scores) if direction == "max" else max(scores)
+
+
+def _reference(cells: Cells) -> MetricScore:
+    """Return any score of the task's deciding metric; all records of a task agree on chance and best possible."""
+    for record in _records(cells):
+        if record.metric in record.test:
+            return record.test[record.metric]
     return MetricScore(math.nan, None, None, "")
 
 
-def _worst(metric: Metric, cells: Mapping[str, Mapping[int, CheckedRecord]], chance: float | None) -> float | None:
-    """What a diverged seed counts as: chance, or, where that is unknown, the worst that any seed reached."""
-    if chance is not None:
-        return chance
-    values = [e.test[e.metric].value for seeds in cells.values() for e in seeds.values() if e.status == "ok"]
-    return (min(values) if metric.direction == "max" else max(values)) if values else None
+def _records(cells: Cells) -> Iterable[CheckedRecord]:
+    return (record for seeds in cells.values() for record in seeds.values())
 
 
-def _costs(entries: Sequence[CheckedRecord]) -> dict[str, Any]:
-    """Means over seeds of what a run took, and what was chosen for it."""
-    names = dict.fromkeys(name for entry in entries for name in entry.facts)
-    found: dict[str, Any] = {name: means.fmean(e.facts[name] for e in entries if name in e.facts) for name in names}
-    for name in ("parameters", "state_bytes"):
-        if name in found:
-            found[name] = round(found[name])
-    rates = sorted({entry.options["optim.lr"] for entry in entries})
-    tried = max(len(entry.tuning.get("values", ())) for entry in entries)
+def _baselines(cells: Cells) -> dict[str, float]:
+    record = next((record for record in _records(cells) if record.baselines), None)
+    return dict(sorted(record.baselines.items())) if record else {}
+
+
+def _published_figures(card: Card, tier: str) -> list[PublishedFigure]:
+    """Return the figures that the card publishes for its deciding metric and this tier."""
+    return [
+        PublishedFigure(reference.architecture, reference.value, reference.setting, reference.source)
+        for reference in card.references
+        if reference.metric == card.metric.name and (not reference.tiers or tier in reference.tiers)
+    ]
+
+
+def _ranked_rows(task: _Task) -> list[RowData]:
+    """Return the rows that have records, with their ranks."""
+    scores = [r.test[r.metric].value for r in _records(task.cells) if r.status == "ok"]
+    worst = diverged_score(task.reference.chance, scores, task.direction)
+    rows = _mark_outdone([_row(task, label, worst) for label in task.cells], task)
+    samples = [
+        [seed.value for seed in row.seeds if seed.value is not None] if row.state == RANKED else [] for row in rows
+    ]
+    ranks = ranking.rank_samples(samples, task.direction)
+    return [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
+
+
+def _row(task: _Task, label: str, worst: float | None) -> RowData:
+    records = list(task.cells[label].values())
+    seeds = [_seed(task, seed, task.cells[label].get(seed), worst) for seed in range(task.board.seeds)]
+    values = [seed.value for seed in seeds if seed.value is not None]
+    spread = intervals.mean_interval(values) if values else None
+    mean, reference = spread.mean if spread else None, task.reference
+    missing = [f"seed {seed.seed}: {seed.reason or seed.status}" for seed in seeds if seed.value is None]
+    solved = [seed.score >= SOLVED for seed in seeds if seed.score is not None and reference.best is not None]
+    ended = [record for record in records if record.status == "ok"]
+    return RowData(
+        label=label,
+        architecture=records[0].architecture,
+        state=INCOMPLETE if missing else RANKED,
+        reason="; ".join(missing),
+        mean=mean,
+        half_width=spread.half_width if spread else None,
+        secondary=secondary_metrics.row_secondary_means(seeds, task.secondary),
+        above_chance=None if mean is None else above_chance(mean, reference.chance, reference.best, task.direction),
+        below_chance=mean is not None
+        and reference.chance is not None
+        and task.card.metric.better(reference.chance, mean),
+        solved=sum(solved) if solved else None,
+        diverged=sum(record.status == "diverged" for record in records),
+        seeds=seeds,
+        costs=_costs(ended or records),
+        curve=_curve("step", [zip(record.steps, record.curve, strict=True) for record in ended]),
+        lengths=_curve("length", [zip(*record.lengths, strict=True) for record in ended]),
+        budget=expected_best(records[0].tried, task.direction),
+    )
+
+
+def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | None) -> SeedData:
+    """Return the result of one seed; a diverged run counts as ``worst``, whatever scores its record has."""
+    if record is None:
+        return SeedData(seed, MISSING, "no record", None, None)
+    value = None
+    if record.status == "ok":
+        value = record.test[task.card.metric.name].value
+    elif record.status == "diverged":
+        value = worst
+    return SeedData(
+        seed=seed,
+        status=record.status,
+        reason=record.reason if record.status != "ok" else "",
+        value=value,
+        score=rescale_score(value, task.reference.chance, task.top),
+        secondary=secondary_metrics.seed_secondary_values(record, task.secondary),
+        record=record.origin,
+        checksum=record.checksum,
+        verified=record.verified,
+    )
+
+
+def _costs(records: Sequence[CheckedRecord]) -> dict[str, float | str]:
+    """Return the figures of a row by column: means over its records, and what was chosen for them."""
+    names = sorted({name for record in records for name in record.costs})
+    costs: dict[str, float | str] = {}
+    for name in names:
+        mean = statistics.fmean(record.costs[name] for record in records if name in record.costs)
+        costs[name] = round(mean) if name in ("parameters", "state_bytes") else mean
     return {
-        **dict(sorted(found.items())),
-        "lr": ", ".join(f"{rate:g}" for rate in rates),
-        "tried": tried,
-        "device": "; ".join(sorted({entry.device for entry in entries if entry.device})),
-        "distribution": "; ".join(sorted({_offered(entry) for entry in entries})),
+        **costs,
+        "lr": ", ".join(f"{rate:g}" for rate in sorted({record.learning_rate for record in records})),
+        "tried": max(len(record.tried) for record in records),
+        "device": "; ".join(sorted({record.device for record in records if record.device})),
+        "distribution": "; ".join(sorted({_distribution(record) for record in records})),
     }
 
 
-def _offered(entry: CheckedRecord) -> str:
-    return f"{entry.distribution} {entry.release}".strip() or "by its path"
+def _distribution(record: CheckedRecord) -> str:
+    return f"{record.distribution} {record.distribution_version}".strip() or "by its path"
 
 
-def _outdo(rows: Sequence[dict[str, Any]], cells: Mapping[str, Mapping[int, CheckedRecord]], metric: Metric) -> None:
-    """Of an architecture's configurations the best on validation ranks: the more of them, the less a rank would say."""
+def _curve(axis: str, curves: Iterable[Iterable[tuple[float, float]]]) -> Curve | None:
+    """Return mean, lowest and highest score at each step or length, over the seeds that have it."""
+    scores: dict[float, list[float]] = {}
+    for curve in curves:
+        for x, score in curve:
+            scores.setdefault(x, []).append(score)
+    if not scores:
+        return None
+    order = sorted(scores)
+    return Curve(
+        axis="step" if axis == "step" else "length",
+        x=order,
+        mean=[statistics.fmean(scores[x]) for x in order],
+        low=[min(scores[x]) for x in order],
+        high=[max(scores[x]) for x in order],
+    )
+
+
+def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
+    """Keep one ranked row for each architecture: the configuration with the best validation score.
+
+    The more configurations of an architecture could rank, the likelier one of them would rank high by chance.
+    """
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for row in rows:
-        entries = list(cells[row["label"]].values())
-        values = [entry.validation for entry in entries if entry.validation is not None]
-        if row["state"] != RANKED or len(values) < len(entries):
+        records = list(task.cells[row.label].values())
+        scores = [record.validation for record in records if record.validation is not None]
+        if row.state != RANKED or len(scores) < len(records):
             continue
-        key, mean = (entries[0].architecture, entries[0].distribution), means.fmean(values)
-        if key not in best or metric.better(mean, best[key][0]):
-            best[key] = mean, row["label"]
+        key, mean = (records[0].architecture, records[0].distribution), statistics.fmean(scores)
+        if key not in best or task.card.metric.better(mean, best[key][0]):
+            best[key] = mean, row.label
+    marked = []
     for row in rows:
-        first = next(iter(cells[row["label"]].values()))
+        first = next(iter(task.cells[row.label].values()))
         chosen = best.get((first.architecture, first.distribution))
-        if row["state"] == RANKED and chosen and chosen[1] != row["label"]:
-            row.update(state=OUTDONE, reason=f"{chosen[1]} is better on validation, and ranks for both")
+        if row.state == RANKED and chosen and chosen[1] != row.label:
+            row = replace(row, state=OUTDONE, reason=f"{chosen[1]} is better on validation, and ranks for both")
+        marked.append(row)
+    return marked
 
 
-def _curve(entries: Sequence[CheckedRecord]) -> dict[str, list[float]]:
-    """The validation score over steps: mean, lowest and highest over the seeds that have a step."""
-    points: dict[float, list[float]] = {}
-    for entry in entries:
-        for step, value in zip(entry.steps, entry.curve, strict=True):
-            points.setdefault(step, []).append(value)
-    return _spread(points, "step")
-
-
-def _lengths(entries: Sequence[CheckedRecord]) -> dict[str, list[float]]:
-    points: dict[float, list[float]] = {}
-    for entry in entries:
-        for length, value in zip(*entry.lengths, strict=True):
-            points.setdefault(length, []).append(value)
-    return _spread(points, "length")
-
-
-def _spread(points: Mapping[float, list[float]], name: str) -> dict[str, list[float]]:
-    places = sorted(points)
-    if not places:
-        return {}
-    return {
-        name: places,
-        "mean": [means.fmean(points[place]) for place in places],
-        "low": [min(points[place]) for place in places],
-        "high": [max(points[place]) for place in places],
-    }
-
-
-def _budget(entry: CheckedRecord, metric: Metric) -> list[float]:
-    """The validation score to expect after 1, 2, ... of the learning rates that were tried, in any order.
-
-    The expected best of k out of n, as Dodge et al. 2019 (arXiv 1909.03004, section 3) have it, but drawn without
-    replacement: with so few trials, nobody tries one twice.
-    """
-    values = entry.tuning.get("values", [])
-    known = [value for value in values if value is not None]
-    if not known:
-        return []
-    worst = min(known) if metric.direction == "max" else max(known)
-    ordered = sorted((worst if value is None else value for value in values), reverse=metric.direction == "min")
-    n = len(ordered)
-    return [
-        sum(value * math.comb(place, k - 1) for place, value in enumerate(ordered)) / math.comb(n, k)
-        for k in range(1, n + 1)
-    ]
-
-
-def _published(card: Card, tier: str) -> list[dict[str, Any]]:
-    return [
-        {"architecture": r.architecture, "value": r.value, "setting": r.setting, "source": r.source}
-        for r in card.references
-        if r.metric == card.metric.name and (not r.tiers or tier in r.tiers)
-    ]
-
-
-def _without_records(
-    board: Board, task: str, labels: Mapping[str, str], cells: Mapping[str, Mapping[int, CheckedRecord]]
-) -> list[dict[str, Any]]:
-    excused = {item.architecture: item.reason for item in board.not_applicable if item.task == task}
-    rows: list[dict[str, Any]] = []
-    unknown = {name: name for name in excused if name not in labels.values()}
-    for label, name in {**labels, **unknown}.items():
-        if label in cells:
-            continue
-        state, reason = (NOT_APPLICABLE, excused[name]) if name in excused else (MISSING, "no record that counts")
-        rows.append({"label": label, "architecture": name, "state": state, "reason": reason, "rank": None, "seeds": []})
+def _rows_without_records(task: _Task, labels: Mapping[str, str]) -> list[RowData]:
+    """Return the rows of the board that have no record on this task: not applicable, or missing."""
+    reasons = {item.architecture: item.reason for item in task.board.not_applicable if item.task == task.name}
+    unknown = {name: name for name in reasons if name not in labels.values()}
+    rows = []
+    for label, architecture in {**labels, **unknown}.items():
+        if label not in task.cells:
+            state: RowState = NOT_APPLICABLE if architecture in reasons else MISSING
+            rows.append(RowData(label, architecture, state, reasons.get(architecture, "no record that counts")))
     return rows
 
 
-def _order(row: Mapping[str, Any], metric: Metric) -> tuple[Any, ...]:
-    """Best first; then those that do not rank, by their names."""
-    place = (RANKED, OUTDONE, INCOMPLETE, MISSING, NOT_APPLICABLE).index(row["state"])
-    mean = row.get("mean")
-    worse = math.inf if mean is None else mean if metric.direction == "min" else -mean
-    return place, worse, row["label"]
+def _sort_key(row: RowData, direction: str) -> tuple[int, float, str]:
+    """Order rows by state, then best first, then by label."""
+    worse = math.inf if row.mean is None else row.mean if direction == "min" else -row.mean
+    return STATES.index(row.state), worse, row.label

@@ -36,7 +36,7 @@ def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[s
         ["parity", "0", "0", "-"],
     ]
     assert "left out: cpy: unknown task 'cpy'. Did you mean 'copy'" in err
-    assert "seed 7 is none of the board's" in err
+    assert "its seed is 7" in err
     assert "1 records are of other tasks" in err
     assert sorted(path.name for path in Path("boards/mine").iterdir()) == [
         "README.md",

@@ -135,7 +135,7 @@ def test_runs_are_read_where_they_are_and_from_where_one_says(card: Path, capsys
     assert "second record" not in other
     both = reproduced(capsys, "./mine.yaml", "--from", "other", "--from", "runs", "--from", "other")
     assert rows(both)["JSB gru"][1:3] == ["8.300", "1/2"]
-    assert "it is a second record of one cell: 8.5, where other/" in both
+    assert "it is a second record of one cell: its result is 8.5, that of other/" in both
     assert main(["reproduce", "./mine.yaml", "--from", "nowhere"]) == 2
     assert "there is no nowhere" in capsys.readouterr().err
 

@@ -102,7 +102,7 @@ def test_the_page_has_what_a_board_says(document: dict[str, Any]) -> None:
     )
     assert "- no-such: unknown task 'no-such'." in section(page, "## Tasks that cannot be used")
     aside = section(page, "## Records set aside")
-    assert re.search(r"- `copy/\S+/result.json`: seed 5 is none of the board's, which are 0 to 2\n", aside)
+    assert re.search(r"- `copy/\S+/result.json`: its seed is 5; the board's seeds are 0 to 2\n", aside)
     assert "seqbench leaderboard build test --from leaderboards/test/results" in section(page, "## Check it")
 
 

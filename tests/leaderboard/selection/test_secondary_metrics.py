@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from seqbench.leaderboard.board_data import SecondaryMetric
 from seqbench.leaderboard.pages import csv_table, latex_tables, markdown_page, wording
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard import kit
-from tests.leaderboard.kit import board_document, example_record, write_records
+from tests.leaderboard.kit import board_data, example_record, write_records
 from tests.leaderboard.selection.test_record_selection import rows
 
 
@@ -23,47 +24,47 @@ def with_lengths(*scores: float, **given: Any) -> list[Any]:
 
 
 def test_a_row_has_mean_and_interval_of_each_secondary_metric(tmp_path: Path) -> None:
-    document = board_document(asking("longer"), write_records(tmp_path, *with_lengths(0.5, 0.6, 0.4)))
-    task, row = document["tasks"][0], rows(document)["gru"]
-    assert task["secondary"] == [{"metric": "longer", "chance": 0.0, "best": 1.0}]
-    assert row["secondary"]["longer"]["mean"] == pytest.approx(0.5)
+    document = board_data(asking("longer"), write_records(tmp_path, *with_lengths(0.5, 0.6, 0.4)))
+    task, row = document.tasks[0], rows(document)["gru"]
+    assert task.secondary == [SecondaryMetric("longer", 0.0, 1.0)]
+    assert row.secondary["longer"].mean == pytest.approx(0.5)
     expected = 4.302653 * statistics.stdev((0.5, 0.6, 0.4)) / 3**0.5
-    assert row["secondary"]["longer"]["half_width"] == pytest.approx(expected, rel=1e-6)
-    assert [seed["secondary"]["longer"] for seed in row["seeds"]] == [0.5, 0.6, 0.4]
+    assert row.secondary["longer"].half_width == pytest.approx(expected, rel=1e-6)
+    assert [seed.secondary["longer"] for seed in row.seeds] == [0.5, 0.6, 0.4]
 
 
 def test_it_ranks_nobody(tmp_path: Path) -> None:
     """Two that are alike in what decides share a rank, however far apart they are beside it."""
     write_records(tmp_path, *with_lengths(1.0, 0.99, 1.0), *with_lengths(0.0, 0.01, 0.0, arch="tcn"))
-    found = rows(board_document(asking("longer"), tmp_path))
-    assert {row["rank"] for row in found.values()} == {1}
-    assert found["gru"]["secondary"]["longer"]["mean"] > found["tcn"]["secondary"]["longer"]["mean"]
+    found = rows(board_data(asking("longer"), tmp_path))
+    assert {row.rank for row in found.values()} == {1}
+    assert found["gru"].secondary["longer"].mean > found["tcn"].secondary["longer"].mean
 
 
 def test_a_diverged_seed_stands_at_chance_and_a_missing_one_is_no_number(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.9, 0.6), example_record(seed=2, status="diverged", reason="nan at step 9"))
-    found = rows(board_document(asking("longer"), tmp_path))["gru"]
-    assert found["secondary"]["longer"]["mean"] == pytest.approx((0.9 + 0.6 + 0.0) / 3)
-    two = rows(board_document(asking("longer"), write_records(tmp_path / "two", *with_lengths(0.9, 0.6))))["gru"]
-    assert two["state"] == "incomplete"
-    assert two["secondary"]["longer"]["mean"] == pytest.approx(0.75)
-    assert two["seeds"][2]["secondary"] == {}
+    found = rows(board_data(asking("longer"), tmp_path))["gru"]
+    assert found.secondary["longer"].mean == pytest.approx((0.9 + 0.6 + 0.0) / 3)
+    two = rows(board_data(asking("longer"), write_records(tmp_path / "two", *with_lengths(0.9, 0.6))))["gru"]
+    assert two.state == "incomplete"
+    assert two.secondary["longer"].mean == pytest.approx(0.75)
+    assert two.seeds[2].secondary == {}
 
 
 def test_a_row_whose_seeds_do_not_all_have_it_has_none(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.9, 0.6), example_record(seed=2))
-    found = rows(board_document(asking("longer"), tmp_path))["gru"]
-    assert (found["secondary"], found["rank"]) == ({}, 1)
-    assert wording.format_secondary(found, "longer") == ""
+    found = rows(board_data(asking("longer"), tmp_path))["gru"]
+    assert (found.secondary, found.rank) == ({}, 1)
+    assert wording.format_secondary(found.to_plain(), "longer") == ""
 
 
 def test_a_metric_that_no_record_has_is_named_and_the_rest_is_built(tmp_path: Path) -> None:
-    document = board_document(asking("lnger", "longer"), write_records(tmp_path, *with_lengths(0.9, 0.6, 0.7)))
-    assert document["problems"] == ["copy: no record has its secondary metric 'lnger'. Did you mean 'longer'?"]
-    assert [line["metric"] for line in document["tasks"][0]["secondary"]] == ["longer"]
+    document = board_data(asking("lnger", "longer"), write_records(tmp_path, *with_lengths(0.9, 0.6, 0.7)))
+    assert document.problems == ["copy: no record has its secondary metric 'lnger'. Did you mean 'longer'?"]
+    assert [line.metric for line in document.tasks[0].secondary] == ["longer"]
     # Without records nobody can tell.
     (tmp_path / "none").mkdir()
-    assert board_document(asking("lnger"), tmp_path / "none")["problems"] == []
+    assert board_data(asking("lnger"), tmp_path / "none").problems == []
 
 
 def test_a_card_must_list_them() -> None:
@@ -73,7 +74,8 @@ def test_a_card_must_list_them() -> None:
 
 def test_every_form_shows_it(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.5, 0.625, 0.75), example_record(arch="lstm"))
-    document = board_document(asking("longer"), tmp_path)
+    data = board_data(asking("longer"), tmp_path)
+    document = data.to_plain()
     page = markdown_page.render_markdown(document)
     assert "beside the score longer (chance 0, best possible 1), by which nobody ranks;" in page
     row = next(line for line in page.splitlines() if "`gru`" in line)
@@ -95,7 +97,7 @@ def test_every_form_shows_it(tmp_path: Path) -> None:
     assert names[-1] == "test_longer"
     by_seed = {line["seed"]: line.get("test_longer") for line in lines if line["label"] == "gru"}
     assert by_seed == {0: 0.5, 1: 0.625, 2: 0.75}
-    assert json.loads(json.dumps(document))["tasks"][0]["secondary"][0]["metric"] == "longer"
+    assert json.loads(data.to_json())["tasks"][0]["secondary"][0]["metric"] == "longer"
 
 
 def test_a_metric_named_by_a_stranger_stays_letters() -> None:
