@@ -6,12 +6,13 @@ import random
 from pathlib import Path
 from typing import Any
 
+from seqbench.leaderboard.board_data import BoardData
 from tests.leaderboard import kit
 
 MEANS = {"transformer": 1.0, "gru": 0.97, "lstm": 0.6, "mamba": 0.9, "rnn": 0.13}
 
 
-def example_document(folder: Path) -> dict[str, Any]:
+def example_board_data(folder: Path) -> BoardData:
     """Five architectures on three tasks: one diverged seed, one missing, one not applicable, one record set aside."""
     chosen = random.Random(0)
     found = []
@@ -57,4 +58,9 @@ def example_document(folder: Path) -> dict[str, Any]:
              "setting": "300K parameters", "task": "music-jsb"},
         ],
     )  # fmt: skip
-    return kit.board_document(board, kit.write_records(folder, *found))
+    return kit.board_data(board, kit.write_records(folder, *found))
+
+
+def example_document(folder: Path) -> dict[str, Any]:
+    """Return ``example_board_data`` as plain data."""
+    return example_board_data(folder).to_plain()
