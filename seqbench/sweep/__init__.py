@@ -1,4 +1,5 @@
-"""Many runs: cells planned, started on one machine or a cluster, watched, and counted.
+"""Sweeps: many runs, planned as cells, executed by an engine, monitored, and summarized.
 
-No state of its own: what is done stands in the run folders, so that the same command, given again, goes on.
+A sweep keeps no state of its own. Finished work is found in the run folders, so repeating the same command continues
+a sweep that was stopped.
 """

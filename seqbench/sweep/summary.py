@@ -1,4 +1,4 @@
-"""What a sweep came to: a row for each group, over its seeds."""
+"""Summary of a sweep: one row for each group, over its seeds."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from seqbench.sweep.planning.sweep_plan import Cell, Group
 
 
 @dataclass(frozen=True)
-class Row:
-    """One group's figures.
+class SummaryRow:
+    """The results of one group.
 
     Args:
-        group: which.
-        statuses: how many of its cells ended how; ``not run`` for those without a record.
-        values: the primary metric on test, of the seeds that ended ``ok``.
-        chance: its chance line.
-        best: its best possible; None where nobody knows it.
-        seconds: of the runs that ended ``ok``.
-        parameters: trainable ones.
+        group: the group.
+        statuses: number of its cells with each status; ``not run`` for cells without a record.
+        values: primary metric on the test split, one value for each seed that ended ``ok``.
+        chance: score of a chance predictor.
+        best: best possible score; None if it is unknown.
+        seconds: duration of each run that ended ``ok``, in seconds.
+        parameters: number of trainable parameters.
     """
 
     group: Group
@@ -34,42 +34,37 @@ class Row:
 
     @property
     def mean(self) -> float | None:
-        """Over seeds."""
+        """Mean over the seeds; None without any."""
         return mean_interval(self.values).mean if self.values else None
 
     @property
     def half_width(self) -> float | None:
-        """Of the 95 % interval of the mean, by Student's t; None for fewer than two seeds."""
+        """Half width of the 95 % confidence interval of the mean (Student's t); None for fewer than two seeds."""
         return mean_interval(self.values).half_width if self.values else None
 
 
-def summarize_cells(cells: Sequence[Cell]) -> list[Row]:
-    """The figures of each group, from its records alone, in the order of the cells."""
+def summarize_cells(cells: Sequence[Cell]) -> list[SummaryRow]:
+    """Return the results of each group, read from its records, in the order of the cells."""
     groups: dict[Group, list[Cell]] = {}
     for cell in cells:
         groups.setdefault(cell.group, []).append(cell)
-    return [_row(group, members) for group, members in groups.items()]
+    return [_summarize_group(group, members) for group, members in groups.items()]
 
 
-def _row(group: Group, cells: Sequence[Cell]) -> Row:
+def _summarize_group(group: Group, cells: Sequence[Cell]) -> SummaryRow:
     metric = group.config.card.metric.name
-    row = Row(group, Counter())
-    lines = []
-    for cell in cells:
-        record = cell.record()
-        row.statuses[record.status if record else "not run"] += 1
-        if record is None or record.status != "ok":
-            continue
-        lines.append((record.results["metrics"]["test"][metric], record))
-    if not lines:
-        return row
-    line, record = lines[-1]
-    return Row(
+    records = [cell.record() for cell in cells]
+    statuses = Counter(record.status if record else "not run" for record in records)
+    ended_ok = [record for record in records if record is not None and record.status == "ok"]
+    if not ended_ok:
+        return SummaryRow(group, statuses)
+    scores = [record.results["metrics"]["test"][metric] for record in ended_ok]
+    return SummaryRow(
         group,
-        row.statuses,
-        [line["value"] for line, _ in lines],
-        line["chance"],
-        line["best"],
-        [record.measured["seconds"] for _, record in lines],
-        record.config["parameters"],
+        statuses,
+        values=[score["value"] for score in scores],
+        chance=scores[-1]["chance"],
+        best=scores[-1]["best"],
+        seconds=[record.measured["seconds"] for record in ended_ok],
+        parameters=ended_ok[-1].config["parameters"],
     )

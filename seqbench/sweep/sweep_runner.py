@@ -1,4 +1,4 @@
-"""A sweep under way: which cell is started when, what became of it, and what is told meanwhile."""
+"""Run the cells of a sweep through an engine, and keep track of their progress."""
 
 from __future__ import annotations
 
@@ -12,179 +12,202 @@ from seqbench.sweep.engines.engine import Engine, FinishedJob, Job
 from seqbench.sweep.planning import sweep_plan
 from seqbench.sweep.planning.sweep_plan import FINISHED_STATUSES, Cell, Group
 from seqbench.sweep.workers import failure_records
+from seqbench.sweep.workers.run_cell import CellOutcome
 from seqbench.utils.errors import SeqbenchError
 
 RECHECK_SECONDS = 5.0
-"""Seconds until a cell that another process is at is looked at again."""
+"""Seconds until a cell that another process runs is checked again, and until a full queue is tried again."""
 
 MAX_INTERRUPTIONS = 50
-"""How often a cell is gone on with that was interrupted: a stranger's code may send itself the signal every time."""
+"""How often an interrupted cell is resumed in one sweep; the code of a plug-in may interrupt itself every time."""
 
 POLL_SECONDS = 0.5
-"""Seconds between two looks at what has ended."""
+"""Longest wait for finished jobs, in seconds, before the progress is reported again."""
 
 
 @dataclass
 class SweepProgress:
-    """Where a sweep stands, for whoever shows it.
+    """The state of a sweep while it runs.
 
     Args:
-        total: cells in all.
-        status: of each cell that is done with, by cell; ``refused`` for one that could not be begun.
-        running: when each was started (``time.monotonic``).
-        elsewhere: cells that another process is at, and when each is looked at again.
-        expected: seconds that a cell of a group is expected to take.
-        took: seconds that cells took which began at their first step.
-        slots: cells at once.
+        total: number of cells.
+        statuses: status of each cell that has ended; ``refused`` for a cell that could not be started.
+        reasons: reason of each status; None for ``ok``.
+        running: start of each running cell, as ``time.monotonic()``.
+        waiting: cells that have not started.
+        locked: cells that another process runs, with the time of the next check, as ``time.monotonic()``.
+        expected_seconds: expected duration of one cell, by group.
+        measured_seconds: durations of the cells that were run from their first step, by group.
+        slots: number of cells that run at once.
     """
 
     total: int
-    status: dict[Cell, str] = field(default_factory=dict)
-    reason: dict[Cell, str | None] = field(default_factory=dict)
+    statuses: dict[Cell, str] = field(default_factory=dict)
+    reasons: dict[Cell, str | None] = field(default_factory=dict)
     running: dict[Cell, float] = field(default_factory=dict)
     waiting: deque[Cell] = field(default_factory=deque)
-    elsewhere: dict[Cell, float] = field(default_factory=dict)
-    expected: dict[Group, float] = field(default_factory=dict)
-    took: dict[Group, list[float]] = field(default_factory=dict)
+    locked: dict[Cell, float] = field(default_factory=dict)
+    expected_seconds: dict[Group, float] = field(default_factory=dict)
+    measured_seconds: dict[Group, list[float]] = field(default_factory=dict)
     slots: int = 1
 
-    def counts(self) -> Counter[str]:
-        """How many cells ended in each status."""
-        return Counter(self.status.values())
+    def count_statuses(self) -> Counter[str]:
+        """Return how many cells ended with each status."""
+        return Counter(self.statuses.values())
 
-    def left(self) -> float | None:
-        """Seconds until the end, as far as is known; None before anything is."""
-        known = {group: sum(took) / len(took) for group, took in self.took.items()}
-        # An estimate is set right by what others took against theirs.
-        pairs = [(known[group], self.expected[group]) for group in known if self.expected.get(group)]
-        right = sum(a for a, _ in pairs) / sum(b for _, b in pairs) if pairs else 1.0
-        guesses = {group: right * seconds for group, seconds in self.expected.items()} | known
-        if not guesses:
+    def remaining_seconds(self) -> float | None:
+        """Return the estimated seconds until all cells have ended; None before any estimate is possible."""
+        means = {group: sum(seconds) / len(seconds) for group, seconds in self.measured_seconds.items()}
+        # Groups without a finished cell: their estimate is scaled by how wrong the other estimates were.
+        pairs = [(means[group], self.expected_seconds[group]) for group in means if self.expected_seconds.get(group)]
+        scale = sum(mean for mean, _ in pairs) / sum(expected for _, expected in pairs) if pairs else 1.0
+        estimates = {group: scale * seconds for group, seconds in self.expected_seconds.items()} | means
+        if not estimates:
             return None
-        usual, now = sum(guesses.values()) / len(guesses), time.monotonic()
-        ahead = [guesses.get(cell.group, usual) for cell in (*self.waiting, *self.elsewhere)]
-        # What is late is soon over, for all we know.
-        at_work = [
-            max(guesses.get(cell.group, usual) - (now - start), 0.05 * usual) for cell, start in self.running.items()
+        mean, now = sum(estimates.values()) / len(estimates), time.monotonic()
+        ahead = [estimates.get(cell.group, mean) for cell in (*self.waiting, *self.locked)]
+        # A cell that exceeds its estimate is assumed to end soon.
+        current = [
+            max(estimates.get(cell.group, mean) - (now - start), 0.05 * mean) for cell, start in self.running.items()
         ]
-        return max([(sum(ahead) + sum(at_work)) / self.slots, *ahead, *at_work])
+        return max([(sum(ahead) + sum(current)) / self.slots, *ahead, *current])
+
+
+def ignore_progress(progress: SweepProgress, cell: Cell | None) -> None:
+    """Report nothing; the default of ``SweepRunner``."""
 
 
 class SweepRunner:
-    """Runs cells through an engine until none is left.
+    """Runs cells through an engine until all have ended.
 
     Args:
-        engine: where they run.
-        work: makes a cell's job.
-        retries: how often a cell that failed is begun again, within this sweep.
-        show: told of the state at every tick, and of each cell that ended.
+        engine: executes the jobs.
+        build_job: returns the job of a cell.
+        retries: how often a failed cell is started again.
+        report: called with the progress every ``POLL_SECONDS``, and with each cell that has ended.
     """
 
     def __init__(
         self,
         engine: Engine,
-        work: Callable[[Cell], Job],
+        build_job: Callable[[Cell], Job],
         retries: int = 0,
-        show: Callable[[SweepProgress, Cell | None], None] = lambda state, cell: None,
+        report: Callable[[SweepProgress, Cell | None], None] = ignore_progress,
     ) -> None:
-        self.engine, self.work, self.retries, self.show = engine, work, retries, show
+        self.engine, self.build_job, self.retries, self.report = engine, build_job, retries, report
         self._jobs: dict[Job, Cell] = {}
-        self._tries: Counter[Cell] = Counter()
+        self._failures: Counter[Cell] = Counter()
         self._interruptions: Counter[Cell] = Counter()
-        self._anew: set[Cell] = set()
-        self._pause = 0.0
+        self._started_without_checkpoint: set[Cell] = set()
+        self._queue_full_until = 0.0
 
-    def run(self, cells: Sequence[Cell], expected: Mapping[Group, float] | None = None) -> SweepProgress:
-        """Run the cells that are not finished; return when all have ended.
+    def run(self, cells: Sequence[Cell], expected_seconds: Mapping[Group, float] | None = None) -> SweepProgress:
+        """Run the cells that are not finished, and return the progress when all cells have ended.
 
-        An exception on the way (Ctrl-C above all) ends the running cells in good order before it goes on.
+        On an exception, Ctrl-C included, the running cells are asked to save their state before it is raised again.
         """
-        state = SweepProgress(len(cells), expected=dict(expected or {}), slots=self.engine.slots)
+        progress = SweepProgress(len(cells), expected_seconds=dict(expected_seconds or {}), slots=self.engine.slots)
         for cell in cells:
             record = cell.record()
             if record is not None and record.status in FINISHED_STATUSES:
-                state.status[cell] = record.status
+                progress.statuses[cell] = record.status
             else:
-                state.waiting.append(cell)
+                progress.waiting.append(cell)
         try:
-            while state.waiting or self._jobs or state.elsewhere:
-                self._start(state)
-                self.show(state, None)
-                for ended in self.engine.wait(POLL_SECONDS):
-                    self._take(ended, state)
+            while progress.waiting or self._jobs or progress.locked:
+                self._start_cells(progress)
+                self.report(progress, None)
+                for finished in self.engine.wait(POLL_SECONDS):
+                    self._handle_finished_job(finished, progress)
         except BaseException:
-            for ended in self.engine.stop():
-                self._take(ended, state, again=False)
+            for finished in self.engine.stop():
+                self._handle_finished_job(finished, progress, may_repeat=False)
             raise
-        return state
+        return progress
 
-    def _start(self, state: SweepProgress) -> None:
+    def _start_cells(self, progress: SweepProgress) -> None:
+        """Start waiting cells in the free slots."""
         now = time.monotonic()
-        for cell in [cell for cell, when in state.elsewhere.items() if when <= now]:
-            del state.elsewhere[cell]
-            state.waiting.append(cell)
-        while state.waiting and len(self._jobs) < self.engine.slots and now >= self._pause:
-            cell = state.waiting.popleft()
+        for cell in [cell for cell, next_check in progress.locked.items() if next_check <= now]:
+            del progress.locked[cell]
+            progress.waiting.append(cell)
+        while progress.waiting and len(self._jobs) < self.engine.slots and now >= self._queue_full_until:
+            cell = progress.waiting.popleft()
             record = cell.record()
             if sweep_plan.is_running(cell):
-                state.elsewhere[cell] = now + RECHECK_SECONDS
-            elif record is not None and record.status in FINISHED_STATUSES:  # By another sweep, meanwhile.
-                self._end(cell, record.status, None, state)
+                progress.locked[cell] = now + RECHECK_SECONDS
+            elif record is not None and record.status in FINISHED_STATUSES:  # Another sweep has finished it.
+                self._end_cell(cell, CellOutcome(record.status), progress)
             else:
-                self._begin(cell, state, now)
+                self._start_cell(cell, progress, now)
 
-    def _begin(self, cell: Cell, state: SweepProgress, now: float) -> None:
-        job = self.work(cell)
+    def _start_cell(self, cell: Cell, progress: SweepProgress, now: float) -> None:
+        job = self.build_job(cell)
         try:
             self.engine.start(job)
         except SeqbenchError:
-            # A queue that is full, or does not answer: it may take the cell once others are through.
+            # A full queue, or one that does not answer, may accept the cell after others have ended.
             if not self._jobs:
                 raise
-            state.waiting.appendleft(cell)
-            self._pause = now + RECHECK_SECONDS
+            progress.waiting.appendleft(cell)
+            self._queue_full_until = now + RECHECK_SECONDS
             return
         self._jobs[job] = cell
-        state.running[cell] = now
+        progress.running[cell] = now
         if not (cell.folder / run_folder.LAST).exists():
-            self._anew.add(cell)
+            self._started_without_checkpoint.add(cell)
 
-    def _take(self, ended: FinishedJob, state: SweepProgress, again: bool = True) -> None:
-        cell = self._jobs.pop(ended.job)
-        started = state.running.pop(cell)
-        status, reason = self._outcome(ended, cell, time.time() - (time.monotonic() - started))
-        if status == "busy":
-            state.elsewhere[cell] = time.monotonic() + RECHECK_SECONDS
-            return
-        if again and status == "interrupted" and self._interruptions[cell] < MAX_INTERRUPTIONS:
-            # Preempted: its checkpoint is there, and the rest is soon done.
-            self._interruptions[cell] += 1
-            state.waiting.append(cell)
-            return
-        if again and status not in (*FINISHED_STATUSES, "refused") and self._tries[cell] < self.retries:
-            self._tries[cell] += 1
-            state.waiting.append(cell)
-            return
-        if status in FINISHED_STATUSES and cell in self._anew:
-            state.took.setdefault(cell.group, []).append(time.monotonic() - started)
-        self._end(cell, status, reason, state)
+    def _handle_finished_job(self, finished: FinishedJob, progress: SweepProgress, may_repeat: bool = True) -> None:
+        """Record how a job ended, or put its cell back into the queue."""
+        cell = self._jobs.pop(finished.job)
+        seconds = time.monotonic() - progress.running.pop(cell)
+        outcome = _determine_outcome(finished, cell, time.time() - seconds)
+        if outcome.status == "busy":
+            progress.locked[cell] = time.monotonic() + RECHECK_SECONDS
+        elif may_repeat and self._should_repeat(cell, outcome.status):
+            progress.waiting.append(cell)
+        else:
+            # The time of a cell that was resumed is not the time of a whole cell.
+            if outcome.status in FINISHED_STATUSES and cell in self._started_without_checkpoint:
+                progress.measured_seconds.setdefault(cell.group, []).append(seconds)
+            self._end_cell(cell, outcome, progress)
 
-    def _outcome(self, ended: FinishedJob, cell: Cell, since: float) -> tuple[str, str | None]:
-        failure = ended.failure
-        if failure is None:
-            return ended.value.status, ended.value.reason
-        record = cell.record()
-        own = record is not None and record.measured.get("started", 0.0) >= since
-        # A process that became a command of its own gives no answer, and yet its record is the truth. Of one that
-        # took too long it only says that it was interrupted.
-        if record is not None and (record.status in FINISHED_STATUSES or (own and failure.status != "timeout")):
-            return record.status, record.results["reason"]
-        try:
-            failure_records.write_failure_record(cell, failure)
-        except SeqbenchError as error:
-            return failure.status, f"{failure.reason}; it has no record: {error}"
-        return failure.status, failure.reason
+    def _should_repeat(self, cell: Cell, status: str) -> bool:
+        """Return whether to start a cell again, and count the attempt."""
+        if status == "interrupted" and self._interruptions[cell] < MAX_INTERRUPTIONS:
+            self._interruptions[cell] += 1  # A preempted job has saved a checkpoint, from which it is resumed.
+            return True
+        if status not in (*FINISHED_STATUSES, "refused") and self._failures[cell] < self.retries:
+            self._failures[cell] += 1
+            return True
+        return False
 
-    def _end(self, cell: Cell, status: str, reason: str | None, state: SweepProgress) -> None:
-        state.status[cell], state.reason[cell] = status, reason
-        self.show(state, cell)
+    def _end_cell(self, cell: Cell, outcome: CellOutcome, progress: SweepProgress) -> None:
+        progress.statuses[cell], progress.reasons[cell] = outcome.status, outcome.reason
+        self.report(progress, cell)
+
+
+def _determine_outcome(finished: FinishedJob, cell: Cell, started: float) -> CellOutcome:
+    """Return how a cell ended, from the job's value or its record; write a record for a job that left none.
+
+    Args:
+        finished: the job of the cell.
+        cell: the cell.
+        started: start of the job, as ``time.time()``.
+    """
+    failure = finished.failure
+    if failure is None and isinstance(finished.value, CellOutcome):
+        return finished.value
+    assert failure is not None, f"a cell returned {finished.value!r}"
+    record = cell.record()
+    # A cell of several processes returns no value, but its record is valid. The record of a cell that reached its
+    # time limit says only that it was interrupted.
+    if record is not None:
+        by_this_job = record.measured.get("started", 0.0) >= started
+        if record.status in FINISHED_STATUSES or (by_this_job and failure.status != "timeout"):
+            return CellOutcome(record.status, record.results["reason"])
+    try:
+        failure_records.write_failure_record(cell, failure)
+    except SeqbenchError as error:
+        return CellOutcome(failure.status, f"{failure.reason}; it has no record: {error}")
+    return CellOutcome(failure.status, failure.reason)

@@ -1,1 +1,1 @@
-"""Engines that run the jobs of a sweep: local processes, Slurm and Ray."""
+"""Engines that execute the jobs of a sweep: local processes, Slurm, and Ray."""

@@ -1,29 +1,29 @@
-"""What an engine is asked and what it answers: a call, made in a process of its own, that may die in any way."""
+"""The interface of an engine: it calls functions in separate processes, which may fail in any way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 GRACE_SECONDS = 20.0
-"""Seconds that a call has to save its state once it is asked to end."""
+"""Seconds that a job has to save its state after it was asked to stop; then its process is killed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A call of a module's function with plain arguments.
+    """A function call to be executed in a separate process.
 
     Args:
-        call: what is called.
-        args: with what; both are pickled.
-        limit: seconds after which it is ended; None for never.
-        devices: how many devices of a machine it takes.
-        nodes: how many machines.
+        function: function of a module; it is pickled.
+        args: positional arguments; they are pickled.
+        limit: time limit in seconds; None for no limit.
+        devices: devices that the job uses on each machine.
+        nodes: machines that the job uses.
     """
 
-    call: Callable[..., Any]
-    args: tuple[Any, ...]
+    function: Callable[..., object]
+    args: tuple[object, ...]
     limit: float | None = None
     devices: int = 1
     nodes: int = 1
@@ -31,7 +31,13 @@ class Job:
 
 @dataclass(frozen=True)
 class JobFailure:
-    """How a process ended that gave no answer: a record's ``status`` and ``reason``, and its last words."""
+    """How a job ended that returned no value.
+
+    Args:
+        status: status of the run's record: ``failed``, ``timeout``, ``out_of_memory`` or ``interrupted``.
+        reason: one sentence for the record.
+        output: last part of what the process printed.
+    """
 
     status: str
     reason: str
@@ -40,27 +46,40 @@ class JobFailure:
 
 @dataclass(frozen=True)
 class FinishedJob:
-    """A job that has ended: with what its call returned, or by a failure."""
+    """A job that has ended.
+
+    Args:
+        job: the job.
+        value: what its function returned.
+        failure: how it failed; None for a job that returned a value in time.
+    """
 
     job: Job
-    value: Any = None
+    value: object = None
     failure: JobFailure | None = None
 
 
 class Engine(Protocol):
-    """Where jobs run."""
+    """Executes jobs in separate processes.
+
+    Attributes:
+        slots: number of jobs that may run at once.
+    """
 
     slots: int
-    """How many may run at once."""
 
     def start(self, job: Job) -> None:
-        """Begin a job; there is a free slot."""
+        """Start a job; a slot must be free.
+
+        Raises:
+            SeqbenchError: the job cannot be started.
+        """
 
     def wait(self, seconds: float) -> Sequence[FinishedJob]:
-        """The jobs that have ended, after so long at most."""
+        """Wait until a job has ended, for at most ``seconds`` seconds; return the jobs that have ended."""
 
     def stop(self) -> Sequence[FinishedJob]:
-        """Ask all jobs to end, wait for those that save their state, end the others."""
+        """Ask all jobs to stop, kill those that do not, and return all of them."""
 
     def close(self) -> None:
-        """Give back what the engine holds."""
+        """Release the resources of the engine."""

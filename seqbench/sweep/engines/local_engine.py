@@ -1,7 +1,7 @@
-"""Cells on this machine: a process each, forked from one that has imported everything.
+"""Engine for this machine: each job runs in its own process, forked from a server that has imported everything.
 
-A forked process starts in milliseconds where a fresh one imports for seconds, and yet shares nothing with the cells
-before it: what one leaks, breaks or sets is gone with it.
+A forked process starts in milliseconds, where a new interpreter needs seconds to import PyTorch. Processes share no
+state with each other, so a job that leaks memory or changes global settings does not affect the next one.
 """
 
 from __future__ import annotations
@@ -18,31 +18,34 @@ import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, forkserver
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import TypeVar, TypeVarTuple, cast
 
 from seqbench.sweep.engines.engine import GRACE_SECONDS, FinishedJob, Job, JobFailure
 from seqbench.sweep.workers.worker_process import SAFE_PATH, WorkerResources, run_worker
 from seqbench.utils.errors import SeqbenchError
 
 MAX_OUTPUT_CHARACTERS = 20_000
-"""Characters kept of what a dying process wrote."""
+"""Characters that are kept from the end of a worker's output."""
 
-
-_CONTEXT: Any = multiprocessing.get_context("forkserver")
+_CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["seqbench.sweep.workers.preload"])
+
+ResultT = TypeVar("ResultT")
+ArgsT = TypeVarTuple("ArgsT")
 
 
 def start_fork_server() -> None:
-    """Start the process that workers are forked from, which then imports while this one plans.
+    """Start the fork server, if it does not run yet; it then imports its modules in the background.
 
-    Without it the first job waits for that.
+    The first job starts earlier if this function was called some seconds before.
     """
-    # It is started with `-c`, and would otherwise find a file of the current folder before the standard library's.
+    # The server is started with `python -c`, which would put the current folder in front of the standard library.
     earlier = os.environ.get(SAFE_PATH)
     os.environ[SAFE_PATH] = "1"
     try:
-        with _no_main_module():
+        with _hidden_main_module():
             forkserver.ensure_running()
     finally:
         if earlier is None:
@@ -50,8 +53,11 @@ def start_fork_server() -> None:
 
 
 @contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Workers need nothing of the program that started them, and would run it again where it has no main guard."""
+def _hidden_main_module() -> Iterator[None]:
+    """Replace ``__main__`` by an empty module.
+
+    multiprocessing would import the main program in each worker, and execute a program without a main guard again.
+    """
     program = sys.modules["__main__"]
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
@@ -60,39 +66,42 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = program
 
 
-def call_in_worker(call: Callable[..., Any], *args: Any) -> Any:
-    """What a call answers in a worker of its own: where this process is to stay without what the call imports.
+def call_in_worker(function: Callable[[*ArgsT], ResultT], *args: *ArgsT) -> ResultT:
+    """Call a function in a worker process and return its value, so that this process imports nothing for it.
 
     Raises:
-        SeqbenchError: the worker died, or the call raised one.
+        SeqbenchError: the function raised one, or the worker failed.
     """
     engine = LocalEngine(1)
     try:
-        engine.start(Job(_answer, (call, args)))
-        ended: Sequence[FinishedJob] = ()
-        while not ended:
-            ended = engine.wait(60.0)
+        engine.start(Job(_call_for_value_or_error, (function, args)))
+        finished: Sequence[FinishedJob] = ()
+        while not finished:
+            finished = engine.wait(60.0)
     finally:
         engine.close()
-    failure = ended[0].failure
+    failure = finished[0].failure
     if failure is not None:
-        last = failure.output.strip().splitlines()[-1:] or ["it said nothing"]
-        raise SeqbenchError(f"planning broke off, {failure.reason}: {last[0]}.")
-    value, error = ended[0].value
+        last_line = failure.output.strip().splitlines()[-1:] or ["no output"]
+        raise SeqbenchError(f"the worker process failed: {failure.reason}: {last_line[0]}.")
+    value, error = cast("tuple[ResultT, SeqbenchError | None]", finished[0].value)
     if error is not None:
         raise error
     return value
 
 
-def _answer(call: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, SeqbenchError | None]:
+def _call_for_value_or_error(
+    function: Callable[..., object], args: tuple[object, ...]
+) -> tuple[object, SeqbenchError | None]:
+    """Return the function's value and None, or None and the ``SeqbenchError`` that it raised."""
     try:
-        return call(*args), None
+        return function(*args), None
     except SeqbenchError as error:
         return None, error
 
 
 def count_gpus() -> int:
-    """How many CUDA devices there are."""
+    """Return the number of visible CUDA devices."""
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -100,38 +109,59 @@ def count_gpus() -> int:
 
 @dataclass
 class _Worker:
+    """A running worker process.
+
+    Args:
+        job: what it executes.
+        process: the process.
+        receiver: end of the pipe through which it sends its answer.
+        log: file that holds its output.
+        slot: number of its slot.
+        started: start, as ``time.monotonic()``.
+        oom_kills: the machine's count of out-of-memory kills at the start.
+        stop_requested: when it was asked to stop, as ``time.monotonic()``; None if it was not.
+        timed_out: whether it was asked to stop because of its time limit.
+        answer: what it sent.
+        answer_received: whether it has sent its answer or closed the pipe.
+    """
+
     job: Job
-    process: Any
-    answer: Any
+    process: BaseProcess
+    receiver: connection.Connection
     log: Path
     slot: int
     started: float
     oom_kills: int
-    asked: float | None = None  # When it was asked to end.
-    late: bool = False  # Because it took too long.
-    value: Any = None
-    heard: bool = False
+    stop_requested: float | None = None
+    timed_out: bool = False
+    answer: object = None
+    answer_received: bool = False
 
-    def hear(self) -> None:
-        """Take its answer, which it may still be sending: a pipe holds 64 KiB."""
+    def receive_answer(self) -> None:
+        """Receive the answer, also while the worker is still sending it: a pipe buffers only 64 KiB."""
         with contextlib.suppress(EOFError, OSError):
-            self.value = self.answer.recv()
-        self.heard = True
+            self.answer = self.receiver.recv()
+        self.answer_received = True
+
+    def request_stop(self) -> None:
+        """Send SIGTERM to the worker."""
+        self.stop_requested = time.monotonic()
+        _send_signal(self.process, signal.SIGTERM)
 
 
 class LocalEngine:
-    """Workers on this machine.
+    """Executes jobs in worker processes on this machine.
 
     Args:
-        workers: cells at once; None for one on each GPU that they take, or else on each core.
-        threads: CPU threads of each; None shares the cores out (to ``OMP_NUM_THREADS`` at most).
-        gpus: how many GPUs there are to share out; 0 for a sweep on CPUs.
-        devices: GPUs that one cell takes.
-        memory: bytes of data that a cell may hold; None for no limit. On CUDA, limit nothing: it reserves what it
-            never uses.
+        workers: jobs at once; None for one job on each group of ``devices`` GPUs, or, without GPUs, on each core.
+        threads: CPU threads of each job; None divides the cores among the workers (at most ``OMP_NUM_THREADS`` each).
+        gpus: GPUs to divide among the workers; 0 for a sweep on the CPU.
+        devices: GPUs that one job uses.
+        memory: data that one job may allocate, in bytes; None for no limit. Set no limit for jobs on CUDA, which
+            reserves much more address space than it uses.
 
     Raises:
-        SeqbenchError: a number is below 1, or a cell asks for more GPUs than there are.
+        SeqbenchError: a number is below 1, or one job needs more GPUs than there are.
     """
 
     def __init__(
@@ -142,135 +172,157 @@ class LocalEngine:
         devices: int = 1,
         memory: int | None = None,
     ) -> None:
-        for name, number in (("--workers", workers), ("--trainer.threads", threads)):
+        for option, number in (("--workers", workers), ("--trainer.threads", threads)):
             if number is not None and number < 1:
-                raise SeqbenchError(f"{name} must be at least 1, got {number}.")
+                raise SeqbenchError(f"{option} must be at least 1, got {number}.")
         if gpus and devices > gpus:
-            raise SeqbenchError(f"--trainer.devices {devices} asks for more GPUs than the {gpus} of this machine.")
-        cores = _cores()
-        self._places = gpus // devices if gpus else 0
-        # Of a share in a machine, those of the share, whatever they are called.
+            raise SeqbenchError(f"--trainer.devices {devices} needs more GPUs than the {gpus} of this machine.")
+        cores = _count_cores()
+        self._gpu_groups = gpus // devices
+        # In a container or a Slurm job the visible GPUs may have any numbers or names.
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         self._visible = visible.split(",") if visible else [str(gpu) for gpu in range(gpus)]
-        self.slots = workers or self._places or max(1, cores // devices)
+        self.slots = workers or self._gpu_groups or max(1, cores // devices)
         share = max(1, cores // self.slots // (1 if gpus else devices))
-        asked = os.environ.get("OMP_NUM_THREADS", "")
-        self.threads = threads or (min(share, int(asked)) if asked.isdecimal() and int(asked) else share)
+        most_threads = os.environ.get("OMP_NUM_THREADS", "")
+        if most_threads.isdecimal() and int(most_threads):
+            share = min(share, int(most_threads))
+        self.threads = threads or share
         self._devices, self._memory = devices, memory
         self._workers: list[_Worker] = []
         self._folder = tempfile.TemporaryDirectory(prefix="seqbench-sweep-")
 
     def start(self, job: Job) -> None:
-        """Begin a job in the first free slot."""
+        """Start a job in the first free slot."""
         slot = min(set(range(self.slots)) - {worker.slot for worker in self._workers})
         handle, log = tempfile.mkstemp(dir=self._folder.name)
         os.close(handle)
-        ours, theirs = _CONTEXT.Pipe(duplex=False)
-        place = WorkerResources(log, self.threads, self._gpus(slot), self._memory, SAFE_PATH in os.environ)
+        receiver, sender = _CONTEXT.Pipe(duplex=False)
+        resources = WorkerResources(log, self.threads, self._gpu_names(slot), self._memory, SAFE_PATH in os.environ)
         start_fork_server()
-        process = _CONTEXT.Process(target=run_worker, args=(job.call, job.args, theirs, place))
-        with _no_main_module():
+        process = _CONTEXT.Process(target=run_worker, args=(job.function, job.args, sender, resources))
+        with _hidden_main_module():
             process.start()
-        theirs.close()
-        self._workers.append(_Worker(job, process, ours, Path(log), slot, time.monotonic(), _oom_kills()))
+        sender.close()
+        self._workers.append(_Worker(job, process, receiver, Path(log), slot, time.monotonic(), _count_oom_kills()))
 
     def wait(self, seconds: float) -> Sequence[FinishedJob]:
-        """The jobs that have ended, after so long at most; those that took too long are ended here."""
+        """Wait until a job has ended, for at most ``seconds`` seconds; return the jobs that have ended.
+
+        Jobs that exceed their time limit are asked to stop here, and killed ``GRACE_SECONDS`` later.
+        """
         ends = [worker.process.sentinel for worker in self._workers]
-        answers = [worker.answer for worker in self._workers if not worker.heard]
+        answers = [worker.receiver for worker in self._workers if not worker.answer_received]
         ready = connection.wait([*ends, *answers], timeout=seconds)
         for worker in self._workers:
-            if not worker.heard and worker.answer in ready:
-                worker.hear()
+            if not worker.answer_received and worker.receiver in ready:
+                worker.receive_answer()
         now = time.monotonic()
         for worker in self._workers:
-            if worker.asked is None and worker.job.limit is not None and now - worker.started > worker.job.limit:
-                worker.late = True
-                self._ask(worker)
-            elif worker.asked is not None and now - worker.asked > GRACE_SECONDS:
-                _signal(worker.process, signal.SIGKILL)
-        return self._collect()
+            if worker.stop_requested is None and worker.job.limit is not None:
+                worker.timed_out = now - worker.started > worker.job.limit
+                if worker.timed_out:
+                    worker.request_stop()
+            elif worker.stop_requested is not None and now - worker.stop_requested > GRACE_SECONDS:
+                _send_signal(worker.process, signal.SIGKILL)
+        exited = [worker for worker in self._workers if worker.process.exitcode is not None]
+        self._workers = [worker for worker in self._workers if worker not in exited]
+        return [self._finish(worker) for worker in exited]
 
     def stop(self) -> Sequence[FinishedJob]:
-        """Ask all to end; those that have not after ``GRACE_SECONDS`` seconds are killed."""
+        """Ask all jobs to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all of them."""
         for worker in self._workers:
-            if worker.asked is None:
-                self._ask(worker)
-        ended: list[FinishedJob] = []
+            if worker.stop_requested is None:
+                worker.request_stop()
+        finished: list[FinishedJob] = []
         while self._workers:
-            ended += self.wait(1.0)
-        return ended
+            finished += self.wait(1.0)
+        return finished
 
     def close(self) -> None:
-        """Kill what still runs, and remove what it wrote aside."""
+        """Kill all workers and remove their temporary files."""
         for worker in self._workers:
-            _signal(worker.process, signal.SIGKILL)
+            _send_signal(worker.process, signal.SIGKILL)
         self._folder.cleanup()
 
-    def _ask(self, worker: _Worker) -> None:
-        worker.asked = time.monotonic()
-        _signal(worker.process, signal.SIGTERM)
-
-    def _collect(self) -> list[FinishedJob]:
-        over = [worker for worker in self._workers if worker.process.exitcode is not None]
-        self._workers = [worker for worker in self._workers if worker not in over]
-        return [self._ended(worker) for worker in over]
-
-    def _ended(self, worker: _Worker) -> FinishedJob:
-        if not worker.heard and worker.answer.poll():
-            worker.hear()
-        value, code = worker.value, worker.process.exitcode
-        _signal(worker.process, signal.SIGKILL)  # What it started is in its process group, and ends with it.
+    def _finish(self, worker: _Worker) -> FinishedJob:
+        """Release the resources of a worker that has exited, and return its result."""
+        if not worker.answer_received and worker.receiver.poll():
+            worker.receive_answer()
+        code = worker.process.exitcode or 0
+        _send_signal(worker.process, signal.SIGKILL)  # Ends the processes that the worker has started, too.
         if code != 0:
-            # If the server died, the worker dies only now: it is gone when nobody holds its end of the pipe.
-            connection.wait([worker.answer], GRACE_SECONDS)
-        worker.answer.close()
+            # If the fork server was killed, its worker may still be alive; the pipe closes when the worker is gone.
+            connection.wait([worker.receiver], GRACE_SECONDS)
+        worker.receiver.close()
         worker.process.close()
         output = worker.log.read_text(encoding="utf-8", errors="replace")[-MAX_OUTPUT_CHARACTERS:]
         worker.log.unlink()
-        if worker.late:
-            reason = f"ended after {worker.job.limit:g} s, its limit"
-            return FinishedJob(worker.job, value, JobFailure("timeout", reason, output))
-        if isinstance(value, JobFailure):
-            return FinishedJob(worker.job, None, dataclasses.replace(value, output=output))
-        if value is not None:
-            return FinishedJob(worker.job, value)
-        if worker.asked is not None:
-            return FinishedJob(worker.job, None, JobFailure("interrupted", "ended with its sweep", output))
-        return FinishedJob(worker.job, None, _describe_exit(code, output, _oom_kills() > worker.oom_kills))
+        failure = self._describe_failure(worker, code, output)
+        value = None if isinstance(worker.answer, JobFailure) else worker.answer
+        return FinishedJob(worker.job, value, failure)
 
-    def _gpus(self, slot: int) -> str | None:
-        if not self._places:
+    def _describe_failure(self, worker: _Worker, code: int, output: str) -> JobFailure | None:
+        if worker.timed_out:
+            return JobFailure("timeout", f"stopped after {worker.job.limit:g} s, the time limit", output)
+        if isinstance(worker.answer, JobFailure):
+            return dataclasses.replace(worker.answer, output=output)
+        if worker.answer is not None:
             return None
-        first = slot % self._places * self._devices
+        if worker.stop_requested is not None:
+            return JobFailure("interrupted", "stopped with the sweep", output)
+        return _describe_exit(code, output, _count_oom_kills() > worker.oom_kills)
+
+    def _gpu_names(self, slot: int) -> str | None:
+        """Return the value of ``CUDA_VISIBLE_DEVICES`` for a slot; None without GPUs."""
+        if not self._gpu_groups:
+            return None
+        first = slot % self._gpu_groups * self._devices
         return ",".join(self._visible[first : first + self._devices])
 
 
-def _describe_exit(code: int, output: str, memory_ran_out: bool) -> JobFailure:
-    if code == -signal.SIGKILL and memory_ran_out:
-        return JobFailure("out_of_memory", "the system killed the process, as memory ran out", output)
+def _describe_exit(code: int, output: str, memory_exhausted: bool) -> JobFailure:
+    """Return the failure of a process that exited without an answer.
+
+    Args:
+        code: its exit status; negative for the signal that ended it.
+        output: last part of its output.
+        memory_exhausted: whether the system killed a process for lack of memory while it ran.
+    """
+    if code == -signal.SIGKILL and memory_exhausted:
+        return JobFailure("out_of_memory", "the system ran out of memory and killed the process", output)
     if code < 0:
         return JobFailure("failed", f"the process was ended by {signal.Signals(-code).name}", output)
-    return JobFailure("failed", f"the process ended with exit status {code} and no word", output)
+    return JobFailure("failed", f"the process ended with exit status {code} and returned no result", output)
 
 
-def _signal(process: Any, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
-        os.killpg(process.pid, number)
+def _send_signal(process: BaseProcess, number: int) -> None:
+    """Send a signal to the process group of a worker, or to the worker while it has no group of its own yet."""
+    pid = _process_id(process)
+    if pid is None:
         return
-    with contextlib.suppress(ProcessLookupError, ValueError):  # It has no group of its own yet.
-        os.kill(process.pid, number)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
-def _cores() -> int:
-    """Cores that this process may use: of a share in a machine, those alone."""
+def _process_id(process: BaseProcess) -> int | None:
+    with contextlib.suppress(ValueError):  # The process object is closed.
+        return process.pid
+    return None
+
+
+def _count_cores() -> int:
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _oom_kills() -> int:
-    """How many processes this machine has killed for want of memory since it started; 0 where it does not say."""
+def _count_oom_kills() -> int:
+    """Return how many processes the system has killed for lack of memory since it started; 0 if that is unknown."""
     with contextlib.suppress(OSError, ValueError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):

@@ -1,35 +1,37 @@
-"""Cells as tasks of Ray: on a cluster that is there, or on this machine alone.
+"""Engine for Ray: each job is a task of a Ray cluster, or of a cluster that is started on this machine.
 
-Ray's workers import once and serve many cells. The run folders must lie where all machines see them.
+A worker process of Ray imports its modules once and executes many jobs. All machines must see the run folders.
 """
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from seqbench.sweep.engines.engine import GRACE_SECONDS, FinishedJob, Job, JobFailure
 from seqbench.sweep.workers import time_limit
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.redaction import redact
 
 
 class RayEngine:
-    """Tasks of Ray, which decides where each runs.
+    """Executes jobs as tasks of Ray, which decides on which machine each one runs.
 
     Args:
         workers: tasks at once; None for as many as the cluster has cores (or GPUs) for.
         threads: CPU cores of each task.
         gpus: GPUs of each task, 0 or 1.
-        options: of ``ray.init``; ``address`` is that of a cluster (``auto``: one that runs on this machine), without
-            it ``RAY_ADDRESS`` is taken, or else a cluster of this machine alone is started, and ended with the sweep.
+        options: keyword arguments of ``ray.init``. ``address`` names a running cluster (``auto``: one on this
+            machine); without it ``RAY_ADDRESS`` is used; without both, a cluster is started on this machine and
+            stopped by ``close``.
 
     Raises:
-        SeqbenchError: Ray is not installed, or there is no cluster at the address.
+        SeqbenchError: Ray is not installed, the cluster cannot be reached, or no machine has enough cores or GPUs.
     """
 
     def __init__(
@@ -37,108 +39,122 @@ class RayEngine:
         workers: int | None = None,
         threads: int | None = None,
         gpus: int = 0,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
     ) -> None:
         try:
-            import ray
+            ray = importlib.import_module("ray")
         except ImportError:
             raise SeqbenchError("--engine ray needs Ray; install it with `pip install seqbench[ray]`.") from None
-        self._ray: Any = ray
-        self._ours = not ray.is_initialized()
-        if self._ours:
+        self._ray = ray
+        self._owns_connection = not ray.is_initialized()
+        if self._owns_connection:
             try:
-                settings = {"log_to_driver": False, "include_dashboard": False, "logging_level": logging.ERROR}
-                ray.init(**{**settings, **dict(options or {})})
-            # A connection that fails, an option that is unknown: each of another class.
+                defaults = {"log_to_driver": False, "include_dashboard": False, "logging_level": logging.ERROR}
+                ray.init(**{**defaults, **(options or {})})
+            # Ray raises a different class for each cause: a failed connection, an unknown option.
             except Exception as error:
-                raise SeqbenchError(f"Ray could not be reached: {one_line(error, 300)}") from error
+                raise SeqbenchError(f"cannot connect to Ray: {redact(one_line(error))[:300]}") from error
         cores = threads or 1
-        have = ray.cluster_resources()
-        fit = int(have.get("GPU", 0) // gpus) if gpus else int(have.get("CPU", 1) // cores)
-        if fit < 1:
+        available = ray.cluster_resources()
+        capacity = int(available.get("GPU", 0) // gpus) if gpus else int(available.get("CPU", 1) // cores)
+        if capacity < 1:
             raise SeqbenchError(f"no machine of the Ray cluster has {cores} cores and {gpus} GPUs for a cell.")
-        self.slots = workers or fit
-        self._options = {"num_cpus": cores, "num_gpus": gpus, "max_retries": 0}
-        self._jobs: dict[Job, Any] = {}
+        self.slots = workers or capacity
+        self._task = ray.remote(num_cpus=cores, num_gpus=gpus, max_retries=0)(_run_task)
+        self._threads = cores
+        self._references: dict[Job, object] = {}
         self._started: dict[Job, float] = {}
-        self._asked: dict[Job, float] = {}
+        self._stop_requested: dict[Job, float] = {}
 
     def start(self, job: Job) -> None:
-        """Hand a task to Ray.
+        """Submit a job to Ray.
 
         Raises:
-            SeqbenchError: the job takes several processes, which Ray's worker cannot start.
+            SeqbenchError: the job uses several processes, which a worker of Ray cannot start.
         """
         if job.devices * job.nodes > 1:
-            raise SeqbenchError("--engine ray runs each cell on one device; for several take --engine local or slurm.")
-        call = self._ray.remote(**self._options)(_call)
-        self._jobs[job] = call.remote(job.call, job.args, self._options["num_cpus"], str(Path.cwd()), job.limit)
+            raise SeqbenchError(
+                "--engine ray runs each cell on one device; use --engine local or slurm for several devices."
+            )
+        folder = str(Path.cwd())
+        self._references[job] = self._task.remote(job.function, job.args, self._threads, folder, job.limit)
         self._started[job] = time.monotonic()
 
     def wait(self, seconds: float) -> Sequence[FinishedJob]:
-        """The tasks that have ended, after so long at most."""
-        if not self._jobs:
+        """Wait until a task has ended, for at most ``seconds`` seconds; return the jobs that have ended."""
+        if not self._references:
             time.sleep(seconds)
             return []
-        by_reference = {reference: job for job, reference in self._jobs.items()}
-        over, _ = self._ray.wait(list(by_reference), num_returns=1, timeout=seconds)
+        jobs = {reference: job for job, reference in self._references.items()}
+        ended, _ = self._ray.wait(list(jobs), num_returns=1, timeout=seconds)
         now = time.monotonic()
-        for reference, job in by_reference.items():
-            if job in self._asked and now - self._asked[job] > GRACE_SECONDS:
+        for reference, job in jobs.items():
+            if job in self._stop_requested and now - self._stop_requested[job] > GRACE_SECONDS:
                 self._ray.cancel(reference, force=True)
-        return [self._ended(by_reference[reference]) for reference in over]
+        return [self._finish(jobs[reference]) for reference in ended]
 
     def stop(self) -> Sequence[FinishedJob]:
-        """Ask all tasks to end; those that have not after ``GRACE_SECONDS`` seconds are killed."""
-        for job in self._jobs:
-            if job not in self._asked:
-                self._ask(job)
-        ended: list[FinishedJob] = []
-        while self._jobs:
-            ended += self.wait(1.0)
-        return ended
+        """Ask all tasks to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all jobs."""
+        for job, reference in self._references.items():
+            if job not in self._stop_requested:
+                self._stop_requested[job] = time.monotonic()
+                self._ray.cancel(reference, force=False)  # Raises KeyboardInterrupt in the task.
+        finished: list[FinishedJob] = []
+        while self._references:
+            finished += self.wait(1.0)
+        return finished
 
     def close(self) -> None:
-        """Leave the cluster; one that was started for the sweep ends."""
-        if self._ours:
+        """Disconnect from the cluster; a cluster that was started for the sweep is stopped."""
+        if self._owns_connection:
             self._ray.shutdown()
 
-    def _ask(self, job: Job) -> None:
-        # Comes to the task as Ctrl-C.
-        self._asked[job] = time.monotonic()
-        self._ray.cancel(self._jobs[job], force=False)
-
-    def _ended(self, job: Job) -> FinishedJob:
-        reference = self._jobs.pop(job)
-        took, asked = time.monotonic() - self._started.pop(job), self._asked.pop(job, None) is not None
-        errors, value, late, failure = self._ray.exceptions, None, False, None
+    def _finish(self, job: Job) -> FinishedJob:
+        reference = self._references.pop(job)
+        seconds = time.monotonic() - self._started.pop(job)
+        stop_requested = self._stop_requested.pop(job, None) is not None
+        errors = self._ray.exceptions
+        timed_out, value, failure = False, None, None
         try:
-            late, value = self._ray.get(reference)
+            timed_out, value = self._ray.get(reference)
         except errors.OutOfMemoryError:
-            failure = JobFailure("out_of_memory", "ended by Ray, as its machine ran out of memory")
+            failure = JobFailure("out_of_memory", "stopped by Ray because its machine ran out of memory")
         except errors.TaskCancelledError:
-            failure = JobFailure("interrupted", f"cancelled after {took:.0f} s")
+            failure = JobFailure("interrupted", f"cancelled after {seconds:.0f} s")
         except errors.WorkerCrashedError as error:
-            # One that does not listen when its time is up ends like this; what waits in Ray's queue does not run yet.
-            late = job.limit is not None and took > job.limit
-            failure = JobFailure("failed", "the process died while at work", str(error))
-            if asked:
-                failure = JobFailure("interrupted", "ended with its sweep")
+            # A task that ignores the signal at its time limit ends its own process. The seconds include the time in
+            # Ray's queue, which is short because there are no more tasks than slots.
+            timed_out = job.limit is not None and seconds > job.limit
+            failure = JobFailure("failed", "the process ended without a result", str(error))
+            if stop_requested:
+                failure = JobFailure("interrupted", "stopped with the sweep")
         except errors.RayError as error:
-            failure = JobFailure("failed", f"{type(error).__name__} of Ray's", str(error))
-        if late:
-            failure = JobFailure(
-                "timeout", f"ended after {job.limit:g} s, its limit", failure.output if failure else ""
-            )
+            failure = JobFailure("failed", f"Ray raised {type(error).__name__}", str(error))
+        if timed_out:
+            output = failure.output if failure else ""
+            failure = JobFailure("timeout", f"stopped after {job.limit:g} s, the time limit", output)
         return FinishedJob(job, value, failure)
 
 
-def _call(call: Any, args: tuple[Any, ...], threads: int, folder: str, limit: float | None) -> tuple[bool, Any]:
-    """In Ray's worker, which starts in a folder of Ray's: a user's own backbone or data lies beside the command."""
+def _run_task(
+    function: Callable[..., object], args: tuple[object, ...], threads: int, folder: str, limit: float | None
+) -> tuple[bool, object]:
+    """Call a function in a worker of Ray, in the folder in which the sweep was started.
+
+    Args:
+        function: what to call.
+        args: its arguments.
+        threads: CPU threads for PyTorch.
+        folder: folder of the sweep's command, from which a user's own modules are imported.
+        limit: time limit in seconds; None for no limit.
+
+    Returns:
+        Whether the time limit was reached, and the function's value.
+    """
     import torch
 
     if Path(folder).is_dir():
         os.chdir(folder)
         sys.path[:0] = [folder] if folder not in sys.path else []
     torch.set_num_threads(threads)
-    return time_limit.call_with_limit(call, args, limit)
+    return time_limit.call_with_limit(function, args, limit)

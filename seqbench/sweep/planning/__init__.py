@@ -1,1 +1,1 @@
-"""Plan a sweep: its cells, the tuning of learning rates, and estimates of durations."""
+"""Plan of a sweep: its cells, the time that they take, and learning-rate trials."""

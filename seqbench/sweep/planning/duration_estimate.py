@@ -1,4 +1,4 @@
-"""How long the cells of each group will take, from a few steps of one: before anything is started."""
+"""Estimated duration of the cells of a sweep, measured from a few steps of one cell of each group."""
 
 from __future__ import annotations
 
@@ -10,38 +10,39 @@ from seqbench.sweep.engines.engine import Engine, Job
 from seqbench.sweep.planning.sweep_plan import Group
 from seqbench.utils.errors import SeqbenchError
 
-LIMIT = 120.0
-"""Seconds after which a probe is given up."""
+PROBE_LIMIT_SECONDS = 120.0
+"""Time limit of the measurement of one group, in seconds."""
 
 
 def estimate_durations(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group, float], dict[Group, str]]:
-    """Seconds of one cell of each group, measured in the engine's workers, and why others cannot be run at all.
+    """Estimate how long one cell of each group takes, in the workers of an engine.
 
-    A group whose probe breaks otherwise is in neither: its cells will tell.
+    Returns:
+        Seconds of one cell by group, and for the groups that cannot be run the reason by group. A group whose
+        measurement fails for another cause is in neither; its cells will report the error.
     """
     waiting, jobs = deque(groups), dict[Job, Group]()
-    found: dict[Group, float] = {}
+    seconds: dict[Group, float] = {}
     refused: dict[Group, str] = {}
     while waiting or jobs:
         while waiting and len(jobs) < engine.slots:
             group = waiting.popleft()
-            job = Job(measure_run, (group.config,), LIMIT)
+            job = Job(estimate_or_refuse, (group.config,), PROBE_LIMIT_SECONDS)
             jobs[job] = group
             engine.start(job)
-        for ended in engine.wait(1.0):
-            group = jobs.pop(ended.job)
-            if isinstance(ended.value, str):
-                refused[group] = ended.value
-            elif ended.value is not None:
-                found[group] = ended.value
-    return found, refused
+        for finished in engine.wait(1.0):
+            group = jobs.pop(finished.job)
+            if isinstance(finished.value, str):
+                refused[group] = finished.value
+            elif isinstance(finished.value, float):
+                seconds[group] = finished.value
+    return seconds, refused
 
 
-def measure_run(config: RunConfig) -> float | str:
-    """In a worker: ``probe.seconds``, or the sentence with which the run is refused."""
-    from seqbench.sweep.planning.step_timing import (
-        estimate_seconds,  # torch, which the process that plans does without.
-    )
+def estimate_or_refuse(config: RunConfig) -> float | str:
+    """Return the estimated seconds of a run, or the error message of a run that is refused."""
+    # Imports torch, which the planning process does not need.
+    from seqbench.sweep.planning.step_timing import estimate_seconds
 
     try:
         return estimate_seconds(config)

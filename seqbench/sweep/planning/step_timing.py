@@ -1,4 +1,4 @@
-"""How long a run will take, from a few of its steps: an estimate to plan by, before anything is started."""
+"""Estimate the duration of a run by timing a few training steps and evaluation batches in this process."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import dataclasses
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as L
 import torch
@@ -15,65 +14,77 @@ import torch
 from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.config import RunConfig, TrainerOptions
-from seqbench.running import trainer
+from seqbench.running import trainer as trainers
 
-SECONDS, STEPS = 1.5, 40
-"""Training ends after so long, or so many steps, whichever comes first; after two steps at least."""
+MAX_SECONDS, MAX_STEPS = 1.5, 40
+"""The timed training ends after so many seconds or steps, whichever comes first, but not before its third step."""
 
-BATCHES = 2
-"""Batches that are evaluated."""
-
-
-class _Enough(BaseException):
-    """Ends training from within."""
+EVALUATION_BATCHES = 2
+"""Validation batches that are timed."""
 
 
-class _Watch(L.Callback):
+class _EnoughSteps(BaseException):
+    """Ends the timed training. It is no ``Exception``, so no handler inside the training loop catches it."""
+
+
+class _StepTimer(L.Callback):
+    """Records the end of each training step.
+
+    Attributes:
+        times: ends of the steps, as ``time.perf_counter()``.
+    """
+
     def __init__(self) -> None:
         self.times: list[float] = []
 
-    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+    def on_train_batch_end(self, *_: object) -> None:
         self.times.append(time.perf_counter())
-        if len(self.times) >= STEPS or (len(self.times) > 2 and self.times[-1] - self.times[0] > SECONDS):
-            raise _Enough
+        enough_time = len(self.times) > 2 and self.times[-1] - self.times[0] > MAX_SECONDS
+        if len(self.times) >= MAX_STEPS or enough_time:
+            raise _EnoughSteps
 
 
 def estimate_seconds(config: RunConfig) -> float:
-    """Seconds of a whole run: preparation, training, and all its evaluations.
+    """Estimate the duration of a run on one device: preparation, training and all evaluations, in seconds.
 
-    Measured on one device, in this process; nothing is written but aside.
+    Only temporary files are written.
+
+    Raises:
+        SeqbenchError: the run is refused.
     """
     start = time.perf_counter()
     module = build.build_module(config)
     assert module.data is not None
-    prepared = time.perf_counter() - start
+    preparation_seconds = time.perf_counter() - start
     optim = config.optim
-    step = _training_step(config, module)
-    batch = _evaluation_batch(module)
+    step_seconds = _time_training_step(config, module)
+    batch_seconds = _time_evaluation_batch(module)
     validations = optim.steps // optim.validate_every
     batches = validations * module.data.steps("validation") + sum(map(module.data.steps, module.data.splits("test")))
-    return prepared + optim.steps * step + batches * batch
+    return preparation_seconds + optim.steps * step_seconds + batches * batch_seconds
 
 
-def _training_step(config: RunConfig, module: SequenceModule) -> float:
-    watch, one = _Watch(), TrainerOptions(config.trainer.accelerator, precision=config.trainer.precision)
-    # Long enough never to come to a validation.
-    optim = dataclasses.replace(config.optim, steps=4 * STEPS, validate_every=4 * STEPS)
-    with tempfile.TemporaryDirectory() as folder, trainer.silence_lightning():
-        assert module.data is not None
-        config = dataclasses.replace(config, optim=optim, trainer=one)
-        with contextlib.suppress(_Enough):
-            trainer.build_trainer(config, Path(folder), [watch], module.data.streaming).fit(module)
-    # The first step is slower than all others.
-    return (watch.times[-1] - watch.times[0]) / (len(watch.times) - 1)
+def _time_training_step(config: RunConfig, module: SequenceModule) -> float:
+    """Return the mean seconds of a training step; the first step is slower than the others and not counted."""
+    timer = _StepTimer()
+    one_device = TrainerOptions(config.trainer.accelerator, precision=config.trainer.precision)
+    # So many steps that no validation takes place.
+    optim = dataclasses.replace(config.optim, steps=4 * MAX_STEPS, validate_every=4 * MAX_STEPS)
+    assert module.data is not None
+    with tempfile.TemporaryDirectory() as folder, trainers.silence_lightning():
+        config = dataclasses.replace(config, optim=optim, trainer=one_device)
+        with contextlib.suppress(_EnoughSteps):
+            trainers.build_trainer(config, Path(folder), [timer], module.data.streaming).fit(module)
+    return (timer.times[-1] - timer.times[0]) / (len(timer.times) - 1)
 
 
 @torch.no_grad()
-def _evaluation_batch(module: SequenceModule) -> float:
+def _time_evaluation_batch(module: SequenceModule) -> float:
+    """Return the mean seconds of a validation batch."""
     assert module.data is not None
     module.eval()
     module.on_validation_start()
-    count = min(BATCHES, module.data.steps("validation"))
+    count = min(EVALUATION_BATCHES, module.data.steps("validation"))
     start = time.perf_counter()
     for index in range(count):
         module.validation_step(module.data.stream("validation", index), index)

@@ -1,4 +1,4 @@
-"""What a sweep consists of: architectures x tasks x grid x seeds, as cells; a pure function of what was asked."""
+"""The plan of a sweep: its cells, as a function of the requested architectures, tasks, grid and seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
@@ -16,19 +15,19 @@ from seqbench.running import parameter_matching
 from seqbench.utils.errors import SeqbenchError
 
 FINISHED_STATUSES = ("ok", "diverged")
-"""Statuses with which a cell is done: that a seed diverges is a result, and it would diverge again."""
+"""Statuses of cells that are not run again. A seed that diverged is a result; it would diverge again."""
 
 TIME_LIMITS = {"smoke": 600.0, "small": 9_000.0, "medium": 108_000.0}
-"""Seconds after which a cell hangs, by tier: thirty times what a gru takes. A published recipe has none."""
+"""Default time limit of a cell by tier, in seconds: thirty times what a GRU takes. Other tiers have none."""
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """One row of a sweep's table: cells that differ in their seed alone.
+    """Cells that differ only in their seed: one row of the table of a sweep.
 
     Args:
-        config: of any of them.
-        point: the grid's options, as they were given: ``arch.num_layers=2``.
+        config: configuration of one of its cells.
+        point: the options that the grid sets, as given by the user: ``arch.num_layers=2``.
     """
 
     config: RunConfig
@@ -36,13 +35,19 @@ class Group:
 
     @property
     def name(self) -> str:
-        """As it is shown: ``gru on copy, arch.num_layers=2``."""
+        """Displayed name: ``gru on copy, arch.num_layers=2``."""
         return ", ".join([f"{self.config.model} on {self.config.card.name}", *self.point])
 
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """One run of a sweep."""
+    """One run of a sweep.
+
+    Args:
+        group: the group it belongs to.
+        config: resolved configuration of the run.
+        runs: folder of all runs.
+    """
 
     group: Group
     config: RunConfig
@@ -50,30 +55,37 @@ class Cell:
 
     @property
     def folder(self) -> Path:
-        """The run's folder."""
+        """The run folder of the cell."""
         return self.config.folder(self.runs)
 
     @property
     def name(self) -> str:
-        """As it is shown."""
+        """Displayed name: ``gru on copy, seed 0``."""
         return f"{self.group.name}, seed {self.config.seed}"
 
     def record(self) -> records.Record | None:
-        """What the run has left so far; None for nothing that can be read."""
+        """Return the record in the run folder; None if there is none or it cannot be read."""
         try:
             return records.read_record(self.folder) if (self.folder / records.NAME).is_file() else None
-        except SeqbenchError:  # It is run anew, and its record replaced.
+        except SeqbenchError:  # The cell is run again, which replaces the record.
             return None
 
     def finished(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Return whether the record says that the cell needs no further run."""
         record = self.record()
         return record is not None and record.status in FINISHED_STATUSES
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Cells in the order in which they are started, and what cannot be run at all, with the reason."""
+    """The groups of a sweep and their seeds.
+
+    Args:
+        groups: groups that can be run.
+        seeds: seeds of each group.
+        runs: folder of all runs.
+        refused: reason by name for each group that cannot be run.
+    """
 
     groups: tuple[Group, ...]
     seeds: Mapping[Group, tuple[int, ...]]
@@ -81,91 +93,98 @@ class Plan:
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def cells(self) -> list[Cell]:
-        """The first seed of every group, then the second, so that a sweep cut short still compares all."""
+        """Return the cells in the order in which they start.
+
+        The first seed of every group comes before the second seed of any group, so that a sweep that is stopped early
+        still compares all groups.
+        """
         rounds = itertools.zip_longest(*(self.seeds[group] for group in self.groups))
         return [
-            cell(group, self.runs, seed=seed)
+            Cell(group, dataclasses.replace(group.config, seed=seed), self.runs)
             for seeds in rounds
             for group, seed in zip(self.groups, seeds, strict=True)
             if seed is not None
         ]
 
 
-def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
-    """The plan without groups that turned out not to run.
-
-    Raises:
-        SeqbenchError: none is left.
-    """
-    left = {group: seeds for group, seeds in plan.seeds.items() if group not in refused}
-    if not left:
-        raise SeqbenchError(next(iter(refused.values())))
-    reasons = {group.name: reason for group, reason in refused.items()}
-    return Plan(tuple(left), left, plan.runs, {**plan.refused, **reasons})
-
-
-def cell(group: Group, runs: Path, **changed: Any) -> Cell:
-    """A cell of a group; ``changed`` are fields of its configuration."""
-    return Cell(group, dataclasses.replace(group.config, **changed), runs)
-
-
-def build_plan(
-    given: Mapping[str, Any],
-    arguments: Sequence[str],
-    archs: Sequence[str],
-    tasks: Sequence[str],
-    seeds: Sequence[int] | None,
-    grid: Mapping[str, Sequence[str]],
-    runs: Path,
-) -> Plan:
-    """Expand what was asked.
+@dataclass(frozen=True)
+class PlanRequest:
+    """What the user asked a sweep to run.
 
     Args:
-        given: as ``sizes.resolve`` takes it, without ``arch``, ``task`` and ``seed``.
-        arguments: dotted options, the same for all.
         archs: names of architectures.
         tasks: names of tasks.
-        seeds: those of every group; None for as many as the task's tier asks for, from 0.
-        grid: values by dotted option (``arch.num_layers``), of which each combination is a group.
-        runs: folder of the runs.
+        runs: folder of all runs.
+        seeds: seeds of every group; None for as many as the tier of the task's card sets, starting from 0.
+        grid: values by dotted option (``arch.num_layers``); each combination of values is a group.
+        options: options without a dot, as ``resolve_config`` takes them, but for ``arch``, ``task`` and ``seed``.
+        arguments: dotted options of the command line, the same for all cells.
+    """
+
+    archs: Sequence[str]
+    tasks: Sequence[str]
+    runs: Path
+    seeds: Sequence[int] | None = None
+    grid: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
+
+
+def build_plan(request: PlanRequest) -> Plan:
+    """Resolve the configuration of each group that was requested.
 
     Raises:
-        SeqbenchError: a name is unknown, or nothing at all can be run; else what cannot is in ``refused``.
+        SeqbenchError: a name is unknown, an option is given twice, two groups are the same run, the seed of the
+            learning-rate trials is requested, or no group can be run.
     """
-    for arch in archs:
+    for arch in request.archs:
         registry.find_entry(registry.ARCHITECTURES, arch)
-    for task in tasks:
-        cards.load_card(task).tier(str(given.get("tier") or "small"))
-    double = [key for key in grid if any(word.partition("=")[0] == f"--{key}" for word in arguments)]
-    if double:
-        raise SeqbenchError(f"--{double[0]} is given for all cells and in --grid; choose one of the two.")
-    found: dict[Group, tuple[int, ...]] = {}
+    for task in request.tasks:
+        cards.load_card(task).tier(str(request.options.get("tier") or "small"))
+    for key in request.grid:
+        if any(word.partition("=")[0] == f"--{key}" for word in request.arguments):
+            raise SeqbenchError(f"--{key} is given for all cells and in --grid; choose one of the two.")
+    seeds: dict[Group, tuple[int, ...]] = {}
     refused: dict[str, str] = {}
-    named: dict[Path, str] = {}
-    for task, arch in itertools.product(_unique(tasks), _unique(archs)):
-        for values in itertools.product(*grid.values()):
-            point = tuple(f"{key}={value}" for key, value in zip(grid, values, strict=True))
+    names: dict[Path, str] = {}
+    for task, arch in itertools.product(_unique(request.tasks), _unique(request.archs)):
+        for values in itertools.product(*request.grid.values()):
+            point = tuple(f"{key}={value}" for key, value in zip(request.grid, values, strict=True))
             try:
-                config = parameter_matching.resolve_config(
-                    {**given, "arch": arch, "task": task}, [*arguments, *(f"--{p}" for p in point)]
-                )
+                group = Group(_resolve_group_config(request, arch, task, point), point)
             except SeqbenchError as error:
                 refused[", ".join([f"{arch} on {task}", *point])] = str(error)
                 continue
-            group = Group(config, point)
-            if (same := named.setdefault(config.folder(runs), group.name)) != group.name:
+            if (same := names.setdefault(group.config.folder(request.runs), group.name)) != group.name:
                 raise SeqbenchError(f"{group.name} is the same run as {same}; leave one of them out.")
-            found[group] = tuple(seeds) if seeds else tuple(range(config.chosen.seeds))
-    if not found:
+            seeds[group] = tuple(request.seeds or range(group.config.chosen.seeds))
+    if not seeds:
         raise SeqbenchError(next(iter(refused.values())))
-    for chosen in found.values():
-        if TUNING_SEED in chosen:
-            raise SeqbenchError(f"seed {TUNING_SEED} is the one that learning rates are tuned on; choose another.")
-    return Plan(tuple(found), found, runs, refused)
+    if any(TUNING_SEED in numbers for numbers in seeds.values()):
+        raise SeqbenchError(f"seed {TUNING_SEED} is reserved for learning-rate trials; choose another.")
+    return Plan(tuple(seeds), seeds, request.runs, refused)
+
+
+def _resolve_group_config(request: PlanRequest, arch: str, task: str, point: Sequence[str]) -> RunConfig:
+    arguments = [*request.arguments, *(f"--{assignment}" for assignment in point)]
+    return parameter_matching.resolve_config({**request.options, "arch": arch, "task": task}, arguments)
+
+
+def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
+    """Return the plan without some groups, whose reasons are added to ``refused``.
+
+    Raises:
+        SeqbenchError: no group is left.
+    """
+    seeds = {group: numbers for group, numbers in plan.seeds.items() if group not in refused}
+    if not seeds:
+        raise SeqbenchError(next(iter(refused.values())))
+    reasons = {group.name: reason for group, reason in refused.items()}
+    return Plan(tuple(seeds), seeds, plan.runs, {**plan.refused, **reasons})
 
 
 def is_running(cell: Cell) -> bool:
-    """Whether some process is at work on the cell: seen without making anything."""
+    """Return whether a process holds the lock of the cell's run folder; creates nothing."""
     return cell.folder.is_dir() and run_folder.is_locked(cell.folder)
 
 

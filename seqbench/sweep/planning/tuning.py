@@ -1,6 +1,7 @@
-"""The learning rate of each group, from the card's grid: one run each on a seed of its own, chosen on validation.
+"""Learning-rate trials: the rate of each group is selected from the card's grid by one run per rate.
 
-Every architecture gets the same number of trials, and what was tried stands in each record (``config.tuning``).
+The trials use a seed of their own and are compared on the validation split. Every architecture gets the same number
+of trials, and each record lists them (``config.tuning``).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from seqbench.protocol import run_folder
 from seqbench.protocol.records import TUNING_SEED
@@ -19,75 +20,116 @@ from seqbench.sweep.sweep_runner import SweepRunner
 from seqbench.utils.errors import SeqbenchError
 
 
+class Trial(TypedDict):
+    """One trial in ``config.tuning`` of a record.
+
+    Keys: ``lr``, the learning rate; ``value``, its score on validation, or None; ``status`` of its record, or None;
+    ``run``, the name of its run folder.
+    """
+
+    lr: float
+    value: float | None
+    status: str | None
+    run: str
+
+
+class Tuning(TypedDict):
+    """The content of ``config.tuning`` of a record.
+
+    Keys: ``seed`` of the trials; ``split`` and ``metric`` by which they are compared; ``tried``, the trials; ``lr``,
+    the rate that was selected, or None.
+    """
+
+    seed: int
+    split: str
+    metric: str
+    tried: list[Trial]
+    lr: float | None
+
+
 def trial_cells(group: Group, runs: Path) -> list[Cell]:
-    """A run for each learning rate of the card's tier; for a card without a grid, none."""
+    """Return one cell for each learning rate of the card's tier; an empty list for a card without a grid."""
     config = dataclasses.replace(group.config, seed=TUNING_SEED)
-    found = []
+    cells = []
     for rate in config.chosen.learning_rates:
-        tried = dataclasses.replace(config, optim=dataclasses.replace(config.optim, lr=rate))
-        found.append(Cell(Group(tried, (*group.point, f"optim.lr={rate:g}")), tried, runs))
-    return found
+        trial = dataclasses.replace(config, optim=dataclasses.replace(config.optim, lr=rate))
+        cells.append(Cell(Group(trial, (*group.point, f"optim.lr={rate:g}")), trial, runs))
+    return cells
 
 
 def pending_trials(plan: Plan) -> dict[Group, list[Cell]]:
-    """The trials that are not finished, by group; empty when all learning rates can be chosen."""
-    tried = {group: [trial for trial in trial_cells(group, plan.runs) if not trial.finished()] for group in plan.groups}
-    return {group: left for group, left in tried.items() if left}
+    """Return the unfinished trials by group; empty if all learning rates can be selected."""
+    trials = {group: [cell for cell in trial_cells(group, plan.runs) if not cell.finished()] for group in plan.groups}
+    return {group: cells for group, cells in trials.items() if cells}
 
 
 def run_trials(
-    plan: Plan, sweep_runner: SweepRunner, expected: Mapping[Group, float]
+    plan: Plan, runner: SweepRunner, expected_seconds: Mapping[Group, float]
 ) -> tuple[Plan, dict[Group, float]]:
-    """Run all trials, and give the plan at the learning rates they chose, with what each group is expected to take."""
-    tried = {group: trial_cells(group, plan.runs) for group in plan.groups}
-    times = {trial.group: expected[group] for group in tried if group in expected for trial in tried[group]}
-    turns = itertools.zip_longest(*tried.values())
-    sweep_runner.run([trial for turn in turns for trial in turn if trial], times)
+    """Run all trials and select the learning rates.
+
+    Args:
+        plan: plan of the sweep.
+        runner: runs the trials.
+        expected_seconds: expected seconds of one cell, by group.
+
+    Returns:
+        The plan with the selected rates, and the expected seconds by its groups.
+    """
+    trials = {group: trial_cells(group, plan.runs) for group in plan.groups}
+    trial_seconds = {
+        cell.group: expected_seconds[group] for group in trials if group in expected_seconds for cell in trials[group]
+    }
+    rounds = itertools.zip_longest(*trials.values())
+    runner.run([cell for cells in rounds for cell in cells if cell], trial_seconds)
     tuned = apply_best_rates(plan)
-    by_name = {group.name: seconds for group, seconds in expected.items()}
+    by_name = {group.name: seconds for group, seconds in expected_seconds.items()}
     return tuned, {group: by_name[group.name] for group in tuned.groups if group.name in by_name}
 
 
 def apply_best_rates(plan: Plan) -> Plan:
-    """The plan at the learning rates that its trials choose.
+    """Return the plan with the learning rate that the trials of each group select.
 
-    A group of whose trials none has a score is refused; one whose card has no grid stays as it is.
+    A group none of whose trials has a score is refused. A group whose card has no grid is unchanged.
     """
     seeds: dict[Group, tuple[int, ...]] = {}
     refused = dict(plan.refused)
     for group in plan.groups:
-        tried = trial_cells(group, plan.runs)
-        if not tried:
+        trials = trial_cells(group, plan.runs)
+        if not trials:
             seeds[group] = plan.seeds[group]
             continue
-        rate, tuning = best_trial(tried)
-        if rate is None:
-            refused[group.name] = f"none of the {len(tried)} learning rates that were tried has a score"
-        else:
-            seeds[_at(group, rate, tuning)] = plan.seeds[group]
+        tuning = select_rate(trials)
+        if tuning["lr"] is None:
+            refused[group.name] = f"none of the {len(trials)} learning rates that were tried has a score"
+            continue
+        optim = dataclasses.replace(group.config.optim, lr=tuning["lr"])
+        tuned = Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
+        seeds[tuned] = plan.seeds[group]
     return Plan(tuple(seeds), seeds, plan.runs, refused)
 
 
-def best_trial(tried: Sequence[Cell]) -> tuple[float | None, dict[str, Any]]:
-    """The learning rate whose run scored best on validation (the first of equals), and what was tried.
+def select_rate(trials: Sequence[Cell]) -> Tuning:
+    """Return the trials with the learning rate whose run scored best on validation.
 
-    A run that diverged or failed has no score; None if no run has one.
+    Of equal scores the first one is selected. A run that diverged or failed has no score.
     """
-    metric = tried[0].config.card.metric
-    rows = [_row(trial, metric.name) for trial in tried]
-    best: Mapping[str, Any] | None = None
+    metric = trials[0].config.card.metric
+    rows = [_describe_trial(cell, metric.name) for cell in trials]
+    rate, best = None, None
     for row in rows:
-        if row["value"] is not None and (best is None or metric.better(row["value"], best["value"])):
-            best = row
-    chosen = best["lr"] if best else None
-    return chosen, {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": chosen}
+        if row["value"] is not None and (best is None or metric.better(row["value"], best)):
+            rate, best = row["lr"], row["value"]
+    return {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": rate}
 
 
 def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
-    """Add what was tried to the records of finished runs that were made without tuning: they are the same runs.
+    """Add the trials to the records of cells that were finished before the trials took place.
+
+    How the learning rate was selected is no part of a run's digest, so these are the same runs.
 
     Returns:
-        What could not be written, and why.
+        A message for each record that could not be written.
     """
     problems = []
     for cell in cells:
@@ -99,25 +141,19 @@ def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
                 config = {**record.config, "tuning": dict(cell.config.tuning)}
                 dataclasses.replace(record, config=config).write(cell.folder)
         except SeqbenchError as error:
-            problems.append(f"what was tried is missing in the record of {cell.name}: {error}")
+            problems.append(f"the learning-rate trials are missing in the record of {cell.name}: {error}")
     return problems
 
 
-def _at(group: Group, rate: float, tuning: Mapping[str, Any]) -> Group:
-    """The group at its learning rate."""
-    optim = dataclasses.replace(group.config.optim, lr=rate)
-    return Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
-
-
-def _row(trial: Cell, metric: str) -> dict[str, Any]:
-    record = trial.record()
+def _describe_trial(cell: Cell, metric: str) -> Trial:
+    record = cell.record()
     value = None
     if record is not None and record.status == "ok":
         value = record.results["metrics"]["validation"][metric]["value"]
     finite = isinstance(value, int | float) and math.isfinite(value)
     return {
-        "lr": trial.config.optim.lr,
+        "lr": cell.config.optim.lr,
         "value": value if finite else None,
         "status": record.status if record else None,
-        "run": trial.folder.name,
+        "run": cell.folder.name,
     }

@@ -1,9 +1,8 @@
-"""The record of a cell whose process could not write one: the parent does."""
+"""The record of a cell whose process ended without writing one; the process of the sweep writes it."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 from seqbench.protocol import run_folder
 from seqbench.protocol.records import Record
@@ -11,31 +10,31 @@ from seqbench.sweep.engines.engine import JobFailure
 from seqbench.sweep.planning.sweep_plan import Cell
 from seqbench.utils import atomic_files, redaction
 
-PATIENCE = 5.0
-"""Seconds: of a process that was killed the system closes one file after the other, and the lock is one of them."""
+LOCK_SECONDS = 5.0
+"""Seconds to wait for the lock of the run folder: the system releases the lock of a killed process with a delay."""
 
 
 def write_failure_record(cell: Cell, failure: JobFailure) -> None:
-    """Write how a cell's process died, beside what it had written itself; its last words go to ``error.txt``.
+    """Write the failure into the cell's record and the output of its process to ``error.txt``.
 
-    A finished record stays as it is: the process died after its work was done, or another has done it since.
+    What the process has recorded so far is kept. A finished record stays as it is: the process failed after its work
+    was done, or another process has finished the cell since.
 
     Raises:
-        SeqbenchError: another process is at the cell by now, or the disk refuses.
+        SeqbenchError: another process runs the cell now, or the record cannot be written.
     """
-    with run_folder.lock_folder(cell.folder, PATIENCE):
+    with run_folder.lock_folder(cell.folder, LOCK_SECONDS):
         earlier = cell.record()
         if earlier is not None and cell.finished():
             return
-        results: dict[str, Any] = {**(earlier.results if earlier else {"curves": {}})}
-        results |= {"status": failure.status, "reason": redaction.redact(failure.reason)}
+        outcome = {"status": failure.status, "reason": redaction.redact(failure.reason)}
         if earlier is None:
-            from seqbench.running import provenance  # torch, which a sweep's own process does without.
+            from seqbench.running import provenance  # Imports torch, which the process of a sweep rarely needs.
 
-            record = Record(results, {"wandb": None}, provenance.describe_config(cell.config))
+            record = Record({"curves": {}, **outcome}, {"wandb": None}, provenance.describe_config(cell.config))
             atomic_files.write_text(cell.folder / run_folder.CONFIG, provenance.to_yaml(cell.config.options()))
         else:
-            record = dataclasses.replace(earlier, results=results)
-        record.write(cell.folder)  # First: on a disk that is almost full, its words may take the room.
+            record = dataclasses.replace(earlier, results={**earlier.results, **outcome})
+        record.write(cell.folder)  # Before the output, which could fill a disk that is almost full.
         if failure.output.strip():
             atomic_files.write_text(cell.folder / run_folder.ERROR, redaction.redact(failure.output))

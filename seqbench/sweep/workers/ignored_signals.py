@@ -1,9 +1,9 @@
-"""Signals that the process which workers are forked from does not hear.
+"""Signals that the fork server ignores.
 
-They are sent to all of a sweep's processes at once by `timeout`, systemd and schedulers. The sweep asks its workers to
-end by itself; were their parent to end first, nobody would learn how they did.
+`timeout`, systemd and schedulers send them to all processes of a sweep at once. The sweep asks its workers to stop
+itself. If the fork server ended first, the exit status of the workers would be lost.
 """
 
 import signal
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)
+IGNORED_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2, signal.SIGHUP)

@@ -1,6 +1,6 @@
-"""Imported once by the process that a sweep's workers are forked from: what a run needs, and what it would import late.
+"""Modules that the fork server imports once, so that its workers start with them.
 
-Nothing here may start a thread or touch CUDA: neither outlives a fork.
+Nothing here may start a thread or use CUDA: neither survives a fork.
 """
 
 import gc
@@ -15,9 +15,9 @@ import seqbench.sweep.planning.step_timing
 import seqbench.sweep.workers.ignored_signals
 import seqbench.sweep.workers.run_cell
 
-for _number in seqbench.sweep.workers.ignored_signals.SIGNALS:
+for _number in seqbench.sweep.workers.ignored_signals.IGNORED_SIGNALS:
     signal.signal(_number, signal.SIG_IGN)
 
-# What is there now is there for good: no worker need look through it, and so copy its pages.
+# Frozen objects are skipped by garbage collection in the workers, so their memory pages stay shared.
 gc.collect()
 gc.freeze()

@@ -1,4 +1,4 @@
-"""What a worker does with a cell: run it, and say in a word how it went."""
+"""Run one cell of a sweep in a worker process, and report how it ended."""
 
 from __future__ import annotations
 
@@ -16,26 +16,39 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.utils.errors import SeqbenchError
 
-_PARENT_DEATH_SIGNAL = 1
+_PR_SET_PDEATHSIG = 1
+"""Option of Linux's ``prctl``: the signal that a process gets when its parent ends."""
 
 
 @dataclass(frozen=True)
 class CellOutcome:
-    """How a cell went: a record's status, ``busy`` (another process is at it) or ``refused``; and why."""
+    """How a cell ended.
+
+    Args:
+        status: status of its record, ``busy`` (another process runs the cell) or ``refused`` (it cannot be run).
+        reason: why, for a status other than ``ok``.
+    """
 
     status: str
     reason: str | None = None
 
 
 def run_cell(config: RunConfig, runs: Path) -> CellOutcome:
-    """Run a cell, going on with what an earlier attempt left.
+    """Run a cell, or resume it from the checkpoint of an earlier attempt.
 
-    Where several processes share a run, Lightning starts them by the command of the first: this process becomes that
-    command, and its answer is the record.
+    For a run of several processes, this process is replaced by a command: Lightning starts the other processes by
+    repeating the command of the first one. Such a cell returns nothing, and its outcome is read from its record.
+
+    Args:
+        config: resolved configuration of the run.
+        runs: folder of all runs.
+
+    Returns:
+        The outcome; errors of seqbench are reported as ``busy`` or ``refused``.
     """
     if config.trainer.several and not is_launched_externally():
-        _become(config, runs)
-    from seqbench.running import runner  # torch, which the process that plans does without.
+        _replace_process(config, runs)
+    from seqbench.running import runner  # Imports torch, which the planning process does not need.
 
     try:
         record = runner.run(config, runs, resume=True).record
@@ -47,22 +60,23 @@ def run_cell(config: RunConfig, runs: Path) -> CellOutcome:
 
 
 def is_launched_externally() -> bool:
-    """Whether a launcher has started all processes of a run, ours among them."""
+    """Return whether torchrun or Slurm has started all processes of this run."""
     return "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("SLURM_NTASKS", "1")) > 1
 
 
-def _become(config: RunConfig, runs: Path) -> None:
-    # An own file of ours, so that it may be a pickle: the parent pickled the same a moment ago.
+def _replace_process(config: RunConfig, runs: Path) -> None:
+    """Replace this process by ``python -m seqbench.sweep.workers.run_cell``."""
+    # Loading this pickle is safe: it is a private temporary file that this process has just written.
     with tempfile.NamedTemporaryFile("wb", prefix="seqbench-cell-", delete=False) as file:
         pickle.dump((config, runs), file)
-    # Who watches for the end of the sweep ends here; on Linux the system does so from now on.
+    # The thread that watches the parent process ends with this program, so the kernel must send the signal.
     with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     os.execv(sys.executable, [sys.executable, "-m", "seqbench.sweep.workers.run_cell", file.name])
 
 
 def main(path: Path) -> int:
-    """The command that ``run`` becomes: as `seqbench run` would end, 0 for a run that is ``ok``, else 1."""
+    """Run the cell that is pickled in a file; return 0 for a run that ended ``ok``, 1 for others, 2 for a refusal."""
     from seqbench.running import runner
 
     config, runs = pickle.loads(path.read_bytes())

@@ -1,4 +1,4 @@
-"""A worker on this machine, from its first moment to its last."""
+"""The main function of a worker process on this machine."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing import connection
-from typing import Any
 
 from seqbench.sweep.engines.engine import GRACE_SECONDS, JobFailure
 from seqbench.sweep.workers import ignored_signals
 from seqbench.utils.errors import one_line
+from seqbench.utils.redaction import redact
 
 SAFE_PATH = "PYTHONSAFEPATH"
+"""Environment variable that keeps Python from importing modules of the current folder."""
 
 
 @dataclass(frozen=True)
 class WorkerResources:
-    """What a worker gets of the machine.
+    """What a worker may use of the machine.
 
     Args:
-        log: file for all that it writes.
+        log: path of the file for its output.
         threads: CPU threads.
-        gpus: names of the GPUs that it sees, by comma; None leaves them alone.
-        memory: bytes of data that it may hold; None for no limit.
-        safe_path: whether ``PYTHONSAFEPATH`` is the user's own wish.
+        gpus: names of its GPUs, separated by commas; None leaves ``CUDA_VISIBLE_DEVICES`` as it is.
+        memory: data that it may allocate, in bytes; None for no limit.
+        safe_path: whether the user has set ``PYTHONSAFEPATH``.
     """
 
     log: str
@@ -42,57 +43,63 @@ class WorkerResources:
     safe_path: bool
 
 
-def run_worker(call: Callable[..., Any], args: tuple[Any, ...], answer: Any, place: WorkerResources) -> None:
-    """A worker's whole life: make the call, and send what it answers, or the ``JobFailure`` that its error means.
+def run_worker(
+    function: Callable[..., object],
+    args: tuple[object, ...],
+    sender: connection.Connection,
+    resources: WorkerResources,
+) -> None:
+    """Call a function, send its value or the ``JobFailure`` of its error, and end the process.
 
     Args:
-        call: what is called.
-        args: with what.
-        answer: the end of a pipe.
-        place: what it gets of the machine.
+        function: what to call.
+        args: its positional arguments.
+        sender: end of the pipe to the engine.
+        resources: what the worker may use.
     """
-    # A group of its own: Ctrl-C is for the sweep, which asks its workers to end in good order.
+    # In a process group of its own the worker does not get Ctrl-C; the sweep asks it to stop instead.
     os.setsid()
-    for number in ignored_signals.SIGNALS:
+    for number in ignored_signals.IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
-    if not place.safe_path:
+    if not resources.safe_path:
         os.environ.pop(SAFE_PATH, None)
-    log = os.open(place.log, os.O_WRONLY | os.O_APPEND)
+    log = os.open(resources.log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(log, stream)
     faulthandler.enable()
-    threading.Thread(target=_follow, daemon=True).start()
-    if place.gpus is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = place.gpus
-    if place.memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (place.memory, place.memory))
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if resources.gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = resources.gpus
+    if resources.memory is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (resources.memory, resources.memory))
     import torch
 
-    torch.set_num_threads(place.threads)
-    answer.send(_called(call, args))
-    answer.close()
-    # Without what a library may have left for the end: some thread of a stranger's that never ends, at worst.
+    torch.set_num_threads(resources.threads)
+    sender.send(call_or_describe_failure(function, args))
+    sender.close()
+    # Exit without the libraries' exit handlers: a thread of a plug-in that never ends would block them.
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _called(call: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    """What the call returns, or the failure that its error means; the traceback goes into the last words."""
+def call_or_describe_failure(function: Callable[..., object], args: tuple[object, ...]) -> object:
+    """Return the function's value, or the ``JobFailure`` of its error after printing the traceback."""
     from seqbench.running.runner import out_of_memory
 
     try:
-        return call(*args)
+        return function(*args)
+    # The function runs code of plug-ins, which may raise anything and even exit.
     except (Exception, SystemExit) as error:
         traceback.print_exc()
-        text = one_line(error, 500)
+        text = redact(one_line(error))[:500]
         if out_of_memory(error):
             return JobFailure("out_of_memory", text or "memory ran out")
         return JobFailure("failed", f"{type(error).__name__}: {text}")
 
 
-def _follow() -> None:
-    """End with the sweep, also where that one was killed: nobody would take the answer, or stop what hangs."""
+def _end_with_parent() -> None:
+    """Wait until the process of the sweep has ended, then end this process and the ones that it started."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return
