@@ -1,4 +1,4 @@
-"""``python -m seqbench``."""
+"""Entry point of ``python -m seqbench``."""
 
 import sys
 

@@ -1,1 +1,1 @@
-"""The command line: one file a command; ``main`` chooses. torch is imported only when a command needs it."""
+"""The command line: one file for each command, chosen by ``main``. A command imports torch only when it needs it."""

@@ -1,58 +1,60 @@
-"""A sweep while it runs: a line for each cell that ended, and on a terminal where all of it stands."""
+"""Progress of a sweep on the screen: a line for each cell that has ended, and a progress bar on a terminal."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Never
 
 from seqbench.sweep.planning.sweep_plan import FINISHED_STATUSES, Cell
 from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.units import format_duration
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 
 class LiveProgress:
-    """Shows a sweep's state on standard error.
+    """Writes the progress of a sweep to standard error.
 
     Attributes:
-        what: what the cells are called.
-        split: whose scores are shown: of trials that choose something, never those on test.
+        noun: what the cells are called: ``cells`` or ``trials``.
+        split: the split whose scores are shown; ``validation`` for trials, which select a learning rate.
     """
 
     def __init__(self) -> None:
-        self.what, self.split = "cells", "test"
-        self._bar: Any = None
-        self._elsewhere: set[Cell] = set()
+        self.noun, self.split = "cells", "test"
+        self._bar: tqdm[Never] | None = None
+        self._reported_as_locked: set[Cell] = set()
 
-    def __call__(self, state: SweepProgress, ended: Cell | None) -> None:
-        """Take the state at a tick, or a cell that has ended."""
-        if sys.stderr.isatty():
-            self._show(state)
+    def __call__(self, progress: SweepProgress, ended: Cell | None) -> None:
+        """Show the progress, and a line for the cell that has ended, if any."""
+        on_terminal = sys.stderr.isatty()
+        if on_terminal:
+            self._update_bar(progress)
         else:
-            for cell in state.elsewhere.keys() - self._elsewhere:
-                self._write(f"{cell.name}: another process is at it; waiting for its end")
-            self._elsewhere |= state.elsewhere.keys()
+            for cell in progress.locked.keys() - self._reported_as_locked:
+                self._write(f"{cell.name}: another process runs it; waiting for it to end")
+            self._reported_as_locked |= progress.locked.keys()
         if ended is None:
             return
-        done = len(state.status)
-        line = f"[{done}/{state.total}] {ended.name}: {_said(state, ended, self.split)}"
-        if not sys.stderr.isatty():
-            line += f" ({_standing(state)})"
-        self._write(line)
+        done = len(progress.statuses)
+        line = f"[{done}/{progress.total}] {ended.name}: {describe_result(progress, ended, self.split)}"
+        self._write(line if on_terminal else f"{line} ({describe_progress(progress)})")
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the progress bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
-    def _show(self, state: SweepProgress) -> None:
+    def _update_bar(self, progress: SweepProgress) -> None:
         if self._bar is None:
             from tqdm import tqdm
 
-            shape = "{n_fmt}/{total_fmt} " + self.what + " |{bar}| {desc}"
-            self._bar = tqdm(total=state.total, bar_format=shape, leave=False, dynamic_ncols=True)
-        self._bar.n = len(state.status)
-        self._bar.set_description_str(_standing(state))
+            layout = "{n_fmt}/{total_fmt} " + self.noun + " |{bar}| {desc}"
+            self._bar = tqdm(total=progress.total, bar_format=layout, leave=False, dynamic_ncols=True)
+        self._bar.n = len(progress.statuses)
+        self._bar.set_description_str(describe_progress(progress))
 
     def _write(self, line: str) -> None:
         if self._bar is not None:
@@ -61,18 +63,32 @@ class LiveProgress:
             print(line, file=sys.stderr, flush=True)
 
 
-def _standing(state: SweepProgress) -> str:
-    counts = state.counts()
+def describe_progress(progress: SweepProgress) -> str:
+    """Return how many cells run, wait and have failed, and the estimated time that is left.
+
+    >>> describe_progress(SweepProgress(total=2))
+    '0 running, 0 waiting, 0 failed'
+    """
+    counts = progress.count_statuses()
     failed = sum(number for status, number in counts.items() if status not in (*FINISHED_STATUSES, "interrupted"))
-    left = state.left()
-    words = [f"{len(state.running)} running", f"{len(state.waiting)} waiting", f"{failed} failed"]
-    if state.elsewhere:
-        words.append(f"{len(state.elsewhere)} in another process")
-    return ", ".join([*words, f"{format_duration(left)} left"] if left is not None else words)
+    parts = [f"{len(progress.running)} running", f"{len(progress.waiting)} waiting", f"{failed} failed"]
+    if progress.locked:
+        parts.append(f"{len(progress.locked)} in another process")
+    seconds = progress.remaining_seconds()
+    if seconds is not None:
+        parts.append(f"{format_duration(seconds)} left")
+    return ", ".join(parts)
 
 
-def _said(state: SweepProgress, cell: Cell, split: str) -> str:
-    status, reason = state.status[cell], state.reason[cell]
+def describe_result(progress: SweepProgress, cell: Cell, split: str) -> str:
+    """Return the score and the duration of a cell that ended ``ok``, or else its status with the reason.
+
+    Args:
+        progress: progress of the sweep.
+        cell: a cell that has ended.
+        split: split whose score is shown.
+    """
+    status, reason = progress.statuses[cell], progress.reasons[cell]
     record = cell.record()
     if status != "ok" or record is None:
         return f"{status}: {reason}" if reason else status

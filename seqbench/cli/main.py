@@ -1,8 +1,8 @@
 # PYTHON_ARGCOMPLETE_OK
-"""``seqbench``: choose a command, run it, and turn a user's mistake into one sentence.
+"""The program ``seqbench``: run one command, and report a user's mistake in one sentence.
 
-Exit status: 0 done; 1 a run ended otherwise than ``ok``; 2 a mistake in what was asked; 75 stopped by a signal
-(requeue it); 130 interrupted.
+Exit status: 0 on success; 1 if a run or a check did not end ``ok``; 2 for a mistake of the user; 75 after a signal
+(a scheduler may repeat the command); 130 after Ctrl-C; 141 if the reader of the output has closed the pipe.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from seqbench import __version__
 from seqbench.utils import screen
@@ -36,26 +36,35 @@ COMMANDS = (
     "reproduce",
     "completion",
 )
+WITH_DOTTED_OPTIONS = ("run", "sweep", "evaluate")
+"""Commands that parse the options that argparse does not know: ``--arch.num_layers 2``."""
+
+USER_MISTAKE, CTRL_C, CLOSED_PIPE = 2, 130, 141
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with suggestions and errors that are raised rather than printed."""
+    """An argument parser that raises errors instead of printing them, and suggests names for a mistyped command."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message as a sentence."""
-        marker = "argument COMMAND: invalid choice: '"
-        if message.startswith(marker):
-            wrong = message.removeprefix(marker).partition("'")[0]
-            raise SeqbenchError(f"unknown command '{wrong}'.{did_you_mean(wrong, COMMANDS)}")
+        """Raise the message of argparse as a ``SeqbenchError``.
+
+        Raises:
+            SeqbenchError: always.
+        """
+        prefix = "argument COMMAND: invalid choice: '"
+        if message.startswith(prefix):
+            name = message.removeprefix(prefix).partition("'")[0]
+            raise SeqbenchError(f"unknown command '{name}'.{did_you_mean(name, COMMANDS)}")
         raise SeqbenchError(f"{message}. See `{self.prog} --help`.")
 
 
 def build_parser(names: Sequence[str] = COMMANDS) -> Parser:
-    """The parser of these commands; each command's file adds its own arguments."""
-    parser, commands = _parser()
+    """Return a parser of some commands, with the arguments that each command's file defines."""
+    parser, commands = _build_top_parser()
     for name in names:
         module = importlib.import_module(f"seqbench.cli.commands.{name}")
         summary = str(module.__doc__).splitlines()[0]
+        # `run --help` depends on other options, so the command itself answers it.
         command = commands.add_parser(
             name, help=summary, description=summary, allow_abbrev=False, add_help=name != "run"
         )
@@ -64,60 +73,62 @@ def build_parser(names: Sequence[str] = COMMANDS) -> Parser:
     return parser
 
 
-def _overview() -> Parser:
-    """A parser that knows what commands there are and nothing of their arguments: for ``--help`` it imports none."""
-    parser, commands = _parser()
+def _build_help_parser() -> Parser:
+    """Return a parser that knows the summary of each command but no arguments, without importing the commands."""
+    parser, commands = _build_top_parser()
     for name in COMMANDS:
         with Path(__file__).parent.joinpath("commands", f"{name}.py").open(encoding="utf-8") as file:
             commands.add_parser(name, help=file.readline().strip().strip('"'))
     return parser
 
 
-def _parser() -> tuple[Parser, Any]:
-    parser = Parser(prog="seqbench", description="Benchmark sequence architectures, with numbers that can be believed.")
+def _build_top_parser() -> tuple[Parser, argparse._SubParsersAction[Parser]]:
+    parser = Parser(
+        prog="seqbench", description="Benchmark sequence architectures: train, compare and verify them on fixed tasks."
+    )
     parser.add_argument("--version", action="version", version=f"seqbench {__version__}")
     return parser, parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status."""
+    """Run one command and return the exit status."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # A terminal that is not UTF-8 gets \x escapes, not an exception.
+        if hasattr(stream, "reconfigure"):  # A terminal that is not UTF-8 shows escapes such as \xe9.
             stream.reconfigure(errors="backslashreplace")
     try:
         try:
             with screen.show_messages():
-                return _run(sys.argv[1:] if argv is None else list(argv))
+                return _run_command(sys.argv[1:] if argv is None else list(argv))
         finally:
-            sys.stdout.flush()  # Here, where a reader that has gone can still be answered for.
+            sys.stdout.flush()  # Raises BrokenPipeError here, where it is handled, and not at the exit of Python.
     except SeqbenchError as error:
         print(f"seqbench: {redact(str(error))}", file=sys.stderr)
-        return 2
+        return USER_MISTAKE
     except KeyboardInterrupt:
         print("seqbench: interrupted.", file=sys.stderr)
-        return 130
+        return CTRL_C
     except BrokenPipeError:
-        # Whoever read our output has gone; leave quietly, as every tool in a pipe does.
+        # The reader of the output, such as `head`, has ended: exit without a message, as other programs do.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
-    except OSError as error:  # A path that may not be read, or can be no path at all.
+        return CLOSED_PIPE
+    except OSError as error:  # A path that cannot be read, or that is too long for any file.
         print(f"seqbench: {redact(str(error))}; give another path.", file=sys.stderr)
-        return 2
+        return USER_MISTAKE
 
 
-def _run(words: list[str]) -> int:
-    # Only the command that is asked for is imported: `list` has no need of what `run` needs.
-    asked = [name for name in words[:1] if name in COMMANDS]
+def _run_command(words: list[str]) -> int:
+    # Only the requested command is imported, so that `list` does not wait for what `run` imports.
+    names = [name for name in words[:1] if name in COMMANDS]
     completing = "_ARGCOMPLETE" in os.environ
-    if not asked and not completing:
-        _overview().parse_known_args(words)  # Here --help, --version and a wrong name end.
-    parser = build_parser(asked or COMMANDS)
+    if not names and not completing:
+        _build_help_parser().parse_known_args(words)  # Ends the program for --help, --version and unknown commands.
+    parser = build_parser(names or COMMANDS)
     if completing:
-        import argcomplete  # Only while a shell asks for completions.
+        import argcomplete  # Imported only when a shell asks for completions.
 
         argcomplete.autocomplete(parser)
-    options, rest = parser.parse_known_args(words)
-    if rest and options.command not in ("run", "sweep", "evaluate"):
-        raise SeqbenchError(f"unexpected argument '{rest[0]}'. See `seqbench {options.command} --help`.")
-    options.rest = rest
+    options, dotted = parser.parse_known_args(words)
+    if dotted and options.command not in WITH_DOTTED_OPTIONS:
+        raise SeqbenchError(f"unexpected argument '{dotted[0]}'. See `seqbench {options.command} --help`.")
+    options.rest = dotted
     return int(options.main(options))

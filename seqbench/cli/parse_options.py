@@ -1,117 +1,139 @@
-"""What a sweep's options hold: names, seeds, grids, pairs; each from its text, or a sentence."""
+"""Parse the values of the command line's options: names, seeds, grids, key-value pairs and times."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.units import parse_seconds
 
-MOST_SEEDS = 10_000
+MAX_SEEDS = 10_000
 
 
 def parse_names(text: str) -> list[str]:
-    """``gru,lstm``.
+    """Return the names in a text, which are separated by commas.
 
     Raises:
-        SeqbenchError: there is none.
+        SeqbenchError: there is no name.
+
+    >>> parse_names("gru,lstm")
+    ['gru', 'lstm']
     """
-    found = [name.strip() for name in text.split(",") if name.strip()]
-    if not found:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
         raise SeqbenchError(f"expected names with commas between them, got {text!r}.")
-    return found
+    return names
 
 
 def parse_seeds(text: str | None) -> list[int] | None:
-    """``5``: how many, from 0; ``3,4,7``: which; None for the card's.
+    """Return seeds: a number is a count, starting from 0; a number with a comma is a seed.
+
+    Returns:
+        The seeds; None for no text, which stands for the seeds of the card.
 
     Raises:
-        SeqbenchError: it is neither.
+        SeqbenchError: the text is no number and no list of numbers, or the count is out of range.
+
+    >>> parse_seeds("3"), parse_seeds("3,4,7"), parse_seeds("3,")
+    ([0, 1, 2], [3, 4, 7], [3])
     """
     if text is None:
         return None
     if not re.fullmatch(r"\d{1,10}(,\d{1,10})*,?", text):
-        raise SeqbenchError(f"--seeds must be how many (5) or which (3,4,7; one alone: 3,), got {text!r}.")
+        raise SeqbenchError(f"--seeds must be a count (5) or seeds (3,4,7; for one seed 3,), got {text!r}.")
     if "," in text:
         return list(dict.fromkeys(int(seed) for seed in text.split(",") if seed))
-    if not 1 <= int(text) <= MOST_SEEDS:
+    if not 1 <= int(text) <= MAX_SEEDS:
         raise SeqbenchError(
-            f"--seeds must be from 1 to {MOST_SEEDS}, got {text}; seed {text} alone is `--seeds {text},`."
+            f"--seeds must be from 1 to {MAX_SEEDS}, got {text}; for seed {text} give `--seeds {text},`."
         )
     return list(range(int(text)))
 
 
-def parse_grid(given: Sequence[str]) -> dict[str, list[str]]:
-    """Values by option, from ``arch.num_layers=1,2``; a list in brackets is YAML, so that a value may hold commas.
+def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:
+    """Return the values of each option of a grid; a list in brackets is YAML, so that a value may contain commas.
 
     Raises:
-        SeqbenchError: it is no such text, or an option that makes no other run.
+        SeqbenchError: an assignment has no values, its option has no dot or is given twice, or the option does not
+            change the results of a run.
+
+    >>> parse_grid(["arch.num_layers=1,2", "arch.channels=[[25, 25], [50]]"])
+    {'arch.num_layers': ['1', '2'], 'arch.channels': ['[25, 25]', '[50]']}
     """
-    found: dict[str, list[str]] = {}
-    for key, text in _split(given, "--grid").items():
+    grid: dict[str, list[str]] = {}
+    for key, text in _split_assignments(assignments, "--grid").items():
         if "." not in key:
             raise SeqbenchError(f"--grid takes dotted options (arch.num_layers=1,2), got {key!r}.")
         if key.startswith("trainer.") and key != "trainer.precision":
-            raise SeqbenchError(f"--grid takes what makes runs differ; where they run is given once, as --{key} VALUE.")
-        values = _listed(key, text) if text.startswith("[") else [value.strip() for value in text.split(",")]
+            raise SeqbenchError(
+                f"--grid takes options that change the results of a run; give {key} once, as --{key} VALUE."
+            )
+        values = _parse_yaml_list(key, text) if text.startswith("[") else [value.strip() for value in text.split(",")]
         if not values or not all(values):
             raise SeqbenchError(f"--grid {key} must have values with commas between them, got {text!r}.")
-        found[key] = list(dict.fromkeys(values))
-    return found
+        grid[key] = list(dict.fromkeys(values))
+    return grid
 
 
-def parse_pairs(given: Sequence[str], option: str) -> dict[str, Any]:
-    """``KEY=VALUE``: a value is JSON where it can be read so (16, true, ["module load x"]), else text (1:30:00).
+def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, object]:
+    """Return the values of ``KEY=VALUE`` by key; a value that is no JSON is a text.
 
     Raises:
-        SeqbenchError: it is no such text.
+        SeqbenchError: there is no ``=``, or a key is given twice.
+
+    >>> parse_pairs(["mem_gb=16", "slurm_time=1:30:00"], "--engine-option")
+    {'mem_gb': 16, 'slurm_time': '1:30:00'}
     """
-    return {key: _value(text) for key, text in _split(given, option).items()}
+    return {key: _parse_json_or_text(text) for key, text in _split_assignments(assignments, option).items()}
 
 
 def parse_time_limit(text: str | None) -> float | None:
-    """Seconds; None for the tier's own, infinity for ``none``.
+    """Return a time limit in seconds: None for no text, which stands for the tier's limit; infinity for ``none``.
 
     Raises:
-        SeqbenchError: it is no time.
+        SeqbenchError: the text is no time.
+
+    >>> parse_time_limit("30m"), parse_time_limit("none")
+    (1800.0, inf)
     """
     if text is None:
         return None
     return float("inf") if text.strip().lower() == "none" else parse_seconds(text, "--limit")
 
 
-def _value(text: str) -> Any:
+def _parse_json_or_text(text: str) -> object:
     try:
-        return json.loads(text)
+        value: object = json.loads(text)
     except (ValueError, RecursionError):
         return text
+    return value
 
 
-def _listed(key: str, text: str) -> list[str]:
+def _parse_yaml_list(key: str, text: str) -> list[str]:
     import yaml
 
     try:
         values = yaml.safe_load(text)
-    # Beside YAMLError, what Python says of a 13th month.
-    except Exception as error:
-        raise SeqbenchError(f"--grid {key}: {text!r} is no list: {one_line(error)}.") from error
+    # Beside its own class, PyYAML raises Python's errors: ValueError for a 13th month, KeyError for `!!bool x`.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
+        raise SeqbenchError(f"--grid {key}: {text!r} is not a YAML list: {one_line(error)}.") from error
     try:
         return [value if isinstance(value, str) else json.dumps(value) for value in values]
     except (TypeError, ValueError) as error:
-        raise SeqbenchError(f"--grid {key}: {text!r} holds what is no option: {error}.") from error
+        raise SeqbenchError(f"--grid {key}: {text!r} holds a value that no option takes: {error}.") from error
 
 
-def _split(given: Sequence[str], option: str) -> Mapping[str, str]:
-    found: dict[str, str] = {}
-    for text in given:
-        key, equals, value = text.partition("=")
+def _split_assignments(assignments: Sequence[str], option: str) -> Mapping[str, str]:
+    """Return the text after ``=`` by the key before it, without leading dashes."""
+    texts: dict[str, str] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
         key = key.strip().removeprefix("--")
         if not equals or not key:
-            raise SeqbenchError(f"{option} must be KEY=VALUE, got {text!r}.")
-        if key in found:
+            raise SeqbenchError(f"{option} must be KEY=VALUE, got {assignment!r}.")
+        if key in texts:
             raise SeqbenchError(f"{option} {key} is given twice; give it once.")
-        found[key] = value
-    return found
+        texts[key] = text
+    return texts

@@ -1,4 +1,4 @@
-"""What a sweep says before it begins and when it has ended."""
+"""Messages and the table of ``seqbench sweep``: the plan before the start, the results at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.sweep.planning.sweep_plan import Group, Plan
-from seqbench.sweep.summary import Row
+from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.number_format import format_number
 from seqbench.utils.units import format_duration
@@ -16,14 +16,14 @@ from seqbench.utils.units import format_duration
 logger = logging.getLogger(__name__)
 
 
-def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group, float], slots: int) -> None:
-    """The cells, and the time they will take.
+def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[Group, float], slots: int) -> None:
+    """Log a table of the groups, the groups that cannot be run, and the number of cells with their expected time.
 
     Args:
-        plan: of all cells.
-        trials: of learning rates, yet to be run, by group.
-        expected: seconds of one cell, by group, as far as is known.
-        slots: cells at once.
+        plan: plan of the sweep.
+        trials: number of learning-rate trials to run, by group.
+        expected_seconds: expected seconds of one cell, by group; a group may be missing.
+        slots: cells that run at once.
     """
     cells = plan.cells()
     to_run = dict.fromkeys(plan.groups, 0)
@@ -31,69 +31,94 @@ def print_plan(plan: Plan, trials: Mapping[Group, int], expected: Mapping[Group,
         to_run[cell.group] += not cell.finished()
     rows = [["cells", "to run", "steps", "batch", "about", ""]]
     for group in plan.groups:
-        about = format_duration(expected[group]) if group in expected else "?"
+        about = format_duration(expected_seconds[group]) if group in expected_seconds else "?"
         optim = group.config.optim
         figures = [str(to_run[group]), str(optim.steps), str(optim.batch_size)]
-        rows.append([group.name, *figures, about, _marks(group.config)])
+        rows.append([group.name, *figures, about, _describe_settings(group.config)])
     logger.info(align_columns(rows))
     for name, reason in plan.refused.items():
         logger.info(f"cannot be run: {name}: {reason}")
-    counts = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
-    ahead = {group: count for group, count in counts.items() if count}
-    about = ""
-    if ahead and all(group in expected for group in ahead):
-        # However many run at once, the longest takes its time.
-        total = sum(expected[group] * count for group, count in ahead.items())
-        longest = max(expected[group] for group in ahead)
-        about = f"; about {format_duration(max(longest, total / min(slots, sum(ahead.values()))))}"
-    tried, left = sum(trials.values()), sum(to_run.values())
-    more = f" and {tried} trials of learning rates" if tried else ""
-    all_ = f"{len(cells)} cell{'s' * (len(cells) != 1)}"
-    logger.info(f"{all_}, {len(cells) - left} finished, {left} to run{more}, {slots} at once{about}")
+    runs = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
+    seconds = estimate_total_seconds(runs, expected_seconds, slots)
+    about = "" if seconds is None else f"; about {format_duration(seconds)}"
+    unfinished = sum(to_run.values())
+    and_trials = f" and {sum(trials.values())} learning-rate trials" if sum(trials.values()) else ""
+    noun = "cell" if len(cells) == 1 else "cells"
+    logger.info(
+        f"{len(cells)} {noun}, {len(cells) - unfinished} finished, {unfinished} to run{and_trials}, "
+        f"{slots} at once{about}"
+    )
 
 
-def print_learning_rates(plan: Plan) -> None:
-    """The learning rate of each group, and what was tried."""
+def estimate_total_seconds(
+    runs: Mapping[Group, int], expected_seconds: Mapping[Group, float], slots: int
+) -> float | None:
+    """Estimate the duration of a sweep.
+
+    Args:
+        runs: number of runs by group.
+        expected_seconds: expected seconds of one run, by group.
+        slots: runs at once.
+
+    Returns:
+        Seconds; None if there is nothing to run, or a group has no estimate.
+    """
+    pending = {group: count for group, count in runs.items() if count}
+    if not pending or any(group not in expected_seconds for group in pending):
+        return None
+    total = sum(expected_seconds[group] * count for group, count in pending.items())
+    # However many runs there are at once, the sweep takes as long as the longest one.
+    longest = max(expected_seconds[group] for group in pending)
+    return max(longest, total / min(slots, sum(pending.values())))
+
+
+def log_learning_rates(plan: Plan) -> None:
+    """Log the learning rate of each group with the scores of its trials."""
     for group in plan.groups:
         tuning = group.config.tuning
         if tuning:
-            tried = ", ".join(f"{row['lr']:g}: {format_number(row['value'])}" for row in tuning["tried"])
-            logger.info(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {tried})")
+            scores = ", ".join(f"{row['lr']:g}: {format_number(row['value'])}" for row in tuning["tried"])
+            logger.info(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {scores})")
 
 
-def format_table(rows: Sequence[Row]) -> str:
-    """A line for each group: its seeds, and their mean on test between its lines."""
+def format_table(rows: Sequence[SummaryRow]) -> str:
+    """Return a table with a line for each group: the mean test score over its seeds, chance, and the best possible."""
     lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
     for row in rows:
-        width = f"± {row.half_width:.2g}" if row.half_width is not None else "-"
-        best = "unknown" if row.values and row.best is None else format_number(row.best)
-        size = f"{row.parameters:,}" if row.parameters else "-"
-        took = f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-"
-        count = f"{row.statuses['ok']}/{sum(row.statuses.values())}"
-        metric = row.group.config.card.metric.name
         lines.append(
-            [row.group.name, count, metric, format_number(row.mean), width, format_number(row.chance), best, size, took]
+            [
+                row.group.name,
+                f"{row.statuses['ok']}/{sum(row.statuses.values())}",
+                row.group.config.card.metric.name,
+                format_number(row.mean),
+                f"± {row.half_width:.2g}" if row.half_width is not None else "-",
+                format_number(row.chance),
+                "unknown" if row.values and row.best is None else format_number(row.best),
+                f"{row.parameters:,}" if row.parameters else "-",
+                f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-",
+            ]
         )
     return align_columns(lines)
 
 
-def print_failures(plan: Plan, state: SweepProgress) -> None:
-    """Each cell that has no result, with the reason."""
+def log_failures(plan: Plan, progress: SweepProgress) -> None:
+    """Log each group that could not be run and each cell that did not end ``ok``, with the reason."""
     for name, reason in plan.refused.items():
         logger.info(f"not run: {name}: {reason}")
-    for cell, status in state.status.items():
+    for cell, status in progress.statuses.items():
         if status == "refused":
-            logger.info(f"not run: {cell.name}: {state.reason[cell]}")
+            logger.info(f"not run: {cell.name}: {progress.reasons[cell]}")
         elif status != "ok":
             record = cell.record()
-            why = state.reason.get(cell) or (record.results["reason"] if record else None)
-            logger.info(f"{status}: {cell.name}: {why}; {cell.folder}")
+            recorded = record.results["reason"] if record else None
+            logger.info(f"{status}: {cell.name}: {progress.reasons.get(cell) or recorded}; {cell.folder}")
 
 
-def _marks(config: RunConfig) -> str:
-    marks = []
+def _describe_settings(config: RunConfig) -> str:
+    """Return what is special about a group: a matched width, and options that differ from the card."""
+    notes = []
     if config.match_params:
-        marks.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")
+        notes.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")
     if config.modified():
-        marks.append(f"modified: {', '.join(config.modified())}")
-    return "; ".join(marks)
+        notes.append(f"modified: {', '.join(config.modified())}")
+    return "; ".join(notes)

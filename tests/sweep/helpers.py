@@ -1,4 +1,4 @@
-"""Small plans, and an engine that runs jobs in this very process, as its script says."""
+"""Small plans, records as a run would write them, and an engine that executes a script instead of jobs."""
 
 from __future__ import annotations
 
@@ -6,74 +6,88 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from seqbench.protocol.records import Record
-from seqbench.sweep.engines.engine import FinishedJob, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.planning import sweep_plan
-from seqbench.sweep.planning.sweep_plan import Cell, Plan
+from seqbench.sweep.planning.sweep_plan import Cell, Plan, PlanRequest
 from seqbench.sweep.workers.run_cell import CellOutcome
 
-WORDS = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
-WORDS += ["--optim.steps", "20", "--optim.validate_every", "10"]
-GIVEN = {"tier": "smoke", "logger": "none"}
+ARGUMENTS = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
+ARGUMENTS += ["--optim.steps", "20", "--optim.validate_every", "10"]
+OPTIONS = {"tier": "smoke", "logger": "none"}
+
+Step = str | CellOutcome | JobFailure
+"""What happens to a cell: a status for which a record is written, an outcome, or a failure of its process."""
 
 
 def build_small_plan(
     runs: Path, archs: Sequence[str] = ("gru",), seeds: Sequence[int] | None = (0, 1), **grid: list[str]
 ) -> Plan:
-    """A plan of runs that take a second."""
+    """Return a plan of runs that take a second; a double underscore in ``grid`` stands for a dot."""
     dotted = {key.replace("__", "."): values for key, values in grid.items()}
-    return sweep_plan.build_plan(GIVEN, WORDS, archs, ["copy"], seeds, dotted, runs)
+    return sweep_plan.build_plan(PlanRequest(archs, ["copy"], runs, seeds, dotted, OPTIONS, ARGUMENTS))
 
 
 def write_record(cell: Cell, status: str = "ok", value: float = 0.5, seconds: float = 1.0) -> None:
-    """A record as a run would leave it."""
-    line = {"accuracy": {"value": value, "chance": 0.125, "best": 1.0}}
-    results: dict[str, Any] = {"status": status, "reason": None if status == "ok" else "as scripted", "curves": {}}
+    """Write the record of a cell, with one score on both splits."""
+    score = {"accuracy": {"value": value, "chance": 0.125, "best": 1.0}}
+    results: dict[str, object] = {"status": status, "reason": None if status == "ok" else "as scripted", "curves": {}}
     if status == "ok":
-        results["metrics"] = {"validation": line, "test": line}
+        results["metrics"] = {"validation": score, "test": score}
     config = {"parameters": 123, "tuning": cell.config.tuning}
     Record(results, {"seconds": seconds, "started": time.time()}, config).write(cell.folder)
 
 
 class ScriptedEngine:
-    """Runs each job when it is waited for; ``script`` says what becomes of a cell at its nth try."""
+    """An engine that looks up how each attempt at a cell ends.
 
-    def __init__(self, script: Callable[[Cell, int], Any], slots: int = 1) -> None:
+    Args:
+        script: returns how the n-th attempt at a cell ends.
+        slots: jobs at once.
+
+    Attributes:
+        started: names of the cells in the order in which their jobs were started.
+        most_at_once: largest number of jobs that ran at once.
+        running: the jobs that have not ended.
+    """
+
+    def __init__(self, script: Callable[[Cell, int], Step], slots: int = 1) -> None:
         self.script, self.slots = script, slots
         self.cells: dict[Job, Cell] = {}
-        self.tries: Counter[str] = Counter()
-        self.order: list[str] = []
-        self.most = 0
-        self.waiting: list[Job] = []
+        self.attempts: Counter[str] = Counter()
+        self.started: list[str] = []
+        self.most_at_once = 0
+        self.running: list[Job] = []
 
-    def job(self, cell: Cell) -> Job:
+    def build_job(self, cell: Cell) -> Job:
         job = Job(lambda: None, ())
         self.cells[job] = cell
         return job
 
     def start(self, job: Job) -> None:
-        self.waiting.append(job)
-        self.most = max(self.most, len(self.waiting))
-        self.order.append(self.cells[job].name)
+        self.running.append(job)
+        self.most_at_once = max(self.most_at_once, len(self.running))
+        self.started.append(self.cells[job].name)
 
     def wait(self, seconds: float) -> list[FinishedJob]:
-        if not self.waiting:
+        if not self.running:
             return []
-        job = self.waiting.pop(0)
+        job = self.running.pop(0)
         cell = self.cells[job]
-        self.tries[cell.name] += 1
-        found = self.script(cell, self.tries[cell.name])
-        if isinstance(found, FinishedJob):
-            return [FinishedJob(job, found.value, found.failure)]
-        write_record(cell, found)
-        return [FinishedJob(job, CellOutcome(found, None if found == "ok" else "as scripted"))]
+        self.attempts[cell.name] += 1
+        step = self.script(cell, self.attempts[cell.name])
+        if isinstance(step, JobFailure):
+            return [FinishedJob(job, failure=step)]
+        if isinstance(step, CellOutcome):
+            return [FinishedJob(job, step)]
+        write_record(cell, step)
+        return [FinishedJob(job, CellOutcome(step, None if step == "ok" else "as scripted"))]
 
     def stop(self) -> list[FinishedJob]:
-        over = [FinishedJob(job, CellOutcome("interrupted", "stopped")) for job in self.waiting]
-        self.waiting = []
-        return over
+        finished = [FinishedJob(job, CellOutcome("interrupted", "stopped")) for job in self.running]
+        self.running = []
+        return finished
 
     def close(self) -> None:
         pass

@@ -1,1 +1,1 @@
-"""The commands of ``seqbench``, one file for each."""
+"""The commands of ``seqbench``; the first line of each file is the summary that ``seqbench --help`` prints."""

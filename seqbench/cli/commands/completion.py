@@ -1,4 +1,4 @@
-"""Print the line that turns on completion in a shell."""
+"""Print shell code that completes seqbench commands, options and names."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import argparse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Which shell."""
-    parser.add_argument("shell", choices=("bash", "zsh", "fish"), help='use as: eval "$(seqbench completion bash)"')
+    """Add the arguments of ``seqbench completion`` to its parser."""
+    parser.add_argument(
+        "shell",
+        choices=("bash", "zsh", "fish"),
+        help='print code for this shell; use it as: eval "$(seqbench completion bash)"',
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the shell's code, to be evaluated by it."""
-    import argcomplete
+    """Print code that the shell evaluates; return 0."""
+    from argcomplete import shell_integration
 
-    print(argcomplete.shellcode(["seqbench"], shell=options.shell))
+    print(shell_integration.shellcode(["seqbench"], shell=options.shell))
     return 0

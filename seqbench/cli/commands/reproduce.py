@@ -117,7 +117,7 @@ def _run(board: Board, cells: Sequence[PublishedCell], runs: Path) -> int:
             needs = f" (needs {cell.needs})" if cell.needs else ""
             logger.info(f"{cell.architecture} on {cell.task}, seed {seed}{needs}")
             status = child_process.run_child(["run", *words, "--seed", str(seed), "--resume", "--runs", str(runs)])
-            if status in child_process.STOPPED:
+            if status in child_process.STOPPED_STATUSES:
                 return status
             if status:
                 logger.info(f"{cell.architecture} on {cell.task}, seed {seed}: it ended with exit status {status}")

@@ -1,4 +1,4 @@
-"""Train many architectures on many tasks with many seeds; stopped, it goes on where it was."""
+"""Train many architectures on many tasks with many seeds; a stopped sweep is continued by the same command."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import contextlib
 import logging
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.cli import parse_options
 from seqbench.cli.commands.run import EX_TEMPFAIL
+from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import registry
 from seqbench.protocol.cards import TIERS
 from seqbench.protocol.config import LOGGERS
@@ -20,124 +22,221 @@ from seqbench.utils.units import parse_bytes
 
 if TYPE_CHECKING:
     from seqbench.sweep.engines.engine import Engine, Job
-    from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
+    from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan, PlanRequest
 
 logger = logging.getLogger(__name__)
 
 ENGINES = ("local", "ray", "slurm")
 
 EPILOG = """\
-Dotted options (--optim.steps 500, --trainer.accelerator gpu) hold for all cells, those of --grid for one of each. The
-same command, given again, skips what is finished and tries again what failed. Exit status: 0 if every cell
-ended ok, 1 if one did not, 130 after Ctrl-C, 75 where a signal ended it.
+Dotted options (--optim.steps 500, --trainer.accelerator gpu) apply to all cells; those of --grid differ between cells.
+The same command, repeated, skips finished cells, resumes interrupted ones and retries failed ones. Exit status: 0 if
+every cell ended ok, 1 if one did not, 130 after Ctrl-C, 75 after SIGTERM.
 """
 
 
-class _Ended(BaseException):
-    """SIGTERM: the sweep was asked to end."""
+class _SigtermReceived(BaseException):
+    """The process got SIGTERM."""
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """The parsed options of ``seqbench sweep``.
+
+    Args:
+        request: architectures, tasks, seeds and options of the cells.
+        tune: whether to select learning rates first.
+        engine: name of the engine.
+        engine_options: further options of the engines ray and slurm.
+        workers: cells at once; None for the engine's default.
+        limit: time limit of a cell in seconds; None for the default of its tier, infinity for no limit.
+        memory: data that a cell may allocate, in bytes; None for no limit.
+        retries: how often a failed cell is started again.
+        probe: whether to estimate the duration of the cells first.
+        dry_run: whether to show the plan only.
+    """
+
+    request: PlanRequest
+    tune: bool
+    engine: str
+    engine_options: Mapping[str, object]
+    workers: int | None
+    limit: float | None
+    memory: int | None
+    retries: int
+    probe: bool
+    dry_run: bool
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What is run, how, and where."""
+    """Add the arguments of ``seqbench sweep`` to its parser."""
     parser.epilog = EPILOG
-    names = {"arch": registry.ARCHITECTURES, "task": registry.TASKS}
-    for option, group in names.items():
-        made = parser.add_argument(f"--{option}", metavar="NAME,...", required=True, help=f"{option}s, by comma")
-        made.completer = lambda group=group, **_: list(registry.list_entries(group))  # type: ignore[attr-defined]
-    parser.add_argument("--seeds", metavar="N", help="how many from 0, or which: 5, or 3,4,7 (default: the card's)")
-    parser.add_argument("--grid", metavar="OPTION=A,B", action="append", default=[], help="one cell for each value")
-    parser.add_argument(
-        "--tune", action="store_true", help="first choose the card's best learning rate, on another seed"
+    arch = parser.add_argument(
+        "--arch", metavar="NAME,...", required=True, help="train these architectures, separated by commas (required)"
     )
-    parser.add_argument("--tier", metavar="TIER", help=f"size: one of {', '.join(TIERS)} (default: small)")
-    parser.add_argument("--match-params", metavar="NUMBER", help="parameters of every model: 100k, 1.5M")
-    parser.add_argument("--encoder", metavar="NAME", help="encoder of a translation (default: as each architecture)")
-    parser.add_argument("--logger", metavar="NAME", help=f"one of {', '.join(LOGGERS)} (default: wandb)")
-    parser.add_argument("--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="where runs are kept")
+    complete_with(arch, list_architectures)
+    task = parser.add_argument(
+        "--task", metavar="NAME,...", required=True, help="train on these tasks, separated by commas (required)"
+    )
+    complete_with(task, list_tasks)
     parser.add_argument(
-        "--engine", metavar="NAME", default="local", help=f"one of {', '.join(ENGINES)} (default: local)"
+        "--seeds",
+        metavar="N",
+        help="use N seeds from 0 (5), or these seeds (3,4,7) (default: the card's number)",
     )
     parser.add_argument(
-        "--engine-option", metavar="KEY=VALUE", action="append", default=[], help="of ray.init, or of submitit"
+        "--grid",
+        metavar="OPTION=A,B",
+        action="append",
+        default=[],
+        help="run one cell for each value of a dotted option; may be repeated (default: no grid)",
     )
-    parser.add_argument("--workers", metavar="N", type=int, help="cells at once (default: one for each core, or GPU)")
-    parser.add_argument("--limit", metavar="TIME", help="end a cell after 90s, 30m, 2h or none (default: by the tier)")
-    parser.add_argument("--memory", metavar="SIZE", help="most data of one cell: 500M, 4G (engine local)")
-    parser.add_argument("--retries", metavar="N", type=int, default=0, help="tries more for a cell that failed")
-    parser.add_argument("--no-probe", action="store_true", help="estimate no times")
-    parser.add_argument("--dry-run", action="store_true", help="show the cells and their times, and run none")
+    parser.add_argument(
+        "--tune",
+        action="store_true",
+        help="first select the learning rate from the card's grid, by validation runs on another seed (default: off)",
+    )
+    parser.add_argument("--tier", metavar="TIER", help=f"use this size: {', '.join(TIERS)} (default: small)")
+    parser.add_argument(
+        "--match-params",
+        metavar="NUMBER",
+        help="choose d_model of each model for this number of parameters: 100k, 1.5M (default: d_model of the card)",
+    )
+    parser.add_argument(
+        "--encoder", metavar="NAME", help="use this encoder for translation (default: the architecture itself)"
+    )
+    parser.add_argument("--logger", metavar="NAME", help=f"log to {', '.join(LOGGERS)} (default: wandb)")
+    parser.add_argument(
+        "--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="write run folders here (default: runs)"
+    )
+    parser.add_argument(
+        "--engine", metavar="NAME", default="local", help=f"execute cells with {', '.join(ENGINES)} (default: local)"
+    )
+    parser.add_argument(
+        "--engine-option",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="set an option of ray.init or submitit; may be repeated (default: none)",
+    )
+    parser.add_argument(
+        "--workers", metavar="N", type=int, help="run N cells at once (default: one for each core or GPU)"
+    )
+    parser.add_argument(
+        "--limit",
+        metavar="TIME",
+        help="stop a cell after this time: 90s, 30m, 2h, none (default: smoke 10m, small 2.5h, medium 30h)",
+    )
+    parser.add_argument(
+        "--memory", metavar="SIZE", help="limit the data of a cell on the CPU: 500M, 4G (default: no limit)"
+    )
+    parser.add_argument(
+        "--retries", metavar="N", type=int, default=0, help="start a failed cell again up to N times (default: 0)"
+    )
+    parser.add_argument(
+        "--no-probe", action="store_true", help="do not estimate how long the cells take (default: estimate)"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show the cells and their expected time, and run none (default: off)"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Plan, run, and tell."""
+    """Plan and run a sweep.
+
+    Returns:
+        0 if every cell ended ``ok``, 1 if one did not, 130 after Ctrl-C, 75 after SIGTERM.
+    """
+    sweep = parse_sweep_options(options)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(_raise_on_sigterm())
+            plan = _plan_sweep(sweep)
+            engine = _build_engine(sweep, plan)
+            stack.callback(engine.close)
+            return _run_sweep(sweep, plan, engine)
+        except KeyboardInterrupt:
+            logger.info("seqbench: stopped by Ctrl-C; repeat the same command to continue.")
+            return 130
+        except _SigtermReceived:
+            logger.info("seqbench: stopped by SIGTERM; repeat the same command to continue.")
+            return EX_TEMPFAIL
+
+
+def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
+    """Return the options of ``seqbench sweep`` with their values parsed.
+
+    Raises:
+        SeqbenchError: a value is out of range or malformed, or two options exclude each other.
+    """
+    from seqbench.sweep.planning.sweep_plan import PlanRequest
+
     if options.engine not in ENGINES:
         raise SeqbenchError(f"unknown engine '{options.engine}'.{did_you_mean(options.engine, ENGINES)}")
     if options.retries < 0:
         raise SeqbenchError(f"--retries must not be negative, got {options.retries}.")
     if options.workers is not None and options.workers < 1:
         raise SeqbenchError(f"--workers must be at least 1, got {options.workers}.")
-    options.limit, options.grid = parse_options.parse_time_limit(options.limit), parse_options.parse_grid(options.grid)
-    options.engine_option = parse_options.parse_pairs(options.engine_option, "--engine-option")
-    options.memory = parse_bytes(options.memory, "--memory") if options.memory else None
-    given = [*options.grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
-    if options.tune and "optim.lr" in given:
-        raise SeqbenchError("--tune chooses optim.lr from the card's grid; leave out the one that is given.")
-    with contextlib.ExitStack() as opened:
-        try:
-            opened.enter_context(_sigterm())
-            plan = _plan(options)
-            engine = _engine(options, plan)
-            opened.callback(engine.close)
-            return _run(options, plan, engine)
-        except KeyboardInterrupt:
-            logger.info("seqbench: stopped; the same command goes on.")
-            return 130
-        except _Ended:
-            logger.info("seqbench: stopped by SIGTERM; the same command goes on.")
-            return EX_TEMPFAIL
-
-
-def _plan(options: argparse.Namespace) -> Plan:
-    """The plan, made in a worker where there are some: this process then does without torch for all its life."""
-    archs, tasks, seeds = (
-        parse_options.parse_names(options.arch),
-        parse_options.parse_names(options.task),
-        parse_options.parse_seeds(options.seeds),
+    limit, grid = parse_options.parse_time_limit(options.limit), parse_options.parse_grid(options.grid)
+    engine_options = parse_options.parse_pairs(options.engine_option, "--engine-option")
+    memory = parse_bytes(options.memory, "--memory") if options.memory else None
+    dotted = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
+    if options.tune and "optim.lr" in dotted:
+        raise SeqbenchError("--tune selects optim.lr from the card's grid; leave out --tune or optim.lr.")
+    undotted = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
+    request = PlanRequest(
+        archs=parse_options.parse_names(options.arch),
+        tasks=parse_options.parse_names(options.task),
+        runs=options.runs,
+        seeds=parse_options.parse_seeds(options.seeds),
+        grid=grid,
+        options={key: value for key, value in undotted.items() if value is not None},
+        arguments=options.rest,
     )
-    for group, names in ((registry.ARCHITECTURES, archs), (registry.TASKS, tasks)):
+    return SweepOptions(
+        request=request,
+        tune=options.tune,
+        engine=options.engine,
+        engine_options=engine_options,
+        workers=options.workers,
+        limit=limit,
+        memory=memory,
+        retries=options.retries,
+        probe=not options.no_probe,
+        dry_run=options.dry_run,
+    )
+
+
+def _plan_sweep(options: SweepOptions) -> Plan:
+    """Return the plan; with local workers it is made in one of them, so that this process never imports torch."""
+    request = options.request
+    for group, names in ((registry.ARCHITECTURES, request.archs), (registry.TASKS, request.tasks)):
         for name in names:
             registry.find_entry(group, name)
-    given = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
-    given = {key: value for key, value in given.items() if value is not None}
 
     from seqbench.sweep.engines import local_engine
     from seqbench.sweep.planning import sweep_plan
 
-    asked = (given, options.rest, archs, tasks, seeds, options.grid, options.runs)
     if options.engine != "local":
-        return sweep_plan.build_plan(*asked)
+        return sweep_plan.build_plan(request)
     local_engine.start_fork_server()
-    made: Plan = local_engine.call_in_worker(sweep_plan.build_plan, *asked)
-    return made
+    return local_engine.call_in_worker(sweep_plan.build_plan, request)
 
 
-def _engine(options: argparse.Namespace, plan: Plan) -> Engine:
+def _build_engine(options: SweepOptions, plan: Plan) -> Engine:
     trainer, workers = plan.groups[0].config.trainer, options.workers
     threads = trainer.threads or None
     if options.engine == "local":
         from seqbench.sweep.engines import local_engine
 
-        if options.engine_option:
-            raise SeqbenchError("--engine-option is for the engines ray and slurm.")
-        gpus = (
-            local_engine.call_in_worker(local_engine.count_gpus)
-            if trainer.accelerator in ("auto", "gpu", "cuda")
-            else 0
-        )
+        if options.engine_options:
+            raise SeqbenchError("--engine-option is for the engines ray and slurm; leave it out.")
+        may_use_gpus = trainer.accelerator in ("auto", "gpu", "cuda")
+        gpus = local_engine.call_in_worker(local_engine.count_gpus) if may_use_gpus else 0
         if gpus and options.memory is not None:
             raise SeqbenchError(
-                "--memory is for cells on the CPU: CUDA reserves what it never uses; leave it out, or add "
-                "--trainer.accelerator cpu."
+                "--memory works on the CPU only, because CUDA reserves much more address space than it uses; leave it "
+                "out, or add --trainer.accelerator cpu."
             )
         return local_engine.LocalEngine(workers, threads, gpus, trainer.processes, options.memory)
     if options.memory is not None:
@@ -147,74 +246,79 @@ def _engine(options: argparse.Namespace, plan: Plan) -> Engine:
     if options.engine == "ray":
         from seqbench.sweep.engines.ray_engine import RayEngine
 
-        return RayEngine(workers, threads, gpus, options.engine_option)
+        return RayEngine(workers, threads, gpus, options.engine_options)
     from seqbench.sweep.engines.slurm_engine import SlurmEngine
 
-    return SlurmEngine(options.runs / "slurm", workers, threads, gpus, options.engine_option)
+    return SlurmEngine(options.request.runs / "slurm", workers, threads, gpus, options.engine_options)
 
 
-def _run(options: argparse.Namespace, plan: Plan, engine: Engine) -> int:
-    from seqbench.cli import sweep_report as report
+def _run_sweep(options: SweepOptions, plan: Plan, engine: Engine) -> int:
+    from seqbench.cli import sweep_report
     from seqbench.cli.live_progress import LiveProgress
     from seqbench.sweep import summary
     from seqbench.sweep.planning import tuning
     from seqbench.sweep.sweep_runner import SweepRunner
 
-    tunes = options.tune
-    if tunes and not tuning.pending_trials(plan):  # All has been tried before: what is left are the seeds.
-        plan, tunes = tuning.apply_best_rates(plan), False
-        report.print_learning_rates(plan)
-    trials = tuning.pending_trials(plan) if tunes else {}
-    plan, expected = _estimated(options, plan, engine, trials)
-    report.print_plan(plan, {group: len(cells) for group, cells in trials.items()}, expected, engine.slots)
+    trials = tuning.pending_trials(plan) if options.tune else {}
+    if options.tune and not trials:  # An earlier sweep has run all trials.
+        plan = tuning.apply_best_rates(plan)
+        sweep_report.log_learning_rates(plan)
+    plan, expected_seconds = _estimate_durations(options, plan, engine, trials)
+    counts = {group: len(cells) for group, cells in trials.items()}
+    sweep_report.log_plan(plan, counts, expected_seconds, engine.slots)
     if options.dry_run:
         return 0
     live = LiveProgress()
-    sweep_runner = SweepRunner(engine, lambda cell: _job(cell, options.limit), options.retries, live)
-    try:
-        if tunes:
-            live.what, live.split = "trials", "validation"
-            plan, expected = tuning.run_trials(plan, sweep_runner, expected)
+    runner = SweepRunner(engine, lambda cell: build_job(cell, options.limit), options.retries, live)
+    with contextlib.closing(live):
+        if trials:
+            live.noun, live.split = "trials", "validation"
+            plan, expected_seconds = tuning.run_trials(plan, runner, expected_seconds)
             live.close()
-            report.print_learning_rates(plan)
-            live.what, live.split = "cells", "test"
+            sweep_report.log_learning_rates(plan)
+            live.noun, live.split = "cells", "test"
         cells = plan.cells()
         try:
-            state = sweep_runner.run(cells, expected)
+            progress = runner.run(cells, expected_seconds)
         finally:
             live.close()
-            # Also of a sweep that was stopped: what there is by now.
-            print(report.format_table(summary.summarize_cells(cells)), flush=True)
-    finally:
-        live.close()
+            # A sweep that is stopped shows the results so far.
+            print(sweep_report.format_table(summary.summarize_cells(cells)), flush=True)
     for problem in tuning.add_tuning_to_records(cells) if options.tune else ():
         logger.info(problem)
-    report.print_failures(plan, state)
-    return 0 if not plan.refused and set(state.status.values()) <= {"ok"} else 1
+    sweep_report.log_failures(plan, progress)
+    return 0 if not plan.refused and set(progress.statuses.values()) <= {"ok"} else 1
 
 
-def _estimated(
-    options: argparse.Namespace, plan: Plan, engine: Engine, trials: Mapping[Group, Sequence[Cell]]
+def _estimate_durations(
+    options: SweepOptions, plan: Plan, engine: Engine, trials: Mapping[Group, Sequence[Cell]]
 ) -> tuple[Plan, dict[Group, float]]:
-    """What each kind of cell will take, and the plan without those that turn out not to run."""
+    """Return the plan without the groups that cannot be run, and the expected seconds of one cell by group."""
     from seqbench.sweep.engines.local_engine import LocalEngine
     from seqbench.sweep.planning import duration_estimate
     from seqbench.sweep.planning.sweep_plan import remove_groups
 
-    to_do = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
-    if options.no_probe or not to_do:
+    groups = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
+    if not options.probe or not groups:
         return plan, {}
-    logger.info(f"estimating the time of {len(to_do)} kind{'s' * (len(to_do) != 1)} of cells ...")
-    with contextlib.ExitStack() as opened:
-        here = engine
-        if not isinstance(engine, LocalEngine):  # Where cells run elsewhere, this machine's time is the nearest.
+    logger.info(f"estimating the time of {len(groups)} kind{'s' * (len(groups) != 1)} of cells ...")
+    with contextlib.ExitStack() as stack:
+        if isinstance(engine, LocalEngine):
+            expected_seconds, refused = duration_estimate.estimate_durations(groups, engine)
+        else:  # The time on this machine is the best estimate for cells that run elsewhere.
             here = LocalEngine()
-            opened.callback(here.close)
-        expected, refused = duration_estimate.estimate_durations(to_do, here)
-    return remove_groups(plan, refused), expected
+            stack.callback(here.close)
+            expected_seconds, refused = duration_estimate.estimate_durations(groups, here)
+    return remove_groups(plan, refused), expected_seconds
 
 
-def _job(cell: Cell, limit: float | None) -> Job:
+def build_job(cell: Cell, limit: float | None) -> Job:
+    """Return the job of a cell.
+
+    Args:
+        cell: the cell.
+        limit: time limit in seconds; None for the default of its tier, infinity for no limit.
+    """
     from seqbench.sweep.engines.engine import Job
     from seqbench.sweep.planning import sweep_plan
     from seqbench.sweep.workers import run_cell
@@ -231,11 +335,13 @@ def _job(cell: Cell, limit: float | None) -> Job:
 
 
 @contextlib.contextmanager
-def _sigterm() -> Iterator[None]:
-    def hear(*_: Any) -> None:
-        raise _Ended
+def _raise_on_sigterm() -> Iterator[None]:
+    """Raise ``_SigtermReceived`` in the main thread when the process gets SIGTERM."""
 
-    earlier = signal.signal(signal.SIGTERM, hear)
+    def raise_error(*_: object) -> None:
+        raise _SigtermReceived
+
+    earlier = signal.signal(signal.SIGTERM, raise_error)
     try:
         yield
     finally:

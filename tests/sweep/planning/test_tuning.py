@@ -11,14 +11,15 @@ from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning import tuning
 from seqbench.sweep.planning.sweep_plan import Cell
 from seqbench.sweep.sweep_runner import SweepRunner
-from tests.sweep.helpers import ScriptedEngine, build_small_plan, write_record
+from seqbench.sweep.workers.run_cell import CellOutcome
+from tests.sweep.helpers import ScriptedEngine, Step, build_small_plan, write_record
 
 RATES = [1e-3, 2e-3, 5e-3, 1e-2]
 
 
-def test_every_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) -> None:
-    made = build_small_plan(tmp_path, ("gru", "lstm"))
-    for group in made.groups:
+def test_each_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) -> None:
+    plan = build_small_plan(tmp_path, ("gru", "lstm"))
+    for group in plan.groups:
         trials = tuning.trial_cells(group, tmp_path)
         assert [trial.config.optim.lr for trial in trials] == RATES == list(group.config.chosen.learning_rates)
         assert {trial.config.seed for trial in trials} == {TUNING_SEED}
@@ -27,7 +28,7 @@ def test_every_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("values", "direction", "chosen"),
+    ("values", "direction", "selected"),
     [
         ([0.1, 0.4, 0.3, 0.2], "max", 2e-3),
         ([0.1, 0.4, 0.3, 0.2], "min", 1e-3),
@@ -36,13 +37,12 @@ def test_every_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) ->
         ([None, None, None, None], "max", None),
     ],
 )
-def test_validation_chooses_and_the_first_of_equals(
-    tmp_path: Path, values: list[float | None], direction: str, chosen: float | None
+def test_the_first_rate_with_the_best_validation_score_is_selected(
+    tmp_path: Path, values: list[float | None], direction: str, selected: float | None
 ) -> None:
     (group,) = build_small_plan(tmp_path).groups
-    card = dataclasses.replace(
-        group.config.card, metric=dataclasses.replace(group.config.card.metric, direction=direction)
-    )
+    metric = dataclasses.replace(group.config.card.metric, direction=direction)
+    card = dataclasses.replace(group.config.card, metric=metric)
     trials = [
         Cell(trial.group, dataclasses.replace(trial.config, card=card), tmp_path)
         for trial in tuning.trial_cells(group, tmp_path)
@@ -52,90 +52,78 @@ def test_validation_chooses_and_the_first_of_equals(
             write_record(trial, "diverged")
         else:
             write_record(trial, value=value)
-            # A test score that would choose otherwise is not looked at.
+            # The test score would select another rate.
             data = json.loads((trial.folder / "result.json").read_text())
             data["results"]["metrics"]["test"]["accuracy"]["value"] = 1 - value
             (trial.folder / "result.json").write_text(json.dumps(data))
-    rate, tried = tuning.best_trial(trials)
-    assert rate == tried["lr"] == chosen
-    assert [(row["lr"], row["value"]) for row in tried["tried"]] == list(zip(RATES, values, strict=True))
-    assert {row["status"] for row in tried["tried"]} <= {"ok", "diverged"}
-    assert (tried["seed"], tried["split"], tried["metric"]) == (TUNING_SEED, "validation", "accuracy")
+    selection = tuning.select_rate(trials)
+    assert selection["lr"] == selected
+    assert [(row["lr"], row["value"]) for row in selection["tried"]] == list(zip(RATES, values, strict=True))
+    assert {row["status"] for row in selection["tried"]} <= {"ok", "diverged"}
+    assert (selection["seed"], selection["split"], selection["metric"]) == (TUNING_SEED, "validation", "accuracy")
 
 
-def test_a_plan_is_tuned_group_by_group(tmp_path: Path) -> None:
-    made = build_small_plan(tmp_path, ("gru", "lstm", "rnn"))
+def test_the_rate_of_each_group_is_selected_by_its_own_trials(tmp_path: Path) -> None:
+    plan = build_small_plan(tmp_path, ("gru", "lstm", "rnn"))
+    best = {"gru": 1e-2, "lstm": 2e-3}
 
-    def script(cell: Cell, n: int) -> str:
-        best = {"gru": 1e-2, "lstm": 2e-3}.get(cell.config.arch)
-        if best is None:
+    def script(cell: Cell, attempt: int) -> Step:
+        if cell.config.arch not in best:
             return "diverged"
-        write_record(cell, value=1.0 if cell.config.optim.lr == best else 0.1)
-        return "kept"
+        write_record(cell, value=1.0 if cell.config.optim.lr == best[cell.config.arch] else 0.1)
+        return CellOutcome("ok")
 
     engine = ScriptedEngine(script)
-    original = write_record
-
-    def wait(seconds: float) -> list[object]:
-        job = engine.waiting.pop(0)
-        cell = engine.cells[job]
-        from seqbench.sweep.engines.engine import FinishedJob
-        from seqbench.sweep.workers.run_cell import CellOutcome
-
-        status = script(cell, 1)
-        if status == "diverged":
-            original(cell, "diverged")
-        return [FinishedJob(job, CellOutcome("diverged" if status == "diverged" else "ok"))]
-
-    engine.wait = wait  # type: ignore[assignment,method-assign]
-    plan, expected = tuning.run_trials(made, SweepRunner(engine, engine.job), dict.fromkeys(made.groups, 3.0))
-    assert {group.config.arch: group.config.optim.lr for group in plan.groups} == {"gru": 1e-2, "lstm": 2e-3}
-    assert plan.refused == {"rnn on copy": "none of the 4 learning rates that were tried has a score"}
-    assert list(expected.values()) == [3.0, 3.0]
-    assert len(engine.order) == 12
-    cells = plan.cells()
+    runner = SweepRunner(engine, engine.build_job)
+    tuned, expected_seconds = tuning.run_trials(plan, runner, dict.fromkeys(plan.groups, 3.0))
+    assert {group.config.arch: group.config.optim.lr for group in tuned.groups} == best
+    assert tuned.refused == {"rnn on copy": "none of the 4 learning rates that were tried has a score"}
+    assert list(expected_seconds.values()) == [3.0, 3.0]
+    assert len(engine.started) == 12
+    cells = tuned.cells()
     assert [cell.config.seed for cell in cells] == [0, 0, 1, 1]
-    assert cells[0].config.tuning["lr"] == 1e-2  # type: ignore[index]
-    # How it was chosen is no part of what is run.
+    assert cells[0].config.tuning is not None
+    assert cells[0].config.tuning["lr"] == 1e-2
+    # How the rate was selected is no part of the digest.
     assert cells[0].config.digest() == dataclasses.replace(cells[0].config, tuning=None).digest()
 
 
-def test_a_finished_run_is_credited_with_what_was_tried_and_stays_as_it_is(tmp_path: Path) -> None:
+def test_the_trials_are_added_to_a_finished_record_once(tmp_path: Path) -> None:
     (group,) = build_small_plan(tmp_path, seeds=[0]).groups
     trials = tuning.trial_cells(group, tmp_path)
     for trial in trials:
         write_record(trial)
-    _, tried = tuning.best_trial(trials)
-    done = Cell(group, dataclasses.replace(group.config, tuning=None), tmp_path)
-    write_record(done)
-    before = records.read_record(done.folder)
-    tuned = Cell(group, dataclasses.replace(group.config, tuning=tried), tmp_path)
-    assert tuned.folder == done.folder
+    selection = tuning.select_rate(trials)
+    finished = Cell(group, dataclasses.replace(group.config, tuning=None), tmp_path)
+    write_record(finished)
+    before = records.read_record(finished.folder)
+    tuned = Cell(group, dataclasses.replace(group.config, tuning=selection), tmp_path)
+    assert tuned.folder == finished.folder
     assert tuning.add_tuning_to_records([tuned]) == []
-    after = records.read_record(done.folder)
-    assert after.config["tuning"] == tried
+    after = records.read_record(finished.folder)
+    assert after.config["tuning"] == selection
     assert (after.results, after.measured) == (before.results, before.measured)
-    written = (done.folder / "result.json").stat().st_mtime_ns
+    written = (finished.folder / "result.json").stat().st_mtime_ns
     assert tuning.add_tuning_to_records([tuned]) == []
-    assert (done.folder / "result.json").stat().st_mtime_ns == written
+    assert (finished.folder / "result.json").stat().st_mtime_ns == written
 
 
-def test_what_another_process_holds_is_told_and_stops_no_other(tmp_path: Path) -> None:
+def test_a_locked_record_is_reported_and_the_others_are_written(tmp_path: Path) -> None:
     cells = build_small_plan(tmp_path, seeds=[0, 1]).cells()
-    cells = [Cell(cell.group, dataclasses.replace(cell.config, tuning={"lr": 1.0}), tmp_path) for cell in cells]
     for cell in cells:
-        write_record(Cell(cell.group, dataclasses.replace(cell.config, tuning=None), tmp_path))
-    with run_folder.lock_folder(cells[0].folder):
-        (problem,) = tuning.add_tuning_to_records(cells)
-    assert cells[0].name in problem
-    assert records.read_record(cells[1].folder).config["tuning"] == {"lr": 1.0}
+        write_record(cell)
+    tuned = [Cell(cell.group, dataclasses.replace(cell.config, tuning={"lr": 1.0}), tmp_path) for cell in cells]
+    with run_folder.lock_folder(tuned[0].folder):
+        (problem,) = tuning.add_tuning_to_records(tuned)
+    assert tuned[0].name in problem
+    assert records.read_record(tuned[1].folder).config["tuning"] == {"lr": 1.0}
 
 
-def test_only_what_was_not_tried_is_ahead(tmp_path: Path) -> None:
-    made = build_small_plan(tmp_path)
-    (group,) = made.groups
-    assert [len(left) for left in tuning.pending_trials(made).values()] == [4]
+def test_finished_trials_are_not_pending(tmp_path: Path) -> None:
+    plan = build_small_plan(tmp_path)
+    (group,) = plan.groups
+    assert [len(trials) for trials in tuning.pending_trials(plan).values()] == [4]
     for trial in tuning.trial_cells(group, tmp_path):
         write_record(trial, value=trial.config.optim.lr)
-    assert tuning.pending_trials(made) == {}
-    assert tuning.apply_best_rates(made).groups[0].config.optim.lr == 1e-2
+    assert tuning.pending_trials(plan) == {}
+    assert tuning.apply_best_rates(plan).groups[0].config.optim.lr == 1e-2
