@@ -142,7 +142,7 @@ def main() -> None:
     if options.peak:
         print(peak(options.peak[0], int(options.peak[1])))
         return
-    forms = [form for form in SPEED if form != "numba" or module._compiled("numba")]
+    forms = [form for form in SPEED if form != "numba" or module._import_form("numba")]
     rows: list[tuple[str, float, float | None]] = []  # What, figure, limit.
     fresh = speed(forms, options.rounds)
     kept = keep_freed_memory()

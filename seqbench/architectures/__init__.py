@@ -1,1 +1,1 @@
-"""Backbones, one file per family: ``(batch, time, d_model)`` in, the same out; they never hear of tasks."""
+"""Backbones, one file per family. Each maps ``(batch, time, d_model)`` to the same shape and depends on no task."""

@@ -1,33 +1,40 @@
-"""A bag of words: what a model without any order can do."""
+"""A bag of words: the baseline that ignores the order of its inputs."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
+from seqbench.architectures.blocks import check_options
+
 State = tuple[Tensor, Tensor]
 
 
 class BagOfWords(nn.Module):
-    """The mean of all inputs so far, y_t = (x_1 + ... + x_t) / t; no parameters, no order.
+    """The mean of all inputs so far, y_t = (x_1 + ... + x_t) / t. It has no parameters and ignores order.
+
+    The state is the sum of the inputs, ``(batch, d_model)``, and their number, ``(batch, 1)``, of at least float32: in
+    half precision a sum stops growing after some hundred steps.
 
     Args:
         d_model: width of input and output.
+
+    Raises:
+        ValueError: ``d_model`` is below 1.
     """
 
     causal = True
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
-        if d_model < 1:
-            raise ValueError(f"d_model must be at least 1, got {d_model}")
+        check_options(d_model)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Running means of whole sequences.
+        """Return the running means of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
@@ -35,15 +42,11 @@ class BagOfWords(nn.Module):
         return self.unroll(x)[0]
 
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        """Running means of one chunk, ``(batch, time, d_model)``, and the state after it.
-
-        ``state`` is the sum ``(batch, d_model)`` and the count ``(batch, 1)`` of what came before; None is the start.
-        The sum is float32 at least: in half precision it would stop growing after some hundred steps.
-        """
-        wide = torch.promote_types(x.dtype, torch.float32)
+        """Return the running means of one chunk ``(batch, time, d_model)``, and the state after it."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
         if state is None:
-            state = (x.new_zeros(len(x), x.shape[2], dtype=wide), x.new_zeros(len(x), 1, dtype=wide))
+            state = (x.new_zeros(len(x), x.shape[2], dtype=dtype), x.new_zeros(len(x), 1, dtype=dtype))
         total, count = state
-        sums = total[:, None] + x.to(wide).cumsum(1)
-        counts = count[:, None] + torch.arange(1, x.shape[1] + 1, device=x.device, dtype=wide)[:, None]
+        sums = total[:, None] + x.to(dtype).cumsum(1)
+        counts = count[:, None] + torch.arange(1, x.shape[1] + 1, device=x.device, dtype=dtype)[:, None]
         return (sums / counts).to(x.dtype), (sums[:, -1], counts[:, -1])

@@ -1,8 +1,8 @@
-"""Recurrent nets in both directions (Schuster & Paliwal 1997): every output knows the whole sequence.
+"""Bidirectional recurrent networks (Schuster & Paliwal 1997): every output depends on the whole sequence.
 
-Shapes are named ``(batch, time, d_model)``. In each layer one net reads forwards and one backwards, each half as
-wide as the output, which is both side by side. The backward net starts at a sequence's own last step: padding
-changes no number. As its end is needed first, there is no ``unroll``.
+Tensors have the axes ``(batch, time, d_model)``. Each layer has one recurrent network for each direction, half as wide
+as the output, and concatenates their outputs. The backward network starts at the last step of each sequence, so that
+padding changes no number. It needs the end of the sequence first, so that there is no ``unroll``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from seqbench.architectures.recurrent import LSTMLayer
 
 
 class _Bidirectional(nn.Module):
-    """What the three share: two cells a layer, and dropout on what leaves each layer."""
+    """Layers of two recurrent networks each, with dropout on the output of each layer."""
 
     causal = False
 
     def __init__(
-        self, cell: Callable[..., nn.RNNBase], d_model: int, num_layers: int, dropout: float, skip: bool
+        self, cell: Callable[[int, int], nn.RNNBase], d_model: int, num_layers: int, dropout: float, skip: bool
     ) -> None:
         super().__init__()
         check_options(d_model, dropout, num_layers=num_layers)
@@ -36,32 +36,37 @@ class _Bidirectional(nn.Module):
         self.skip = skip
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: ``(batch,)`` steps that are not padding; None means all.
+            lengths: number of steps of each sequence without padding, ``(batch,)``; None if there is no padding.
 
         Returns:
-            ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
+            ``(batch, time, d_model)``. Vectors at padded steps are finite and have no meaning.
         """
-        order = _reversal(x, lengths)
+        order = _reversed_order(x, lengths)
         for layer, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
-            # Reversed copies, not packed sequences: those take longer on a CPU, and on a GPU wait for the lengths.
-            back = _take(backwards(_take(x, order))[0], order)
+            # Reversed copies, not packed sequences: these are slower on a CPU, and on a GPU they wait for the lengths.
+            back = _reorder(backwards(_reorder(x, order))[0], order)
             y = self.dropout(torch.cat([forwards(x)[0], back], dim=-1))
             x = x + y if self.skip and layer else y
         return x
 
 
 class BiRNN(_Bidirectional):
-    """The simple recurrent network (Elman 1990), both ways.
+    """The simple recurrent network with tanh units in both directions (Elman 1990).
+
+    Forwards h_t = tanh(W x_t + U h_{t-1} + b), and the same backwards with other weights.
 
     Args:
-        d_model: width of input and output; even.
-        num_layers: layers, each reading both directions of the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
+        d_model: width of input and output, even.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+
+    Raises:
+        ValueError: an option is out of range, or ``d_model`` is odd.
     """
 
     def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
@@ -69,14 +74,19 @@ class BiRNN(_Bidirectional):
 
 
 class BiLSTM(_Bidirectional):
-    """Long short-term memory, both ways (Graves & Schmidhuber 2005).
+    """Long short-term memory in both directions (Graves & Schmidhuber 2005).
+
+    The equations of each direction are those of ``recurrent.LSTM``.
 
     Args:
-        d_model: width of input and output; even.
-        num_layers: layers, each reading both directions of the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
-        forget_bias: bias of the forget gates at the start of training, as in ``recurrent.LSTM``.
+        d_model: width of input and output, even.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+        forget_bias: initial bias of the forget gates, as in ``recurrent.LSTM``.
+
+    Raises:
+        ValueError: an option is out of range, or ``d_model`` is odd.
     """
 
     def __init__(
@@ -91,26 +101,34 @@ class BiLSTM(_Bidirectional):
 
 
 class BiGRU(_Bidirectional):
-    """Gated recurrent unit (Cho et al. 2014), both ways.
+    """Gated recurrent units in both directions (Cho et al. 2014).
+
+    The equations of each direction are those of ``recurrent.GRU``.
 
     Args:
-        d_model: width of input and output; even.
-        num_layers: layers, each reading both directions of the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
+        d_model: width of input and output, even.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+
+    Raises:
+        ValueError: an option is out of range, or ``d_model`` is odd.
     """
 
     def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
         super().__init__(partial(nn.GRU, batch_first=True), d_model, num_layers, dropout, skip)
 
 
-def _reversal(x: Tensor, lengths: Tensor | None) -> Tensor:
-    """Where each step stands in the reversed sequence, ``(batch, time)``; padding stays. It is its own inverse."""
+def _reversed_order(x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Return the indices ``(batch, time)`` that reverse each sequence before its padding.
+
+    The permutation is its own inverse.
+    """
     steps = torch.arange(x.shape[1], device=x.device).expand(x.shape[:2])
     ends = lengths[:, None] if lengths is not None else torch.full_like(steps[:, :1], x.shape[1])
     return torch.where(steps < ends, ends - 1 - steps, steps)
 
 
-def _take(x: Tensor, order: Tensor) -> Tensor:
-    # Twice as fast as gather on a CPU, and deterministic on CUDA.
+def _reorder(x: Tensor, order: Tensor) -> Tensor:
+    # Indexing is twice as fast as gather on a CPU, and deterministic on CUDA.
     return x[torch.arange(len(x), device=x.device)[:, None], order]

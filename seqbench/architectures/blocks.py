@@ -1,27 +1,47 @@
-"""What today's architectures share: layers with a norm before and a residual around, and checks of their options.
+"""Building blocks of the pre-norm architectures, and checks of the options that all backbones share.
 
-    x = x + dropout(mixer(norm(x)))      over time: attention, a scan, a convolution
-    x = x + dropout(mlp(norm(x)))        at each step, where there is one
+A layer of a residual stack is
 
-then one norm at the end (Xiong et al. 2020, arXiv 2002.04745). Shapes are named ``(batch, time, d_model)``.
+    x = x + dropout(mixer(norm(x)))      mixes steps: attention, a scan or a convolution
+    x = x + dropout(mlp(norm(x)))        acts on each step; optional
+
+and one more norm follows the last layer (Xiong et al. 2020, arXiv 2002.04745). Tensors have the axes
+``(batch, time, d_model)``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Generic, Protocol, TypedDict, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
-State = Any
+StateT = TypeVar("StateT")
+
+
+class ParameterGroup(TypedDict):
+    """Parameters that the optimiser treats alike, as ``torch.optim`` takes them."""
+
+    params: list[nn.Parameter]
+    weight_decay: float
 
 
 def check_options(d_model: int, dropout: float = 0.0, **counts: int) -> None:
-    """Refuse what no backbone can be made of.
+    """Check the options that most backbones have.
+
+    Args:
+        d_model: width of the backbone, at least 1.
+        dropout: probability, in [0, 1).
+        counts: other options by their names, each at least 1.
 
     Raises:
-        ValueError: ``d_model`` or one of ``counts`` is below 1, or ``dropout`` is outside [0, 1).
+        ValueError: an option is out of range.
+
+    Example:
+        >>> check_options(8, dropout=0.1, num_layers=0)
+        Traceback (most recent call last):
+        ValueError: num_layers must be at least 1, got 0
     """
     for name, value in {"d_model": d_model, **counts}.items():
         if value < 1:
@@ -30,84 +50,136 @@ def check_options(d_model: int, dropout: float = 0.0, **counts: int) -> None:
         raise ValueError(f"dropout must be in [0, 1), got {dropout}")
 
 
-class Residual(nn.Module):
-    """A stack of mixers over time, each with its norm, its residual and perhaps an MLP behind it.
+def group_without_decay(modules: Iterable[nn.Module], *names: str) -> list[ParameterGroup]:
+    """Return one parameter group without weight decay, as ``parameter_groups`` of a backbone returns it.
+
+    Args:
+        modules: the modules that have the parameters.
+        names: the names of the parameters in each module.
+
+    Example:
+        >>> layers = nn.ModuleList(nn.Linear(2, 3) for _ in range(2))
+        >>> [[p.shape[0] for p in group["params"]] for group in group_without_decay(layers, "bias")]
+        [[3, 3]]
+    """
+    params = [module.get_parameter(name) for module in modules for name in names]
+    return [{"params": params, "weight_decay": 0.0}]
+
+
+class ResidualStack(nn.Module):
+    """A stack of mixers over time, each with a norm before it and a residual connection around it.
 
     Args:
         d_model: width of input and output.
-        mixers: one module a layer, ``forward(x, lengths)``.
-        dropout: probability on what is added to the residual stream.
-        expansion: inner width of the MLP over ``d_model``; 0 for none.
+        mixers: one module for each layer, with ``forward(x, lengths)``.
+        dropout: probability on the output of each mixer and MLP.
+        expansion: width inside an MLP as a multiple of ``d_model``; 0 for no MLP.
     """
 
     causal = False
 
     def __init__(self, d_model: int, mixers: Iterable[nn.Module], dropout: float = 0.0, expansion: int = 0) -> None:
         super().__init__()
-        self.mixers: Any = nn.ModuleList(mixers)
+        self.mixers = nn.ModuleList(mixers)
         self.norms = nn.ModuleList(nn.RMSNorm(d_model, eps=1e-6) for _ in self.mixers)
         self.mlps = nn.ModuleList(_MLP(d_model, expansion) for _ in self.mixers if expansion)
         self.last = nn.RMSNorm(d_model, eps=1e-6)
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: ``(batch,)`` steps that are not padding; None means all.
+            lengths: number of steps of each sequence without padding, ``(batch,)``; None if there is no padding.
 
         Returns:
-            ``(batch, time, d_model)``; what stands at padding is finite and means nothing.
+            ``(batch, time, d_model)``. Vectors at padded steps are finite and have no meaning.
         """
         for layer, mixer in enumerate(self.mixers):
-            x = self._after(layer, x, self._mixed(mixer, self.norms[layer](x), lengths))
+            x = self._add(layer, x, self._mix(mixer, self.norms[layer](x), lengths))
         y: Tensor = self.last(x)
         return y
 
-    def _mixed(self, mixer: Any, x: Tensor, lengths: Tensor | None) -> Tensor:
+    def _mix(self, mixer: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
         y: Tensor = mixer(x, lengths)
         return y
 
-    def _after(self, layer: int, x: Tensor, y: Tensor) -> Tensor:
-        x = x + self.dropout(y)
+    def _add(self, layer: int, x: Tensor, mixed: Tensor) -> Tensor:
+        """Add the output of the layer's mixer to ``x``, and then that of its MLP."""
+        x = x + self.dropout(mixed)
         return x + self.dropout(self.mlps[layer](x)) if self.mlps else x
 
 
-class CausalResidual(Residual):
-    """The stack of mixers that look at no later step: ``forward(x)`` and ``unroll(x, state=None) -> (y, state)``."""
+class _Unrollable(Protocol[StateT]):
+    """A mixer that computes a sequence chunk by chunk."""
+
+    def unroll(self, x: Tensor, state: StateT | None = None) -> tuple[Tensor, StateT]: ...
+
+
+class CausalMixer(nn.Module, Generic[StateT]):
+    """Base class of mixers whose outputs depend on no later step: subclasses define ``unroll``."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the mixer for whole sequences, ``(batch, time, d_model)``."""
+        return self.unroll(x)[0]
+
+    def unroll(self, x: Tensor, state: StateT | None = None) -> tuple[Tensor, StateT]:
+        """Return the output of the mixer for one chunk ``(batch, time, d_model)``, and the state after it.
+
+        Raises:
+            NotImplementedError: the subclass does not define it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define unroll")
+
+
+class CausalResidualStack(ResidualStack, Generic[StateT]):
+    """A residual stack of causal mixers: ``forward(x)`` and ``unroll(x, state=None) -> (y, state)`` for each.
+
+    The state is a tuple with the state of each mixer.
+    """
 
     causal = True
 
-    def _mixed(self, mixer: Any, x: Tensor, lengths: Tensor | None) -> Tensor:
-        # What follows a causal step cannot change it: lengths are not needed.
+    def _mix(self, mixer: nn.Module, x: Tensor, lengths: Tensor | None) -> Tensor:
+        # A causal output does not depend on the padding that follows it.
         y: Tensor = mixer(x)
         return y
 
-    def unroll(self, x: Tensor, state: Sequence[State] | None = None) -> tuple[Tensor, tuple[State, ...]]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and each mixer's state after it."""
-        after: list[State] = []
-        for layer, (mixer, before) in enumerate(zip(self.mixers, state or [None] * len(self.mixers), strict=True)):
-            y, left = mixer.unroll(self.norms[layer](x), before)
-            after.append(left)
-            x = self._after(layer, x, y)
+    def unroll(self, x: Tensor, state: Sequence[StateT] | None = None) -> tuple[Tensor, tuple[StateT, ...]]:
+        """Return the hidden vectors of one chunk, and the state after it.
+
+        Args:
+            x: ``(batch, time, d_model)``.
+            state: the state after the previous chunk; None at the start of a sequence.
+
+        Returns:
+            ``(batch, time, d_model)``, and the state of each mixer.
+        """
+        mixers = cast("Iterable[_Unrollable[StateT]]", self.mixers)
+        before: Sequence[StateT | None] = state or [None] * len(self.mixers)
+        after: list[StateT] = []
+        for layer, (mixer, mixer_state) in enumerate(zip(mixers, before, strict=True)):
+            mixed, state_after = mixer.unroll(self.norms[layer](x), mixer_state)
+            after.append(state_after)
+            x = self._add(layer, x, mixed)
         return self.last(x), tuple(after)
 
 
 class _MLP(nn.Sequential):
-    """Norm, widen, GELU, narrow: ``(..., d_model)`` to the same."""
+    """A norm and two linear maps with a GELU between them, ``(..., d_model)`` to the same shape."""
 
     def __init__(self, d_model: int, expansion: int) -> None:
         wide = expansion * d_model
         super().__init__(nn.RMSNorm(d_model, eps=1e-6), nn.Linear(d_model, wide), nn.GELU(), nn.Linear(wide, d_model))
 
 
-class Convolution(nn.Module):
-    """A short causal convolution for each channel: y_t = w_1 x_{t-k+1} + ... + w_k x_t + b, zeros before the start.
+class CausalConvolution(nn.Module):
+    """A short causal convolution of each channel: y_t = w_1 x_{t-k+1} + ... + w_k x_t + b, with zeros before the start.
 
     Args:
-        width: channels, each with its own filter.
-        taps: steps that the filter sees, the present one included (k).
+        width: number of channels, each with its own filter.
+        taps: number of steps in the filter (k), including the current one.
     """
 
     def __init__(self, width: int, taps: int = 4) -> None:
@@ -115,12 +187,15 @@ class Convolution(nn.Module):
         self.filter = nn.Conv1d(width, width, taps, groups=width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Filtered whole sequences, ``(batch, time, width)``."""
+        """Return the convolution of whole sequences, ``(batch, time, width)``."""
         return self.unroll(x)[0]
 
     def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """One filtered chunk ``(batch, time, width)``, and its last inputs ``(batch, taps - 1, width)``."""
+        """Return the convolution of one chunk ``(batch, time, width)``, and its last inputs.
+
+        The state holds the last inputs, ``(batch, taps - 1, width)``.
+        """
         if state is None:
             state = x.new_zeros(len(x), self.filter.kernel_size[0] - 1, x.shape[2])
-        seen = torch.cat([state, x], dim=1)
-        return self.filter(seen.transpose(1, 2)).transpose(1, 2), seen[:, x.shape[1] :]
+        padded = torch.cat([state, x], dim=1)
+        return self.filter(padded.transpose(1, 2)).transpose(1, 2), padded[:, x.shape[1] :]

@@ -1,7 +1,8 @@
-"""Nets that remember by what they said: their own previous outputs come back as inputs.
+"""Networks with output feedback: their previous outputs are inputs, and hold all of their memory.
 
-Shapes are named ``(batch, time, d_model)``. Previous outputs reach these backbones embedded; in training they are
-the targets, so that nothing but a fixed average or fixed taps goes from step to step: all steps are computed at once.
+Tensors have the axes ``(batch, time, d_model)``. Previous outputs are embedded before they reach these backbones. In
+training they are the targets (teacher forcing). Only a running average or a window is then carried from step to step,
+and all steps are computed at once.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from seqbench.ops.linear_scan import linear_scan
 
 
 class Jordan(nn.Module):
-    """Jordan's network (1986): the context is a fixed running average of past outputs.
+    """Jordan's network (1986): the context is a running average of past outputs.
 
         c_t = decay c_{t-1} + (1 - decay) y_{t-1}
         h_t = tanh(W x_t + V c_t + b)
 
-    Fed one constant plan, it writes a sequence, because the context moves on (task ``plan``).
+    With a constant input it can write a sequence, because the context changes at each step (task ``plan``).
+
+    The state is the context, ``(batch, d_model)``.
 
     Args:
         d_model: width of input, context and output.
-        decay: share of the context that stays at each step; 0 keeps the last output alone.
+        decay: share of the context that remains at each step, in [0, 1). With 0 the context is the last output.
         dropout: probability on the output.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     causal = True
@@ -41,12 +47,12 @@ class Jordan(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, y_previous: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            y_previous: ``(batch, time, d_model)``, at each step the output of the one before, embedded.
-            lengths: not needed: what follows a causal step cannot change it.
+            y_previous: at each step the embedded output of the previous step, ``(batch, time, d_model)``.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
@@ -54,23 +60,38 @@ class Jordan(nn.Module):
         return self.unroll(x, y_previous)[0]
 
     def unroll(self, x: Tensor, y_previous: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the context after it, ``(batch, d_model)``."""
+        """Return the hidden vectors of one chunk, and the context after it.
+
+        Args:
+            x: ``(batch, time, d_model)``.
+            y_previous: at each step the embedded output of the previous step, ``(batch, time, d_model)``.
+            state: the context after the previous chunk, ``(batch, d_model)``; None stands for zeros.
+
+        Returns:
+            ``(batch, time, d_model)``, and ``(batch, d_model)``.
+        """
         context = linear_scan(y_previous.new_full((1, 1, 1), self.decay), (1 - self.decay) * y_previous, state)
         return self.dropout(torch.tanh(self.inputs(x) + self.context(context))), context[:, -1]
 
 
 class NARX(nn.Module):
-    """Nonlinear autoregressive network with exogenous inputs (Lin, Horne, Tiňo & Giles 1996): taps on both.
+    """Nonlinear autoregressive network with exogenous inputs (Lin, Horne, Tiňo & Giles 1996).
 
         h_t = tanh(A_0 x_t + ... + A_{p-1} x_{t-p+1} + B_1 y_{t-1} + ... + B_q y_{t-q} + b)
 
-    What lies before the start is zero.
+    Inputs and outputs before the start are zero.
+
+    The state is the last inputs, ``(batch, input_taps - 1, d_model)``, and the last outputs but one,
+    ``(batch, output_taps - 1, d_model)``.
 
     Args:
         d_model: width of input and output.
-        input_taps: inputs that are seen, the present one included (p).
-        output_taps: past outputs that are seen (q).
+        input_taps: number of inputs in the window (p), including the current one.
+        output_taps: number of past outputs in the window (q).
         dropout: probability on the output.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     causal = True
@@ -85,12 +106,12 @@ class NARX(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, x: Tensor, y_previous: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            y_previous: ``(batch, time, d_model)``, at each step the output of the one before, embedded.
-            lengths: not needed: what follows a causal step cannot change it.
+            y_previous: at each step the embedded output of the previous step, ``(batch, time, d_model)``.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
@@ -100,20 +121,34 @@ class NARX(nn.Module):
     def unroll(
         self, x: Tensor, y_previous: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
+        """Return the hidden vectors of one chunk, and the state after it.
 
-        ``state`` holds the last ``input_taps - 1`` inputs and the last ``output_taps - 1`` previous outputs,
-        ``(batch, taps - 1, d_model)`` each; None is the start.
+        Args:
+            x: ``(batch, time, d_model)``.
+            y_previous: at each step the embedded output of the previous step, ``(batch, time, d_model)``.
+            state: the state after the previous chunk; None at the start of a sequence.
+
+        Returns:
+            ``(batch, time, d_model)``, and the last inputs and outputs.
         """
         before = state if state is not None else (None, None)
-        inputs, last_inputs = _tapped(before[0], x, self.input_taps)
-        outputs, last_outputs = _tapped(before[1], y_previous, self.output_taps)
+        inputs, last_inputs = _windows(before[0], x, self.input_taps)
+        outputs, last_outputs = _windows(before[1], y_previous, self.output_taps)
         return self.dropout(torch.tanh(self.inputs(inputs) + self.outputs(outputs))), (last_inputs, last_outputs)
 
 
-def _tapped(before: Tensor | None, x: Tensor, taps: int) -> tuple[Tensor, Tensor]:
-    """Each step's last ``taps`` vectors side by side, ``(batch, time, d_model * taps)``, and those to keep."""
+def _windows(before: Tensor | None, x: Tensor, taps: int) -> tuple[Tensor, Tensor]:
+    """Return the last ``taps`` vectors at each step.
+
+    Args:
+        before: the vectors before ``x``, ``(batch, taps - 1, d_model)``; None stands for zeros.
+        x: ``(batch, time, d_model)``.
+        taps: size of the window, in steps.
+
+    Returns:
+        The windows ``(batch, time, d_model * taps)``, and the vectors before the next chunk.
+    """
     if before is None:
         before = x.new_zeros(len(x), taps - 1, x.shape[2])
-    seen = torch.cat([before, x], dim=1)
-    return seen.unfold(1, taps, 1).flatten(2), seen[:, x.shape[1] :]
+    padded = torch.cat([before, x], dim=1)
+    return padded.unfold(1, taps, 1).flatten(2), padded[:, x.shape[1] :]

@@ -1,11 +1,11 @@
-"""Minimal gated networks, whose gates read the input alone: minGRU and minLSTM (Feng et al. 2024, arXiv 2410.01201).
+"""Minimal gated networks, minGRU and minLSTM, whose gates depend on the input alone (Feng et al. 2024).
 
-Without the past in its gates, h_t = a_t h_{t-1} + b_t is linear in h and runs as a scan over time. Shapes are named
-``(batch, time, d_model)``.
+Because no gate depends on the past, h_t = a_t h_{t-1} + b_t is linear in h, and is computed by a scan over time.
+Tensors have the axes ``(batch, time, d_model)``.
 
-Candidates are plain linear maps of the input, as in the paper's Section 3. Its g, which keeps them positive, is there
-for a scan over logarithms; ours runs on the numbers themselves, where 0 < a_t < 1 is all that stability asks for, so
-that states may be negative.
+Candidates are linear maps of the input, as in section 3 of the paper (arXiv 2410.01201). The paper's function g makes
+candidates positive for a scan over logarithms. The scan here works on the numbers themselves, so that candidates and
+states can be negative; it is stable because 0 < a_t < 1.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import CausalResidual, Convolution, check_options
+from seqbench.architectures.blocks import CausalConvolution, CausalMixer, CausalResidualStack, check_options
 from seqbench.ops.linear_scan import linear_scan
 
 State = tuple[Tensor, Tensor]
 
 
-class _Minimal(CausalResidual):
-    """What the two share: a stack of ``mixer`` layers."""
+class _MinimalStack(CausalResidualStack[State]):
+    """A stack of mixers of one class, after a check of the options."""
 
     def __init__(
         self, mixer: type[_Mixer], d_model: int, num_layers: int, dropout: float, expansion: int, taps: int, mlp: int
@@ -33,24 +33,26 @@ class _Minimal(CausalResidual):
         super().__init__(d_model, [mixer(d_model, expansion, taps) for _ in range(num_layers)], dropout, mlp)
 
 
-class MinGRU(_Minimal):
-    """One gate that reads the input: h_t = (1 - z_t) h_{t-1} + z_t (V x_t + c), z_t = sigmoid(W x_t + b).
+class MinGRU(_MinimalStack):
+    """A stack of minimal gated recurrent units: h_t = (1 - z_t) h_{t-1} + z_t (V x_t + c), z_t = sigmoid(W x_t + b).
 
-    A layer is convolution, recurrence and projection, then an MLP, each half with a norm before and a residual around,
-    as the paper's language models have it; ``taps=0`` and ``mlp=0`` leave the bare recurrence. A layer's state is the
-    convolution's last inputs, ``(batch, taps - 1, d_model)``, empty without one, and h ``(batch, expansion *
-    d_model)``.
+    As in the paper's language models, a layer is a convolution, the recurrence and a projection, followed by an MLP;
+    both parts have a norm before them and a residual connection around them. With ``taps=0`` and ``mlp=0`` a layer is
+    the recurrence and the projection alone (Feng et al. 2024, arXiv 2410.01201).
+
+    The state of a layer is the last inputs of its convolution, ``(batch, taps - 1, d_model)``, empty without a
+    convolution, and h, ``(batch, expansion * d_model)``, of at least float32.
 
     Args:
         d_model: width of input and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on what is added to the residual stream.
-        expansion: width of h over ``d_model``.
-        taps: steps that the causal convolution before the recurrence sees; 0 for none.
-        mlp: inner width of the MLP over ``d_model``; 0 for none.
+        num_layers: number of layers.
+        dropout: probability on the outputs of recurrences and MLPs, before the residual.
+        expansion: width of h as a multiple of ``d_model``.
+        taps: steps in the causal convolution before the recurrence; 0 for no convolution.
+        mlp: inner width of the MLP as a multiple of ``d_model``; 0 for no MLP.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -65,24 +67,25 @@ class MinGRU(_Minimal):
         super().__init__(_MinGRUMixer, d_model, num_layers, dropout, expansion, taps, mlp)
 
 
-class MinLSTM(_Minimal):
-    """Two gates that share one unit of weight: h_t = f'_t h_{t-1} + i'_t (V x_t + c).
+class MinLSTM(_MinimalStack):
+    """A stack of minimal long short-term memories: h_t = f'_t h_{t-1} + i'_t (V x_t + c).
 
-    f' = f / (f + i) and i' = i / (f + i), with f and i sigmoids of linear maps of the input: the two add up to one,
-    so that the state's scale does not depend on a sequence's length. Layers are as in ``MinGRU``.
+    The gates f = sigmoid(W x_t + b) and i = sigmoid(U x_t + d) are normalised, f' = f / (f + i) and i' = i / (f + i).
+    They add up to one, so that the scale of the state does not depend on the length of a sequence. Layers and states
+    are those of ``MinGRU`` (Feng et al. 2024, arXiv 2410.01201).
 
     Args:
         d_model: width of input and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on what is added to the residual stream.
-        expansion: width of h over ``d_model``.
-        taps: steps that the causal convolution before the recurrence sees; 0 for none.
-        mlp: inner width of the MLP over ``d_model``; 0 for none.
-        forget_bias: bias of the forget gates at the start of training, as in ``recurrent.LSTM``; more of it keeps
-            memory for longer, and the paper found training to need fewer steps.
+        num_layers: number of layers.
+        dropout: probability on the outputs of recurrences and MLPs, before the residual.
+        expansion: width of h as a multiple of ``d_model``.
+        taps: steps in the causal convolution before the recurrence; 0 for no convolution.
+        mlp: inner width of the MLP as a multiple of ``d_model``; 0 for no MLP.
+        forget_bias: initial bias of the forget gates, as in ``recurrent.LSTM``. A larger one keeps memory for longer;
+            the paper reports that training then needs fewer steps.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -99,38 +102,37 @@ class MinLSTM(_Minimal):
         inner = expansion * d_model
         with torch.no_grad():
             for mixer in self.mixers:
-                # Parts lie in the order forget, input, candidate.
-                mixer.parts.bias[:inner] = forget_bias
+                # The order of the parts is forget, input, candidate.
+                mixer.get_parameter("parts.bias")[:inner] = forget_bias
 
 
-class _Mixer(nn.Module):
-    """Convolution, ``count`` linear maps of what it gives, the scan that ``_terms`` makes of them, projection."""
+class _Mixer(CausalMixer[State]):
+    """A convolution, ``count`` linear maps of its output, the scan of their ``_terms``, and a projection."""
 
     count: int
 
     def __init__(self, d_model: int, expansion: int, taps: int) -> None:
         super().__init__()
         inner = expansion * d_model
-        self.convolution = Convolution(d_model, taps) if taps else None
+        self.convolution = CausalConvolution(d_model, taps) if taps else None
         self.parts = nn.Linear(d_model, self.count * inner)
         self.out = nn.Linear(inner, d_model)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.unroll(x)[0]
-
     def unroll(self, x: Tensor, state: State | None = None) -> tuple[Tensor, State]:
-        before, h0 = state if state is not None else (None, None)
+        """Return the output for one chunk ``(batch, time, d_model)``, the last inputs of the convolution, and h."""
+        inputs, h0 = state if state is not None else (None, None)
         if self.convolution is None:
-            after = x[:, :0]
+            inputs = x[:, :0]
         else:
-            x, after = self.convolution.unroll(x, before)
-        # In half precision a gate near one would forget in steps of 1/256: gates and state are float32 at least.
-        wide = torch.promote_types(x.dtype, torch.float32)
-        a, b = self._terms(*self.parts(x).to(wide).chunk(self.count, dim=-1))
+            x, inputs = self.convolution.unroll(x, inputs)
+        # Near one, half precision has steps of 1/256, too coarse for a gate: gates and h have at least float32.
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        a, b = self._terms(*self.parts(x).to(dtype).chunk(self.count, dim=-1))
         h = linear_scan(a, b, h0)
-        return self.out(h.to(x.dtype)), (after, h[:, -1])
+        return self.out(h.to(x.dtype)), (inputs, h[:, -1])
 
     def _terms(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
+        """Return a and b of the recurrence h_t = a_t h_{t-1} + b_t."""
         raise NotImplementedError
 
 
@@ -139,7 +141,7 @@ class _MinGRUMixer(_Mixer):
 
     def _terms(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
         update, candidate = parts
-        # sigmoid(-u) is 1 - sigmoid(u), exact where that is small.
+        # sigmoid(-u) equals 1 - sigmoid(u), and is exact where that is small.
         return torch.sigmoid(-update), torch.sigmoid(update) * candidate
 
 
@@ -148,6 +150,6 @@ class _MinLSTMMixer(_Mixer):
 
     def _terms(self, *parts: Tensor) -> tuple[Tensor, Tensor]:
         forget, enter, candidate = parts
-        # log i - log f, so that no two vanishing gates are ever divided.
+        # f' = sigmoid(log f - log i). This form divides by no sum of gates, which can be zero.
         odds = F.logsigmoid(enter) - F.logsigmoid(forget)
         return torch.sigmoid(-odds), torch.sigmoid(odds) * candidate

@@ -1,17 +1,18 @@
-"""The classic recurrent backbones, stacked: the simple RNN (with four nonlinearities), IRNN, LSTM and GRU.
+"""The classic recurrent networks in stacks: the simple RNN (with four nonlinearities), IRNN, LSTM and GRU.
 
-Shapes are named ``(batch, time, d_model)``; a state's leaves are ``(batch, num_layers, d_model)``. Each layer is a
-module of PyTorch's (cuDNN's on CUDA) or a loop over time of our own. Dropout acts on what leaves each layer, never on
-the recurrence (Zaremba et al. 2014, arXiv 1409.2329). It is drawn here and not by cuDNN, which keeps random numbers of
-its own that no seed of a step reaches.
+Tensors have the axes ``(batch, time, d_model)``. The leaves of a state are ``(batch, num_layers, d_model)``. A layer is
+a module of PyTorch (which uses cuDNN on CUDA) or a loop over time of this package.
+
+Dropout acts on the output of each layer, never on the recurrence (Zaremba et al. 2014, arXiv 1409.2329). It is drawn by
+PyTorch and not by cuDNN, because cuDNN has its own random numbers, which no seed of PyTorch controls.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Generic, TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -19,21 +20,27 @@ from torch import Tensor, nn
 
 from seqbench.architectures.blocks import check_options
 
-State = Any
+StateT = TypeVar("StateT", bound="Tensor | tuple[Tensor, ...]")
 
 
-class Stack(nn.Module):
-    """What all recurrent nets share: layers one above the other, whole sequences and chunks alike.
+class RecurrentStack(nn.Module, Generic[StateT]):
+    """A stack of recurrent layers that computes whole sequences and chunks alike.
+
+    The leaves of its state are ``(batch, num_layers, ...)``, those of the layers stacked along the second axis.
 
     Args:
-        cell: makes a layer: a module that maps ``(batch, time, d_model)`` and a state to the same and the state
-            after it. Leaves of its states are ``(1, batch, ...)``, as those of ``torch.nn.RNN``; None is the start.
+        cell: creates a layer: a module that maps ``(batch, time, d_model)`` and a state to outputs of the same shape
+            and the state after them. As in ``torch.nn.RNN``, the leaves of its state are ``(1, batch, ...)``, and None
+            is the start.
         d_model: width of input and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first, as in Wu et al. 2016
-            (arXiv 1609.08144, from the second layer on instead of the third); one layer has none.
-        start: shape of the state that each layer learns to start from; None means zeros.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first. Wu et al. 2016 (arXiv 1609.08144) add
+            them from the third layer on.
+        start: shape of the learnt initial state of each layer; None if layers start from zeros.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     causal = True
@@ -49,69 +56,80 @@ class Stack(nn.Module):
     ) -> None:
         super().__init__()
         check_options(d_model, dropout, num_layers=num_layers)
-        self.cells: Any = nn.ModuleList(cell() for _ in range(num_layers))
+        self.cells = nn.ModuleList(cell() for _ in range(num_layers))
         self.initial = None if start is None else nn.Parameter(torch.zeros(num_layers, *start))
         self.dropout = nn.Dropout(dropout)
         self.skip = skip
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
         """
         return self.unroll(x)[0]
 
-    def unroll(self, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Hidden vectors of one chunk, ``(batch, time, d_model)``, and the state after it.
+    def unroll(self, x: Tensor, state: StateT | None = None) -> tuple[Tensor, StateT]:
+        """Return the hidden vectors of one chunk, and the state after it.
 
-        ``state`` is what the chunk before returned; None is the start.
+        Args:
+            x: ``(batch, time, d_model)``.
+            state: the state after the previous chunk; None at the start of a sequence.
+
+        Returns:
+            ``(batch, time, d_model)``, and a state whose leaves are ``(batch, num_layers, ...)``.
         """
         if state is None and self.initial is not None:
-            state = self.initial.expand(len(x), *self.initial.shape)
-        befores = [None] * len(self.cells) if state is None else _apart(state)
+            state = cast("StateT", self.initial.expand(len(x), *self.initial.shape))
+        before = [None] * len(self.cells) if state is None else _split_by_layer(state)
         after = []
-        for layer, (cell, before) in enumerate(zip(self.cells, befores, strict=True)):
-            y, left = cell(x, before)
+        for layer, (cell, cell_state) in enumerate(zip(self.cells, before, strict=True)):
+            y, state_after = cell(x, cell_state)
             y = self.dropout(y)
             x = x + y if self.skip and layer else y
-            after.append(left)
-        return x, _together(after)
+            after.append(state_after)
+        return x, _stack_layers(after)
 
 
-def _apart(state: State) -> list[Any]:
-    """Each layer's part of a state, in PyTorch's shape."""
-    if isinstance(state, tuple):
-        return list(zip(*(_apart(leaf) for leaf in state), strict=True))
-    return [leaf[None].contiguous() for leaf in state.unbind(1)]
+def _split_by_layer(state: StateT) -> Sequence[StateT]:
+    """Split a state into those of its layers, with the leaves ``(1, batch, ...)`` that PyTorch's layers take."""
+    leaves = state if isinstance(state, tuple) else (state,)
+    layers = zip(*([part[None].contiguous() for part in leaf.unbind(1)] for leaf in leaves), strict=True)
+    return cast("Sequence[StateT]", [layer if isinstance(state, tuple) else layer[0] for layer in layers])
 
 
-def _together(layers: list[Any]) -> State:
-    """The inverse of ``_apart``."""
-    if isinstance(layers[0], tuple):
-        return tuple(_together(list(leaves)) for leaves in zip(*layers, strict=True))
-    return torch.stack([leaf[0] for leaf in layers], dim=1)
+def _stack_layers(states: Sequence[StateT]) -> StateT:
+    """Invert ``_split_by_layer``: stack the states of all layers along the second axis."""
+    layers = [state if isinstance(state, tuple) else (state,) for state in states]
+    leaves = tuple(torch.stack([leaf[0] for leaf in same], dim=1) for same in zip(*layers, strict=True))
+    return cast("StateT", leaves if isinstance(states[0], tuple) else leaves[0])
 
 
-class RNN(Stack):
-    """The simple recurrent network, h_t = f(W x_t + U h_{t-1} + b), from a learnable h_0.
+class RNN(RecurrentStack[Tensor]):
+    """The simple recurrent network, h_t = f(W x_t + U h_{t-1} + b), with a learnt h_0.
 
-    Elman's (1990) net, but its error goes back through all steps (Rumelhart et al. 1986). The units of
-    ``threshold`` are McCulloch and Pitts' (1943): 1 where the sum is above 0, else 0. As that has no gradient, they
-    learn by a straight-through estimator, the derivative of the sigmoid in the step's place (Bengio, Léonard &
-    Courville 2013, arXiv 1308.3432, section 4, in the variant with that factor).
+    It is Elman's network (1990), trained by backpropagation through all steps (Rumelhart et al. 1986).
+
+    The units of ``threshold`` are those of McCulloch and Pitts (1943): 1 where the sum is above 0, else 0. This step
+    has no useful gradient, so that they use a straight-through estimator, the derivative of the sigmoid (Bengio,
+    Léonard & Courville 2013, arXiv 1308.3432, section 4, in the variant with that factor).
+
+    The state is the last hidden vector of each layer, ``(batch, num_layers, d_model)``.
 
     Args:
         d_model: width of input, state and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
-        nonlinearity: f: ``tanh``, ``relu``, ``sigmoid`` or ``threshold``; the last two have no kernel of PyTorch's,
-            and take a slower loop over time.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+        nonlinearity: f, one of ``tanh``, ``relu``, ``sigmoid`` and ``threshold``. PyTorch has no kernel for the last
+            two, which use a slower loop over time.
+
+    Raises:
+        ValueError: an option is out of range, or the nonlinearity is unknown.
     """
 
     def __init__(
@@ -133,17 +151,24 @@ class RNN(Stack):
 
 
 class IRNN(RNN):
-    """The simple recurrent network of rectified units that starts by keeping its state (Le et al. 2015).
+    """The simple recurrent network of rectified units whose initial weights keep the state (Le et al. 2015).
 
-    Le, Jaitly & Hinton 2015, arXiv 1504.00941: recurrent weights start as the identity, biases as 0, input weights
-    from a Gaussian of standard deviation .001. Theirs has one layer and starts from zeros, where h_0 is learnt here.
+    h_t = relu(W x_t + U h_{t-1} + b). Recurrent weights U start as the identity, biases as 0, and input weights from a
+    Gaussian with the standard deviation 0.001 (Le, Jaitly & Hinton 2015, arXiv 1504.00941).
+
+    Deviations: the paper's network has one layer and starts from zeros; here h_0 is learnt.
+
+    The state is the last hidden vector of each layer, ``(batch, num_layers, d_model)``.
 
     Args:
         d_model: width of input, state and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
-        scale: what the identity is multiplied by; below 1 the state fades, as they advise where little is to be kept.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+        scale: factor of the identity, above 0. Below 1 the state decays, which the authors advise for short memories.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -154,22 +179,31 @@ class IRNN(RNN):
             raise ValueError(f"scale must be a number above 0, got {scale}")
         with torch.no_grad():
             for cell in self.cells:
-                nn.init.normal_(cell.weight_ih_l0, std=1e-3)
-                nn.init.eye_(cell.weight_hh_l0).mul_(scale)
-                nn.init.zeros_(cell.bias_ih_l0)
-                nn.init.zeros_(cell.bias_hh_l0)
+                nn.init.normal_(cell.get_parameter("weight_ih_l0"), std=1e-3)
+                nn.init.eye_(cell.get_parameter("weight_hh_l0")).mul_(scale)
+                nn.init.zeros_(cell.get_parameter("bias_ih_l0"))
+                nn.init.zeros_(cell.get_parameter("bias_hh_l0"))
 
 
-class LSTM(Stack):
-    """Long short-term memory (Hochreiter & Schmidhuber 1997; with forget gates, Gers et al. 2000).
+class LSTM(RecurrentStack[tuple[Tensor, Tensor]]):
+    """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers et al. 2000).
+
+        c_t = f_t c_{t-1} + i_t tanh(W_c x_t + U_c h_{t-1} + b_c),    h_t = o_t tanh(c_t)
+
+    where the gates i, f and o are sigmoids of W x_t + U h_{t-1} + b with their own weights.
+
+    The state is h and c, ``(batch, num_layers, d_model)`` each.
 
     Args:
         d_model: width of input, cell, state and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
-        forget_bias: bias of the forget gates at the start of training; 1 keeps memory open (Gers et al. 2000;
-            Jozefowicz et al. 2015). PyTorch's own start is about 0.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+        forget_bias: initial bias of the forget gates. A bias of 1 keeps the memory at the start of training (Gers et
+            al. 2000; Jozefowicz et al. 2015). PyTorch's own initial bias is about 0.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -185,37 +219,49 @@ class LSTM(Stack):
 
 
 class LSTMLayer(nn.LSTM):
-    """One layer of ``nn.LSTM``, batch first, whose forget gates start from a bias of one's own.
+    """One layer of ``nn.LSTM``, batch first, with a chosen initial bias of the forget gates.
 
     Args:
         sizes: widths of input and state.
-        forget_bias: bias of the forget gates at the start of training.
+        forget_bias: initial bias of the forget gates.
     """
 
     def __init__(self, *sizes: int, forget_bias: float) -> None:
         super().__init__(*sizes, batch_first=True)
-        _, _, inner, outer = self.all_weights[0]
+        _, _, input_bias, state_bias = self.all_weights[0]
         with torch.no_grad():
-            # Gates lie in the order input, forget, cell, output; the two biases are added.
-            inner.chunk(4)[1].fill_(forget_bias)
-            outer.chunk(4)[1].zero_()
+            # The order of the gates is input, forget, cell, output. The two biases are added.
+            input_bias.chunk(4)[1].fill_(forget_bias)
+            state_bias.chunk(4)[1].zero_()
 
-    def forward(self, x: Tensor, state: Any = None) -> Any:  # type: ignore[override]
-        """As ``nn.LSTM``: ``(batch, time, d_model)`` and a state to the same."""
-        # Under autocast, PyTorch asks whether a CPU has bfloat16 products only if the input is bfloat16 already.
+    # nn.LSTM takes packed sequences too.
+    def forward(  # type: ignore[override]
+        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Return the outputs ``(batch, time, d_model)``, and h and c ``(1, batch, d_model)`` after them."""
+        # Under autocast, PyTorch checks for bfloat16 products of the CPU only if the input is bfloat16 already.
         if x.device.type == "cpu" and torch.is_autocast_enabled("cpu"):
             x = x.to(torch.get_autocast_dtype("cpu"))
         return super().forward(x, state)
 
 
-class GRU(Stack):
-    """Gated recurrent unit (Cho et al. 2014), in cuDNN's form: the reset gate acts after the product U h.
+class GRU(RecurrentStack[Tensor]):
+    """Gated recurrent unit (Cho et al. 2014), in cuDNN's form: the reset gate r acts after the product U h.
+
+        h_t = (1 - z_t) n_t + z_t h_{t-1},    n_t = tanh(W x_t + b + r_t (U h_{t-1} + c))
+
+    where the gates z and r are sigmoids of W x_t + U h_{t-1} + b with their own weights.
+
+    The state is the last hidden vector of each layer, ``(batch, num_layers, d_model)``.
 
     Args:
         d_model: width of input, state and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on each layer's output.
-        skip: residual connections between layers, x + layer(x) for each layer but the first.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers but the first.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
@@ -223,26 +269,27 @@ class GRU(Stack):
 
 
 class _LoopedRNN(nn.RNN):
-    """One layer of ``nn.RNN``, its parameters and their start, with another nonlinearity: a loop over time."""
+    """One layer with the parameters of ``nn.RNN`` and another nonlinearity, computed by a loop over time."""
 
     def __init__(self, nonlinearity: Callable[[Tensor], Tensor], *sizes: int, batch_first: bool) -> None:
         super().__init__(*sizes, batch_first=batch_first)
         self.f = nonlinearity
 
+    # nn.RNN takes packed sequences too.
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """``(batch, time, d_model)`` and ``(1, batch, d_model)`` to the same."""
+        """Return the outputs ``(batch, time, d_model)`` and the last hidden vector ``(1, batch, d_model)``."""
         (w, u, b, c), hidden, outputs = self.all_weights[0], state[0], []
-        # All products with the inputs at once; single steps by unbind, whose gradient is one stack.
-        for driven in F.linear(x, w, b + c).unbind(1):
-            hidden = self.f(torch.addmm(driven, hidden, u.t()))
+        # Multiply all inputs at once. The gradient of unbind is one stack.
+        for from_input in F.linear(x, w, b + c).unbind(1):
+            hidden = self.f(torch.addmm(from_input, hidden, u.t()))
             outputs.append(hidden)
         return torch.stack(outputs, dim=1), hidden[None]
 
 
 def _threshold(total: Tensor) -> Tensor:
-    """1 above 0, else 0; the gradient is the sigmoid's."""
+    """Return 1 above 0 and 0 elsewhere, with the gradient of the sigmoid."""
     soft = torch.sigmoid(total)
-    # Exactly 0 or 1: what is added is 0, and brings the gradient.
+    # The second term has the value 0 and the gradient of the sigmoid.
     return (total > 0).to(total.dtype) + (soft - soft.detach())
 
 

@@ -1,54 +1,55 @@
-"""Linear state spaces over complex diagonals: the LRU, which mixes channels, and S4D, one system for each channel.
+"""Linear state spaces with complex diagonals: the LRU, which mixes channels, and S4D, with one system for each channel.
 
     h_t = lambda h_{t-1} + B x_t         y_t = Re(C h_t) + D x_t         then  GLU(GELU(y))  at each step
 
-|lambda| < 1 holds by construction. Shapes are named ``(batch, time, d_model)``. Parameters are real, and complex states
-are real pairs in their last axis: casts, optimisers and collectives need not know. What recurs is float32 at least.
-The authors train the recurrences' own parameters at a smaller learning rate; here they have the common one, and no
-weight decay.
+|lambda| < 1 holds for all values of the parameters. Tensors have the axes ``(batch, time, d_model)``. Parameters are
+real, and complex states are real pairs in their last axis, so that casts, optimisers and collective operations need no
+complex numbers. The recurrence is computed in at least float32.
+
+Deviation from both papers: the authors train the parameters of the recurrence at a smaller learning rate; here these
+have the common learning rate, and no weight decay.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import CausalResidual, check_options
-from seqbench.ops.diagonal import Powers, convolve
+from seqbench.architectures.blocks import (
+    CausalMixer,
+    CausalResidualStack,
+    ParameterGroup,
+    check_options,
+    group_without_decay,
+)
+from seqbench.ops.diagonal_recurrence import DiagonalPowers, causal_convolution
 from seqbench.ops.linear_scan import linear_scan
 
 
-class _StateSpace(CausalResidual):
-    """What the two share."""
+class LRU(CausalResidualStack[Tensor]):
+    """The linear recurrent unit (Orvieto et al. 2023, arXiv 2303.06349), with lambda = exp(-nu + i theta).
 
-    def parameter_groups(self) -> list[dict[str, Any]]:
-        """The recurrences' own parameters without weight decay: they are logarithms, steps and frequencies."""
-        params = [getattr(mixer, name) for mixer in self.mixers for name in mixer.recurrent]
-        return [{"params": params, "weight_decay": 0.0}]
+        h_t = lambda h_{t-1} + gamma (B x_t),    y_t = Re(C h_t) + D x_t
 
+    lambda starts uniformly distributed on a ring in the complex plane. The learnt factor gamma starts at
+    sqrt(1 - |lambda|^2), so that the scale of the states is that of the inputs whatever the memory.
 
-class LRU(_StateSpace):
-    """The linear recurrent unit (Orvieto et al. 2023, arXiv 2303.06349): lambda = exp(-nu + i theta).
-
-    lambda starts uniform on a ring in the complex plane; inputs are scaled by a learnable gamma that starts at
-    sqrt(1 - |lambda|^2), so that states start at the inputs' scale whatever their memory. A layer's state is h as real
-    pairs, ``(batch, state_size, 2)``.
+    The state of a layer is h as real pairs, ``(batch, state_size, 2)``.
 
     Args:
         d_model: width of input and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on what is added to the residual stream.
-        state_size: complex numbers in h; None for as many as ``d_model``.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer, before the residual.
+        state_size: number of complex entries of h; None for ``d_model``.
         r_min: inner radius of the ring.
-        r_max: outer radius, below 1. Memory lasts about 1 / (1 - r_max) steps.
-        max_phase: largest starting angle in radians; small ones suit long sequences.
+        r_max: outer radius of the ring, below 1. A memory lasts about 1 / (1 - r_max) steps.
+        max_phase: largest initial angle, in radians. Small angles suit long sequences.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -70,27 +71,36 @@ class LRU(_StateSpace):
         mixers = (_LRUMixer(d_model, size, r_min, r_max, max_phase) for _ in range(num_layers))
         super().__init__(d_model, mixers, dropout)
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return nu, theta and gamma, which have no weight decay, because they are logarithms."""
+        return group_without_decay(self.mixers, "log_nu", "log_theta", "log_gamma")
 
-class S4D(_StateSpace):
+
+class S4D(CausalResidualStack[Tensor]):
     """Diagonal structured state spaces (Gu et al. 2022, arXiv 2206.11893).
 
-    Each channel has a system h' = A h + x, discretised by a zero-order hold with its own learnable step. Sequences go
-    through FFTs of the systems' responses, single steps through the recurrence. The real part of A starts at -1/2, and
-    its frequencies as ``init`` says. B is one throughout, as only its product with C counts; for ``legs`` the paper
-    starts it otherwise. A layer's state is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
+        h' = A h + x,    y = 2 Re(C h) + D x
+
+    in each channel, with a complex diagonal A, discretised by a zero-order hold with a learnt step of the channel.
+    Sequences are convolved with the responses of the systems by FFTs; single steps use the recurrence. The real part of
+    A starts at -1/2, and its imaginary parts, the frequencies, as ``init`` says.
+
+    Deviation: B is one, because only its product with C matters. The paper initialises it otherwise for ``legs``.
+
+    The state of a layer is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
 
     Args:
         d_model: width of input and output.
-        num_layers: layers, each reading the one below.
-        dropout: probability on what is added to the residual stream.
-        state_size: real numbers that each channel remembers, as pairs of conjugates; even.
-        init: starting frequencies: ``lin`` (Fourier, S4D-Lin), ``inv`` (S4D-Inv) or ``legs`` (those of HiPPO-LegS's
-            normal part, S4D-LegS).
-        dt_min: smallest starting step; sequences of about 1 / dt steps are remembered.
-        dt_max: largest starting step.
+        num_layers: number of layers.
+        dropout: probability on the output of each layer, before the residual.
+        state_size: real numbers in the state of each channel, in pairs of conjugates; even.
+        init: initial frequencies: ``lin`` (Fourier, S4D-Lin), ``inv`` (S4D-Inv) or ``legs`` (those of the normal part
+            of HiPPO-LegS, S4D-LegS).
+        dt_min: smallest initial step. A system remembers about 1 / dt steps of the sequence.
+        dt_max: largest initial step.
 
     Raises:
-        ValueError: a value is out of range.
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -114,52 +124,53 @@ class S4D(_StateSpace):
         mixers = (_S4DMixer(d_model, frequencies, dt_min, dt_max) for _ in range(num_layers))
         super().__init__(d_model, mixers, dropout)
 
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the steps, decays and frequencies, which have no weight decay: zero is not a neutral value."""
+        return group_without_decay(self.mixers, "log_step", "log_decay", "frequency")
 
-class _Mixer(nn.Module):
-    """D and the gated output that follow both recurrences."""
 
-    recurrent: tuple[str, ...]
+class _Mixer(CausalMixer[Tensor]):
+    """The term D x and the gated output that follow both recurrences."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
         self.skip = nn.Parameter(torch.randn(d_model))
         self.gate = nn.Linear(d_model, 2 * d_model)
 
-    def _leave(self, x: Tensor, y: Tensor) -> Tensor:
+    def _output(self, x: Tensor, y: Tensor) -> Tensor:
+        """Return GLU(GELU(y + D x))."""
         return F.glu(self.gate(F.gelu(y + self.skip * x)), dim=-1)
 
 
 class _LRUMixer(_Mixer):
-    recurrent = ("log_nu", "log_theta", "log_gamma")
+    """One linear recurrent unit."""
 
     def __init__(self, d_model: int, size: int, r_min: float, r_max: float, max_phase: float) -> None:
         super().__init__(d_model)
-        # 1 - rand is never 0, whose logarithm no gradient would move. Uniform squares: uniform over the ring's area.
+        # Uniform squares of radii are uniform over the area. 1 - rand is never 0, whose logarithm has no gradient.
         squares = r_min**2 + (r_max**2 - r_min**2) * (1 - torch.rand(size))
         self.log_nu = nn.Parameter((-squares.log() / 2).log())
         self.log_theta = nn.Parameter((max_phase * (1 - torch.rand(size))).log())
         self.log_gamma = nn.Parameter((1 - squares).log() / 2)
-        # B and C as real maps into and out of pairs; Re(C h) takes -Im C, and a sign matters to no Gaussian.
+        # B and C are real maps to and from pairs. The map of C holds Re C and -Im C; a Gaussian is symmetric in sign.
         self.enter = nn.Linear(d_model, 2 * size, bias=False)
         self.out = nn.Linear(2 * size, d_model, bias=False)
         nn.init.normal_(self.enter.weight, std=(2 * d_model) ** -0.5)
         nn.init.normal_(self.out.weight, std=size**-0.5)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.unroll(x)[0]
-
     def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        wide = torch.promote_types(x.dtype, torch.float32)
-        rates = torch.exp(torch.complex(-self.log_nu.to(wide).exp(), self.log_theta.to(wide).exp()))
-        inputs = self.enter(x).to(wide).unflatten(-1, (-1, 2)) * self.log_gamma.to(wide).exp()[:, None]
+        """Return the output for one chunk ``(batch, time, d_model)``, and h ``(batch, state_size, 2)``."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        rates = torch.exp(torch.complex(-self.log_nu.to(dtype).exp(), self.log_theta.to(dtype).exp()))
+        inputs = torch.unflatten(self.enter(x).to(dtype), -1, (-1, 2)) * self.log_gamma.to(dtype).exp()[:, None]
         u = torch.view_as_complex(inputs)
         h = linear_scan(rates.expand_as(u), u, None if state is None else torch.view_as_complex(state))
         pairs = torch.view_as_real(h)
-        return self._leave(x, self.out(pairs.flatten(-2).to(x.dtype))), pairs[:, -1]
+        return self._output(x, self.out(pairs.flatten(-2).to(x.dtype))), pairs[:, -1]
 
 
 class _S4DMixer(_Mixer):
-    recurrent = ("log_step", "log_decay", "frequency")
+    """One diagonal system in each channel."""
 
     def __init__(self, d_model: int, frequencies: Tensor, dt_min: float, dt_max: float) -> None:
         super().__init__(d_model)
@@ -167,56 +178,65 @@ class _S4DMixer(_Mixer):
         self.log_step = nn.Parameter(torch.empty(d_model).uniform_(math.log(dt_min), math.log(dt_max)))
         self.log_decay = nn.Parameter(torch.full((d_model, modes), math.log(0.5)))
         self.frequency = nn.Parameter(frequencies.repeat(d_model, 1))
-        # C is a standard complex normal; twice its real part stands for each pair of conjugates.
+        # C is a standard complex normal. Twice the real part of a mode is the sum of a pair of conjugates.
         self.out = nn.Parameter(torch.randn(d_model, modes, 2) * 0.5**0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        u, (log_rate, enter, out) = self._channels(x), self._system(x)
-        powers = Powers(log_rate, x.shape[1])
-        return self._leave(x, self._steps(x, convolve(u, powers.response((out * enter)[None]))))
+        """Return the output for whole sequences, ``(batch, time, d_model)``."""
+        u, (log_rate, enter, out) = self._channels_first(x), self._system(x)
+        powers = DiagonalPowers(log_rate, x.shape[1])
+        y = causal_convolution(u, powers.impulse_response((out * enter)[None]))
+        return self._output(x, self._time_first(x, y))
 
     def unroll(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        u, (log_rate, enter, out) = self._channels(x), self._system(x)
+        """Return the output for one chunk ``(batch, time, d_model)``, and h ``(batch, d_model, state_size / 2, 2)``."""
+        u, (log_rate, enter, out) = self._channels_first(x), self._system(x)
         before = enter.new_zeros(len(x), *enter.shape) if state is None else torch.view_as_complex(state)
         rate = log_rate.exp()
         if x.shape[1] == 1:
             h = rate * before + enter * u
             y = (out * h).real.sum(-1, keepdim=True)
         else:
-            powers = Powers(log_rate, x.shape[1])
-            y = convolve(u, powers.response((out * enter)[None])) + powers.response(out * rate * before)
-            h = (log_rate * x.shape[1]).exp() * before + enter * powers.gather(u)
-        return self._leave(x, self._steps(x, y)), torch.view_as_real(h)
+            powers = DiagonalPowers(log_rate, x.shape[1])
+            from_inputs = causal_convolution(u, powers.impulse_response((out * enter)[None]))
+            y = from_inputs + powers.impulse_response(out * rate * before)
+            h = (log_rate * x.shape[1]).exp() * before + enter * powers.final_state(u)
+        return self._output(x, self._time_first(x, y)), torch.view_as_real(h)
 
-    def _channels(self, x: Tensor) -> Tensor:
+    def _channels_first(self, x: Tensor) -> Tensor:
         return x.transpose(1, 2).to(torch.promote_types(x.dtype, torch.float32))
 
-    def _steps(self, x: Tensor, y: Tensor) -> Tensor:
+    def _time_first(self, x: Tensor, y: Tensor) -> Tensor:
         return y.transpose(1, 2).to(x.dtype)
 
     def _system(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Log lambda, what a unit input leaves in h, and 2 C; each ``(d_model, state_size / 2)``, complex."""
-        wide = torch.promote_types(x.dtype, torch.float32)
-        a = torch.complex(-self.log_decay.to(wide).exp(), self.frequency.to(wide))
-        log_rate = a * self.log_step.to(wide).exp()[:, None]
-        # (exp(a dt) - 1) / a: by expm1, as a dt is small.
-        return log_rate, torch.expm1(log_rate) / a, 2 * torch.view_as_complex(self.out.to(wide))
+        """Return log lambda, the discretised B, and 2 C, each complex ``(d_model, state_size / 2)``."""
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        a = torch.complex(-self.log_decay.to(dtype).exp(), self.frequency.to(dtype))
+        log_rate = a * self.log_step.to(dtype).exp()[:, None]
+        # B is (exp(a dt) - 1) / a, computed by expm1, because a dt is small.
+        return log_rate, torch.expm1(log_rate) / a, 2 * torch.view_as_complex(self.out.to(dtype))
 
 
-def _fourier(state_size: int) -> Tensor:
+def _fourier_frequencies(state_size: int) -> Tensor:
     return math.pi * torch.arange(state_size // 2)
 
 
-def _inverse(state_size: int) -> Tensor:
+def _inverse_frequencies(state_size: int) -> Tensor:
     return state_size / math.pi * (state_size / (2 * torch.arange(state_size // 2) + 1) - 1)
 
 
-def _legendre(state_size: int) -> Tensor:
-    # HiPPO-LegS plus the square of its low-rank part is -1/2 and a skew matrix, whose eigenvalues come in pairs +-i w.
+def _legendre_frequencies(state_size: int) -> Tensor:
+    """Return the frequencies of the normal part of HiPPO-LegS.
+
+    The normal part is -1/2 plus a skew-symmetric matrix, whose eigenvalues are pairs +-i w.
+    """
     roots = (2 * torch.arange(state_size, dtype=torch.float64) + 1).sqrt()
     lower = (roots[:, None] * roots / 2).tril(-1)
     skew = lower.T - lower
-    return torch.linalg.eigvalsh(torch.complex(torch.zeros_like(skew), skew))[state_size // 2 :].float()
+    eigenvalues: Tensor = torch.linalg.eigvalsh(torch.complex(torch.zeros_like(skew), skew))
+    return eigenvalues[state_size // 2 :].float()
 
 
-FREQUENCIES = {"lin": _fourier, "inv": _inverse, "legs": _legendre}
+FREQUENCIES = {"lin": _fourier_frequencies, "inv": _inverse_frequencies, "legs": _legendre_frequencies}
+"""Functions of the initial frequencies by the value of ``init``: state_size to ``(state_size / 2,)``."""

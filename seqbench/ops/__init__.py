@@ -1,1 +1,1 @@
-"""Kernels that architectures share: recurrences over time, each with a plain reference; they import torch alone."""
+"""Recurrences over time that several architectures share, each with a plain reference. They import torch alone."""

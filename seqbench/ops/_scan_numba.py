@@ -1,32 +1,37 @@
-"""The scan for CPUs, compiled by numba: each direction is one pass over memory, the inner loop over channels.
+"""The scan for CPUs, compiled by numba: each direction is one pass over memory, with the inner loop over channels.
 
-Compiled when a type is first met (about a second) and cached on disk. Numba's own threads are not used: its
-layers do not survive a fork, or abort when two threads enter at once.
+A kernel is compiled at the first call with a type of numbers, which takes about a second, and is cached on disk.
+Numba's own threads are not used: its threading layers do not survive a fork, or abort when two threads enter at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numba
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 READS_HALF = False
+Array = NDArray[np.generic]
 
 
-def _jit(kernel: Callable[..., None]) -> Callable[..., None]:
-    """Compile without the interpreter's lock; product and sum may become one instruction, no other liberty is taken."""
-    options: dict[str, Any] = {"nogil": True, "fastmath": {"contract"}}
+def _compile(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Compile a kernel that runs without the global interpreter lock.
+
+    Of the fast-math transformations only contraction is allowed: a product and a sum may become one instruction.
+    """
     try:
-        return numba.njit(cache=True, **options)(kernel)
-    except RuntimeError:  # Neither the package's folder nor the user's can hold the cache.
-        return numba.njit(**options)(kernel)
+        compiled: Callable[..., None] = numba.njit(nogil=True, fastmath={"contract"}, cache=True)(kernel)
+    except RuntimeError:  # Neither the folder of the package nor that of the user can hold the cache.
+        compiled = numba.njit(nogil=True, fastmath={"contract"})(kernel)
+    return compiled
 
 
-@_jit
-def _forward(a, b, h0, h):  # type: ignore[no-untyped-def]
+@_compile
+def _forward(a: Array, b: Array, h0: Array, h: Array) -> None:
     batch, time, channels = b.shape
     every_row, every_step = a.shape[0] > 1, a.shape[1] > 1
     for n in range(batch):
@@ -37,8 +42,8 @@ def _forward(a, b, h0, h):  # type: ignore[no-untyped-def]
                 h[n, t, c] = decay[c] * before[c] + b[n, t, c]
 
 
-@_jit
-def _backward(a, h, h0, dy, da, db, carry):  # type: ignore[no-untyped-def]
+@_compile
+def _backward(a: Array, h: Array, h0: Array, dy: Array, da: Array, db: Array, carry: Array) -> None:
     batch, time, channels = h.shape
     every_row, every_step = a.shape[0] > 1, a.shape[1] > 1
     for n in range(batch):
@@ -53,27 +58,46 @@ def _backward(a, h, h0, dy, da, db, carry):  # type: ignore[no-untyped-def]
 
 
 def forward(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """All states ``(batch, time, channels)``; ``a`` may be an expanded view, ``h0`` is ``(batch, channels)``."""
+    """Compute all states.
+
+    Args:
+        a: decays, ``(batch, time, channels)``, which may be an expanded view.
+        b: inputs, ``(batch, time, channels)``.
+        h0: the state before the first step, ``(batch, channels)``.
+
+    Returns:
+        ``(batch, time, channels)``.
+    """
     h = torch.empty_like(b, memory_format=torch.contiguous_format)
-    _forward(*_arrays(_narrow(a), b, h0, h))
+    _forward(*_arrays(_without_repeats(a), b, h0, h))
     return h
 
 
 def backward(a: Tensor, h: Tensor, h0: Tensor, dy: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of ``a`` and ``b``, ``(batch, time, channels)``, and of ``h0``, ``(batch, channels)``."""
+    """Compute the gradients of ``a``, ``b`` and ``h0`` from the gradient ``dy`` of the states.
+
+    Args:
+        a: decays, ``(batch, time, channels)``, which may be an expanded view.
+        h: states, ``(batch, time, channels)``.
+        h0: the state before the first step, ``(batch, channels)``.
+        dy: the gradient of ``h``, ``(batch, time, channels)``.
+
+    Returns:
+        The gradients of ``a`` and ``b``, ``(batch, time, channels)``, and of ``h0``, ``(batch, channels)``.
+    """
     da, db = torch.empty_like(h), torch.empty_like(h)
     dh0 = torch.zeros_like(h0, memory_format=torch.contiguous_format)
-    _backward(*_arrays(_narrow(a), h, h0, dy, da, db, dh0))
+    _backward(*_arrays(_without_repeats(a), h, h0, dy, da, db, dh0))
     return da, db, dh0
 
 
-def _narrow(a: Tensor) -> Tensor:
-    """Without the rows and steps that an expanded view only repeats."""
+def _without_repeats(a: Tensor) -> Tensor:
+    """Return ``a`` without the rows and steps that an expanded view repeats."""
     for dim in (0, 1):
         if a.stride(dim) == 0:
             a = a.narrow(dim, 0, min(1, a.shape[dim]))
     return a
 
 
-def _arrays(*tensors: Tensor) -> list[Any]:
+def _arrays(*tensors: Tensor) -> list[Array]:
     return [x.detach().contiguous().numpy() for x in tensors]

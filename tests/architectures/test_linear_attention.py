@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import elu, gelu, rms_norm
 
-from seqbench.architectures.linear_attention import LinearAttention, feature
+from seqbench.architectures.linear_attention import LinearAttention, feature_map
 from seqbench.testing.architecture_kit import check_architecture
 
 
@@ -49,11 +49,11 @@ def test_chunks_of_any_sizes_make_the_whole(sizes: list[int]) -> None:
 
 def test_features_are_positive_and_smooth() -> None:
     x = torch.linspace(-80, 80, 1601, requires_grad=True)
-    torch.testing.assert_close(feature(x), elu(x.double()).float() + 1, atol=1e-6, rtol=1e-6)
-    assert (feature(x) > 0).all()
-    (slope,) = torch.autograd.grad(feature(x).sum(), x)
+    torch.testing.assert_close(feature_map(x), elu(x.double()).float() + 1, atol=1e-6, rtol=1e-6)
+    assert (feature_map(x) > 0).all()
+    (slope,) = torch.autograd.grad(feature_map(x).sum(), x)
     torch.testing.assert_close(slope, x.clamp(max=0).exp())
-    assert torch.isfinite(torch.autograd.grad(feature(1e4 * x).sum(), x)[0]).all()
+    assert torch.isfinite(torch.autograd.grad(feature_map(1e4 * x).sum(), x)[0]).all()
 
 
 def test_it_keeps_the_contract() -> None:

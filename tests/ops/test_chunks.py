@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from seqbench.ops.chunks import as_given, cut, join, spans, widen
+from seqbench.ops.chunks import join_chunks, promote_to_float32, segment_sums, split_into_chunks, without_autocast
 from seqbench.ops.delta_rule import delta_rule
 from seqbench.ops.linear_attention import linear_attention
 from seqbench.ops.matrix_memory import matrix_memory
@@ -20,9 +20,9 @@ from seqbench.ops.matrix_memory import matrix_memory
 )
 def test_pieces_are_of_one_length_and_little_is_padded(time: int, chunks: int, length: int) -> None:
     x = torch.arange(2.0 * 3 * time * 2).view(2, 3, time, 2)
-    pieces = cut(x, 64, padding=-1.0)
+    pieces = split_into_chunks(x, 64, padding=-1.0)
     assert pieces.shape == (2, 3, chunks, length, 2)
-    assert torch.equal(join(pieces, time), x)
+    assert torch.equal(join_chunks(pieces, time), x)
     rest = pieces.flatten(2, 3)[:, :, time:]
     assert (rest == -1).all()
     assert rest.shape[2] < min(length, chunks)
@@ -30,7 +30,7 @@ def test_pieces_are_of_one_length_and_little_is_padded(time: int, chunks: int, l
 
 def test_spans_are_the_sums_between_two_steps() -> None:
     x = torch.randn(3, 6, dtype=torch.float64)
-    sums = spans(x)
+    sums = segment_sums(x)
     for t in range(6):
         for s in range(6):
             expected = x[:, s + 1 : t + 1].sum(1) if s <= t else torch.full((3,), -torch.inf, dtype=torch.float64)
@@ -39,19 +39,23 @@ def test_spans_are_the_sums_between_two_steps() -> None:
 
 def test_spans_lose_nothing_beside_a_large_total() -> None:
     x = torch.tensor([-1e4, -1e-3, -2e-3])
-    assert spans(x)[2, 0] == x[1] + x[2]
+    assert segment_sums(x)[2, 0] == x[1] + x[2]
     assert x.cumsum(0)[2] - x.cumsum(0)[0] != x[1] + x[2]
 
 
 def test_sums_are_of_single_precision_at_least() -> None:
     half, double = torch.ones(2, dtype=torch.bfloat16), torch.ones(2, dtype=torch.float64)
-    assert [x.dtype for x in widen(half, half.float(), double)] == [torch.float32, torch.float32, torch.float64]
+    assert [x.dtype for x in promote_to_float32(half, half.float(), double)] == [
+        torch.float32,
+        torch.float32,
+        torch.float64,
+    ]
     x = torch.randn(4, 4)
     with torch.autocast("cpu", torch.bfloat16):
         assert (x @ x).dtype == torch.bfloat16
-        with as_given(x):
+        with without_autocast(x):
             assert (x @ x).dtype == torch.float32
-    with as_given(x.to("meta")):
+    with without_autocast(x.to("meta")):
         pass
 
 

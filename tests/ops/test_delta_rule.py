@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from seqbench.ops.delta_rule import delta_rule, delta_rule_steps
+from seqbench.ops.delta_rule import delta_rule, delta_rule_recurrent
 
 KEY, VALUE = 5, 3
 
@@ -38,7 +38,7 @@ def by_hand(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, log_alpha: Tensor) ->
 @pytest.mark.parametrize("time", [1, 2, 32, 33, 100])
 def test_both_forms_are_the_formula(time: int, reach: float) -> None:
     exact = by_hand(*drawn(time, torch.float64, reach))
-    for form in (delta_rule, delta_rule_steps):
+    for form in (delta_rule, delta_rule_recurrent):
         torch.testing.assert_close(form(*drawn(time, torch.float64, reach))[0], exact)
         torch.testing.assert_close(form(*drawn(time, reach=reach))[0], exact.float(), atol=1e-5, rtol=1e-5)
 
@@ -78,8 +78,8 @@ def test_gradients_are_those_of_the_formula(rate: float) -> None:
     inputs = [x.requires_grad_() for x in drawn(40, torch.float64, rate=rate)]
     pull = torch.randn(2, 3, 40, VALUE, dtype=torch.float64)
     expected = torch.autograd.grad((by_hand(*inputs) * pull).sum(), inputs)
-    first, state = delta_rule(*(x[:, :, :27] for x in inputs), longest=8)
-    second, _ = delta_rule(*(x[:, :, 27:] for x in inputs), state, longest=8)
+    first, state = delta_rule(*(x[:, :, :27] for x in inputs), chunk_size=8)
+    second, _ = delta_rule(*(x[:, :, 27:] for x in inputs), state, chunk_size=8)
     found = torch.autograd.grad((torch.cat([first, second], 2) * pull).sum(), inputs)
     torch.testing.assert_close(found, expected)
 
@@ -101,4 +101,4 @@ def test_half_precision_comes_out_single() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         cast, _ = delta_rule(*x)
     assert torch.equal(cast, y)
-    torch.testing.assert_close(delta_rule_steps(*x)[0], y, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(delta_rule_recurrent(*x)[0], y, atol=1e-5, rtol=1e-5)

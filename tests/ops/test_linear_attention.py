@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqbench.ops.linear_attention import EPS, linear_attention, linear_attention_steps
+from seqbench.ops.linear_attention import EPS, linear_attention, linear_attention_recurrent
 
 
 def drawn(time: int, dtype: torch.dtype = torch.float32, key: int = 5, value: int = 3) -> list[Tensor]:
@@ -22,7 +22,7 @@ def weighted_means(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 @pytest.mark.parametrize("time", [1, 2, 64, 65, 150, 531])
 def test_both_forms_are_means_weighted_by_products(time: int) -> None:
     exact = weighted_means(*drawn(time, torch.float64))
-    for form in (linear_attention, linear_attention_steps):
+    for form in (linear_attention, linear_attention_recurrent):
         torch.testing.assert_close(form(*drawn(time, torch.float64))[0], exact)
         torch.testing.assert_close(form(*drawn(time))[0], exact.float(), atol=1e-5, rtol=1e-5)
 
@@ -50,8 +50,8 @@ def test_gradients_are_those_of_the_formula() -> None:
     inputs = [x.requires_grad_() for x in drawn(70, torch.float64)]
     pull = torch.randn(2, 3, 70, 3, dtype=torch.float64)
     expected = torch.autograd.grad((weighted_means(*inputs) * pull).sum(), inputs)
-    first, state = linear_attention(*(x[:, :, :41] for x in inputs), longest=16)
-    second, _ = linear_attention(*(x[:, :, 41:] for x in inputs), state, longest=16)
+    first, state = linear_attention(*(x[:, :, :41] for x in inputs), chunk_size=16)
+    second, _ = linear_attention(*(x[:, :, 41:] for x in inputs), state, chunk_size=16)
     found = torch.autograd.grad((torch.cat([first, second], 2) * pull).sum(), inputs)
     torch.testing.assert_close(found, expected)
 

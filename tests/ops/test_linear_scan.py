@@ -283,26 +283,33 @@ def no_numba(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """As where numba is not installed."""
     monkeypatch.setitem(sys.modules, "numba", None)
     monkeypatch.delitem(sys.modules, "seqbench.ops._scan_numba", raising=False)
-    module._compiled.cache_clear()
+    module._import_form.cache_clear()
     yield
-    module._compiled.cache_clear()
+    module._import_form.cache_clear()
 
 
 @pytest.mark.usefixtures("no_numba")
 def test_without_numba_it_works_in_place() -> None:
     a, b, h0 = draw(2, 40, 3)
-    assert module._choose("auto", b).__name__ == "seqbench.ops._scan_in_place"
+    assert module._select_implementation("auto", b).__name__ == "seqbench.ops._scan_in_place"
     torch.testing.assert_close(linear_scan(a, b, h0), by_numpy(a, b, h0))
     with pytest.raises(ImportError, match="needs numba"):
         linear_scan(a, b, h0, "numba")
 
 
 @needs_numba
-def test_numba_is_chosen_on_a_cpu_and_imported_late() -> None:
-    assert module._choose("auto", torch.zeros(1)).__name__ == "seqbench.ops._scan_numba"
-    code = "import sys, seqbench.ops.linear_scan; print([n for n in ('numba', 'triton') if n in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_auto_selects_numba_on_a_cpu() -> None:
+    assert module._select_implementation("auto", torch.zeros(1)).__name__ == "seqbench.ops._scan_numba"
+
+
+def test_no_form_is_imported_before_its_first_use() -> None:
+    # PyTorch itself imports triton where it is built for CUDA, so that only seqbench's own modules are looked at.
+    code = (
+        "import sys, seqbench.ops.linear_scan; "
+        "print(sorted(name for name in sys.modules if name.startswith('seqbench.ops._scan_')))"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
 TRITON = """
@@ -331,8 +338,8 @@ def test_triton_on_a_gpu(dtype: torch.dtype, shared: bool, time: int, channels: 
     a, b, h0 = (x.cuda() for x in draw(3, time, channels, dtype=dtype) if x is not None)
     a = a[:, :1].contiguous() if shared else a
     dy = torch.randn_like(b)
-    assert module._choose("auto", b).__name__ == "seqbench.ops._scan_triton"
-    half = dtype in module.HALF
+    assert module._select_implementation("auto", b).__name__ == "seqbench.ops._scan_triton"
+    half = dtype in module.HALF_PRECISIONS
     # The reference rounds as often, but elsewhere; a shared decay's gradient is a sum over time.
     near = {"atol": 5e-2, "rtol": 2e-2} if half else {"atol": 1e-3, "rtol": 1e-4} if dtype not in EXACT else {}
     torch.testing.assert_close(linear_scan(a, b, h0, "triton"), linear_scan(a, b, h0, "reference"), **near)

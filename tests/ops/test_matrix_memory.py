@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from seqbench.ops.matrix_memory import matrix_memory, matrix_memory_steps
+from seqbench.ops.matrix_memory import matrix_memory, matrix_memory_recurrent
 
 KEY, VALUE = 5, 3
 
@@ -36,7 +36,7 @@ def by_hand(q: Tensor, k: Tensor, v: Tensor, log_input: Tensor, log_forget: Tens
 @pytest.mark.parametrize("time", [1, 2, 64, 65, 150])
 def test_both_forms_are_the_formula(time: int) -> None:
     exact = by_hand(*drawn(time, torch.float64))
-    for form in (matrix_memory, matrix_memory_steps):
+    for form in (matrix_memory, matrix_memory_recurrent):
         torch.testing.assert_close(form(*drawn(time, torch.float64))[0], exact)
         # Where n . q is a small difference of large sums, single precision loses digits in either form.
         torch.testing.assert_close(form(*drawn(time))[0], exact.float(), atol=1e-4, rtol=1e-4)
@@ -69,15 +69,15 @@ def test_gradients_are_those_of_the_formula() -> None:
     inputs = [x.requires_grad_() for x in drawn(40, torch.float64)]
     pull = torch.randn(2, 3, 40, VALUE, dtype=torch.float64)
     expected = torch.autograd.grad((by_hand(*inputs) * pull).sum(), inputs)
-    first, state = matrix_memory(*(x[:, :, :27] for x in inputs), longest=8)
-    second, _ = matrix_memory(*(x[:, :, 27:] for x in inputs), state, longest=8)
-    for found in (torch.cat([first, second], 2), matrix_memory_steps(*inputs)[0]):
+    first, state = matrix_memory(*(x[:, :, :27] for x in inputs), chunk_size=8)
+    second, _ = matrix_memory(*(x[:, :, 27:] for x in inputs), state, chunk_size=8)
+    for found in (torch.cat([first, second], 2), matrix_memory_recurrent(*inputs)[0]):
         torch.testing.assert_close(torch.autograd.grad((found * pull).sum(), inputs), expected)
 
 
 @pytest.mark.parametrize("size", [-1e4, -200.0, 200.0, 1e4])
 def test_gates_too_large_for_any_exponential_stay_finite(size: float) -> None:
-    for form in (matrix_memory, matrix_memory_steps):
+    for form in (matrix_memory, matrix_memory_recurrent):
         q, k, v, i, f = drawn(100)
         i[:, :, 20:], f[:, :, 60] = size, -1e4
         inputs = [x.requires_grad_() for x in (q, k, v, i, f)]

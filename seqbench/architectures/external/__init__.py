@@ -1,5 +1,5 @@
-"""Backbones of maintained libraries, through the same contract as our own; each library is an extra of seqbench.
+"""Backbones of maintained libraries with the same interface as those of seqbench. Each library is an extra.
 
-A module here imports its library when it is imported itself, and no other module imports it: without the extra,
-everything else works.
+A module of this package imports its library when it is imported itself, and no other module imports it. Without the
+extra, everything else works.
 """

@@ -1,7 +1,7 @@
-"""Mamba and GPT-2 of Hugging Face's transformers (https://github.com/huggingface/transformers), on hidden vectors.
+"""Mamba and GPT-2 of the library transformers (https://github.com/huggingface/transformers), on hidden vectors.
 
-Both are built from a configuration, with random weights and without a vocabulary; nothing is downloaded. Neither has
-an ``unroll``; each class says why. Shapes are named ``(batch, time, d_model)``.
+Both are built from a configuration, with random weights and without a vocabulary. Nothing is downloaded. Neither has an
+``unroll``; the docstring of each class gives the reason. Tensors have the axes ``(batch, time, d_model)``.
 """
 
 from __future__ import annotations
@@ -14,19 +14,24 @@ from seqbench.architectures.blocks import check_options
 
 
 class HFMamba(nn.Module):
-    """The selective state space model Mamba (Gu & Dao 2023, arXiv 2312.00752) as transformers has it.
+    """The selective state space model Mamba (Gu & Dao 2023, arXiv 2312.00752) of the library transformers.
 
-    On a CPU it is the library's loop over time. The library has no dropout for it. Its residual stream and its scan are
-    of float32, whatever the weights are. It has no ``unroll``: from a cache the library reads single steps alone (more
-    steps at once start from zeros again), and it writes them into the cache in place, so that no gradient can pass; our
-    own ``mamba`` does both.
+    On a CPU the library computes it by a loop over time. It has no dropout. Its residual stream and its scan are
+    float32, whatever the type of the weights.
+
+    There is no ``unroll``: with a cache the library computes single steps only (several steps at once start from zeros
+    again), and it writes the cache in place, so that no gradient flows through it. seqbench's own ``mamba`` has neither
+    limit.
 
     Args:
         d_model: width of input and output.
-        num_layers: blocks, each a norm and a mixer around which a residual goes.
-        state_size: numbers that each channel remembers.
-        expand: channels inside a mixer over ``d_model``.
-        conv_kernel: steps that the short convolution sees, the present one included.
+        num_layers: number of blocks, each a norm and a mixer with a residual connection around them.
+        state_size: numbers in the state of each channel.
+        expand: channels inside a mixer as a multiple of ``d_model``.
+        conv_kernel: steps in the short convolution, including the current one.
+
+    Raises:
+        ValueError: an option is out of range.
     """
 
     causal = True
@@ -46,15 +51,15 @@ class HFMamba(nn.Module):
             use_cache=False,
         )
         self.net = MambaModel(config)
-        # What we read are vectors: an embedding would be parameters without gradient.
+        # The inputs are vectors, so that an embedding would have parameters without gradients.
         self.net.embeddings = nn.Identity()
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
@@ -64,17 +69,20 @@ class HFMamba(nn.Module):
 
 
 class HFGPT2(nn.Module):
-    """The transformer GPT-2 (Radford et al. 2019) as transformers has it, with learnt positions.
+    """The transformer GPT-2 (Radford et al. 2019) of the library transformers, with learnt positions.
 
-    It has no ``unroll``, although the library has a cache: a learnt position exists for the first ``max_time`` steps
-    alone, so that no stream could be carried on for long. Positions beyond what training showed are as they were drawn.
+    There is no ``unroll``, although the library has a cache: only the first ``max_time`` steps have a learnt position,
+    so that a stream would soon have to end. Positions that training never reached keep their initial values.
 
     Args:
-        d_model: width of input and output; a multiple of ``heads``.
-        num_layers: layers, each attention and an MLP four times as wide.
-        dropout: probability on the inputs, on attention weights, and on what attention and MLPs add.
-        heads: of each attention.
-        max_time: steps of the longest sequence that it can read.
+        d_model: width of input and output, a multiple of ``heads``.
+        num_layers: number of layers, each an attention and an MLP four times as wide.
+        dropout: probability on the inputs, on attention weights, and on the outputs of attentions and MLPs.
+        heads: number of heads in each attention.
+        max_time: the longest sequence, in steps.
+
+    Raises:
+        ValueError: an option is out of range, or ``d_model`` is not a multiple of ``heads``.
     """
 
     causal = True
@@ -85,7 +93,7 @@ class HFGPT2(nn.Module):
         super().__init__()
         check_options(d_model, dropout, num_layers=num_layers, heads=heads, max_time=max_time)
         if d_model % heads:
-            raise ValueError(f"d_model must be a multiple of heads, got {d_model} and {heads}")
+            raise ValueError(f"d_model must be a multiple of heads, got d_model {d_model} and heads {heads}")
         config = GPT2Config(
             vocab_size=1,
             n_positions=max_time,
@@ -101,29 +109,29 @@ class HFGPT2(nn.Module):
             attn_implementation="sdpa",
         )
         self.net = GPT2Model(config)
-        # What we read are vectors: an embedding would be parameters without gradient.
+        # The inputs are vectors, so that an embedding would have parameters without gradients.
         self.net.wte = nn.Identity()
         self.max_time = max_time
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Hidden vectors of whole sequences.
+        """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
-            lengths: not needed: what follows a causal step cannot change it.
+            lengths: not used; a causal output does not depend on the padding that follows it.
 
         Returns:
             ``(batch, time, d_model)``.
 
         Raises:
-            ValueError: there are more steps than learnt positions.
+            ValueError: ``x`` has more steps than there are learnt positions.
         """
         if x.shape[1] > self.max_time:
             raise ValueError(
                 f"hf-gpt2 has learnt positions for {self.max_time} steps, got a sequence of {x.shape[1]}; "
-                f"make it with a larger max_time (--arch.max_time)"
+                f"choose a larger max_time (--arch.max_time)"
             )
-        # Without a mask the library looks at positions for packed sequences, which asks a device for its values.
-        seen = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
-        y: Tensor = self.net(inputs_embeds=x, attention_mask=seen[None, None], use_cache=False).last_hidden_state
+        # Without a mask the library checks for packed sequences, which copies values from the device.
+        mask = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool, device=x.device).tril()
+        y: Tensor = self.net(inputs_embeds=x, attention_mask=mask[None, None], use_cache=False).last_hidden_state
         return y

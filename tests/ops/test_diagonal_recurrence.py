@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqbench.ops.diagonal import Powers, convolve
+from seqbench.ops.diagonal_recurrence import DiagonalPowers, causal_convolution
 
 
 def system() -> tuple[Tensor, Tensor]:
@@ -20,7 +20,7 @@ def test_responses_are_sums_over_the_table(steps: int) -> None:
     log_rate, table = system()
     weights = torch.randn(2, 3, 4, dtype=torch.complex128)
     expected = (weights[..., None] * table[..., :steps]).sum(2).real
-    torch.testing.assert_close(Powers(log_rate, steps).response(weights), expected)
+    torch.testing.assert_close(DiagonalPowers(log_rate, steps).impulse_response(weights), expected)
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 16, 17, 1000])
@@ -30,7 +30,7 @@ def test_what_is_gathered_is_the_end_of_the_recurrence(steps: int) -> None:
     h = torch.zeros(2, 3, 4, dtype=torch.complex128)
     for step in u.unbind(2):
         h = log_rate.exp() * h + step[..., None]
-    torch.testing.assert_close(Powers(log_rate, steps).gather(u), h)
+    torch.testing.assert_close(DiagonalPowers(log_rate, steps).final_state(u), h)
 
 
 def test_gradients_are_right() -> None:
@@ -38,18 +38,18 @@ def test_gradients_are_right() -> None:
     weights = torch.randn(2, 3, 4, dtype=torch.complex128, requires_grad=True)
     u = torch.randn(2, 3, 7, dtype=torch.float64, requires_grad=True)
     log_rate.requires_grad_()
-    assert torch.autograd.gradcheck(lambda r, w: Powers(r, 7).response(w), (log_rate, weights))
-    assert torch.autograd.gradcheck(lambda r, x: torch.view_as_real(Powers(r, 7).gather(x)), (log_rate, u))
+    assert torch.autograd.gradcheck(lambda r, w: DiagonalPowers(r, 7).impulse_response(w), (log_rate, weights))
+    assert torch.autograd.gradcheck(lambda r, x: torch.view_as_real(DiagonalPowers(r, 7).final_state(x)), (log_rate, u))
 
 
 @pytest.mark.parametrize("time", [1, 2, 3, 8, 13])
 def test_convolution_is_causal_and_does_not_wrap_around(time: int) -> None:
     u, kernel = torch.randn(2, 3, time, dtype=torch.float64), torch.randn(3, time, dtype=torch.float64)
-    y = convolve(u, kernel)
+    y = causal_convolution(u, kernel)
     for t in range(time):
         torch.testing.assert_close(y[..., t], (u[..., : t + 1] * kernel[:, : t + 1].flip(-1)).sum(-1))
 
 
 def test_memory_grows_with_time_not_with_time_and_modes() -> None:
-    powers = Powers(torch.randn(3, 4, dtype=torch.complex64), 10_001)
+    powers = DiagonalPowers(torch.randn(3, 4, dtype=torch.complex64), 10_001)
     assert powers.fine.numel() + powers.coarse.numel() <= 2 * 101 * 12
