@@ -1,1 +1,1 @@
-"""Records to rows to a page: leaderboards as a pure function of records, without torch."""
+"""Leaderboards, computed from records without torch: selection, statistics, pages, submissions."""

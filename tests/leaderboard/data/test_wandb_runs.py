@@ -1,5 +1,3 @@
-"""Records through Weights & Biases: out by a run, back by its project; and a board as a table."""
-
 from __future__ import annotations
 
 import io
@@ -8,67 +6,47 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import wandb
 
 import seqbench
 from seqbench.leaderboard.data import wandb_runs
-from seqbench.leaderboard.pages import wandb_table
 from seqbench.protocol.records import Record
-from seqbench.running import wandb_logging
 from seqbench.utils.errors import SeqbenchError
-from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
+from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub
+
+pytestmark = pytest.mark.usefixtures("isolated_wandb")
 
 
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    isolate(monkeypatch, tmp_path)
-    monkeypatch.setattr(wandb, "run", None)
-    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
-    yield
-    wandb.teardown()
-
-
-@pytest.fixture
-def online(monkeypatch: pytest.MonkeyPatch) -> Iterator[WandbStub]:
-    with WandbStub() as stub:
-        monkeypatch.setenv("WANDB_BASE_URL", stub.url)
-        monkeypatch.setenv("WANDB_API_KEY", KEY)
-        yield stub
-
-
-def record(seed: int = 0, status: str = "ok") -> Record:
+def example_record(seed: int = 0, status: str = "ok") -> Record:
     # 2.0 would come back from a config as 2.
     return Record({"status": status}, {"seconds": 2.0, "wandb": None}, {"seed": seed, "flops_per_token": 3.0})
 
 
-def put(stub: WandbStub, name: str, text: Any, task: str = "copy", tier: str = "small", code: int | None = 0) -> None:
+def add_run(
+    stub: WandbStub, name: str, text: Any, task: str = "copy", tier: str = "small", code: int | None = 0
+) -> None:
     run = StubRun(name, "seqbench", config={"task": {"name": task}, "tier": tier}, exit_code=code)
     run.summary = {"record": text} if text is not None else {"status": "ok"}
     stub.runs[name] = run
 
 
-def read(path: str = "seqbench", tasks: tuple[str, ...] = ("copy",)) -> list[tuple[str, Record | SeqbenchError]]:
+def read_all(path: str = "seqbench", tasks: tuple[str, ...] = ("copy",)) -> list[tuple[str, Record | SeqbenchError]]:
     return list(wandb_runs.read_wandb_records(path, tasks, "small"))
 
 
 def refusal(path: str = "wandb:seqbench") -> str:
     with pytest.raises(SeqbenchError) as raised:
-        read(path)
+        read_all(path)
     text = str(raised.value)
     assert KEY not in text
     assert "\n" not in text
     return text
 
 
-# Reading.
-
-
-def test_a_run_comes_back_as_its_record(tmp_path: Path, online: WandbStub, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_record_is_read_back_from_wandb(tmp_path: Path, online: WandbStub, capfd: pytest.CaptureFixture[str]) -> None:
     optim, trainer = {"steps": 20, "validate_every": 20}, {"threads": 1}
     ran = seqbench.run("gru", "copy", tier="smoke", optim=optim, trainer=trainer, runs=tmp_path / "runs")
     assert ran.record.measured["wandb"]["mode"] == "online"
@@ -82,11 +60,17 @@ def test_a_run_comes_back_as_its_record(tmp_path: Path, online: WandbStub, capfd
     assert "wandb" not in "".join(capfd.readouterr())
 
 
-def test_runs_come_page_by_page_and_none_is_kept(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_read_page_by_page_and_not_kept_in_memory(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     for seed in range(7):
-        put(online, f"run{seed}", record(seed).to_json())
-    made, make = [], wandb_runs._runs
-    monkeypatch.setattr(wandb_runs, "_runs", lambda *given: made.append(make(*given)) or made[0])
+        add_run(online, f"run{seed}", example_record(seed).to_json())
+    pages: list[Any] = []
+    original = wandb_runs._runs
+
+    def keep_runs(*arguments: Any) -> Any:
+        pages.append(original(*arguments))
+        return pages[-1]
+
+    monkeypatch.setattr(wandb_runs, "_runs", keep_runs)
     monkeypatch.setattr(wandb_runs, "PAGE", 3)
     found = wandb_runs.read_wandb_records(f"{ENTITY}/seqbench", ["copy"], "small")
     first = next(found)
@@ -96,17 +80,17 @@ def test_runs_come_page_by_page_and_none_is_kept(online: WandbStub, monkeypatch:
     assert [back.config["seed"] for _, back in (first, *rest) if isinstance(back, Record) and back.intact()] == [
         *range(7)
     ]
-    assert made[0].objects == [None] * 7
+    assert pages[0].objects == [None] * 7
     assert list(Path.home().glob(f"{ENTITY}*")) == [], "W&B's empty folders"
 
 
-def test_the_server_filters(online: WandbStub) -> None:
-    put(online, "good", record().to_json())
-    put(online, "diverged", record(status="diverged").to_json(), code=1)
-    put(online, "running", record().to_json(), code=None)
-    put(online, "other-task", record().to_json(), task="parity")
-    put(online, "other-tier", record().to_json(), tier="smoke")
-    assert [origin.rpartition("/")[2] for origin, _ in read()] == ["good", "diverged"]
+def test_runs_are_filtered_by_the_server(online: WandbStub) -> None:
+    add_run(online, "good", example_record().to_json())
+    add_run(online, "diverged", example_record(status="diverged").to_json(), code=1)
+    add_run(online, "running", example_record().to_json(), code=None)
+    add_run(online, "other-task", example_record().to_json(), task="parity")
+    add_run(online, "other-tier", example_record().to_json(), tier="smoke")
+    assert [origin.rpartition("/")[2] for origin, _ in read_all()] == ["good", "diverged"]
     assert online.asked[0]["filters"] == {
         "state": {"$in": ["finished", "failed"]},
         "config.task.value.name": {"$in": ["copy"]},
@@ -115,28 +99,28 @@ def test_the_server_filters(online: WandbStub) -> None:
 
 
 BROKEN = {
-    "older": (None, "no record of it: an older seqbench"),
+    "older": (None, "no record of it: seqbench did not log it"),
     "number": (5, "must be a text, got 5"),
-    "half": (record().to_json()[:-40], "not readable"),
+    "half": (example_record().to_json()[:-40], "not readable"),
     "list": ("[1]", "needs the sections results, measured, config"),
-    "newer": (record().to_json().replace('"schema": 1', '"schema": 2'), "schema 2, this seqbench reads 1"),
-    "constant": (record().to_json().replace("2.0", "NaN"), "NaN is not strict JSON"),
+    "newer": (example_record().to_json().replace('"schema": 1', '"schema": 2'), "schema 2, this seqbench reads 1"),
+    "constant": (example_record().to_json().replace("2.0", "NaN"), "NaN is not strict JSON"),
     "deep": ("[" * 10**5, "not readable"),
-    "huge": (record().to_json().replace("2.0", "9" * 400), "a whole number of"),
-    "status": (record().to_json().replace('"ok"', '"fine"'), "status must be one of"),
+    "huge": (example_record().to_json().replace("2.0", "9" * 400), "a whole number of"),
+    "status": (example_record().to_json().replace('"ok"', '"fine"'), "status must be one of"),
 }
 
 
-def test_what_is_no_record_is_named_and_the_rest_is_read(online: WandbStub) -> None:
+def test_broken_records_give_errors_and_the_others_are_read(online: WandbStub) -> None:
     for name, (text, _) in BROKEN.items():
-        put(online, name, text)
-    put(online, "left-out", None)
+        add_run(online, name, text)
+    add_run(online, "left-out", None)
     online.runs["left-out"].summary = {"record": None, "record_left_out": "it has 2 letters"}
-    put(online, "no-summary", None)
+    add_run(online, "no-summary", None)
     online.runs["no-summary"].summary = None  # type: ignore[assignment]
-    put(online, "edited", record().to_json().replace("2.0", "1.0"))
-    put(online, "good", record().to_json())
-    back = {origin.rpartition("/")[2]: found for origin, found in read()}
+    add_run(online, "edited", example_record().to_json().replace("2.0", "1.0"))
+    add_run(online, "good", example_record().to_json())
+    back = {origin.rpartition("/")[2]: found for origin, found in read_all()}
     for name, (_, phrase) in BROKEN.items():
         assert phrase in str(back[name]), name
         assert len(str(back[name])) < 400
@@ -149,22 +133,24 @@ def test_what_is_no_record_is_named_and_the_rest_is_read(online: WandbStub) -> N
 
 
 @pytest.mark.parametrize("path", ["", "wandb:", "a/b/c", "wandb:/b", "a/", "a/b#c", "a\nb"])
-def test_a_path_that_is_none_is_refused_at_once(path: str) -> None:
+def test_an_invalid_path_is_refused(path: str) -> None:
     assert "expected wandb:entity/project or wandb:project" in refusal(path)
 
 
-def test_a_project_that_is_not_there_is_named(online: WandbStub) -> None:
-    put(online, "good", record().to_json())
-    assert refusal("wandb:nowhere") == "W&B has no project 'nowhere' that your API key may see; look for its name."
+def test_an_unknown_project_is_an_error_with_its_name(online: WandbStub) -> None:
+    add_run(online, "good", example_record().to_json())
+    assert refusal("wandb:nowhere") == "W&B has no project 'nowhere' that your API key can access; check its name."
     assert "no project 'others/seqbench'" in refusal("wandb:others/seqbench")
 
 
-def test_without_a_key_nobody_is_asked(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_an_api_key_nothing_is_sent_and_no_key_is_asked_for(
+    online: WandbStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
 
-        def readline(self, *given: Any) -> str:
+        def readline(self, *arguments: Any) -> str:  # type: ignore[override]
             pytest.fail("asked for a key")
 
     monkeypatch.delenv("WANDB_API_KEY")
@@ -172,12 +158,10 @@ def test_without_a_key_nobody_is_asked(online: WandbStub, monkeypatch: pytest.Mo
         monkeypatch.setattr(sys, name, Terminal())
     assert "no API key is set" in refusal()
     assert refusal("wandb:a/b").startswith("wandb:a/b cannot be read: ")
-    with pytest.raises(SeqbenchError, match="no API key is set"):
-        wandb_table.publish_table([], ["a"], "boards", "small")
     assert online.requests == []
 
 
-def test_a_server_that_is_not_there_is_said_in_a_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_an_error_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
@@ -187,17 +171,19 @@ def test_a_server_that_is_not_there_is_said_in_a_moment(monkeypatch: pytest.Monk
     assert time.monotonic() - began < 5
 
 
-@pytest.mark.parametrize("trouble", ["refuses", "says nothing", "falls silent"])
-def test_a_server_in_trouble_holds_nobody_up(online: WandbStub, monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
-    put(online, "first", record().to_json())
-    put(online, "second", record().to_json())
+@pytest.mark.parametrize("failure", ["error", "no answer", "no second answer"])
+def test_a_server_that_fails_is_an_error_within_seconds(
+    online: WandbStub, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    add_run(online, "first", example_record().to_json())
+    add_run(online, "second", example_record().to_json())
     monkeypatch.setattr(wandb_runs, "SECONDS", 1.0)
     monkeypatch.setattr(wandb_runs, "PAGE", 1)
-    online.refuses = trouble == "refuses"
-    if trouble == "says nothing":
+    online.refuses = failure == "error"
+    if failure == "no answer":
         online.silent.set()
     began = time.monotonic()
-    if trouble == "falls silent":
+    if failure == "no second answer":
         found = wandb_runs.read_wandb_records("seqbench", ["copy"], "small")
         next(found)
         online.silent.set()
@@ -208,51 +194,7 @@ def test_a_server_in_trouble_holds_nobody_up(online: WandbStub, monkeypatch: pyt
     assert time.monotonic() - began < 10
 
 
-# Publishing.
-
-
-def test_a_board_arrives_as_a_table(online: WandbStub, capfd: pytest.CaptureFixture[str]) -> None:
-    left_open = wandb.init(project="mine", mode="offline", settings=wandb.Settings(silent=True))
-    rows: list[dict[str, Any]] = [
-        {"architecture": "gru", "score": 0.5, "note": 1},
-        {"architecture": "<b>", "note": "n/a"},
-    ]
-    columns = ["architecture", "score", "note"]
-    url = wandb_table.publish_table(rows, columns, f"wandb:{ENTITY}/boards", "small board")
-    (run,) = online.runs.values()
-    assert run.id != left_open.id
-    assert url == f"{online.url}/{ENTITY}/boards/runs/{run.id}"
-    assert (run.name, run.job_type, run.state) == ("small board", "leaderboard", "finished")
-    for kind in ("leaderboard", "run_table"):
-        table = online.table(kind)
-        assert table["columns"] == columns
-        assert table["data"] == [["gru", 0.5, 1], ["<b>", None, "n/a"]]
-    assert next(iter(online.artifacts.values()))["artifactCollectionName"] == "small-board"
-    assert run.summary["leaderboard"]["nrows"] == 2
-    assert any(f"/upload/{run.id}/{run.summary['leaderboard']['path']}" == path for path in online.uploads)
-    assert online.unknown == []
-    assert "wandb" not in "".join(capfd.readouterr())
-
-
-def test_a_board_that_is_not_taken_is_said_so(online: WandbStub) -> None:
-    online.full = True
-    with pytest.raises(
-        SeqbenchError, match=r"'b' was not published at wandb:boards: W&B says .*storage limit exceeded"
-    ):
-        wandb_table.publish_table([{"a": 1}], ["a"], "boards", "b")
-    assert wandb.run is None
-    (run,) = online.runs.values()
-    assert run.state == "failed"
-
-
-def test_offline_no_board_is_published(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    with pytest.raises(SeqbenchError, match=r"W&B is offline \(WANDB_MODE=offline\)"):
-        wandb_table.publish_table([{"a": 1}], ["a"], "boards", "b")
-    assert online.requests == []
-
-
-def test_wandb_is_imported_by_those_who_ask_for_it() -> None:
+def test_wandb_is_imported_only_when_it_is_used() -> None:
     code = (
         "import sys, seqbench.leaderboard.data.wandb_runs, seqbench.leaderboard.pages.wandb_table;"
         "print([n for n in ('wandb', 'torch', 'numpy') if n in sys.modules])"
