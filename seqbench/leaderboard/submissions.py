@@ -1,6 +1,6 @@
-"""Committed records: runs that were verified, under ``<board>/results/``, with the pages that they make.
+"""Submissions to a board: verified records under ``<board>/results/``, and the pages that are generated from them.
 
-leaderboards/small.yaml                                        the board
+leaderboards/small.yaml                                        the board card
 leaderboards/small/results/copy/gru/small-s0-1a2b3c4d.json     a record, without its sample
 leaderboards/small/{index.html,README.md,board.*}              the pages
 """
@@ -12,14 +12,14 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from seqbench.leaderboard import board_builder, page_files
-from seqbench.leaderboard.data import board_card as boards
-from seqbench.leaderboard.data import record_collection
-from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard import page_files
+from seqbench.leaderboard.board_builder import build_board_data
+from seqbench.leaderboard.data.board_card import Board, load_board
 from seqbench.leaderboard.data.board_paths import RESULTS
 from seqbench.leaderboard.data.checked_records import CheckedRecord
-from seqbench.leaderboard.data.record_collection import ExcludedRecord
+from seqbench.leaderboard.data.record_collection import CollectedRecord, ExcludedRecord, collect_records
 from seqbench.leaderboard.selection.record_selection import select_records
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
@@ -28,157 +28,193 @@ from seqbench.utils.errors import SeqbenchError
 logger = logging.getLogger(__name__)
 
 SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
-"""How a record may have been verified."""
+"""Methods by which a record may have been verified."""
 
-Verify = Callable[[Path], tuple[str, list[str]]]
-"""From a run's folder to how it was verified, and what is wrong with it."""
+
+class Verification(NamedTuple):
+    """Result of the verification of a run: the method, one of ``STAMPS``, and the problems; none for a valid run."""
+
+    method: str
+    problems: Sequence[str]
+
+
+class BoardCheck(NamedTuple):
+    """Result of the check of a board: the number of records that count, and the problems; none for a valid board."""
+
+    records: int
+    problems: Sequence[str]
+
+
+Verify = Callable[[Path], Verification]
+"""A function that verifies the run in a folder, or the record in a file."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What a submission came to: the board's folder, the records in it that are new, and what was refused, and why."""
+    """Result of a submission.
+
+    Args:
+        folder: folder of the board.
+        written: the new records in it.
+        refused: origin of each record that was refused, and the reason.
+    """
 
     folder: Path
-    written: list[Path]
-    refused: list[tuple[str, str]]
+    written: Sequence[Path]
+    refused: Sequence[tuple[str, str]]
 
 
 def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -> Submission:
-    """Verify the runs that count for a board, put their records into its results, and build its pages anew.
+    """Verify the runs that count on a board, write their records into its results, and generate its pages.
 
-    Runs whose record is there already are left as they are. A run that fails its verification, whose architecture
-    others cannot install, or that ran on code with changes of its own, is refused.
+    Runs whose records are already there are skipped. A run is refused if its verification finds a problem, if others
+    cannot install its architecture, or if it used a modified checkout of seqbench.
 
     Args:
         root: folder of boards.
-        name: of the board.
+        name: name of the board.
         places: folders of runs.
-        verify: see ``Verify``.
+        verify: verifies one run.
 
     Raises:
-        SeqbenchError: there is no such board or folder, or something cannot be written.
+        SeqbenchError: there is no such board or folder, or a file cannot be written.
     """
-    board, folder = _load(root, name), root / name
-    found = [item for place in places for item in _runs(place)]
-    paths = {id(entry): path for path, entry in found}
-    selection = select_records(board, [entry for _, entry in found])
-    refused = [(aside.origin, aside.reason) for aside in selection.excluded]
-    written = []
+    board, folder = _load_board(root, name), root / name
+    # Origins are paths here, because ``named`` is set.
+    selection = select_records(board, (item for place in places for item in collect_records([place], named=True)))
+    refused = [(excluded.origin, excluded.reason) for excluded in selection.excluded]
+    written: list[Path] = []
     for cells in selection.cells.values():
         for label, seeds in cells.items():
-            for entry in seeds.values():
-                place = f"{label} on {entry.task}, seed {entry.seed}"
-                try:
-                    target = _take(folder, entry, paths[id(entry)], verify)
-                except SeqbenchError as error:
-                    refused.append((entry.origin, str(error)))
-                    logger.info(f"{place}: refused")
-                else:
-                    written += [target] if target else []
-                    logger.info(f"{place}: {'verified' if target else 'there already'}")
-    page_files.write_pages(board, _committed(folder), folder)
+            for record in seeds.values():
+                outcome = _submit_record(folder, record, verify, written, refused)
+                logger.info(f"{label} on {record.task}, seed {record.seed}: {outcome}")
+    page_files.write_pages(board, _committed_records(folder), folder)
     return Submission(folder, written, refused)
 
 
-def _take(folder: Path, entry: CheckedRecord, path: Path, verify: Verify) -> Path | None:
-    """Put one run's record into a board's results; None if it is there already.
+def check_board(root: Path, name: str) -> BoardCheck:
+    """Check the committed records and pages of a board.
+
+    Every record must count, stand at the path that follows from its contents, hold no sample, and state how it was
+    verified. Every page must equal, to the byte, the page that is generated from the records.
+
+    Args:
+        root: folder of boards.
+        name: name of the board.
+    """
+    try:
+        board, folder = _load_board(root, name), root / name
+        collected = list(_committed_records(folder))
+        data = build_board_data(board, collected)
+    except SeqbenchError as error:
+        return BoardCheck(0, [str(error)])
+    problems = [f"{excluded.origin}: {excluded.reason}" for excluded in data.set_aside]
+    problems += [f"{count} records are {kind}" for kind, count in data.unrelated.items()]
+    problems += data.problems
+    results, by_origin = folder / RESULTS, {item.origin: item for item in collected}
+    for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
+        origin = path.relative_to(results).as_posix()
+        problems += [f"{origin}: {reason}" for reason in _file_problems(folder, path, by_origin.get(origin))]
+    for file, text in page_files.render_pages(data).items():
+        path = folder / file
+        if not path.is_file() or path.read_bytes() != text.encode():
+            command = f"seqbench leaderboard build {name} --from {results} --out {folder}"
+            problems.append(f"{file} differs from the page that the records give; generate it by `{command}`")
+    return BoardCheck(data.records, problems)
+
+
+def _submit_record(
+    folder: Path, checked: CheckedRecord, verify: Verify, written: list[Path], refused: list[tuple[str, str]]
+) -> str:
+    """Verify one run and write its record; note the outcome, and return it in a word or two.
+
+    Args:
+        folder: folder of the board.
+        checked: the record.
+        verify: verifies one run.
+        written: receives the path of a new record.
+        refused: receives the origin of a refused record, and the reason.
+    """
+    try:
+        target = _verify_and_write(folder, checked, verify)
+    except SeqbenchError as error:
+        refused.append((checked.origin, str(error)))
+        return "refused"
+    if target is None:
+        return "already submitted"
+    written.append(target)
+    return "verified"
+
+
+def _verify_and_write(folder: Path, checked: CheckedRecord, verify: Verify) -> Path | None:
+    """Write the record of one run into a board's results and return its path; None if it is already there.
 
     Raises:
-        SeqbenchError: it is not for others to build on, the board has another result for its cell, or it fails its
-            verification.
+        SeqbenchError: others cannot repeat the run, the board has another result for its cell, or the verification
+            found a problem.
     """
+    path = Path(checked.origin)
     record = records.read_record(path).without_sample()
-    target = _target(folder, record)
+    target = _record_path(folder, record)
     if target.is_file():
         if records.read_record(target).digest() == record.digest():
             return None
         raise SeqbenchError(f"the board has another result for this cell, {target}; remove it first, and say why")
-    if reason := _unfit(entry, record):
+    if reason := _not_repeatable(checked, record):
         raise SeqbenchError(reason)
-    how, wrong = verify(path.parent if path.name == records.NAME else path)
-    if wrong:
-        raise SeqbenchError("; ".join(wrong))
-    replace(record, verified={"how": how}).write(target.parent, target.name)
+    verification = verify(path.parent if path.name == records.NAME else path)
+    if verification.problems:
+        raise SeqbenchError("; ".join(verification.problems))
+    replace(record, verified={"how": verification.method}).write(target.parent, target.name)
     return target
 
 
-def check_board(root: Path, name: str) -> tuple[int, list[str]]:
-    """Check a board's committed records and pages; give the number of records, and what is wrong.
-
-    Every record must count, stand where its contents say, hold no sample, and say how it was verified; every page must
-    be to the byte what the records make.
-    """
-    try:
-        board, folder = _load(root, name), root / name
-        found = list(_committed(folder))
-        made = board_builder.build_board_data(board, found)
-    except SeqbenchError as error:
-        return 0, [str(error)]
-    problems = [f"{aside.origin}: {aside.reason}" for aside in made.set_aside]
-    problems += [f"{count} records are {what}" for what, count in made.unrelated.items()] + [*made.problems]
-    results = folder / RESULTS
-    counted = {str(item.origin): item for item in found}
-    for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
-        place = path.relative_to(results).as_posix()
-        problems += [f"{place}: {reason}" for reason in _misplaced(folder, path, counted.get(place))]
-    for file, text in page_files.render_pages(made).items():
-        path = folder / file
-        if not path.is_file() or path.read_bytes() != text.encode():
-            again = f"seqbench leaderboard build {name} --from {results} --out {folder}"
-            problems.append(f"{file} is not what the records make; build it by `{again}`")
-    return made.records, problems
-
-
-def _load(root: Path, name: str) -> Board:
-    board = (
-        boards.load_board(str(root / f"{name}.yaml")) if (root / f"{name}.yaml").is_file() else boards.load_board(name)
-    )
+def _load_board(root: Path, name: str) -> Board:
+    file = root / f"{name}.yaml"
+    board = load_board(str(file)) if file.is_file() else load_board(name)
     if board.name != name:
-        raise SeqbenchError(f"{root / name}.yaml cannot be used: its name is '{board.name}'; give both one name.")
+        raise SeqbenchError(f"{file} cannot be used: its name is '{board.name}'; give both one name.")
     return board
 
 
-def _committed(folder: Path) -> Iterable[CheckedRecord | ExcludedRecord]:
-    """The records of a board's folder; none where nothing was submitted yet."""
-    return record_collection.collect_records([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
+def _committed_records(folder: Path) -> Iterable[CollectedRecord]:
+    """Return the records of a board's folder; none if the folder has no results yet."""
+    return collect_records([folder / RESULTS]) if (folder / RESULTS).is_dir() else ()
 
 
-def _runs(place: Path) -> list[tuple[Path, CheckedRecord | ExcludedRecord]]:
-    return [(Path(item.origin), item) for item in record_collection.collect_records([place], named=True)]
-
-
-def _target(folder: Path, record: Record) -> Path:
-    """Where a record of a board belongs: by task, architecture, tier, seed and configuration."""
+def _record_path(folder: Path, record: Record) -> Path:
+    """Return the path of a record on a board: by task, architecture, tier, seed and configuration."""
     config = record.config
     names = [config["architecture"]["name"], *([config["encoder"]["name"]] if config.get("encoder") else [])]
     name = f"{config['card']['tier']}-s{config['seed']}-{str(config.get('digest'))[:8]}.json"
     arch = re.sub(r"[^A-Za-z0-9._+-]", ".", "+".join(names)).lstrip(".") or "unnamed"
-    return folder / RESULTS / config["card"]["name"] / arch / name
+    return Path(folder, RESULTS, config["card"]["name"], arch, name)
 
 
-def _unfit(entry: CheckedRecord, record: Record) -> str | None:
-    """Why a run is not for others to build on, although it counts at home; None if it is."""
-    if not entry.distribution:
+def _not_repeatable(checked: CheckedRecord, record: Record) -> str | None:
+    """Return why others cannot repeat a run; None if they can."""
+    if not checked.distribution:
         return "its architecture was given by its path; offer it as a package that others can install (docs/plugins.md)"
     commit = record.config.get("git_commit")
     if isinstance(commit, str) and commit.endswith("+changes"):
-        return "it ran on a checkout of seqbench with changes of its own; commit them, and run it again"
+        return "it used a checkout of seqbench with uncommitted changes; commit them, and run it again"
     return None
 
 
-def _misplaced(folder: Path, path: Path, item: CheckedRecord | ExcludedRecord | None) -> list[str]:
-    """What is wrong with a committed file beside what a board looks at."""
+def _file_problems(folder: Path, path: Path, item: CollectedRecord | None) -> list[str]:
+    """Return the problems of a file among the committed records, beyond those for which a record does not count."""
     if item is None:
         return ["it is no record; remove it"]
     if isinstance(item, ExcludedRecord):
-        return []  # Named already, among those that are set aside.
+        return []
     record = records.read_record(path)
-    target = _target(folder, record)
-    reasons = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
-    if reason := _unfit(item, record):
-        reasons.append(reason)
-    if any(name in record.results for name in records.PRIVATE):
-        reasons.append("it holds a sample, which may quote data; submit it by `seqbench leaderboard submit`")
+    target = _record_path(folder, record)
+    problems = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
+    if reason := _not_repeatable(item, record):
+        problems.append(reason)
+    if any(key in record.results for key in records.PRIVATE):
+        problems.append("it holds a sample, which may quote data; submit it by `seqbench leaderboard submit`")
     if item.verified not in STAMPS:
-        reasons.append("it does not say how it was verified; submit it by `seqbench leaderboard submit`")
-    return reasons
+        problems.append("it does not state how it was verified; submit it by `seqbench leaderboard submit`")
+    return problems

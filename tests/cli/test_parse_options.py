@@ -17,7 +17,9 @@ def test_seeds_are_a_count_or_a_list(text: str | None, seeds: list[int] | None) 
     assert parse_options.parse_seeds(text) == seeds
 
 
-@pytest.mark.parametrize(("text", "message"), [("0", "from 1 to 10000"), ("10001", "from 1 to 10000"), ("1.5", "count")])
+@pytest.mark.parametrize(
+    ("text", "message"), [("0", "from 1 to 10000"), ("10001", "from 1 to 10000"), ("1.5", "count")]
+)
 def test_seeds_that_are_no_positive_numbers_are_refused(text: str, message: str) -> None:
     with pytest.raises(SeqbenchError, match=message):
         parse_options.parse_seeds(text)

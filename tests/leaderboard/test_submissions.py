@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import yaml
 from seqbench.cli.main import build_parser
 from seqbench.leaderboard import submissions
 from seqbench.leaderboard.data import board_paths
+from seqbench.leaderboard.submissions import Verification
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
@@ -30,20 +31,20 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "boards"
 
 
-def well(path: Path) -> tuple[str, list[str]]:
-    return "checkpoint scored again", []
+def accept(path: Path) -> Verification:
+    return Verification(submissions.SCORED, [])
 
 
-def stamped(record: Record, how: str = submissions.SCORED) -> Record:
+def with_stamp(record: Record, how: str = submissions.SCORED) -> Record:
     return replace(record, verified={"how": how})
 
 
-def leave_data(path: Path) -> None:
+def write_data(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"sentence": "not ours to publish"}')
 
 
-def submit(root: Path, runs: Path, verify: Callable[[Path], tuple[str, list[str]]] = well) -> submissions.Submission:
+def submit(root: Path, runs: Path, verify: submissions.Verify = accept) -> submissions.Submission:
     return submissions.submit_runs(root, "mine", [runs], verify)
 
 
@@ -52,21 +53,26 @@ def with_sample(record: Record) -> Record:
     return replace(record, results={**record.results, **private})
 
 
-def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path: Path) -> None:
+def test_verified_runs_are_written_and_the_board_is_valid(root: Path, tmp_path: Path) -> None:
     runs = write_records(tmp_path / "runs", *(with_sample(example_record(seed=seed)) for seed in (0, 1)))
-    seen: list[Path] = []
-    done = submit(root, runs, lambda path: (seen.append(path), well(path))[1])
+    verified: list[Path] = []
+
+    def verify(path: Path) -> Verification:
+        verified.append(path)
+        return accept(path)
+
+    done = submit(root, runs, verify)
     assert done.refused == []
     names = sorted(path.relative_to(root).as_posix() for path in done.written)
     assert [name.rpartition("-")[0] for name in names] == [f"mine/results/copy/gru/small-s{seed}" for seed in (0, 1)]
-    assert all((path / "result.json").is_file() for path in seen)
+    assert all((path / "result.json").is_file() for path in verified)
     for path in done.written:
         submitted = records.read_record(path)
         assert submitted.intact()
         assert "not ours" not in path.read_text()
         assert submitted.verified == {"how": "checkpoint scored again"}
     assert submissions.check_board(root, "mine") == (2, [])
-    # Given again, there is nothing to do, and nothing is verified anew.
+    # A second submission of the same runs verifies nothing.
     assert submit(root, runs, lambda path: pytest.fail("again")).written == []
 
 
@@ -77,11 +83,11 @@ def test_verified_runs_become_records_and_pages_that_check(root: Path, tmp_path:
         (example_record(modified=("optim.steps",)), "departs from the card in optim.steps"),
         (
             replace(example_record(), config={**example_record().config, "git_commit": "abc+changes"}),
-            "a checkout of seqbench with changes",
+            "a checkout of seqbench with uncommitted changes",
         ),
     ],
 )
-def test_what_others_cannot_build_on_is_refused(root: Path, tmp_path: Path, run: Record, reason: str) -> None:
+def test_runs_that_others_cannot_repeat_are_refused(root: Path, tmp_path: Path, run: Record, reason: str) -> None:
     done = submit(root, write_records(tmp_path / "runs", run, example_record(seed=1)))
     assert [reason in why for _, why in done.refused] == [True]
     assert len(done.written) == 1
@@ -89,13 +95,13 @@ def test_what_others_cannot_build_on_is_refused(root: Path, tmp_path: Path, run:
 
 def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path) -> None:
     runs = write_records(tmp_path / "runs", example_record(), example_record(seed=1))
-    done = submit(root, runs, lambda path: ("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
+    done = submit(root, runs, lambda path: Verification("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
     assert [why for _, why in done.refused] == ["scores: 0.9 is 0.2"]
     assert len(done.written) == 1
     assert submissions.check_board(root, "mine")[0] == 1
 
 
-def test_a_result_of_the_board_is_never_replaced(root: Path, tmp_path: Path) -> None:
+def test_a_committed_result_is_never_replaced(root: Path, tmp_path: Path) -> None:
     submit(root, write_records(tmp_path / "runs", example_record()))
     again = replace(example_record(value=0.95), config=example_record().config)
     done = submit(root, write_records(tmp_path / "again", again))
@@ -105,17 +111,22 @@ def test_a_result_of_the_board_is_never_replaced(root: Path, tmp_path: Path) -> 
 
 def test_records_without_their_runs_can_be_submitted(root: Path, tmp_path: Path) -> None:
     path = example_record().write(tmp_path / "records", "some.json")
-    seen: list[Path] = []
+    verified: list[Path] = []
+
+    def verify(path: Path) -> Verification:
+        verified.append(path)
+        return Verification(submissions.TRAINED, [])
+
     for place in (tmp_path / "records", path):
-        done = submit(root, place, lambda where: (seen.append(where), ("trained again", []))[1])
-    assert (seen, done.refused) == ([path], [])
+        assert submit(root, place, verify).refused == []
+    assert verified == [path]
 
 
-def committed(root: Path, tmp_path: Path) -> list[Path]:
+def committed(root: Path, tmp_path: Path) -> Sequence[Path]:
     return submit(root, write_records(tmp_path / "runs", example_record(), example_record(seed=1))).written
 
 
-def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
+def test_an_edited_page_is_a_problem(root: Path, tmp_path: Path) -> None:
     committed(root, tmp_path)
     page = root / "mine" / "index.html"
     page.write_text(page.read_text().replace("0.9", "1.0", 1))
@@ -131,22 +142,22 @@ def test_an_edited_page_is_found(root: Path, tmp_path: Path) -> None:
         (lambda path: path.rename(path.with_name("other.json")), "it belongs at copy/gru/small-s0-"),
         (lambda path: with_sample(records.read_record(path)).write(path.parent, path.name), "it holds a sample"),
         (lambda path: example_record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
-        (lambda path: example_record().write(path.parent, path.name), "it does not say how it was verified"),
+        (lambda path: example_record().write(path.parent, path.name), "it does not state how it was verified"),
         (
-            lambda path: stamped(example_record(), "by a friend").write(path.parent, path.name),
-            "it does not say how it was",
+            lambda path: with_stamp(example_record(), "by a friend").write(path.parent, path.name),
+            "it does not state how it was",
         ),
         (
-            lambda path: stamped(example_record(distribution=None)).write(path.parent, path.name),
+            lambda path: with_stamp(example_record(distribution=None)).write(path.parent, path.name),
             "was given by its path",
         ),
-        (lambda path: leave_data(path.parent / ".x" / "data.json"), ".x/data.json: it is no record; remove it"),
-        (lambda path: leave_data(path.parent / "wandb" / "data.json"), "wandb/data.json: it is no record; remove it"),
+        (lambda path: write_data(path.parent / ".x" / "data.json"), ".x/data.json: it is no record; remove it"),
+        (lambda path: write_data(path.parent / "wandb" / "data.json"), "wandb/data.json: it is no record; remove it"),
         (lambda path: (path.parent / "data.npz").write_text("x"), "data.npz: it is no record"),
         (lambda path: (path.parent / "x.json").write_text(json.dumps({"a": 1})), "it is not a record"),
     ],
 )
-def test_a_record_that_does_not_belong_is_found(
+def test_an_invalid_committed_file_is_a_problem(
     root: Path, tmp_path: Path, spoil: Callable[[Path], object], reason: str
 ) -> None:
     first = next(path for path in committed(root, tmp_path) if "-s0-" in path.name)
@@ -154,32 +165,32 @@ def test_a_record_that_does_not_belong_is_found(
     assert any(reason in problem for problem in submissions.check_board(root, "mine")[1])
 
 
-def test_a_board_without_records_or_with_another_name(root: Path, tmp_path: Path) -> None:
+def test_a_board_without_records_is_valid_and_one_with_another_name_is_not(root: Path, tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
     submit(root, tmp_path / "runs")
     assert submissions.check_board(root, "mine") == (0, [])
     (root / "other.yaml").write_text(CARD)
     assert "its name is 'mine'" in submissions.check_board(root, "other")[1][0]
     with pytest.raises(SeqbenchError, match="unknown board"):
-        submissions.submit_runs(root, "no-board", [tmp_path], well)
+        submissions.submit_runs(root, "no-board", [tmp_path], accept)
 
 
 @pytest.mark.parametrize("name", board_paths.board_names())
-def test_committed_pages_are_what_committed_records_make(name: str) -> None:
+def test_committed_pages_equal_those_generated_from_the_committed_records(name: str) -> None:
     assert submissions.check_board(board_paths.boards_folder(), name)[1] == []
 
 
-def test_the_job_for_requests_gives_commands_that_there_are() -> None:
+def test_the_workflow_for_pull_requests_uses_existing_commands() -> None:
     job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
     steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "run" in step]
-    asked = [found for step in steps for found in re.findall(r"seqbench ([a-z]+.*)", step)]
-    assert len(asked) == 3
-    for words in asked:
+    commands = [command for step in steps for command in re.findall(r"seqbench ([a-z]+.*)", step)]
+    assert len(commands) == 3
+    for words in commands:
         record = [] if words.startswith("leaderboard") else ["some/record.json"]
         assert build_parser().parse_args([*shlex.split(words), *record])
 
 
-def test_the_job_for_requests_sees_records_that_were_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_workflow_for_pull_requests_finds_moved_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
     steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "git diff" in step.get("run", "")]
     assert len(steps) == 2
@@ -200,7 +211,7 @@ def test_the_job_for_requests_sees_records_that_were_moved(tmp_path: Path, monke
     git("add", "."), git("commit", "-qm", "after")
     for step in steps:
         listing = step.partition("|")[0]
-        found = subprocess.run(
+        listed = subprocess.run(
             ["bash", "-c", listing], env={**os.environ, "BASE": base}, capture_output=True, text=True
         )
-        assert found.stdout.rstrip("\0") == new.relative_to(tmp_path).as_posix()
+        assert listed.stdout.rstrip("\0") == new.relative_to(tmp_path).as_posix()

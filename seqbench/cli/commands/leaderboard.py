@@ -122,16 +122,16 @@ def _submit(options: argparse.Namespace) -> int:
         )
     runs = [Path(place) for place in options.places or ["runs"]]
 
-    def verified(path: Path) -> tuple[str, list[str]]:
+    def verify(path: Path) -> submissions.Verification:
         report = verify_record(path, retrain=options.retrain, tolerance=options.tolerance)
         wrong = [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
         # A second run stands for the checkpoint, nothing for the rest.
         spared = ("lines", "weights", "scores") if options.retrain else ()
         left = [check for check in report.checks if check.state == "skipped" and check.name not in spared]
         wrong += [f"{check.name} was not checked: {check.says}" for check in left]
-        return submissions.TRAINED if options.retrain else submissions.SCORED, wrong
+        return submissions.Verification(submissions.TRAINED if options.retrain else submissions.SCORED, wrong)
 
-    done = submissions.submit_runs(root, options.board, runs, verified)
+    done = submissions.submit_runs(root, options.board, runs, verify)
     for origin, reason in done.refused:
         logger.info(visible_line(f"not submitted: {origin}: {reason}"))
     print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
