@@ -102,7 +102,7 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
         seed=seed,
         logger="none",
         runs=runs,
-        resume=True,
+        existing="resume",
         trainer={"threads": threads},
         **model,
     )

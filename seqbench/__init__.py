@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqbench.models.module import SequenceModule
+    from seqbench.protocol.run_folder import Existing
     from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
@@ -28,8 +29,7 @@ def run(
     *,
     match_params: int | str | None = None,
     runs: str | Path = "runs",
-    resume: bool = False,
-    overwrite: bool = False,
+    existing: Existing = "error",
     **options: Any,
 ) -> Run:
     """Train an architecture on a task, test it, and write its record.
@@ -39,8 +39,8 @@ def run(
         task: a name, or a mapping with ``name`` and the task's options.
         match_params: trainable parameters of the whole module, as a number or ``"100k"``; chooses the width.
         runs: folder under which the run's own is made.
-        resume: go on with an unfinished run of this configuration.
-        overwrite: throw an earlier run of this configuration away.
+        existing: what to do with an earlier run of this configuration: ``error`` refuses to start, ``resume`` continues
+            an unfinished run and returns a finished one, ``overwrite`` deletes the earlier run.
         options: ``tier``, ``seed``, ``logger``, and the mappings ``optim``, ``body`` and ``trainer``.
 
     Returns:
@@ -49,10 +49,11 @@ def run(
     Raises:
         SeqbenchError: a name or option is wrong, data is missing, or the folder holds an earlier run.
     """
-    from seqbench.running import parameter_matching, runner
+    from seqbench.running import run_config, runner
+    from seqbench.running.run_request import RunRequest
 
-    config = parameter_matching.resolve_config({"arch": arch, "task": task, "match_params": match_params, **options})
-    return runner.run(config, Path(runs), resume=resume, overwrite=overwrite)
+    request = RunRequest.from_mapping({"arch": arch, "task": task, "match_params": match_params, **options})
+    return runner.run(run_config.resolve_config(request), Path(runs), existing)
 
 
 def build(
@@ -76,11 +77,11 @@ def build(
         SeqbenchError: a name or option is wrong, or data is missing.
     """
     from seqbench.models import build
-    from seqbench.running import parameter_matching
+    from seqbench.running import run_config
+    from seqbench.running.run_request import RunRequest
 
-    return build.build_module(
-        parameter_matching.resolve_config({"arch": arch, "task": task, "match_params": match_params, **options})
-    )
+    request = RunRequest.from_mapping({"arch": arch, "task": task, "match_params": match_params, **options})
+    return build.build_module(run_config.resolve_config(request))
 
 
 def load(run: str | Path) -> SequenceModule:

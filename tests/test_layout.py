@@ -158,7 +158,7 @@ def test_a_module_name_occurs_twice_only_with_one_meaning() -> None:
 
 def test_light_modules_import_nothing_heavy() -> None:
     code = (
-        "import sys, seqbench, seqbench.cli.main as m, seqbench.running.options, seqbench.protocol.records;"
+        "import sys, seqbench, seqbench.cli.main as m, seqbench.running.run_config, seqbench.protocol.records;"
         "import seqbench.datamodules.sources.data_location;"
         "m.build_parser();"
         "print([n for n in ('torch', 'lightning', 'wandb', 'numpy', 'datasets', 'jsonargparse') if n in sys.modules])"

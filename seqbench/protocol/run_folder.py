@@ -7,7 +7,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
@@ -22,30 +22,33 @@ TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "trans
 ATTENTION = "attention.png"
 LOCK, WANDB_ID = ".lock", "wandb-id"
 
+Existing = Literal["error", "resume", "overwrite"]
+"""What to do with an earlier run of the same configuration: refuse to start, continue it, or delete it."""
+
 
 class BusyError(SeqbenchError):
     """Another process is at work in a run's folder."""
 
 
-def finished_record(folder: Path, resume: bool, overwrite: bool) -> Record | None:
-    """The record of a finished run that is to be resumed; None if there is work to do.
+def finished_record(folder: Path, existing: Existing) -> Record | None:
+    """Return the record of a finished run that is to be resumed; None if there is something to run.
 
     Raises:
-        SeqbenchError: the folder holds an earlier run, and the flags do not say what to do with it.
+        SeqbenchError: the folder holds an earlier run, and ``existing`` is ``error``.
     """
     path = folder / records.NAME
-    if overwrite:
+    if existing == "overwrite":
         return None
     if path.is_file():
         record = records.read_record(path)
-        if resume:
+        if existing == "resume":
             return record if record.status == "ok" else None
         if record.status == "ok":
             raise SeqbenchError(f"this run is finished: {path}; add --overwrite to replace it.")
         raise SeqbenchError(
             f"this run is unfinished ({record.status}): {path}; add --resume to go on with it, or --overwrite."
         )
-    if not resume and (folder / CHECKPOINTS).exists():
+    if existing == "error" and (folder / CHECKPOINTS).exists():
         raise SeqbenchError(
             f"{folder} holds checkpoints of a run that was killed; add --resume to go on with it, or --overwrite."
         )

@@ -1,156 +1,143 @@
-"""Models of one size: the width at which an architecture has a given number of parameters.
+"""Parameter matching: find the width at which an architecture has a given number of parameters.
 
-Architectures are compared fairly at equal size, and what a width costs differs between them: at the same ``d_model``,
-an LSTM has four times the parameters of a simple recurrent net. Only the width is chosen; every other option stays.
+Comparisons of architectures are fair at equal size, and the size at one width differs between architectures: at the
+same ``d_model``, an LSTM has four times the parameters of a simple recurrent network. Only the width is chosen; every
+other option stays.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.protocol.config import RunConfig
-from seqbench.running import options
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.plain_data import short_repr
 
 if TYPE_CHECKING:
     from seqbench.protocol.specs import SequenceSpec
 
 TOLERANCE = 0.02
-"""Share of the asked number that a model may have more or fewer."""
+"""Largest accepted difference from the target, as a share of the target."""
 
 WIDEST, WIDEST_REFUSED = 2**17, 2**8
-"""Widths beyond are not tried; the second where a backbone has refused all before."""
+"""Largest width that is tried; the second one where the backbone has refused all smaller widths."""
 
 REACH, NEIGHBOURS = 64, 8
-"""How far from a refused width another is sought; and how far around the end, as counts may fall between widths."""
+"""Distance up to which a refused width is replaced by another one, and number of widths that are tried on each side of
+the result, because the number of parameters need not grow from each width to the next."""
 
-MOST = 10**12
-"""More parameters than this are taken for a slip of the pen."""
+LARGEST_TARGET = 10**12
+"""Largest accepted number of parameters; more is taken for a typing error."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 
 
-def resolve_config(given: Mapping[str, Any], arguments: Sequence[str] = ()) -> RunConfig:
-    """As ``options.resolve``; a further key ``match_params`` (see ``parse``) chooses ``arch.d_model``.
-
-    Args:
-        given: as there, and perhaps ``match_params``.
-        arguments: as there.
+def parse_parameter_count(value: object) -> int:
+    """Return the number of parameters that ``100k``, ``1.5M``, ``2B``, ``2e5``, ``100000`` or a number stands for.
 
     Raises:
-        SeqbenchError: as ``options.resolve``; ``match_params`` is no number, comes together with a width, or no width
-            comes near enough.
+        SeqbenchError: the value is no number, not whole, below 1 or above ``LARGEST_TARGET``.
+
+    >>> parse_parameter_count("1.5M"), parse_parameter_count(2e5)
+    (1500000, 200000)
     """
-    rest = dict(given)
-    asked = rest.pop("match_params", None)
-    if asked is None:
-        return options.resolve_options(rest, arguments)
-    target = parse_parameter_count(asked)
-    arch = rest.get("arch")
-    dotted = any(argument.partition("=")[0] == "--arch.d_model" for argument in arguments)
-    if dotted or (isinstance(arch, Mapping) and "d_model" in arch):
-        raise SeqbenchError("match_params finds the width that arch.d_model gives; choose one of the two.")
-    return match_parameters(options.resolve_options(rest, arguments), target)[0]
-
-
-def parse_parameter_count(asked: Any) -> int:
-    """A number of parameters from ``100k``, ``1.5M``, ``2B``, ``2e5``, ``100000``, or the number itself.
-
-    Raises:
-        SeqbenchError: it is none, or not whole, or below 1.
-    """
-    found = re.fullmatch(r"(\d+\.?\d*(?:e\+?\d{1,2})?)([kmb]?)", str(asked).strip().lower())
-    number = Decimal(found[1]) * _UNITS[found[2]] if found else Decimal(0)
-    if isinstance(asked, bool) or not 1 <= number <= MOST or number != int(number):
+    match = re.fullmatch(r"(\d+\.?\d*(?:e\+?\d{1,2})?)([kmb]?)", str(value).strip().lower())
+    number = Decimal(match[1]) * _UNITS[match[2]] if match else Decimal(0)
+    if isinstance(value, bool) or not 1 <= number <= LARGEST_TARGET or number != int(number):
         raise SeqbenchError(
-            f"match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000, got {asked!r}."
+            f"match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000, got {short_repr(value)}."
         )
     return int(number)
 
 
-def match_parameters(config: RunConfig, target: int) -> tuple[RunConfig, int]:
-    """The configuration with the width whose trainable parameters come nearest to ``target``, and their number.
+def match_parameters(config: RunConfig, target: int) -> RunConfig:
+    """Return the configuration with the width whose trainable parameters come nearest to ``target``.
 
-    Counted is the whole module: embedding, backbone and head.
+    The parameters of the whole module count: embedding, backbone and head. Of equally near widths the smallest is
+    taken.
 
     Raises:
-        SeqbenchError: none comes within ``TOLERANCE`` of it.
+        SeqbenchError: no width comes within ``TOLERANCE`` of the target.
     """
-    from seqbench.datamodules import loading  # Torch, only where something is counted.
+    from seqbench.datamodules import loading  # Imports torch.
 
-    counts = _Counts(config, loading.build_datamodule(config).spec)
-    widths = {end + step for end in _bracket(counts, target) for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
-    found = {width: count for width in sorted(widths) if width > 0 and (count := counts(width)) is not None}
-    if not found:
-        raise counts.refusal or SeqbenchError("no width could be tried")  # It is not about the width.
-    nearest = sorted(found, key=lambda width: (abs(found[width] - target), width))
-    width = nearest[0]
-    if abs(found[width] - target) > TOLERANCE * target:
-        seen = " and ".join(f"d_model {width} has {found[width]:,}" for width in sorted(nearest[:2]))
+    counter = _ParameterCounter(config, loading.build_datamodule(config).spec)
+    ends = _find_neighbouring_widths(counter, target)
+    widths = {end + step for end in ends for step in range(-NEIGHBOURS, NEIGHBOURS + 1)}
+    counts = {width: count for width in sorted(widths) if width > 0 and (count := counter.count(width)) is not None}
+    if not counts:
+        # The backbone refuses all widths, so its message is about another option.
+        raise counter.refusal or SeqbenchError("no width could be tried")
+    nearest = sorted(counts, key=lambda width: (abs(counts[width] - target), width))
+    best = nearest[0]
+    if abs(counts[best] - target) > TOLERANCE * target:
+        sizes = " and ".join(f"d_model {width} has {counts[width]:,}" for width in sorted(nearest[:2]))
         option = "--arch.num_layers" if "num_layers" in config.arch_options else "another option of the architecture"
         raise SeqbenchError(
             f"no width of '{config.model}' on '{config.card.name}' comes within {TOLERANCE:.0%} of {target:,} "
-            f"parameters: {seen}; ask for such a number, or change {option}."
+            f"parameters: {sizes}; choose one of these numbers, or change {option}."
         )
-    arch = {**config.arch_options, "d_model": width}
-    return dataclasses.replace(config, arch_options=arch, match_params=target), found[width]
+    arch_options = {**config.arch_options, "d_model": best}
+    return dataclasses.replace(config, arch_options=arch_options, match_params=target)
 
 
-class _Counts:
-    """Trainable parameters by width, each counted once, on the meta device; None for a width that is refused.
+class _ParameterCounter:
+    """Numbers of trainable parameters by width, each counted once, on the meta device.
 
     Attributes:
-        refusal: what the last refusal said.
+        refusal: error of the last width that the backbone refused.
     """
 
     def __init__(self, config: RunConfig, spec: SequenceSpec) -> None:
         self._config, self._spec = config, spec
-        self._known: dict[int, int | None] = {}
+        self._counts: dict[int, int | None] = {}
         self.refusal: SeqbenchError | None = None
 
-    def __call__(self, width: int) -> int | None:
-        if width not in self._known:
-            self._known[width] = self._count(width)
-        return self._known[width]
+    def count(self, width: int) -> int | None:
+        """Return the number of trainable parameters at a width; None if the backbone refuses it."""
+        if width not in self._counts:
+            self._counts[width] = self._build_and_count(width)
+        return self._counts[width]
 
-    def _count(self, width: int) -> int | None:
+    def nearest_accepted(self, width: int, low: int, high: int) -> int | None:
+        """Return the accepted width nearest to ``width``, at most ``REACH`` away and between ``low`` and ``high``."""
+        around = range(max(low + 1, width - REACH), min(high, width + REACH + 1))
+        by_distance = sorted(around, key=lambda candidate: abs(candidate - width))
+        return next((candidate for candidate in by_distance if self.count(candidate) is not None), None)
+
+    def _build_and_count(self, width: int) -> int | None:
         from seqbench.models import build
         from seqbench.models.weights import count_parameters
 
-        arch = {**self._config.arch_options, "d_model": width}
+        arch_options = {**self._config.arch_options, "d_model": width}
+        config = dataclasses.replace(self._config, arch_options=arch_options)
         try:
-            module = build.build_on_meta_device(dataclasses.replace(self._config, arch_options=arch), self._spec)
+            return count_parameters(build.build_on_meta_device(config, self._spec))
         except SeqbenchError as error:
             self.refusal = error
             return None
-        return count_parameters(module)
-
-    def nearest(self, width: int, low: int, high: int) -> int | None:
-        """The accepted width nearest to ``width``, not far from it, strictly between ``low`` and ``high``."""
-        around = range(max(low + 1, width - REACH), min(high, width + REACH + 1))
-        return next((w for w in sorted(around, key=lambda w: abs(w - width)) if self(w) is not None), None)
 
 
-def _bracket(counts: _Counts, target: int) -> tuple[int, int]:
-    """Neighbouring widths between which the count passes ``target``.
+def _find_neighbouring_widths(counter: _ParameterCounter, target: int) -> tuple[int, int]:
+    """Return two neighbouring accepted widths: one with fewer parameters than ``target``, one with at least as many.
 
-    The first is 0 where the narrowest net has more already; both are the widest where that has less.
+    The first is 0 if the narrowest model has at least ``target`` parameters; both are the widest accepted width if that
+    has fewer.
     """
     low, high = 0, 1
     while True:
-        width = counts.nearest(high, low, high + REACH)
-        if width is not None and (counts(width) or 0) >= target:
+        width = counter.nearest_accepted(high, low, high + REACH)
+        if width is not None and (counter.count(width) or 0) >= target:
             high = width
             break
         low, high = width or low, 2 * high
         if high > (WIDEST if low else WIDEST_REFUSED):
             return low, low
-    while (middle := counts.nearest((low + high) // 2, low, high)) is not None:
-        if (counts(middle) or 0) < target:
+    while (middle := counter.nearest_accepted((low + high) // 2, low, high)) is not None:
+        if (counter.count(middle) or 0) < target:
             low = middle
         else:
             high = middle

@@ -22,7 +22,8 @@ from seqbench.protocol import cards, records, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
-from seqbench.running import options, trainer
+from seqbench.running import run_config, run_request, trainer
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -69,16 +70,16 @@ def recorded_config(
     Raises:
         SeqbenchError: as ``options.resolve``, or another option is given than of the task or the trainer.
     """
-    for argument in arguments:
-        group = argument.removeprefix("--").partition(".")[0]
-        if argument.startswith("--") and group in options.GROUPS and group not in ("task", "trainer"):
-            raise SeqbenchError(f"a trained model keeps its {group}: {argument} cannot be changed; train another run.")
+    for name in run_request.split_arguments(arguments):
+        group = name.partition(".")[0]
+        if group in run_request.GROUPS and group not in ("task", "trainer"):
+            raise SeqbenchError(f"a trained model keeps its {group}: --{name} cannot be changed; train another run.")
     given = _options(record)
     kept = {key: value for key, value in _mapping(given.get("trainer")).items() if key in ("precision", "threads")}
     given |= {"trainer": {**kept, **(place or {})}, "logger": "none"}
     if task:
         given["task"] = {**_mapping(given.get("task")), **task}
-    config = options.resolve_options(given, arguments)
+    config = run_config.resolve_config(RunRequest.from_mapping(given, arguments))
     if config.trainer.several:
         raise SeqbenchError("an evaluation runs in one process; leave --trainer.devices and --trainer.num_nodes alone.")
     if config.trainer.threads > MOST_THREADS:

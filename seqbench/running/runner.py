@@ -21,6 +21,7 @@ from seqbench.models.weights import count_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
+from seqbench.protocol.run_folder import Existing
 from seqbench.running import provenance, reload, samples, scoring, trainer, wandb_logging
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
@@ -49,8 +50,7 @@ class Run:
 def run(
     config: RunConfig,
     runs: Path = Path("runs"),
-    resume: bool = False,
-    overwrite: bool = False,
+    existing: Existing = "error",
 ) -> Run:
     """Train, validate, test once, and write the record.
 
@@ -60,8 +60,7 @@ def run(
     Args:
         config: what to run.
         runs: folder under which the run's own is made.
-        resume: go on with an unfinished run of this configuration; a finished one is returned as it is.
-        overwrite: throw an earlier run of this configuration away.
+        existing: what to do with an earlier run of this configuration; with ``resume`` a finished one is returned.
 
     Raises:
         SeqbenchError: the folder cannot be written, holds an earlier run or is in use (``folders.BusyError``), or
@@ -69,12 +68,12 @@ def run(
     """
     folder = config.folder(runs)
     # In every process: the others would wait for a first one that has nothing to do.
-    finished = run_folder.finished_record(folder, resume, overwrite)
+    finished = run_folder.finished_record(folder, existing)
     if finished is not None:
         return Run(finished, folder)
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    if resume:
+    if existing == "resume":
         _check_checkpoint(folder / run_folder.LAST)
     module = build.build_module(config)
     hidden = contextlib.nullcontext() if is_first_process() else screen.hide_messages()
@@ -85,10 +84,10 @@ def run(
             return attempt.run()
         with run_folder.lock_folder(folder):
             # Once more: another process may have been at it while the module was built.
-            finished = run_folder.finished_record(folder, resume, overwrite)
+            finished = run_folder.finished_record(folder, existing)
             if finished is not None:
                 return Run(finished, folder)
-            run_folder.remove_leftovers(folder, overwrite)
+            run_folder.remove_leftovers(folder, existing == "overwrite")
             atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
             return attempt.run()
 

@@ -12,8 +12,9 @@ from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
-from seqbench.running import options, parameter_matching, provenance, reload, scoring
+from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
 from seqbench.running.diagnostics import cost
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import plain_data
 from seqbench.utils.errors import NotAtHand, SeqbenchError
 from seqbench.verification.record_subject import SPLITS, SkippedError, Subject, weaker
@@ -85,7 +86,7 @@ def check_configuration(subject: Subject) -> str:
             name = recorded["options"][kind]["name"]
             registry.require_distribution(registry.ARCHITECTURES, name, facts["distribution"], facts["version"])
     try:
-        config = options.resolve_options(recorded["options"])
+        config = run_config.resolve_config(RunRequest.from_mapping(recorded["options"]))
         subject.config, subject.data = config, loading.build_datamodule(config)
     except NotAtHand as error:
         raise SkippedError(
@@ -133,7 +134,7 @@ def _check_match(config: RunConfig, target: Any, count: int) -> None:
     target = parameter_matching.parse_parameter_count(target)
     if not abs(count - target) <= parameter_matching.TOLERANCE * target:
         raise SeqbenchError(f"it says to match {target:,} parameters and has {count:,}")
-    matched, _ = parameter_matching.match_parameters(config, target)
+    matched = parameter_matching.match_parameters(config, target)
     compare_values(
         config.arch_options["d_model"], matched.arch_options["d_model"], 0, f"d_model, to match {target:,} parameters,"
     )

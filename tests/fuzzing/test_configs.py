@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqbench.protocol.config import RunConfig
-from seqbench.running import options, provenance
+from seqbench.running import provenance, run_config, run_request
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import hostile, strategies
 from tests.fuzzing.guard import only_within
@@ -38,13 +39,19 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def resolved() -> list[dict[str, Any]]:
     """The real configurations, as short as a user writes them and as long as a run keeps them."""
-    return [*ASKED, *(json.loads(json.dumps(options.resolve_options(asked).options())) for asked in ASKED)]
+    return [
+        *ASKED,
+        *(
+            json.loads(json.dumps(run_config.resolve_config(RunRequest.from_mapping(asked)).options()))
+            for asked in ASKED
+        ),
+    ]
 
 
 def resolve(given_: Any, arguments: list[str]) -> RunConfig | None:
     """The configuration, if it is one; then it has a name, a digest and a folder inside the one it is given."""
     try:
-        config = options.resolve_options(given_, arguments)
+        config = run_config.resolve_config(RunRequest.from_mapping(given_, arguments))
     except SeqbenchError as error:
         assert str(error)
         return None
@@ -104,7 +111,7 @@ def fuzz_files(examples: int, folder: Path, random: bool = False) -> int:
         path.write_bytes(data)
         with only_within(folder):
             try:
-                read = options.read_config(path)
+                read = run_request.read_options_file(path)
             except SeqbenchError as error:
                 assert str(path) in str(error)
                 return

@@ -20,7 +20,8 @@ from seqbench.models import build
 from seqbench.protocol import cards, records, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
-from seqbench.running import options, provenance, runner
+from seqbench.running import provenance, run_config, run_request, runner
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing.guard import only_within
@@ -67,14 +68,16 @@ def exchanged(evil: Evil) -> bytes:
 
 @pytest.fixture
 def config() -> RunConfig:
-    return options.resolve_options(
-        {
-            "arch": {"name": "gru", "d_model": 8},
-            "task": {"name": "copy", "delay": 2, "samples": 40},
-            "tier": "smoke",
-            "optim": {"steps": 20, "batch_size": 8, "validate_every": 10},
-            "logger": "none",
-        }
+    return run_config.resolve_config(
+        RunRequest.from_mapping(
+            {
+                "arch": {"name": "gru", "d_model": 8},
+                "task": {"name": "copy", "delay": 2, "samples": 40},
+                "tier": "smoke",
+                "optim": {"steps": 20, "batch_size": 8, "validate_every": 10},
+                "logger": "none",
+            }
+        )
     )
 
 
@@ -99,7 +102,7 @@ def test_a_checkpoint_that_would_run_something_is_refused(
         with pytest.raises(SeqbenchError, match=r"best\.ckpt does not fit its record") as loading:
             seqbench.load(folder)
         with pytest.raises(SeqbenchError, match=r"last\.ckpt cannot be read") as resuming:
-            runner.run(config, runs, resume=True)
+            runner.run(config, runs, existing="resume")
     assert not witness.exists()
     assert [str(caught.value).count("\n") for caught in (loading, resuming)] == [0, 0]
     assert (folder / run_folder.LAST).read_bytes() == data
@@ -121,7 +124,7 @@ def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str,
     path = tmp_path / "config.yaml"
     path.write_text(text.format(tag))
     with only_within(tmp_path):
-        for action in (options.read_config, plain_data.read_yaml):
+        for action in (run_request.read_options_file, plain_data.read_yaml):
             with pytest.raises(SeqbenchError, match="not valid YAML"):
                 action(path)
         assert main(["run", "--config", str(path)]) == 2
@@ -146,7 +149,7 @@ def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config
     card = plain_data.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
     with only_within(tmp_path) as watch:
         records.read_record(tmp_path / "run")
-        options.read_config(tmp_path / "run" / records.NAME)
+        run_request.read_options_file(tmp_path / "run" / records.NAME)
         cards.parse_card({**card, "datamodule": trap}, "toy.yaml").digest("smoke")
         assert main(["list"]) == 0
     assert "trap_of_a_stranger" not in watch.imported

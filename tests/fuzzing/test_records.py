@@ -21,7 +21,8 @@ from seqbench.cli.main import main
 from seqbench.models import build
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.records import Record
-from seqbench.running import options, provenance, reload
+from seqbench.running import provenance, reload, run_config, run_request
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import strategies
@@ -39,13 +40,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("origin")
     (root / "texts").mkdir()
     (root / "texts" / "play.txt").write_text(TEXT)
-    config = options.resolve_options(
-        {
-            "arch": {"name": "gru", "d_model": 4},
-            "task": {"name": "char-lm", "data_dir": str(root / "texts"), "evaluation_rows": 2},
-            "tier": "smoke",
-            "logger": "none",
-        }
+    config = run_config.resolve_config(
+        RunRequest.from_mapping(
+            {
+                "arch": {"name": "gru", "d_model": 4},
+                "task": {"name": "char-lm", "data_dir": str(root / "texts"), "evaluation_rows": 2},
+                "tier": "smoke",
+                "logger": "none",
+            }
+        )
     )
     module = build.build_module(config)
     folder = root / "run"
@@ -104,7 +107,7 @@ def try_all(folder: Path, allowed: Path) -> None:
     """Everything that reads a run's folder."""
     with only_within(allowed), contextlib.chdir(allowed):
         refused(records.read_record, folder)
-        refused(options.read_config, folder / records.NAME)
+        refused(run_request.read_options_file, folder / records.NAME)
         refused(reload.load_module, folder)
 
 
@@ -147,7 +150,7 @@ def fuzz_files(examples: int, run: Path, folder: Path, random: bool = False) -> 
             try_all(folder / "run", folder)
             with only_within(folder), contextlib.chdir(folder):
                 assert main(["generate", str(folder / "run"), "--length", "2"]) in (0, 2)
-                refused(options.read_config, folder / "run")
+                refused(run_request.read_options_file, folder / "run")
         finally:
             (folder / "run" / name).write_bytes(real[name])
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.running import options
+from seqbench.running import run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 
 SECRETS = {
@@ -111,8 +112,8 @@ def test_an_option_that_holds_a_secret_is_refused(
     monkeypatch.chdir(tmp_path)
     given = {"arch": {"name": "gru", "d_model": 8}, "task": "copy", "tier": "smoke", option: value}
     if sentence is None:
-        options.resolve_options(given)
+        run_config.resolve_config(RunRequest.from_mapping(given))
         return
     with pytest.raises(SeqbenchError, match=sentence) as caught:
-        options.resolve_options(given)
+        run_config.resolve_config(RunRequest.from_mapping(given))
     assert SECRETS["HF_TOKEN"] not in str(caught.value)

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.protocol import records
-from seqbench.running import options, runner
+from seqbench.running import run_config, runner
 from seqbench.running.evaluation import evaluate
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 
 OPTIM = {"steps": 40, "batch_size": 8, "validate_every": 20}
@@ -31,15 +32,17 @@ class Short(nn.Module):
 
 
 def train(folder: Path, task: dict[str, Any], arch: str = "gru", **changed: Any) -> Path:
-    config = options.resolve_options(
-        {
-            "arch": {"name": arch, "d_model": 8},
-            "task": task,
-            "tier": "smoke",
-            "optim": OPTIM,
-            "logger": "none",
-            **changed,
-        }
+    config = run_config.resolve_config(
+        RunRequest.from_mapping(
+            {
+                "arch": {"name": arch, "d_model": 8},
+                "task": task,
+                "tier": "smoke",
+                "optim": OPTIM,
+                "logger": "none",
+                **changed,
+            }
+        )
     )
     run = runner.run(config, folder)
     assert run.record.status == "ok", run.record.results["reason"]
@@ -108,7 +111,7 @@ def test_probes_give_the_curve_over_lengths(probed: Path) -> None:
         ({"arguments": ["--arch.d_model=9"]}, "a trained model keeps its arch"),
         ({"arguments": ["--task.dely", "9"]}, r"unknown option --task.dely. Did you mean --task.delay"),
         ({"arguments": ["--task.delay", "many"]}, "option --task.delay: expected int, got"),
-        ({"task_options": {"dely": 9}}, "unknown option 'task.dely' in the configuration. Did you mean 'task.delay'"),
+        ({"task_options": {"dely": 9}}, "unknown option 'task.dely' in the configuration. Did you mean task.delay"),
         ({"trainer_options": {"devices": 2}}, "an evaluation runs in one process"),
         ({"trainer_options": {"threads": 10**6}}, "trainer.threads must be at most"),
         ({"split": "train"}, "--split 'train' is unknown"),

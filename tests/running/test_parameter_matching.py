@@ -15,7 +15,8 @@ from seqbench.models import build
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import registry
 from seqbench.protocol.specs import Features, SequenceSpec, StepLabels
-from seqbench.running import options, parameter_matching, provenance
+from seqbench.running import parameter_matching, provenance, run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -57,8 +58,8 @@ TOO_COARSE = {("parity", name) for name in ("linear-attention", "mingru", "trans
 
 
 def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) -> Any:
-    given = {"arch": arch, "task": task, "tier": "smoke", "match_params": number, "logger": "none", **changed}
-    return parameter_matching.resolve_config(given, arguments)
+    data = {"arch": arch, "task": task, "tier": "smoke", "match_params": number, "logger": "none", **changed}
+    return run_config.resolve_config(RunRequest.from_mapping(data, arguments))
 
 
 def counted(config: Any) -> int:
@@ -80,7 +81,7 @@ def test_every_architecture_comes_within_two_percent(arch: str, task: str, numbe
             matched(arch, task, number)
         return
     given = {"arch": arch, "task": task, "tier": "smoke", "match_params": number}
-    config = parameter_matching.resolve_config(given)
+    config = run_config.resolve_config(RunRequest.from_mapping(given))
     assert abs(counted(config) - number) <= 0.02 * number
 
 
@@ -94,8 +95,16 @@ def test_so_does_one_that_looks_ahead_where_it_may(arch: str) -> None:
 def test_only_the_width_is_changed() -> None:
     given = {"name": "gru", "num_layers": 2, "dropout": 0.25}
     config = matched(given, {"name": "copy", "delay": 7}, "100k", optim={"lr": 1e-4})
-    plain = options.resolve_options(
-        {"arch": given, "task": {"name": "copy", "delay": 7}, "tier": "smoke", "optim": {"lr": 1e-4}, "logger": "none"}
+    plain = run_config.resolve_config(
+        RunRequest.from_mapping(
+            {
+                "arch": given,
+                "task": {"name": "copy", "delay": 7},
+                "tier": "smoke",
+                "optim": {"lr": 1e-4},
+                "logger": "none",
+            }
+        )
     )
     assert config.arch_options == {**plain.arch_options, "d_model": config.arch_options["d_model"]}
     changed, same = config.options(), plain.options()
@@ -105,13 +114,15 @@ def test_only_the_width_is_changed() -> None:
 
 def test_two_ways_to_a_width_are_one_run(tmp_path: Path) -> None:
     found = matched("gru", "copy", "20k")
-    named = options.resolve_options(
-        {
-            "arch": {"name": "gru", "d_model": found.arch_options["d_model"]},
-            "task": "copy",
-            "tier": "smoke",
-            "logger": "none",
-        }
+    named = run_config.resolve_config(
+        RunRequest.from_mapping(
+            {
+                "arch": {"name": "gru", "d_model": found.arch_options["d_model"]},
+                "task": "copy",
+                "tier": "smoke",
+                "logger": "none",
+            }
+        )
     )
     assert found.digest() == named.digest()
     assert found.folder(tmp_path) == named.folder(tmp_path)
@@ -155,13 +166,13 @@ def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> 
             "lstm",
             700,
             r"no width of 'lstm' on 'parity' comes within 2% of 700 parameters: d_model 8 has 610 and d_model 9 has "
-            r"758; ask for such a number, or change --arch.num_layers",
+            r"758; choose one of these numbers, or change --arch.num_layers",
         ),
         ("lstm", 3, "d_model 1 has 22 and d_model 2 has 58"),
         (
             "tests.running.test_parameter_matching:Seven",
             20_000,
-            "d_model 7 has 86; ask for such .* or change another option",
+            "d_model 7 has 86; choose one .* or change another option",
         ),
         ({"name": "gru", "num_layers": 0}, 20_000, "num_layers must be at least 1, got 0"),
     ],
@@ -169,14 +180,6 @@ def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> 
 def test_a_size_that_cannot_be_met_says_what_can(arch: Any, number: int, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         matched(arch, "parity", number)
-
-
-@pytest.mark.parametrize("arguments", [["--arch.d_model", "8"], ["--arch.d_model=8"]])
-def test_a_size_and_a_width_are_one_too_many(arguments: list[str]) -> None:
-    with pytest.raises(SeqbenchError, match=r"finds the width that arch\.d_model gives; choose one"):
-        matched("gru", "copy", "20k", *arguments)
-    with pytest.raises(SeqbenchError, match="choose one"):
-        matched({"name": "gru", "d_model": 8}, "copy", "20k")
 
 
 @pytest.mark.parametrize(
@@ -204,13 +207,8 @@ def test_what_is_no_number_of_parameters_is_refused(given: Any) -> None:
         parameter_matching.parse_parameter_count(given)
 
 
-def test_nothing_asked_is_nothing_done() -> None:
-    given = {"arch": "gru", "task": "copy", "tier": "smoke"}
-    assert parameter_matching.resolve_config({**given, "match_params": None}) == options.resolve_options(given)
-
-
 def test_a_sketch_has_no_numbers_and_leaves_random_ones_alone() -> None:
-    config = options.resolve_options({"arch": "lstm", "task": "copy", "tier": "smoke"})
+    config = run_config.resolve_config(RunRequest.from_mapping({"arch": "lstm", "task": "copy", "tier": "smoke"}))
     # A head that starts from its labels' rates, and embeddings that are scaled, have shapes only.
     spec = SequenceSpec(Features(5), StepLabels(5, rates=(0.1, 0.2, 0.3, 0.4, 0.5)), max_length=9)
     before = torch.random.get_rng_state()

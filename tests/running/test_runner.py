@@ -17,11 +17,12 @@ import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.config import TrainerOptions
-from seqbench.running import options, runner, trainer
+from seqbench.running import run_config, runner, trainer
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
 from seqbench.running.callbacks.stopping import HEARD
 from seqbench.running.diagnostics import cost
+from seqbench.running.run_request import RunRequest
 from seqbench.running.samples import text_sample
 from seqbench.utils.errors import SeqbenchError
 
@@ -31,8 +32,10 @@ OPTIM = {"steps": 120, "batch_size": 8, "validate_every": 40, "schedule": "cosin
 
 def config(**changed: Any) -> Any:
     arch = {"name": "gru", "d_model": 8, "num_layers": 2, "dropout": 0.2}
-    return options.resolve_options(
-        {"arch": arch, "task": COPY, "tier": "smoke", "optim": OPTIM, "logger": "none", **changed}
+    return run_config.resolve_config(
+        RunRequest.from_mapping(
+            {"arch": arch, "task": COPY, "tier": "smoke", "optim": OPTIM, "logger": "none", **changed}
+        )
     )
 
 
@@ -132,7 +135,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
         stopped = runner.run(config(), tmp_path / "again").record
     assert stopped.status == "interrupted"
     assert "metrics" not in stopped.results
-    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    resumed = runner.run(config(), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
     assert resumed.measured["seconds"] > stopped.measured["seconds"]
 
@@ -166,7 +169,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
     saved = torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == (step if step % 40 else step - 1)
     assert [signal.getsignal(heard) for heard in HEARD] == handlers
-    resumed = runner.run(config(), tmp_path / "again", resume=True)
+    resumed = runner.run(config(), tmp_path / "again", existing="resume")
     assert resumed.stopped_by is None
     assert plain(resumed.record.results) == plain(whole.results)
 
@@ -188,7 +191,7 @@ def test_a_signal_cuts_a_validation_off_and_costs_one_step(
         stopped = runner.run(config(), tmp_path / "again")
     assert stopped.stopped_by == "SIGTERM"
     assert torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == step - 1
-    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    resumed = runner.run(config(), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
 
 
@@ -222,7 +225,7 @@ def test_counts_go_on_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         signal_at(patch, 77, signal.SIGTERM)
         runner.run(config(), tmp_path)
-    runner.run(config(), tmp_path, resume=True)
+    runner.run(config(), tmp_path, existing="resume")
     assert counted == [120]
 
 
@@ -238,8 +241,8 @@ def test_a_killed_run_goes_on_with_its_wandb_run(tmp_path: Path, monkeypatch: py
         signal_at(patch, 50, signal.SIGTERM)
         run = runner.run(config(logger="wandb"), tmp_path)
     (run.folder / "result.json").unlink()  # As a SIGKILL leaves it.
-    assert runner.run(config(logger="wandb"), tmp_path, resume=True).record.status == "ok"
-    assert runner.run(config(logger="wandb"), tmp_path, overwrite=True).record.status == "ok"
+    assert runner.run(config(logger="wandb"), tmp_path, existing="resume").record.status == "ok"
+    assert runner.run(config(logger="wandb"), tmp_path, existing="overwrite").record.status == "ok"
     assert ids[0] == ids[1] != ids[2]
     assert re.fullmatch("[0-9a-f]{8}", ids[0])
 
@@ -268,7 +271,7 @@ def test_a_run_that_another_process_has_finished_meanwhile_is_not_repeated(
         return original(given)
 
     monkeypatch.setattr(runner.build, "build_module", slowly)
-    assert runner.run(config(), tmp_path, resume=True).record == first[1].record
+    assert runner.run(config(), tmp_path, existing="resume").record == first[1].record
     assert len(first) == 2
 
 
@@ -279,7 +282,7 @@ def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monk
     litter = [run.folder / ".result.json.x1", run.folder / "checkpoints" / ".last.ckpt.part"]
     for path in litter:
         path.write_text("half")
-    runner.run(config(), tmp_path, resume=True)
+    runner.run(config(), tmp_path, existing="resume")
     assert not any(path.exists() for path in litter)
 
 
@@ -309,7 +312,7 @@ def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, mon
         patch.setattr(SequenceModule, "test_step", interrupt)
         stopped = runner.run(config(), tmp_path / "again").record
     assert (stopped.status, stopped.results["reason"]) == ("interrupted", "stopped by Ctrl-C at step 120 of 120")
-    resumed = runner.run(config(), tmp_path / "again", resume=True).record
+    resumed = runner.run(config(), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
 
 
@@ -324,7 +327,7 @@ def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
         stop_at(patch, 90)
         runner.run(config(**settings), tmp_path / "here")
     (tmp_path / "here").rename(tmp_path / "there")
-    resumed = runner.run(config(**settings), tmp_path / "there", resume=True).record
+    resumed = runner.run(config(**settings), tmp_path / "there", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
 
 
@@ -336,7 +339,7 @@ def test_a_last_checkpoint_that_cannot_be_read_is_named_and_nothing_lost(
         run = runner.run(config(), tmp_path)
     (run.folder / "checkpoints" / "last.ckpt").write_bytes(b"half a checkp")
     with pytest.raises(SeqbenchError, match=r"last\.ckpt cannot be read .*add --overwrite"):
-        runner.run(config(), tmp_path, resume=True)
+        runner.run(config(), tmp_path, existing="resume")
     assert records.read_record(run.folder) == run.record
 
 
@@ -347,7 +350,7 @@ def test_a_resumed_stream_carries_its_state_on(
     with monkeypatch.context() as patch:
         stop_at(patch, 95)
         runner.run(text_config(text_folder), tmp_path / "again")
-    resumed = runner.run(text_config(text_folder), tmp_path / "again", resume=True).record
+    resumed = runner.run(text_config(text_folder), tmp_path / "again", existing="resume").record
     assert resumed.status == "ok"
     assert plain(resumed.results) == plain(whole.results)
 
@@ -403,7 +406,9 @@ def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         signal_at(patch, 65, signal.SIGTERM)
         assert runner.run(config(arch=arch), tmp_path / "again").record.status == "interrupted"
-    assert plain(runner.run(config(arch=arch), tmp_path / "again", resume=True).record.results) == plain(whole.results)
+    assert plain(runner.run(config(arch=arch), tmp_path / "again", existing="resume").record.results) == plain(
+        whole.results
+    )
 
 
 @pytest.mark.parametrize(
@@ -473,9 +478,9 @@ def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:
     written = (run.folder / "result.json").stat().st_mtime_ns
     with pytest.raises(SeqbenchError, match=r"this run is finished: .*result\.json; add --overwrite"):
         runner.run(config(), tmp_path)
-    assert runner.run(config(), tmp_path, resume=True) == run
+    assert runner.run(config(), tmp_path, existing="resume") == run
     assert (run.folder / "result.json").stat().st_mtime_ns == written
-    again = runner.run(config(), tmp_path, overwrite=True)
+    again = runner.run(config(), tmp_path, existing="overwrite")
     assert (run.folder / "result.json").stat().st_mtime_ns > written
     assert plain(again.record.results) == plain(run.record.results)
 

@@ -25,7 +25,8 @@ from lightning.pytorch.utilities import rank_zero_only
 import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.records import Record
-from seqbench.running import options, wandb_logging
+from seqbench.running import run_config, wandb_logging
+from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
 from tests import wandb_file
 from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
@@ -93,7 +94,9 @@ def run(folder: Path, **given: Any) -> Run:
 def start(folder: Path, run_id: str | None = None) -> tuple[Any, str, str]:
     folder.mkdir(exist_ok=True)
     return wandb_logging.start_logger(
-        options.resolve_options({"arch": "gru", "task": "copy", "tier": "smoke"}), folder, run_id
+        run_config.resolve_config(RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})),
+        folder,
+        run_id,
     )
 
 

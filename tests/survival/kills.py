@@ -223,4 +223,4 @@ def _run(kind: str, data: Path, base: Path, place: Place | None, nth: int) -> No
     task: dict[str, Any] = dict(RUNS[kind])
     if (data / kind).is_dir():
         task["data_dir"] = str(data / kind)
-    seqbench.run(ARCH, task, tier="smoke", optim=OPTIM, logger="none", runs=base / "runs", resume=True)
+    seqbench.run(ARCH, task, tier="smoke", optim=OPTIM, logger="none", runs=base / "runs", existing="resume")

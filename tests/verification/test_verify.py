@@ -18,8 +18,9 @@ from seqbench.models import build
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.records import Record
-from seqbench.running import options, runner
+from seqbench.running import run_config, runner
 from seqbench.running.diagnostics import cost
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
 from seqbench.verification import verify
@@ -34,7 +35,7 @@ Data = dict[str, Any]
 
 def config(**changed: Any) -> Any:
     given = {"arch": {"name": "gru", "d_model": 8}, "task": TASK, "tier": "smoke", "optim": OPTIM, "logger": "none"}
-    return options.resolve_options({**given, **changed})
+    return run_config.resolve_config(RunRequest.from_mapping({**given, **changed}))
 
 
 @pytest.fixture(scope="module")

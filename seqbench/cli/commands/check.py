@@ -78,12 +78,12 @@ def _architecture(name: str, given: Mapping[str, str], parameters: int | None) -
 
 def _task(name: str, given: Mapping[str, str], tier: str) -> Report:
     from seqbench.datamodules.loading import import_datamodule_class
-    from seqbench.running.options import PROTOCOL
+    from seqbench.running.option_parser import PROTOCOL_ARGUMENTS
     from seqbench.testing import check_task
     from seqbench.testing.task_subject import task_card
 
     card = task_card(name)
-    options = _read(given, import_datamodule_class(card), name, PROTOCOL) if given else {}
+    options = _read(given, import_datamodule_class(card), name, PROTOCOL_ARGUMENTS) if given else {}
     return check_task(card, tier, options=options, strict=False)
 
 

@@ -12,12 +12,13 @@ from seqbench.cli import run_report
 from seqbench.protocol import records, registry, run_folder
 from seqbench.protocol.cards import TIERS
 from seqbench.protocol.config import LOGGERS, RunConfig
-from seqbench.running import options as opts
-from seqbench.running import parameter_matching
+from seqbench.running import run_config, run_request
+from seqbench.running.run_request import RunRequest
 from seqbench.utils import ranks
 from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
+    from seqbench.protocol.run_folder import Existing
     from seqbench.running.runner import Run
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ def main(options: argparse.Namespace) -> int:
     given = _given(options)
     if options.help:
         return _help(options.parser, given)
-    config = parameter_matching.resolve_config(given, options.rest)
+    config = run_config.resolve_config(RunRequest.from_mapping(given, options.rest))
     if _first():
         _announce(config)
 
@@ -73,7 +74,8 @@ def main(options: argparse.Namespace) -> int:
     from seqbench.running.callbacks.stopping import Stopped
 
     try:
-        run = runner.run(config, options.runs, resume=options.resume, overwrite=options.overwrite)
+        existing: Existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
+        run = runner.run(config, options.runs, existing)
     except Stopped as stopped:  # Before training began, or in the midst of writing.
         logger.info(f"seqbench: stopped by {stopped.name}; --resume goes on.")
         return _stopped(stopped.name)
@@ -113,7 +115,7 @@ def _tell(run: Run, config: RunConfig) -> None:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """The configuration file's options, overlaid with the command line's."""
-    given = opts.read_config(options.config) if options.config else {}
+    given = run_request.read_options_file(options.config) if options.config else {}
     for key in ("tier", "seed", "match_params", "logger"):
         if getattr(options, key) is not None:
             given[key] = getattr(options, key)
@@ -134,7 +136,7 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 def _help(parser: argparse.ArgumentParser, given: Mapping[str, Any]) -> int:
     if given.get("arch") and given.get("task"):
         print(parser.format_help())
-        print(opts.help_text(given))
+        print(run_config.format_help(RunRequest.from_mapping(given)))
     elif given.get("arch") or given.get("task"):
         raise SeqbenchError("give both --arch and --task to see all options, or neither.")
     else:

@@ -11,7 +11,8 @@ from pathlib import Path
 from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import TUNING_SEED
-from seqbench.running import parameter_matching
+from seqbench.running import run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 
 FINISHED_STATUSES = ("ok", "diverged")
@@ -167,7 +168,9 @@ def build_plan(request: PlanRequest) -> Plan:
 
 def _resolve_group_config(request: PlanRequest, arch: str, task: str, point: Sequence[str]) -> RunConfig:
     arguments = [*request.arguments, *(f"--{assignment}" for assignment in point)]
-    return parameter_matching.resolve_config({**request.options, "arch": arch, "task": task}, arguments)
+    return run_config.resolve_config(
+        RunRequest.from_mapping({**request.options, "arch": arch, "task": task}, arguments)
+    )
 
 
 def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:

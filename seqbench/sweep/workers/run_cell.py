@@ -51,7 +51,7 @@ def run_cell(config: RunConfig, runs: Path) -> CellOutcome:
     from seqbench.running import runner  # Imports torch, which the planning process does not need.
 
     try:
-        record = runner.run(config, runs, resume=True).record
+        record = runner.run(config, runs, "resume").record
     except run_folder.BusyError as error:
         return CellOutcome("busy", str(error))
     except SeqbenchError as error:
@@ -81,7 +81,7 @@ def main(path: Path) -> int:
 
     config, runs = pickle.loads(path.read_bytes())
     try:
-        return int(runner.run(config, runs, resume=True).record.status != "ok")
+        return int(runner.run(config, runs, "resume").record.status != "ok")
     except SeqbenchError as error:
         print(error, file=sys.stderr)
         return 2

@@ -23,8 +23,9 @@ from seqbench.protocol.specs import (
     Tokens,
     TokenSequence,
 )
-from seqbench.running import options
+from seqbench.running import run_config
 from seqbench.running.diagnostics import cost
+from seqbench.running.run_request import RunRequest
 from tests.backbones import CausalMean
 
 OWN = [name for name, found in registry.list_entries(registry.ARCHITECTURES).items() if not found[0].extras]
@@ -35,8 +36,8 @@ CHARACTERS = SequenceSpec(Tokens(SYMBOLS), StepClasses(SYMBOLS), STEPS, look_ahe
 
 
 def config(arch: str, **arch_options: Any) -> Any:
-    return options.resolve_options(
-        {"arch": {"name": arch, "d_model": D, **arch_options}, "task": "copy", "tier": "smoke"}
+    return run_config.resolve_config(
+        RunRequest.from_mapping({"arch": {"name": arch, "d_model": D, **arch_options}, "task": "copy", "tier": "smoke"})
     )
 
 
@@ -184,7 +185,9 @@ def test_a_net_that_reads_its_output_keeps_it_in_its_state(spec: SequenceSpec) -
 @pytest.mark.parametrize("bridge", ["vector", "additive", "multihead", "decoder-only"])
 def test_a_translation_reads_source_and_target(bridge: str) -> None:
     spec = SequenceSpec(Tokens(9), TokenSequence(9, start=1, end=2, longest=STEPS), STEPS)
-    settings = options.resolve_options({"arch": {"name": "gru", "d_model": D}, "task": "copy", "tier": "smoke"})
+    settings = run_config.resolve_config(
+        RunRequest.from_mapping({"arch": {"name": "gru", "d_model": D}, "task": "copy", "tier": "smoke"})
+    )
     body = {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": bridge, "heads": 2}
     object.__setattr__(settings, "body", body)
     found = cost.model_cost(settings, spec)

@@ -7,7 +7,8 @@ import pytest
 
 from seqbench.protocol import run_folder
 from seqbench.protocol.records import TUNING_SEED
-from seqbench.running import parameter_matching
+from seqbench.running import run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.sweep.planning import sweep_plan
 from seqbench.sweep.planning.sweep_plan import PlanRequest
 from seqbench.utils.errors import SeqbenchError
@@ -37,7 +38,8 @@ def test_the_card_sets_the_number_of_seeds_by_default(tmp_path: Path) -> None:
 
 def test_a_cell_is_the_same_run_as_its_command(tmp_path: Path) -> None:
     (cell,) = build_small_plan(tmp_path, seeds=[4]).cells()
-    config = parameter_matching.resolve_config({**OPTIONS, "arch": "gru", "task": "copy", "seed": 4}, ARGUMENTS)
+    request = RunRequest.from_mapping({**OPTIONS, "arch": "gru", "task": "copy", "seed": 4}, ARGUMENTS)
+    config = run_config.resolve_config(request)
     assert cell.folder == config.folder(tmp_path)
     assert pickle.loads(pickle.dumps(cell.config)).digest() == config.digest()
 

@@ -1,0 +1,180 @@
+"""Parse the options of a run; their types, defaults and help come from the signatures of the chosen classes."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from seqbench.protocol.cards import Optim
+from seqbench.protocol.config import PairOptions, SingleOptions, TrainerOptions
+from seqbench.running.run_request import GROUPS, Options
+from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.plain_data import short_repr
+
+if TYPE_CHECKING:
+    from jsonargparse import ArgumentParser, Namespace
+
+    from seqbench.datamodules.base import SequenceDataModule
+
+PROTOCOL_ARGUMENTS = frozenset({"batch_size", "keys", "carry_state"})
+"""Arguments of a datamodule that the run sets, so that they are no options of the task."""
+
+
+class OptionParser:
+    """The typed options of one architecture on one task, by dotted name (``arch.num_layers``).
+
+    Args:
+        backbones: class of the backbone under ``arch``, and of the encoder's under ``encoder`` where there is one.
+        datamodule: class of the task's datamodule.
+
+    Raises:
+        SeqbenchError: the signature of a backbone cannot be read.
+    """
+
+    def __init__(self, backbones: Mapping[str, type], datamodule: type[SequenceDataModule]) -> None:
+        self._classes: dict[str, type] = {
+            **backbones,
+            "task": datamodule,
+            "optim": Optim,
+            "body": body_options(datamodule),
+            "trainer": TrainerOptions,
+        }
+        self._parser = _build_parser(self._classes)
+
+    @property
+    def names(self) -> list[str]:
+        """Dotted names of all options, sorted."""
+        return sorted(self._parser.get_defaults(skip_validation=True).keys())
+
+    def set_defaults(self, options: Mapping[str, Options]) -> None:
+        """Replace defaults of the signatures; options by group."""
+        self._parser.set_defaults(_dotted(options))
+
+    def defaults(self) -> dict[str, dict[str, object]]:
+        """Return the defaults of all options by group."""
+        return _by_group(self._parser.get_defaults())
+
+    def format_help(self) -> str:
+        """Return the help text of all options."""
+        return str(self._parser.format_help())
+
+    def parse(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> dict[str, dict[str, object]]:
+        """Return the options of each group: ``arguments`` override ``options``, and these the defaults.
+
+        Args:
+            options: typed values by group.
+            arguments: texts of the command line by dotted name.
+
+        Raises:
+            SeqbenchError: an option is unknown, or a value has the wrong type.
+        """
+        known = self.names
+        for name in _dotted(options):
+            if name not in known:
+                raise SeqbenchError(f"unknown option '{name}' in the configuration.{_suggest(name, known)}")
+        for name in arguments:
+            if name not in known:
+                raise SeqbenchError(f"unknown option --{name}.{_suggest(name, known, '--')}")
+        try:
+            return _by_group(self._parse(options, arguments))
+        except argparse.ArgumentError as error:
+            raise self._explain(error, options, arguments) from error
+
+    def _parse(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> Namespace:
+        base = self._parser.parse_object({group: dict(values) for group, values in options.items() if values})
+        words = [f"--{name}={text}" for name, text in arguments.items()]
+        parsed: Namespace = self._parser.parse_args(words, namespace=base)
+        return parsed
+
+    def _explain(
+        self, error: argparse.ArgumentError, options: Mapping[str, Options], arguments: Mapping[str, str]
+    ) -> SeqbenchError:
+        """Return an error that names the option with the wrong value: the first that fails without the others."""
+        failure = self._failure({}, {})
+        for name, text in arguments.items():
+            if self._failure({}, {name: text}) not in (None, failure):
+                return self._wrong_value(name, text, error)
+        for name, value in _dotted(options).items():
+            group, _, key = name.partition(".")
+            if self._failure({group: {key: value}}, {}) not in (None, failure):
+                return self._wrong_value(name, value, error)
+        return SeqbenchError(f"{one_line(error, 500)}.")
+
+    def _failure(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> str | None:
+        try:
+            self._parse(options, arguments)
+        except argparse.ArgumentError as error:
+            return one_line(error)
+        return None
+
+    def _wrong_value(self, name: str, value: object, error: argparse.ArgumentError) -> SeqbenchError:
+        group, _, key = name.partition(".")
+        kind = _type_name(self._classes[group], key)
+        if kind is None:
+            return SeqbenchError(f"option --{name}: {one_line(error, 500)}.")
+        return SeqbenchError(f"option --{name}: expected {kind}, got {short_repr(value)}.")
+
+
+def body_options(datamodule: type[SequenceDataModule]) -> type[SingleOptions]:
+    """Return the class of the body's options: tasks on pairs of sequences have an encoder and a decoder."""
+    return PairOptions if datamodule.sequence_to_sequence else SingleOptions
+
+
+def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
+    import jsonargparse  # Importing it takes 0.15 s.
+
+    # Without --help: it would end the process.
+    parser = jsonargparse.ArgumentParser(
+        prog="seqbench run",
+        usage="seqbench run --arch NAME --task NAME [options]",
+        allow_abbrev=False,
+        add_help=False,
+        exit_on_error=False,
+    )
+    for group in ("arch", "encoder"):
+        if group in classes:
+            try:
+                # An encoder has the width of its decoder.
+                skip = {"d_model"} if group == "encoder" else set()
+                parser.add_class_arguments(classes[group], group, skip=skip, fail_untyped=False)
+            # The signature may be a plug-in's: whatever its annotations and defaults raise is reported.
+            except Exception as error:
+                name = f"{classes[group].__module__}:{classes[group].__qualname__}"
+                raise SeqbenchError(
+                    f"the signature of the backbone {name} cannot be read: {one_line(error)}."
+                ) from error
+    parser.add_class_arguments(classes["task"], "task", skip=set(PROTOCOL_ARGUMENTS), fail_untyped=False)
+    for group in ("optim", "body", "trainer"):
+        parser.add_class_arguments(classes[group], group)
+    return parser
+
+
+def _type_name(cls: type, argument: str) -> str | None:
+    """Return the type of a constructor's argument as its source writes it; None where the signature lacks it."""
+    try:
+        parameter = inspect.signature(cls).parameters.get(argument)
+    except (TypeError, ValueError):
+        return None
+    if parameter is None or parameter.annotation is parameter.empty:
+        return None
+    kind = parameter.annotation
+    text = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
+    return str(text).replace(" | ", " or ").replace("None", "null")
+
+
+def _suggest(name: str, known: list[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    if close:
+        return f" Did you mean {' or '.join(prefix + option for option in close)}?"
+    return " See `seqbench run --arch A --task T --help`."
+
+
+def _dotted(options: Mapping[str, Options]) -> dict[str, object]:
+    return {f"{group}.{key}": value for group, values in options.items() for key, value in values.items()}
+
+
+def _by_group(parsed: Namespace) -> dict[str, dict[str, object]]:
+    return {group: dict(parsed[group].as_dict()) if group in parsed else {} for group in GROUPS}

@@ -1,0 +1,144 @@
+"""From the request of a user to the complete configuration of a run.
+
+Unknown names and missing data are reported before torch is imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from seqbench.datamodules import loading
+from seqbench.datamodules.sources import data_location
+from seqbench.datamodules.sources.data_location import DataLocation
+from seqbench.protocol import registry
+from seqbench.protocol.cards import Card, Optim, Tier, load_card
+from seqbench.protocol.config import DECODER_ONLY, PairOptions, RunConfig, TrainerOptions
+from seqbench.running.option_parser import OptionParser, body_options
+from seqbench.running.parameter_matching import match_parameters
+from seqbench.running.run_request import Options, RunRequest
+from seqbench.utils import redaction
+from seqbench.utils.errors import SeqbenchError
+
+if TYPE_CHECKING:
+    from seqbench.datamodules.base import SequenceDataModule
+
+OptionsClass = TypeVar("OptionsClass")
+
+
+def resolve_config(request: RunRequest) -> RunConfig:
+    """Return the complete configuration of a run.
+
+    Defaults come from the task's card and from the signatures of the chosen classes. Where the request has
+    ``match_params``, ``arch.d_model`` is the width that comes nearest to this number of trainable parameters.
+
+    Raises:
+        SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
+            are missing, or no width comes near enough to ``match_params``.
+    """
+    entry = registry.find_entry(registry.ARCHITECTURES, request.arch)
+    card = load_card(request.task)
+    tier = card.tier(request.tier)
+    location = _find_data(card, tier, request.group("task"))
+    checksums = data_location.file_checksums(location) if location else {}
+
+    datamodule = loading.import_datamodule_class(card)
+    parser = _option_parser(request, entry.load(), card, tier, datamodule)
+    options = parser.parse(request.options, request.arguments)
+    if request.encoder and options["body"].get("bridge") == DECODER_ONLY:
+        raise SeqbenchError("body.bridge decoder-only has no encoder; give --encoder none, or choose another bridge.")
+    config = RunConfig(
+        card=card,
+        tier=request.tier,
+        arch=request.arch,
+        seed=request.seed,
+        arch_options=options["arch"],
+        task_options=options["task"],
+        encoder=request.encoder,
+        encoder_options=options["encoder"],
+        body=dataclasses.asdict(_build_options(body_options(datamodule), options["body"], "body")),
+        optim=_build_options(Optim, options["optim"], "optim"),
+        trainer=_build_options(TrainerOptions, options["trainer"], "trainer"),
+        logger=request.logger,
+        checksums=checksums,
+        published=data_location.is_published(location.dataset, checksums) if location else True,
+        task_standard=parser.defaults()["task"],
+    )
+    _check_secrets(config.options(), "option")
+    return config if request.match_params is None else match_parameters(config, request.match_params)
+
+
+def format_help(request: RunRequest) -> str:
+    """Return the help text of all dotted options for the architecture and the task of a request.
+
+    Raises:
+        SeqbenchError: a name is unknown, or a class cannot be imported.
+    """
+    entry, card = registry.find_entry(registry.ARCHITECTURES, request.arch), load_card(request.task)
+    tier, datamodule = card.tier(request.tier), loading.import_datamodule_class(card)
+    return _option_parser(request, entry.load(), card, tier, datamodule).format_help()
+
+
+def _option_parser(
+    request: RunRequest, backbone: type, card: Card, tier: Tier, datamodule: type[SequenceDataModule]
+) -> OptionParser:
+    """Return the parser of a request's options, with the card's defaults."""
+    backbones = {"arch": backbone}
+    if request.encoder:
+        if body_options(datamodule) is not PairOptions:
+            raise SeqbenchError(
+                f"task '{card.name}' has no encoder, its outputs go with its inputs; leave out --encoder."
+            )
+        backbones["encoder"] = registry.find_entry(registry.ARCHITECTURES, request.encoder).load()
+    parser = OptionParser(backbones, datamodule)
+    known = set(parser.names)
+    defaults: dict[str, Options] = {
+        "task": {**card.arguments, **tier.task},
+        "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(request.arch, {})},
+        "body": tier.body,
+    }
+    for group, name in (("arch", request.arch), ("encoder", request.encoder)):
+        if name:
+            # A card sets options for all backbones; those that this backbone lacks are left out.
+            options = {**tier.arch, **tier.architectures.get(name, {})}
+            defaults[group] = {key: value for key, value in options.items() if f"{group}.{key}" in known}
+    parser.set_defaults(defaults)
+    return parser
+
+
+def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
+    """Locate the task's files, if it reads any; ``options`` of the task override the card's."""
+    options = {**card.arguments, **tier.task, **options}
+    if "dataset" not in options:
+        return None
+    languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
+    return data_location.locate_data(
+        str(options["dataset"]), options.get("data_dir"), options.get("source", "auto"), languages
+    )
+
+
+def _build_options(cls: type[OptionsClass], options: Options, group: str) -> OptionsClass:
+    try:
+        return cls(**options)
+    except TypeError as error:
+        raise SeqbenchError(f"the options {group} cannot be used: {error}; give each a value of its type.") from error
+
+
+def _check_secrets(value: object, where: str) -> None:
+    """Refuse options that hold a secret: they are written into the record, into ``config.yaml`` and to W&B.
+
+    Raises:
+        SeqbenchError: naming the option.
+    """
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_secrets(item, f"{where} {key}" if where == "option" else f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_secrets(item, where)
+    elif isinstance(value, str) and (secret := redaction.secret_in(value)):
+        raise SeqbenchError(
+            f"{where} holds {secret}, and options are written into the record; leave it to the environment, "
+            f"where the library that needs it will look."
+        )
