@@ -24,7 +24,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("packages")
     (folder / "new").mkdir()
     for kind, name in (("architecture", "my-net"), ("task", "my-task")):
-        new.write(new.render(kind, new.words_of(kind, name)), folder / "new" / f"seqbench-{name}")
+        new.write_package(
+            new.render_templates(kind, new.template_values(kind, name)), folder / "new" / f"seqbench-{name}"
+        )
     sources = [str(path) for path in (*(folder / "new").iterdir(), *EXAMPLES.glob("seqbench-*"))]
     assert len(sources) == 4
     # Without network: what they depend on is here already, and so is what builds them.
@@ -53,8 +55,8 @@ def project(folder: Path) -> Any:
 def test_an_example_has_the_shape_of_a_new_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # As before it was installed: a developer may have it here.
     monkeypatch.setattr(new.registry, "list_entries", lambda group: {})
-    words = new.words_of(KINDS[name], name)
-    files = new.render(KINDS[name], words)
+    words = new.template_values(KINDS[name], name)
+    files = new.render_templates(KINDS[name], words)
     folder = EXAMPLES / words["distribution"]
     caches = {path for path in folder.rglob("*") if path.name == "__pycache__" or path.name.endswith("_cache")}
     ours = {path for path in folder.rglob("*") if path.is_file() and caches.isdisjoint(path.parents)}

@@ -1,4 +1,4 @@
-"""The command line as a user meets it: in a process of its own."""
+"""The command line, in a process of its own."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_help_names_every_command() -> None:
     assert all(word in done.stdout for word in ("run", "list", "show", "generate", "completion"))
 
 
-def test_list_shows_what_is_installed() -> None:
+def test_list_prints_the_installed_entries() -> None:
     done = seqbench("list")
     assert done.returncode == 0
     assert "gru" in done.stdout
@@ -56,7 +56,7 @@ def test_list_shows_what_is_installed() -> None:
     assert "gru" not in seqbench("list", "tasks").stdout
 
 
-def test_list_check_imports_each() -> None:
+def test_list_check_imports_each_entry() -> None:
     done = seqbench("list", "--check")
     assert done.returncode == 0
     listed = [line for line in done.stdout.splitlines() if line.startswith("  ")]
@@ -64,14 +64,14 @@ def test_list_check_imports_each() -> None:
     assert [line for line in listed if not line.endswith(" ok") and "needs the library" not in line] == []
 
 
-def test_show_tells_of_an_architecture() -> None:
+def test_show_prints_the_options_and_the_source_of_an_architecture() -> None:
     done = seqbench("show", "lstm")
     assert done.returncode == 0
     assert "--arch.forget_bias  float  default 1.0" in done.stdout
     assert "Hochreiter & Schmidhuber 1997" in done.stdout
 
 
-def test_show_tells_of_a_task_and_its_lines() -> None:
+def test_show_prints_the_baselines_and_the_published_results_of_a_task() -> None:
     done = seqbench("show", "copy")
     assert done.returncode == 0
     assert "accuracy            chance 0.125   best possible 1" in done.stdout
@@ -79,7 +79,7 @@ def test_show_tells_of_a_task_and_its_lines() -> None:
 
 
 @pytest.mark.usefixtures("no_data")
-def test_show_tells_of_a_task_whose_data_is_not_at_hand() -> None:
+def test_show_prints_a_task_without_its_data() -> None:
     done = seqbench("show", "char-lm")
     assert done.returncode == 0
     assert "not computed; the data set 'tinyshakespeare'" in done.stdout
@@ -96,7 +96,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
     assert json.loads(record.read_text())["results"]["status"] == "ok"
     assert "differs from the card in task.delay" in done.stderr
     assert "step 40/40" in done.stderr
-    # In a pipe there is neither colour nor a bar.
+    # In a pipe there are no colours and no progress bar.
     assert "\x1b" not in done.stdout + done.stderr
     assert "\r" not in done.stdout + done.stderr
 
@@ -110,7 +110,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [
         (["rn"], "unknown command 'rn'. Did you mean 'run'?"),
         ([], "the following arguments are required: COMMAND"),
@@ -131,35 +131,37 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
     ],
 )
 @pytest.mark.usefixtures("no_data")
-def test_a_mistake_is_one_sentence_at_once(words: list[str], sentence: str, tmp_path: Path) -> None:
+def test_a_mistake_is_reported_in_one_line_without_importing_torch(
+    words: list[str], message: str, tmp_path: Path
+) -> None:
     start = time.perf_counter()
     done = seqbench(*words, cwd=tmp_path)
     assert done.returncode == 2
-    assert sentence in done.stderr
+    assert message in done.stderr
     assert done.stderr.startswith("seqbench: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
     assert list(tmp_path.iterdir()) == []
-    # None of these needs torch, whose import alone takes longer.
+    # The import of torch alone takes longer.
     assert time.perf_counter() - start < 2
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [
         (["--task.delay", "-5"], "delay must be at least 1 step, got -5"),
         (["--arch.num_layers", "0"], "'gru' refuses its options: num_layers must be at least 1, got 0"),
     ],
 )
-def test_a_wrong_option_is_one_sentence_and_leaves_nothing(words: list[str], sentence: str, tmp_path: Path) -> None:
+def test_a_wrong_option_of_a_task_or_architecture_is_reported(words: list[str], message: str, tmp_path: Path) -> None:
     done = seqbench(*COPY[:5], "--logger", "none", *words, cwd=tmp_path)
     assert done.returncode == 2
-    assert sentence in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 
-def test_all_options_are_explained(tmp_path: Path) -> None:
+def test_the_help_of_run_lists_the_options_of_the_architecture_and_the_task(tmp_path: Path) -> None:
     assert "--arch.num_layers" not in seqbench("run", "--help").stdout.split("Options of")[0]
     done = seqbench("run", "--arch", "gru", "--task", "copy", "--help")
     assert done.returncode == 0
@@ -167,7 +169,7 @@ def test_all_options_are_explained(tmp_path: Path) -> None:
         assert option in done.stdout
 
 
-def test_an_architecture_that_breaks_ends_with_a_sentence_and_a_traceback_in_a_file(tmp_path: Path) -> None:
+def test_an_architecture_that_raises_ends_with_a_message_and_a_traceback_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from torch import nn\n"
         "class Net(nn.Module):\n"
@@ -182,7 +184,7 @@ def test_an_architecture_that_breaks_ends_with_a_sentence_and_a_traceback_in_a_f
     assert "mine.py" in trace.read_text()
 
 
-def test_a_text_model_trains_and_goes_on_with_a_prompt(tmp_path: Path, text_folder: Path) -> None:
+def test_a_trained_text_model_continues_a_prompt(tmp_path: Path, text_folder: Path) -> None:
     options = ["--optim.steps", "40", "--optim.validate_every", "20", "--optim.batch_size", "8"]
     words = ["run", "--arch", "lstm", "--task", "char-lm", "--tier", "smoke", "--logger", "csv", *options]
     done = seqbench(*words, "--task.data_dir", str(text_folder), cwd=tmp_path)
@@ -198,33 +200,33 @@ def test_a_text_model_trains_and_goes_on_with_a_prompt(tmp_path: Path, text_fold
     assert seqbench("generate", str(folder), "--prompt", "the ¿cat", "--length", "30").stdout == text.stdout
 
 
-def test_a_task_without_text_has_nothing_to_go_on_with(tmp_path: Path) -> None:
+def test_a_run_whose_task_generates_nothing_is_refused(tmp_path: Path) -> None:
     done = seqbench(*COPY, cwd=tmp_path)
     folder = done.stdout.splitlines()[-1].removeprefix("record: ").removesuffix("/result.json")
-    asked = seqbench("generate", folder, cwd=tmp_path)
-    assert asked.returncode == 2
-    assert "this run's task has nothing to generate; give a run of char-lm, music or translation" in asked.stderr
+    generated = seqbench("generate", folder, cwd=tmp_path)
+    assert generated.returncode == 2
+    assert "this run's task has nothing to generate; give a run of char-lm, music or translation" in generated.stderr
 
 
-def test_a_folder_that_cannot_be_written_is_named() -> None:
+def test_an_unwritable_folder_is_reported() -> None:
     done = seqbench(*COPY, "--runs", "/dev/null/runs")
     assert done.returncode == 2
     assert "cannot be written: Not a directory; choose another with --runs" in done.stderr
 
 
-def test_ctrl_c_leaves_an_interrupted_record_that_can_be_resumed(tmp_path: Path) -> None:
+def test_ctrl_c_ends_a_run_with_an_interrupted_record(tmp_path: Path) -> None:
     words = [*COPY, "--optim.steps", "200000", "--runs", str(tmp_path)]
     command = [sys.executable, "-m", "seqbench", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        seen = []
+        lines = []
         for line in iter(process.stderr.readline, ""):
-            seen.append(line)
+            lines.append(line)
             if line.startswith("step 20/"):
                 break
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, seen
+    assert process.returncode == 130, lines
     assert "the run ended as interrupted" in err
     assert "Traceback" not in err
     (record,) = tmp_path.rglob("result.json")
@@ -232,7 +234,7 @@ def test_ctrl_c_leaves_an_interrupted_record_that_can_be_resumed(tmp_path: Path)
     assert out.splitlines()[0] == "no scores: the run ended as interrupted"
 
 
-def test_completion_is_code_for_the_shell() -> None:
+def test_completion_prints_code_for_the_shell() -> None:
     done = seqbench("completion", "bash")
     assert done.returncode == 0
     assert "complete " in done.stdout
@@ -249,17 +251,17 @@ def test_completion_is_code_for_the_shell() -> None:
         ("seqbench run --tier ", {"smoke", "small", "medium", "paper"}),
     ],
 )
-def test_the_shell_completes_names(line: str, expected: set[str], tmp_path: Path) -> None:
+def test_the_shell_completes_commands_and_values(line: str, expected: set[str], tmp_path: Path) -> None:
     answer = tmp_path / "answer"
     environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
     seqbench(**environment, _ARGCOMPLETE_STDOUT_FILENAME=str(answer), COMP_TYPE="9", _ARGCOMPLETE_IFS="\n")
-    found = {word.strip() for word in answer.read_text().split("\n") if word.strip()}
-    assert {word for word in found if not word.startswith("-")} == expected
+    words = {word.strip() for word in answer.read_text().split("\n") if word.strip()}
+    assert {word for word in words if not word.startswith("-")} == expected
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 @pytest.mark.parametrize("word", ["list", "--help"])
-def test_a_reader_that_leaves_is_no_error(word: str, unbuffered: str) -> None:
+def test_a_closed_pipe_is_not_an_error(word: str, unbuffered: str) -> None:
     read, write = os.pipe()
     os.close(read)
     environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
@@ -267,24 +269,24 @@ def test_a_reader_that_leaves_is_no_error(word: str, unbuffered: str) -> None:
     done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, env=environment)
     os.close(write)
     assert done.stderr == ""
-    # argparse itself swallows a broken pipe where nothing is buffered.
+    # argparse itself ignores a closed pipe if the output is unbuffered.
     assert done.returncode == 141 or (word, unbuffered, done.returncode) == ("--help", "1", 0)
 
 
-def test_a_terminal_that_is_not_utf_8_gets_escapes() -> None:
+def test_a_terminal_that_is_not_utf_8_shows_escapes() -> None:
     done = seqbench("show", "parity", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert done.returncode == 0
     assert "Del\\xe9tang" in done.stdout
 
 
-def test_a_path_that_can_be_none_is_a_sentence() -> None:
+def test_a_path_that_is_too_long_is_reported() -> None:
     done = seqbench("generate", "x" * 300)
     assert done.returncode == 2
     assert done.stderr.startswith("seqbench: ")
     assert "Traceback" not in done.stderr
 
 
-def test_help_imports_no_command_and_says_of_each_what_it_says_of_itself() -> None:
+def test_help_prints_the_summary_of_each_command_without_importing_it() -> None:
     code = (
         "import sys; from seqbench.cli.main import main\n"
         "try: main(['--help'])\n"

@@ -89,9 +89,9 @@ WORK = (
     ),
     *(
         "seqbench.testing:check_task",
-        "seqbench.cli.commands.show:_size",
+        "seqbench.cli.commands.show:measure_size",
         "seqbench.cli.child_process:run_child",
-        "seqbench.cli.commands.show:_lines",
+        "seqbench.cli.commands.show:describe_baselines",
         "seqbench.datamodules.sources.hub_download:fetch_dataset",
     ),
 )

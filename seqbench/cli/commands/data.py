@@ -1,10 +1,10 @@
-"""List the data sets, fetch them, verify their files, or say where they lie."""
+"""List the data sets, fetch them, verify their files, or print their folders."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqbench.cli.text_tables import align_columns
@@ -14,150 +14,172 @@ from seqbench.utils.errors import SeqbenchError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do, and with which data sets."""
-    parser.add_argument("action", choices=ACTIONS, help="list all; fetch from the hub; verify files; print the folder")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="data sets (verify: default those at hand)")
+    """Add the arguments of ``seqbench data`` to its parser."""
+    parser.add_argument(
+        "action",
+        choices=ACTIONS,
+        help="list the data sets, fetch them from the hub, verify their files, or print their folders",
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="use these data sets (default: list all, verify those on this machine; fetch and path need names)",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do it; 1 if a file is not the published one, or what is named is not at hand."""
+    """Carry out the action.
+
+    Returns:
+        1 if a file differs from the published one or a named data set is not on this machine, else 0.
+
+    Raises:
+        SeqbenchError: a name is unknown or missing, or a data set cannot be fetched.
+    """
     for name in options.names:
         published_datasets.find_dataset(name)
     return ACTIONS[options.action](options.names)
 
 
-def _list(names: list[str]) -> int:
+def _list_datasets(names: Sequence[str]) -> int:
     rows: list[tuple[str, ...]] = [("name", "at hand", "train", "validation", "test", "licence")]
     for name in names or published_datasets.DATASETS:
-        entry, place = published_datasets.find_dataset(name), _at_hand(name)
-        where = str(_folder(place)) if place else ("no; on the hub" if entry.hub else "no")
-        rows.append((name, where, *(f"{count:,}" for count in entry.rows.values()), entry.licence))
+        dataset, location = published_datasets.find_dataset(name), _find_location(name)
+        where = str(_common_folder(location)) if location else ("no; on the hub" if dataset.hub else "no")
+        rows.append((name, where, *(f"{count:,}" for count in dataset.rows.values()), dataset.licence))
     print(align_columns(rows))
     return 0
 
 
-def _fetch(names: list[str]) -> int:
-    _some(names)
+def _fetch_datasets(names: Sequence[str]) -> int:
+    _require_names(names)
     for name in names:
-        place = _at_hand(name)
-        entry = published_datasets.find_dataset(name)
-        if place is not None:
-            place = _whole(place)
-        if place is None:
-            if entry.hub is not None and not hub_download.hub_is_reachable():
-                data_location.locate_data(name, source="hub")  # Raises, with the ways out.
-            print(f"{name}: fetching {entry.hub.id if entry.hub else ''}", file=sys.stderr)
-            hub_download.fetch_dataset(name, entry)
-            place = data_location.locate_data(name, source="folder", languages=entry.languages)
-        print(f"{name}: {_folder(place)}")
+        dataset, location = published_datasets.find_dataset(name), _find_location(name)
+        if location is not None and not _is_intact(location):
+            location = None
+        if location is None:
+            if dataset.hub is not None and not hub_download.hub_is_reachable():
+                data_location.locate_data(name, source="hub")  # Raises an error that lists what would help.
+            print(f"{name}: fetching {dataset.hub.id if dataset.hub else ''}", file=sys.stderr)
+            hub_download.fetch_dataset(name, dataset)
+            location = _locate_in_folder(name)
+        print(f"{name}: {_common_folder(location)}")
     return 0
 
 
-def _whole(place: DataLocation) -> DataLocation | None:
-    """The place, if its files are the published ones; None where damaged ones were our own and are gone.
+def _is_intact(location: DataLocation) -> bool:
+    """Return whether all files are the published ones; damaged files that seqbench has fetched are deleted.
 
     Raises:
-        SeqbenchError: files that are not ours to remove differ.
+        SeqbenchError: a file of the user differs from the published one.
     """
     try:
-        data_location.verified_checksums(place)
-        return place
+        data_location.verified_checksums(location)
     except SeqbenchError:
-        paths = [path for paths in place.files.values() for path in paths]
+        paths = [path for paths in location.files.values() for path in paths]
         if not all(path.is_relative_to(data_files.fetched_folder()) for path in paths):
             raise
         for path in paths:
             path.unlink(missing_ok=True)
-        return None
+        return False
+    return True
 
 
-def _verify(names: list[str]) -> int:
-    wrong = 0
+def _verify_datasets(names: Sequence[str]) -> int:
+    problems = 0
     for name in names or published_datasets.DATASETS:
-        place = _at_hand(name)
-        if place is None:
+        location = _find_location(name)
+        if location is None:
             print(f"{name}: not at hand")
-            wrong += bool(names)
+            problems += bool(names)
             continue
         try:
-            data_location.check_published(place, data_location.file_checksums(place))
-            found = _READERS[place.entry.format](place)
-            if found != dict(place.entry.rows):
-                raise SeqbenchError(f"expected {dict(place.entry.rows)} rows, found {found}.")
-            print(f"{name}: ok, {', '.join(f'{count:,} {split}' for split, count in found.items())}")
+            data_location.check_published(location, data_location.file_checksums(location))
+            dataset = published_datasets.find_dataset(name)
+            counts = _COUNTERS[dataset.format](location)
+            if counts != dict(dataset.rows):
+                raise SeqbenchError(f"expected {dict(dataset.rows)} rows, found {counts}.")
+            print(f"{name}: ok, {', '.join(f'{count:,} {split}' for split, count in counts.items())}")
         except SeqbenchError as error:
-            wrong += 1
+            problems += 1
             print(f"{name}: WRONG: {error}")
-    return 1 if wrong else 0
+    return 1 if problems else 0
 
 
-def _path(names: list[str]) -> int:
-    _some(names)
+def _print_folders(names: Sequence[str]) -> int:
+    _require_names(names)
     for name in names:
-        place = _at_hand(name)
-        # Raises, with the ways out, where it is not at hand.
-        print(
-            _folder(
-                place
-                or data_location.locate_data(
-                    name, source="folder", languages=published_datasets.find_dataset(name).languages
-                )
-            )
-        )
+        print(_common_folder(_locate_in_folder(name)))
     return 0
 
 
-def _at_hand(name: str) -> DataLocation | None:
+def _locate_in_folder(name: str) -> DataLocation:
+    """Return where the files of a data set are on this machine.
+
+    Raises:
+        SeqbenchError: they are not here; the message lists what would help.
+    """
+    languages = published_datasets.find_dataset(name).languages
+    return data_location.locate_data(name, source="folder", languages=languages)
+
+
+def _find_location(name: str) -> DataLocation | None:
+    """Return where the files of a data set are on this machine; None if they are not here."""
     try:
-        return data_location.locate_data(
-            name, source="folder", languages=published_datasets.find_dataset(name).languages
-        )
+        return _locate_in_folder(name)
     except SeqbenchError:
         return None
 
 
-def _folder(place: DataLocation) -> Path:
-    """The folder that holds a data set's files, or the data folder above it where they lie in several."""
-    folders = {path.parent for paths in place.files.values() for path in paths}
+def _common_folder(location: DataLocation) -> Path:
+    """Return the folder of a data set's files; the folder above if they are in several."""
+    folders = {path.parent for paths in location.files.values() for path in paths}
     return folders.pop() if len(folders) == 1 else next(iter(folders)).parent
 
 
-def _some(names: list[str]) -> None:
+def _require_names(names: Sequence[str]) -> None:
     if not names:
         raise SeqbenchError(f"name at least one data set: {', '.join(published_datasets.DATASETS)}.")
 
 
-# What each reader finds: sequences of each split (characters, for a text). Imported only to verify.
+# Each function counts the sequences of each split (for a text, its characters). It imports its reader when called.
 
 
-def _texts(place: DataLocation) -> dict[str, int]:
+def _count_characters(location: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import texts
 
-    return {split: len(text) for split, text in texts.read_texts(place).splits.items()}
+    return {split: len(text) for split, text in texts.read_texts(location).splits.items()}
 
 
-def _sentences(place: DataLocation) -> dict[str, int]:
+def _count_sentences(location: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import labelled_sentences
 
-    return {split: len(lines) for split, lines in labelled_sentences.read_labelled_sentences(place).texts.items()}
+    return {split: len(lines) for split, lines in labelled_sentences.read_labelled_sentences(location).texts.items()}
 
 
-def _rolls(place: DataLocation) -> dict[str, int]:
+def _count_rolls(location: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import rolls
 
-    return {split: len(borders) - 1 for split, borders in rolls.read_rolls(place).borders.items()}
+    return {split: len(borders) - 1 for split, borders in rolls.read_rolls(location).borders.items()}
 
 
-def _pairs(place: DataLocation) -> dict[str, int]:
+def _count_pairs(location: DataLocation) -> dict[str, int]:
     from seqbench.datamodules.sources import sentence_pairs
 
-    return {split: len(sources) for split, (sources, _) in sentence_pairs.read_sentence_pairs(place).splits.items()}
+    splits = sentence_pairs.read_sentence_pairs(location).splits
+    return {split: len(sources) for split, (sources, _) in splits.items()}
 
 
-_READERS: Mapping[str, Callable[[DataLocation], dict[str, int]]] = {
-    "text": _texts,
-    "sentences": _sentences,
-    "rolls": _rolls,
-    "pairs": _pairs,
+_COUNTERS: Mapping[str, Callable[[DataLocation], dict[str, int]]] = {
+    "text": _count_characters,
+    "sentences": _count_sentences,
+    "rolls": _count_rolls,
+    "pairs": _count_pairs,
 }
-ACTIONS: Mapping[str, Callable[[list[str]], int]] = {"list": _list, "fetch": _fetch, "verify": _verify, "path": _path}
+ACTIONS: Mapping[str, Callable[[Sequence[str]], int]] = {
+    "list": _list_datasets,
+    "fetch": _fetch_datasets,
+    "verify": _verify_datasets,
+    "path": _print_folders,
+}

@@ -1,4 +1,4 @@
-"""Let a trained model go on with a text or a tune, or translate a sentence."""
+"""Continue a text or a tune, or translate a sentence, with a trained model."""
 
 from __future__ import annotations
 
@@ -10,17 +10,34 @@ from seqbench.utils.errors import SeqbenchError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The run and how to draw."""
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished char-lm, music or translation run")
-    parser.add_argument("--prompt", default="", help="a text to go on with, frames of MIDI notes, or sentences")
-    parser.add_argument("--length", type=int, help="characters (default: 500) or frames (default: 64) to go on for")
-    parser.add_argument("--temperature", type=float, default=0.8, help="0 takes the likeliest (default: 0.8)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the draws (default: 0)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="where a MIDI file goes (default: the run's folder)")
+    """Add the arguments of ``seqbench generate`` to its parser."""
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", help="use the finished char-lm, music or translation run in this folder"
+    )
+    parser.add_argument(
+        "--prompt", default="", help="continue this text or these frames of MIDI notes, or translate these sentences"
+    )
+    parser.add_argument(
+        "--length", type=int, help="generate this many characters (default: 500) or frames (default: 64)"
+    )
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.8,
+        help="divide the logits by this number; 0 takes the most likely (default: 0.8)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed the random draws with this number (default: 0)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="write a MIDI file here (default: into the run folder)"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print what the model makes of the prompt."""
+    """Print what the model generates; return 0.
+
+    Raises:
+        SeqbenchError: an option is out of range, there is no such run, or its task has nothing to generate.
+    """
     if options.length is not None and options.length < 1:
         raise SeqbenchError(f"--length must be at least 1, got {options.length}.")
     if not options.temperature >= 0:
@@ -28,10 +45,10 @@ def main(options: argparse.Namespace) -> int:
     if not 0 <= options.seed < 2**63:
         raise SeqbenchError(f"--seed must be from 0 to {2**63 - 1}, got {options.seed}.")
     folder = options.run.parent if options.run.name == records.NAME else options.run
-    named = records.read_record(folder).config.get("card")
-    if not isinstance(named, dict) or not isinstance(named.get("name"), str):
-        raise SeqbenchError(f"the record in {folder} names no task, so it is not known what to generate.")
-    card = cards.load_card(named["name"])
+    recorded_card = records.read_record(folder).config.get("card")
+    if not isinstance(recorded_card, dict) or not isinstance(recorded_card.get("name"), str):
+        raise SeqbenchError(f"the record in {folder} names no task; give the folder of a finished run.")
+    card = cards.load_card(recorded_card["name"])
 
     from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.running import samples

@@ -1,4 +1,4 @@
-"""List the architectures, tasks and boards that are installed."""
+"""List the architectures, tasks and leaderboards that are installed."""
 
 from __future__ import annotations
 
@@ -13,42 +13,52 @@ from seqbench.utils.redaction import redact
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
 BOARDS = "boards"
-OK, NEEDS, BROKEN = "ok", "lacking a library", "broken"
+OK, NEEDS_LIBRARY, BROKEN = "ok", "lacking a library", "broken"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to list, and whether to try it."""
-    parser.add_argument("kind", nargs="?", choices=[*KINDS, BOARDS], help="only these (default: all)")
-    parser.add_argument("--check", action="store_true", help="import each and read each card, and say what fails")
+    """Add the arguments of ``seqbench list`` to its parser."""
+    parser.add_argument("kind", nargs="?", choices=[*KINDS, BOARDS], help="list only this kind (default: all)")
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="import each architecture and task, read each card, and report errors (default: off)",
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print names and where they come from; imports nothing unless asked to check. 1 if a check finds one broken."""
+    """Print the names and where they come from; nothing is imported unless ``--check`` is given.
+
+    Returns:
+        1 if an entry is broken, else 0.
+    """
     states: Counter[str] = Counter()
     for kind, group in KINDS.items():
         if options.kind not in (None, kind):
             continue
         rows = []
         for name, entries in registry.list_entries(group).items():
-            state, about = _check(group, name) if options.check else (OK, _about(group, name))
+            state, description = _check_entry(group, name) if options.check else (OK, _describe_entry(group, name))
             states[state] += 1
             owners = " AND ".join(f"{entry.distribution} {entry.version}" for entry in entries)
-            rows.append((name, owners, about))
+            rows.append((name, owners, description))
         print(f"{kind}:\n{align_columns(rows, indent='  ')}")
     if options.kind in (None, BOARDS):
-        # Their titles only where they are asked for, since each is a file to be read and checked.
-        read = options.check or options.kind == BOARDS
+        # A plain list does not show the titles of the boards: each is in a file that must be read and checked.
+        with_titles = options.check or options.kind == BOARDS
         boards = [
-            (name, *([_board(name, states, options.check)] if read else ())) for name in board_paths.board_names()
+            (name, *([_describe_board(name, states, options.check)] if with_titles else ()))
+            for name in board_paths.board_names()
         ]
         print(f"{BOARDS}:\n{align_columns(boards, indent='  ')}")
     if options.check:
-        others = "".join(f", {states[state]} {state}" for state in (NEEDS, BROKEN) if states[state])
+        others = "".join(f", {states[state]} {state}" for state in (NEEDS_LIBRARY, BROKEN) if states[state])
         print(f"{states[OK]} of {states.total()} ok{others}")
     return 1 if states[BROKEN] else 0
 
 
-def _about(group: str, name: str) -> str:
+def _describe_entry(group: str, name: str) -> str:
+    """Return the summary of a task's card; nothing for an architecture."""
     if group == registry.ARCHITECTURES:
         return ""
     try:
@@ -57,8 +67,9 @@ def _about(group: str, name: str) -> str:
         return f"broken: {error}"
 
 
-def _board(name: str, states: Counter[str], check: bool) -> str:
-    from seqbench.leaderboard.data import board_card  # Here, so that a plain list does not pay for it.
+def _describe_board(name: str, states: Counter[str], check: bool) -> str:
+    """Return the title of a board, or ``ok`` for a check, or its error; count its state."""
+    from seqbench.leaderboard.data import board_card  # Not needed for a plain list.
 
     try:
         title = board_card.load_board(name).title
@@ -69,20 +80,18 @@ def _board(name: str, states: Counter[str], check: bool) -> str:
     return OK if check else title
 
 
-def _check(group: str, name: str) -> tuple[str, str]:
-    """The state of an entry, and the line that says so."""
+def _check_entry(group: str, name: str) -> tuple[str, str]:
+    """Import an entry; return its state and a description of the state."""
     try:
         if group == registry.TASKS:
-            from seqbench.datamodules.loading import (
-                import_datamodule_class,  # Here, so that a plain list does not pay for it.
-            )
+            from seqbench.datamodules.loading import import_datamodule_class  # Not needed for a plain list.
 
             import_datamodule_class(cards.load_card(name))
         else:
             registry.find_entry(group, name).load()
-    # What a stranger's module said while it was imported.
+    # The messages may quote what the module of a plug-in raised, so secrets are removed.
     except registry.MissingLibrary as error:
-        return NEEDS, redact(str(error))
+        return NEEDS_LIBRARY, redact(str(error))
     except SeqbenchError as error:
         return BROKEN, f"broken: {redact(str(error))}"
     return OK, OK

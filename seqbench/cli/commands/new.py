@@ -1,4 +1,4 @@
-"""Write a package of your own: an architecture or a task, with tests, ready to install and to publish."""
+"""Write a package for your own architecture or task, with tests, ready to be installed and published."""
 
 from __future__ import annotations
 
@@ -21,34 +21,40 @@ GROUPS = {"architecture": registry.ARCHITECTURES, "task": registry.TASKS}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to write, its name, and where."""
-    parser.add_argument("kind", choices=GROUPS, help="what the package adds")
-    parser.add_argument("name", help="lower case, digits and single dashes, as in my-backbone")
-    parser.add_argument("--folder", type=Path, help="where to write it (default: ./seqbench-NAME)")
+    """Add the arguments of ``seqbench new`` to its parser."""
+    parser.add_argument("kind", choices=GROUPS, help="write a package that adds this")
+    parser.add_argument(
+        "name", help="use this name of lower-case letters, digits and single dashes, such as my-backbone"
+    )
+    parser.add_argument("--folder", type=Path, help="write the package here (default: ./seqbench-NAME)")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the package, and print what to do next."""
-    words = words_of(options.kind, options.name)
-    folder = options.folder or Path(words["distribution"])
-    files = render(options.kind, words)
-    write(files, folder)
+    """Write the package and print the next commands; return 0.
+
+    Raises:
+        SeqbenchError: the name is invalid or taken, or the folder exists or cannot be written.
+    """
+    values = template_values(options.kind, options.name)
+    folder = options.folder or Path(values["distribution"])
+    files = render_templates(options.kind, values)
+    write_package(files, folder)
     run = {"architecture": f"--arch {options.name} --task copy", "task": f"--arch gru --task {options.name}"}
-    here = folder if folder.is_absolute() else f"./{folder}"
+    path = folder if folder.is_absolute() else f"./{folder}"
     print(
         f"wrote {folder}: {len(files)} files. Next:\n"
-        f"  pip install -e {shlex.quote(f'{here}[test]')}\n"
+        f"  pip install -e {shlex.quote(f'{path}[test]')}\n"
         f"  python -m pytest {shlex.quote(str(folder))}\n"
         f"  seqbench run {run[options.kind]} --tier smoke"
     )
     return 0
 
 
-def words_of(kind: str, name: str) -> dict[str, str]:
-    """What the templates' placeholders stand for.
+def template_values(kind: str, name: str) -> dict[str, str]:
+    """Return the values of the placeholders in the templates.
 
     Raises:
-        SeqbenchError: the name cannot be that of a package and a class, or is taken.
+        SeqbenchError: no package and class can have this name, or the name is taken.
     """
     class_name = "".join(part.capitalize() for part in name.split("-")) + ("Task" if kind == "task" else "")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(class_name):
@@ -58,56 +64,68 @@ def words_of(kind: str, name: str) -> dict[str, str]:
         )
     for other, group in GROUPS.items():
         if entries := registry.list_entries(group).get(name):
-            raise SeqbenchError(f"there is {_a(other)} '{name}' already{entries[0].owner}; choose another name.")
+            raise SeqbenchError(f"there is {_with_article(other)} '{name}' already{entries[0].owner}; choose another.")
     package = f"seqbench_{name.replace('-', '_')}"
     values = {"architecture": f"{package}:{class_name}", "task": package}
-    what = {"architecture": "the class that is its backbone", "task": f"the package that holds its card, {name}.yaml"}
+    targets = {"architecture": "the class of its backbone", "task": f"the package that holds its card, {name}.yaml"}
     return {
         "name": name,
-        "kind": _a(kind),
+        "kind": _with_article(kind),
         "distribution": f"seqbench-{name}",
         "package": package,
         "class_name": class_name,
         "group": GROUPS[kind],
         "value": values[kind],
-        "what": what[kind],
+        "option": {"architecture": "--arch", "task": "--task"}[kind],
+        "target": targets[kind],
         "version": __version__,
+        "next_version": next_minor_version(__version__),
     }
 
 
-def render(kind: str, words: Mapping[str, str]) -> dict[Path, str]:
-    """The package's files, each by its path in the package's folder."""
-    found = {}
+def next_minor_version(version: str) -> str:
+    """Return the next version that may break a plug-in.
+
+    >>> next_minor_version("0.1.0")
+    '0.2'
+    """
+    major, minor = version.split(".")[:2]
+    return f"{major}.{int(minor) + 1}"
+
+
+def render_templates(kind: str, values: Mapping[str, str]) -> dict[Path, str]:
+    """Return the texts of the package's files, by their path in the package's folder."""
+    texts = {}
     for root in (TEMPLATES / "common", TEMPLATES / kind):
         for path in sorted(root.rglob("*.txt")):
             name = path.relative_to(root).as_posix().removesuffix(".txt")
-            name = ".gitignore" if name == "gitignore" else name  # A real one would act on the templates.
-            name = name.replace("PACKAGE", words["package"]).replace("NAME", words["name"])
-            found[Path(name)] = Template(path.read_text(encoding="utf-8")).substitute(words)
-    return found
+            name = ".gitignore" if name == "gitignore" else name  # Git would apply a real one to the templates.
+            name = name.replace("PACKAGE", values["package"]).replace("NAME", values["name"])
+            texts[Path(name)] = Template(path.read_text(encoding="utf-8")).substitute(values)
+    return texts
 
 
-def write(files: Mapping[Path, str], folder: Path) -> None:
-    """Write all the files, or none: under another name first.
+def write_package(files: Mapping[Path, str], folder: Path) -> None:
+    """Write all files or none: they are written into a temporary folder, which is then renamed.
 
     Raises:
-        SeqbenchError: the folder exists, the one that it should stand in does not, or it cannot be written.
+        SeqbenchError: the folder exists, the folder above it does not, or a file cannot be written.
     """
     if os.path.lexists(folder):
-        raise SeqbenchError(f"{folder} exists already and was left as it is; choose another --folder.")
+        raise SeqbenchError(f"{folder} exists already and was not changed; choose another --folder.")
     parent = folder.absolute().parent
     if not parent.is_dir():
-        raise SeqbenchError(f"{folder} cannot be made, there is no folder {parent}; make that one first.")
+        raise SeqbenchError(f"{folder} cannot be created because there is no folder {parent}; create {parent} first.")
     try:
-        with tempfile.TemporaryDirectory(dir=parent, prefix=".seqbench-new-") as unfinished:
-            whole = Path(unfinished, "package")
+        with tempfile.TemporaryDirectory(dir=parent, prefix=".seqbench-new-") as temporary:
+            package = Path(temporary, "package")
             for path, text in files.items():
-                (whole / path).parent.mkdir(parents=True, exist_ok=True)
-                (whole / path).write_text(text, encoding="utf-8")
-            whole.rename(folder)
+                (package / path).parent.mkdir(parents=True, exist_ok=True)
+                (package / path).write_text(text, encoding="utf-8")
+            package.rename(folder)
     except OSError as error:
         raise SeqbenchError(f"{folder} cannot be written: {error.strerror}; choose another --folder.") from error
 
 
-def _a(kind: str) -> str:
+def _with_article(kind: str) -> str:
     return f"an {kind}" if kind.startswith("a") else f"a {kind}"

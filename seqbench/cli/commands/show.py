@@ -1,4 +1,4 @@
-"""Show an architecture or a task: what it is, its options, its protocol and its lines."""
+"""Show an architecture or a task: its description, options, protocol, chance and best possible scores."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import argparse
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from seqbench.cli.shell_completion import complete_with, list_architectures, list_architectures_and_tasks, list_tasks
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig, SingleOptions
@@ -19,47 +20,49 @@ if TYPE_CHECKING:
     from seqbench.models.module import SequenceModule
 
 WIDTH, SYMBOLS, STEPS = 128, 64, 256
-"""The model that an architecture's size is shown in: its width, its alphabet, and the length of its sequences."""
+"""``d_model``, number of symbols and sequence length of the model in which an architecture is measured."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to show."""
-    name = parser.add_argument("name", help="an architecture or a task")
-    name.completer = lambda **_: _names()  # type: ignore[attr-defined]
-
-
-def _names() -> list[str]:
-    return [*registry.list_entries(registry.ARCHITECTURES), *registry.list_entries(registry.TASKS)]
+    """Add the arguments of ``seqbench show`` to its parser."""
+    name = parser.add_argument("name", help="show this architecture (or package.module:Class) or task")
+    complete_with(name, list_architectures_and_tasks)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print all that is known under the name."""
-    shown = False
-    if options.name in registry.list_entries(registry.ARCHITECTURES) or ":" in options.name:
-        print(_architecture(registry.find_entry(registry.ARCHITECTURES, options.name)))
-        shown = True
-    if options.name in registry.list_entries(registry.TASKS):
-        print(_task(cards.load_card(options.name)))
-        shown = True
-    if not shown:
-        raise SeqbenchError(
-            f"no architecture or task is called '{options.name}'.{did_you_mean(options.name, _names())}"
-        )
+    """Print the architecture, the task, or both of this name; return 0.
+
+    Raises:
+        SeqbenchError: the name is unknown, or its entry cannot be imported.
+    """
+    parts = []
+    if options.name in list_architectures() or ":" in options.name:
+        parts.append(describe_architecture(registry.find_entry(registry.ARCHITECTURES, options.name)))
+    if options.name in list_tasks():
+        parts.append(describe_task(cards.load_card(options.name)))
+    if not parts:
+        hint = did_you_mean(options.name, list_architectures_and_tasks())
+        raise SeqbenchError(f"no architecture or task is called '{options.name}'.{hint}")
+    print("\n".join(parts))
     return 0
 
 
-def _architecture(entry: registry.Entry) -> str:
+def describe_architecture(entry: registry.Entry) -> str:
+    """Return the docstring, the properties, the options and the size of an architecture.
+
+    Raises:
+        SeqbenchError: its class cannot be imported.
+    """
     backbone = entry.load()
-    # Its own: a class without one would inherit that of nn.Module.
+    # Read from the class itself: a class without a docstring would inherit that of nn.Module.
     text = inspect.cleandoc(vars(backbone).get("__doc__") or "(no description)")
     rows = [
         (f"  --arch.{p.name}", _annotation(p), "required" if p.default is p.empty else f"default {p.default}")
         for p in inspect.signature(backbone).parameters.values()
     ]
-    owner = f"{entry.distribution} {entry.version}" if entry.distribution else "given by its path"
     facts = [
         ("class", entry.value),
-        ("from", owner),
+        ("from", f"{entry.distribution} {entry.version}" if entry.distribution else "given by its path"),
         ("causal", "yes" if getattr(backbone, "causal", True) else "no"),
         ("streams", "yes, by unroll" if hasattr(backbone, "unroll") else "no: reads whole windows"),
     ]
@@ -68,14 +71,17 @@ def _architecture(entry: registry.Entry) -> str:
         text,
         align_columns(facts),
         f"options:\n{align_columns(rows)}",
-        _size(entry),
+        measure_size(entry),
     ]
     return "\n\n".join(parts)
 
 
-def _size(entry: registry.Entry) -> str:
-    """What it costs with its default options in a small model of symbols; what cannot be measured says why."""
-    import torch  # The backbone has brought it already.
+def measure_size(entry: registry.Entry) -> str:
+    """Return parameters, state, arithmetic and decoding speed in a small model with the architecture's defaults.
+
+    A figure that cannot be measured is replaced by the reason.
+    """
+    import torch  # Already imported by the backbone.
 
     from seqbench.models import build
     from seqbench.models.weights import count_parameters
@@ -84,29 +90,29 @@ def _size(entry: registry.Entry) -> str:
 
     title = f"size at d_model {WIDTH}, other options by default, between an embedding and a head of {SYMBOLS} symbols:"
     spec = SequenceSpec(Tokens(SYMBOLS), StepClasses(SYMBOLS), max_length=STEPS, look_ahead=True)
-    config = _config(entry.name)
+    config = _default_config(entry.name)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         module = build.build_module_from_spec(config, spec)
-        own, all_in_all = count_parameters(module.body.decoding_backbone), count_parameters(module)
+        of_backbone, of_model = count_parameters(module.body.decoding_backbone), count_parameters(module)
         figures = cost.model_cost(config, spec)
         rows = [
-            ("parameters", f"{own:,}, with embedding and head {all_in_all:,}"),
-            ("state", _figure(figures, "state_bytes", f"bytes after {STEPS} steps")),
-            ("arithmetic", _figure(figures, "flops_per_token", f"FLOPs per token, forward over {STEPS} steps")),
-            ("decoding", _speed(module)),
+            ("parameters", f"{of_backbone:,}, with embedding and head {of_model:,}"),
+            ("state", _format_figure(figures, "state_bytes", f"bytes after {STEPS} steps")),
+            ("arithmetic", _format_figure(figures, "flops_per_token", f"FLOPs per token, forward over {STEPS} steps")),
+            ("decoding", _measure_speed(module)),
         ]
         return f"{title}\n{align_columns(rows, indent='  ')}"
-    # A stranger's backbone may break in any way, and the rest is worth showing.
+    # The backbone of a plug-in may raise anything, and the rest of the description is still useful.
     except (Exception, SystemExit) as error:
-        return f"{title}\n  not measured: {_one_line(error)}"
+        return f"{title}\n  not measured: {_error_text(error)}"
     finally:
         torch.set_num_threads(threads)
 
 
-def _config(arch: str) -> RunConfig:
-    """A configuration of the architecture's own defaults; of the card's protocol nothing matters here."""
+def _default_config(arch: str) -> RunConfig:
+    """Return a configuration with the architecture's defaults; the values of its card do not affect the size."""
     card = cards.load_card("copy")
     tier = next(iter(card.tiers))
     return RunConfig(
@@ -121,29 +127,32 @@ def _config(arch: str) -> RunConfig:
     )
 
 
-def _figure(figures: Mapping[str, Any], name: str, unit: str) -> str:
-    if figures[name] is None:
+def _format_figure(figures: Mapping[str, object], name: str, unit: str) -> str:
+    """Return a figure with its unit, or the reason why it is missing."""
+    value = figures[name]
+    if not isinstance(value, int | float):
         return str(figures.get(f"{name}_error", "none is kept: it has no unroll"))
-    return f"{figures[name]:,.0f} {unit}"
+    return f"{value:,.0f} {unit}"
 
 
-def _speed(module: SequenceModule) -> str:
-    """Tokens per second, and the machine."""
+def _measure_speed(module: SequenceModule) -> str:
+    """Return the decoded tokens per second with the name of the device, or the reason why it cannot be measured."""
     from seqbench.running import provenance
     from seqbench.running.diagnostics import cost
 
     try:
         speed = cost.decode_tokens_per_second(module)
+    # The backbone of a plug-in may raise anything.
     except (Exception, SystemExit) as error:
-        return _one_line(error)
+        return _error_text(error)
     if speed is None:
-        return "anew from all inputs for each token: it has no unroll"
+        return "recomputed from all inputs for each token: it has no unroll"
     return f"{speed:,.0f} tokens/s, one sequence, on {provenance.device_name(module.device)}"
 
 
-def _one_line(error: BaseException) -> str:
-    text = redact(str(error))
-    return text if isinstance(error, SeqbenchError) else f"{type(error).__name__}: {one_line(text, 300)}"
+def _error_text(error: BaseException) -> str:
+    text = redact(one_line(error))
+    return text if isinstance(error, SeqbenchError) else f"{type(error).__name__}: {text[:300]}"
 
 
 def _annotation(parameter: inspect.Parameter) -> str:
@@ -151,49 +160,51 @@ def _annotation(parameter: inspect.Parameter) -> str:
     return annotation if isinstance(annotation, str) else getattr(annotation, "__name__", str(annotation))
 
 
-def _task(card: cards.Card) -> str:
+def describe_task(card: cards.Card) -> str:
+    """Return the summary, the drawn example, the tiers, the published results and the baselines of a task."""
+    better = "higher" if card.metric.direction == "max" else "lower"
     facts = [
         ("version", str(card.version)),
-        (
-            "decided by",
-            f"{card.metric.name} ({'higher' if card.metric.direction == 'max' else 'lower'} is better)",
-        ),
+        ("decided by", f"{card.metric.name} ({better} is better)"),
         ("cite", card.citation),
         ("data licence", card.licence),
     ]
     parts = [f"{card.name}: a task\n\n{card.summary}\n\n{card.example.rstrip()}", align_columns(facts)]
-    for name, tier in card.tiers.items():
-        optim = tier.optim
-        settings = {**card.arguments, **tier.task}
-        rows = [
-            ("task", ", ".join(f"{key} {_short(value)}" for key, value in settings.items())),
-            ("model", ", ".join(f"{key} {value}" for key, value in tier.arch.items())),
-            *([("around it", ", ".join(f"{key} {value}" for key, value in tier.body.items()))] if tier.body else []),
-            (
-                "budget",
-                f"{optim.steps} steps of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "
-                f"{tier.seeds} seeds",
-            ),
-            ("grid", ", ".join(f"{rate:g}" for rate in tier.learning_rates) or "none"),
-            *(("deviation", deviation) for deviation in tier.deviations),
-        ]
-        digest = card.digest(name)[:8]
-        parts.append(f"tier {name} (digest {digest}):\n{align_columns(rows, indent='  ')}")
+    parts += [_describe_tier(card, name) for name in card.tiers]
     if card.references:
         published = [(r.architecture, r.metric, format_number(r.value), r.setting, r.source) for r in card.references]
         parts.append(f"published:\n{align_columns(published, indent='  ')}")
-    parts.append(_lines(card))
+    parts.append(describe_baselines(card))
     return "\n\n".join(parts)
 
 
-def _short(value: object) -> str:
+def _describe_tier(card: cards.Card, name: str) -> str:
+    tier = card.tiers[name]
+    optim = tier.optim
+    rows = [
+        ("task", ", ".join(f"{key} {_shorten(value)}" for key, value in {**card.arguments, **tier.task}.items())),
+        ("model", ", ".join(f"{key} {value}" for key, value in tier.arch.items())),
+        *([("body", ", ".join(f"{key} {value}" for key, value in tier.body.items()))] if tier.body else []),
+        (
+            "budget",
+            f"{optim.steps} steps of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "
+            f"{tier.seeds} seeds",
+        ),
+        ("grid", ", ".join(f"{rate:g}" for rate in tier.learning_rates) or "none"),
+        *(("deviation", deviation) for deviation in tier.deviations),
+    ]
+    return f"tier {name} (digest {card.digest(name)[:8]}):\n{align_columns(rows, indent='  ')}"
+
+
+def _shorten(value: object) -> str:
+    """Return a value as text; of a long list only the first and the last item."""
     if isinstance(value, list) and len(value) > 6:
         return f"[{value[0]} ... {value[-1]}]"
     return str(value)
 
 
-def _lines(card: cards.Card) -> str:
-    """Chance and best possible of the small tier's test split; a sentence where the data is not at hand."""
+def describe_baselines(card: cards.Card) -> str:
+    """Return chance and best possible score on the test split of tier small; a sentence if its data are missing."""
     from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.protocol.batches import Keys
 
@@ -205,13 +216,13 @@ def _lines(card: cards.Card) -> str:
         data = import_datamodule_class(card)(batch_size=tier.optim.batch_size, keys=keys, **settings)
     except SeqbenchError as error:
         return f"chance and best possible: not computed; {error}"
-    best = data.best("test")
+    chance, best = data.chance("test"), data.best("test")
     rows = [
         (
             name,
             f"chance {format_number(value)}",
             f"best possible {format_number(best[name]) if best[name] is not None else 'unknown'}",
         )
-        for name, value in data.chance("test").items()
+        for name, value in chance.items()
     ]
-    return f"lines of tier {tier_name}, test:\n{align_columns(rows, indent='  ')}"
+    return f"baselines of tier {tier_name}, test:\n{align_columns(rows, indent='  ')}"

@@ -1,4 +1,4 @@
-"""``seqbench check``, in this process: what it prints and how it ends."""
+"""``seqbench check``, in this process: its report and its exit status."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def run(*words: str) -> int:
     return check.main(parser.parse_args(words))
 
 
-def test_an_architecture_and_its_count(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_architecture_is_checked_with_its_number_of_parameters(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("bow", "--option", "d_model=5", "--parameters", "0") == 0
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines[:-2]}
@@ -32,19 +32,19 @@ def test_an_architecture_and_its_count(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[-1].endswith("skipped, 0 failed")
 
 
-def test_a_class_by_its_path_that_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_check_of_a_class_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("tests.testing.backbones:Unused") == 1
     out = capsys.readouterr().out
     assert "failed   no gradient reaches spare; leave out what is not used" in out
     assert out.splitlines()[-1].endswith(" 1 failed")
 
 
-def test_a_task_with_options(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_is_checked_with_options(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("parity", "--tier", "small", "--option", "samples=100", "--option", "probe_lengths=[20, 30]") == 0
     assert capsys.readouterr().out.splitlines()[-1] == "parity: 18 passed, 1 skipped, 0 failed"
 
 
-def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_task_is_checked_by_the_path_of_its_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "mine.yaml"
     optim = "{steps: 10, batch_size: 64, validate_every: 5, lr: 1.0e-3}"
     path.write_text(
@@ -57,7 +57,7 @@ def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [
         (["gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
         (["gru", "--tier", "small"], "'gru' is an architecture, which has no tiers"),
@@ -86,30 +86,39 @@ def test_a_card_by_its_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
         ),
     ],
 )
-def test_a_mistake_is_one_sentence(words: list[str], sentence: str) -> None:
-    with pytest.raises(SeqbenchError, match=sentence) as caught:
+def test_a_mistake_is_reported_in_one_line(words: list[str], message: str) -> None:
+    with pytest.raises(SeqbenchError, match=message) as caught:
         run(*words)
     assert "\n" not in str(caught.value)
 
 
-def test_numbers_are_read_as_run_reads_them() -> None:
+def test_values_are_parsed_by_the_types_of_the_class() -> None:
     backbone = registry.find_entry(registry.ARCHITECTURES, "gru").load()
-    assert check._read({"dropout": "1e-1", "num_layers": "2"}, backbone, "gru") == {"dropout": 0.1, "num_layers": 2}
-    assert check._value("scale", "1e-1", Any) == 0.1
-    assert check._value("path", "3", str) == "3"
-    assert check._value("rate", "null", float | None) is None
-
-
-def test_what_a_class_prints_is_not_in_the_report(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("tests.testing.backbones:Printing") == 0
-    shown = capsys.readouterr()
-    assert "hello" in shown.err
-    assert shown.out.startswith("signature ")
-    assert "hello" not in shown.out
-
-
-def test_names_are_completed() -> None:
-    assert set(check._names()) == {
-        *registry.list_entries(registry.ARCHITECTURES),
-        *registry.list_entries(registry.TASKS),
+    assert check.parse_class_options({"dropout": "1e-1", "num_layers": "2"}, backbone, "gru") == {
+        "dropout": 0.1,
+        "num_layers": 2,
     }
+    assert check.parse_value("scale", "1e-1", Any) == 0.1
+    assert check.parse_value("path", "3", str) == "3"
+    assert check.parse_value("rate", "null", float | None) is None
+
+
+def test_the_output_of_a_checked_class_goes_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("tests.testing.backbones:Printing") == 0
+    captured = capsys.readouterr()
+    assert "hello" in captured.err
+    assert captured.out.startswith("signature ")
+    assert "hello" not in captured.out
+
+
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [
+        ("gru", check.Subject("gru", is_architecture=True, is_task=False)),
+        ("copy", check.Subject("copy", is_architecture=False, is_task=True)),
+        ("my_file:Net", check.Subject("my_file:Net", is_architecture=True, is_task=False)),
+        ("folder/card.yaml", check.Subject("folder/card.yaml", is_architecture=False, is_task=True)),
+    ],
+)
+def test_a_name_stands_for_an_architecture_or_a_task(name: str, subject: check.Subject) -> None:
+    assert check.identify_subject(name) == subject

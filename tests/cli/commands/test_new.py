@@ -1,4 +1,4 @@
-"""What `seqbench new` writes; that it installs, keeps its contract and runs is tested in test_examples.py."""
+"""Files that `seqbench new` writes. test_examples.py installs, checks and runs such packages."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def written(folder: Path) -> set[str]:
+def list_files(folder: Path) -> set[str]:
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.mark.parametrize("kind", FILES)
-def test_a_package_is_whole(kind: str, here: Path) -> None:
+def test_a_package_has_all_its_files(kind: str, here: Path) -> None:
     assert main(["new", kind, "my-own"]) == 0
     folder = here / "seqbench-my-own"
-    assert written(folder) == FILES[kind]
+    assert list_files(folder) == FILES[kind]
     assert list(here.iterdir()) == [folder]
     for path in folder.rglob("*.py"):
         assert "$" not in path.read_text()
@@ -58,13 +58,15 @@ def test_a_package_is_whole(kind: str, here: Path) -> None:
         assert max(map(len, path.read_text().splitlines())) <= 120
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
     assert project["name"] == "seqbench-my-own"
-    assert project["dependencies"] == [f"seqbench>={seqbench.__version__}"]
+    assert project["dependencies"] == [
+        f"seqbench>={seqbench.__version__},<{new.next_minor_version(seqbench.__version__)}"
+    ]
     group = new.GROUPS[kind]
     point = EntryPoint("my-own", project["entry-points"][group]["my-own"], group)
     assert (folder / "src" / point.module / "__init__.py").is_file()
 
 
-def test_the_card_of_a_new_task_is_one(here: Path) -> None:
+def test_the_card_of_a_new_task_is_valid(here: Path) -> None:
     main(["new", "task", "my-own"])
     path = here / "seqbench-my-own" / "src" / "seqbench_my_own" / "my-own.yaml"
     card = cards.parse_card(plain_data.read_yaml(path), path.name)
@@ -92,7 +94,9 @@ def test_the_card_of_a_new_task_is_one(here: Path) -> None:
         ),
     ],
 )
-def test_what_to_do_next_is_said(words: list[str], commands: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_next_commands_are_printed(
+    words: list[str], commands: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["new", *words]) == 0
     first, *rest = capsys.readouterr().out.splitlines()
     assert first.startswith("wrote ")
@@ -103,7 +107,7 @@ def test_what_to_do_next_is_said(words: list[str], commands: list[str], capsys: 
     "name",
     ["", "My-net", "my_net", "-net", "net-", "my--net", "2net", "my net", "../net", "net\n", "nét", "none", "true"],
 )
-def test_a_name_that_is_none_is_refused(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_name_is_refused(name: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "architecture", "--", name]) == 2
     assert "cannot name a package and a class; use lower-case letters" in capsys.readouterr().err
     assert list(here.iterdir()) == []
@@ -114,40 +118,41 @@ def test_a_name_that_is_none_is_refused(name: str, here: Path, capsys: pytest.Ca
 def test_a_name_that_is_taken_is_refused(
     kind: str, name: str, known: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # In either group: both would be called seqbench-NAME.
+    # A name is taken in both groups: both packages would be called seqbench-NAME.
     assert main(["new", kind, name]) == 2
     assert f"there is {known} already (from seqbench " in capsys.readouterr().err
     assert list(here.iterdir()) == []
 
 
-def test_a_folder_that_exists_is_left_as_it_is(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_existing_folder_is_not_changed(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "mine").mkdir()
     (here / "link").symlink_to("nowhere")
     for name in ("mine", "link"):
         assert main(["new", "task", "my-own", "--folder", name]) == 2
-        assert f"{name} exists already and was left as it is" in capsys.readouterr().err
+        assert f"{name} exists already" in capsys.readouterr().err
     assert list((here / "mine").iterdir()) == []
     assert {path.name for path in here.iterdir()} == {"mine", "link"}
 
 
-def test_a_folder_in_no_folder_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_parent_folder_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "task", "my-own", "--folder", "no/where"]) == 2
     assert "there is no folder" in capsys.readouterr().err
     assert list(here.iterdir()) == []
 
 
-def test_nothing_is_left_half_written(
+def test_a_package_is_written_completely_or_not_at_all(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write, seen = Path.write_text, []
+    write_text = Path.write_text
+    paths: list[Path] = []
 
-    def full(path: Path, *given: str, **named: str) -> int:
-        seen.append(path)
-        if len(seen) == 4:
+    def fail_at_fourth_file(path: Path, *args: str, **options: str) -> int:
+        paths.append(path)
+        if len(paths) == 4:
             raise OSError(28, "No space left on device")
-        return write(path, *given, **named)
+        return write_text(path, *args, **options)
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_text", fail_at_fourth_file)
     assert main(["new", "task", "my-own"]) == 2
     assert "No space left on device" in capsys.readouterr().err
     assert list(here.iterdir()) == []

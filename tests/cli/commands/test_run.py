@@ -1,14 +1,14 @@
-"""``seqbench run --match-params``, in this process."""
+"""``seqbench run``, in this process: a configuration file, ``--match-params``, and several ranks."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from seqbench.cli.main import main
+from seqbench.cli.commands import run
+from seqbench.cli.main import build_parser, main
 from seqbench.protocol.config import RunConfig
 from seqbench.utils.errors import SeqbenchError
 
@@ -17,20 +17,22 @@ COPY = ["--arch", "gru", "--task", "copy", "--tier", "smoke", "--task.delay", "2
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _in_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_a_size_chooses_the_width_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_width_is_chosen_for_the_number_of_parameters_and_reported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["run", *COPY, *TINY, "--match-params", "10k"]) == 0
-    said = capsys.readouterr().err
+    err = capsys.readouterr().err
     (path,) = tmp_path.rglob("result.json")
     config = json.loads(path.read_text())["config"]
     width, count = config["options"]["arch"]["d_model"], config["parameters"]
     assert abs(count - 10_000) <= 200
     assert config["match_params"] == 10_000
-    assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in said
-    # The folder's own configuration names the width: the same run again.
+    assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in err
+    # The configuration in the run folder names the width, so this is the same run.
     assert main(["run", "--config", str(path.parent), "--resume"]) == 0
     assert main(["run", *COPY, *TINY, "--arch.d_model", str(width)]) == 2
     assert "this run is finished" in capsys.readouterr().err
@@ -38,7 +40,7 @@ def test_a_size_chooses_the_width_and_says_so(tmp_path: Path, capsys: pytest.Cap
     assert "match_params finds the width that arch.d_model gives; choose one" in capsys.readouterr().err
 
 
-def test_a_file_may_ask_for_a_size_and_the_command_line_for_another(
+def test_the_command_line_overrides_the_size_of_the_configuration_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "mine.yaml"
@@ -53,33 +55,49 @@ def test_a_file_may_ask_for_a_size_and_the_command_line_for_another(
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "message"),
     [
         (["--match-params", "lots"], "match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000"),
         (["--match-params", "10k", "--arch.d_model=8"], "choose one of the two"),
         (["--match-params", "60"], "no width of 'gru' on 'copy' comes within 2% of 60 parameters: d_model 1 has"),
     ],
 )
-def test_what_cannot_be_is_one_sentence_and_leaves_nothing(
-    words: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_mistake_is_reported_and_nothing_is_written(
+    words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", *COPY, *words]) == 2
-    assert sentence in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_first_process_speaks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_only_the_first_process_logs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     from seqbench.running import runner
 
-    def stop(config: RunConfig, *_: Any, **__: Any) -> None:
+    def stop(config: RunConfig, *_: object, **__: object) -> None:
         raise SeqbenchError(f"width {config.arch_options['d_model']}")
 
     monkeypatch.setattr(runner, "run", stop)
     words = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--match-params", "10k"]
-    heard = {}
+    lines = {}
     for rank in ("0", "1"):
         monkeypatch.setenv("LOCAL_RANK", rank)
         assert main(words) == 2
-        heard[rank] = capsys.readouterr().err.splitlines()
-    assert heard["0"][0].startswith("gru-copy-s0, tier smoke")
-    assert heard["1"] == heard["0"][-1:]
+        lines[rank] = capsys.readouterr().err.splitlines()
+    assert lines["0"][0].startswith("gru-copy-s0, tier smoke")
+    assert lines["1"] == lines["0"][-1:]
+
+
+def test_options_of_the_file_are_kept_for_the_architecture_that_it_names(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("arch: {name: gru, num_layers: 2}\nencoder: bigru\ntask: copy\nseed: 3\n")
+    parser = build_parser(["run"])
+
+    def merge(*words: str) -> dict[str, object]:
+        return run.merge_options(parser.parse_args(["run", "--config", str(file), *words]))
+
+    in_file = {"name": "gru", "num_layers": 2}
+    assert merge() == {"arch": in_file, "encoder": "bigru", "task": "copy", "seed": 3}
+    assert merge("--arch", "gru", "--seed", "4")["arch"] == in_file
+    assert merge("--arch", "lstm")["arch"] == "lstm"
+    assert merge("--seed", "4")["seed"] == 4
+    assert "encoder" not in merge("--encoder", "none")
