@@ -20,10 +20,11 @@ from torch import Tensor, nn
 StateT = TypeVar("StateT")
 
 
-class ParameterGroup(TypedDict):
-    """Parameters that the optimiser treats alike, as ``torch.optim`` takes them."""
+class ParameterGroup(TypedDict, total=False):
+    """Parameters with their own options of the optimiser. Options that it does not name are those of the task's card."""
 
     params: list[nn.Parameter]
+    lr: float
     weight_decay: float
 
 

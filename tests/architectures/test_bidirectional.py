@@ -21,11 +21,12 @@ def backbone(request: pytest.FixtureRequest) -> Any:
 
 
 def valid() -> Tensor:
+    """Return which steps of a batch with these lengths are not padding."""
     return torch.arange(9) < LENGTHS[:, None]
 
 
 def reference(backbone: Any) -> nn.RNNBase:
-    """PyTorch's own bidirectional module, with the same weights."""
+    """Return PyTorch's bidirectional module with the same weights."""
     net = CELLS[type(backbone)](6, 3, 2, batch_first=True, bidirectional=True)
     with torch.no_grad():
         for suffix, cells in (("", backbone.forwards), ("_reverse", backbone.backwards)):
@@ -35,7 +36,7 @@ def reference(backbone: Any) -> nn.RNNBase:
     return net
 
 
-def test_it_is_pytorchs_own_over_packed_sequences(backbone: Any) -> None:
+def test_it_equals_pytorchs_bidirectional_module_on_packed_sequences(backbone: Any) -> None:
     x = torch.randn(4, 9, 6)
     packed = pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
     expected, _ = pad_packed_sequence(reference(backbone)(packed)[0], batch_first=True)
@@ -43,12 +44,12 @@ def test_it_is_pytorchs_own_over_packed_sequences(backbone: Any) -> None:
     torch.testing.assert_close(backbone(x), reference(backbone)(x)[0])
 
 
-def test_no_lengths_means_that_all_is_valid(backbone: Any) -> None:
+def test_without_lengths_all_steps_are_valid(backbone: Any) -> None:
     x = torch.randn(4, 9, 6)
     assert torch.equal(backbone(x), backbone(x, torch.full((4,), 9)))
 
 
-def test_padding_changes_no_number(backbone: Any) -> None:
+def test_padding_does_not_change_outputs(backbone: Any) -> None:
     x = torch.randn(4, 9, 6)
     other = torch.where(valid()[..., None], x, 100.0)
     assert torch.equal(backbone(x, LENGTHS)[valid()], backbone(other, LENGTHS)[valid()])
@@ -58,7 +59,7 @@ def test_padding_changes_no_number(backbone: Any) -> None:
     assert torch.isfinite(backbone(x, LENGTHS)).all()
 
 
-def test_every_output_sees_all_of_its_own_sequence_and_nothing_else(backbone: Any) -> None:
+def test_an_output_depends_on_its_whole_sequence_and_on_no_other(backbone: Any) -> None:
     x = torch.randn(4, 9, 6, requires_grad=True)
     (gradient,) = torch.autograd.grad(backbone(x, LENGTHS)[1, 1].sum(), x)
     assert torch.equal(gradient.abs().amax(2) > 0, valid() & (torch.arange(4) == 1)[:, None])
@@ -66,7 +67,7 @@ def test_every_output_sees_all_of_its_own_sequence_and_nothing_else(backbone: An
     assert not hasattr(backbone, "unroll")
 
 
-def test_halves_are_the_directions() -> None:
+def test_each_half_of_the_output_is_one_direction() -> None:
     net, x = BiGRU(6), torch.randn(2, 5, 6)
     moved = x.clone()
     moved[:, 3] += 1
@@ -82,13 +83,13 @@ def test_gradients_reach_every_parameter(backbone: Any) -> None:
 
 def test_dropout_acts_in_training_only() -> None:
     for cls in CELLS:
-        backbone = cls(64, dropout=0.5)
+        backbone: Any = cls(64, dropout=0.5)
         x = torch.randn(2, 3, 64)
         assert 0.3 < float((backbone(x) == 0).float().mean()) < 0.7
         assert not (backbone.eval()(x) == 0).any()
 
 
-def test_skip_adds_each_layer_but_the_first_to_the_one_below(backbone: Any) -> None:
+def test_skip_adds_a_residual_to_all_layers_but_the_first(backbone: Any) -> None:
     x, one = torch.randn(4, 9, 6), type(backbone)(6)
     one.load_state_dict({name: p for name, p in backbone.state_dict().items() if ".1." not in name})
     both = type(backbone)(6, num_layers=2, skip=True)
@@ -96,7 +97,7 @@ def test_skip_adds_each_layer_but_the_first_to_the_one_below(backbone: Any) -> N
     torch.testing.assert_close(both(x, LENGTHS)[valid()], (one(x, LENGTHS) + backbone(x, LENGTHS))[valid()])
 
 
-def test_the_lstm_starts_with_its_memory_open() -> None:
+def test_the_lstm_starts_with_the_given_forget_bias() -> None:
     net = BiLSTM(10, num_layers=2)
     for cell in (*net.forwards, *net.backwards):
         total = cell.bias_ih_l0 + cell.bias_hh_l0
@@ -104,7 +105,7 @@ def test_the_lstm_starts_with_its_memory_open() -> None:
         assert 0 < total[:5].abs().max() < 2 / math.sqrt(5)
 
 
-def test_half_precision_and_the_meta_device(backbone: Any) -> None:
+def test_it_runs_in_half_precision_and_on_the_meta_device(backbone: Any) -> None:
     x = torch.randn(4, 9, 6)
     with torch.autocast("cpu", torch.bfloat16):
         y = backbone(x, LENGTHS)
@@ -115,7 +116,7 @@ def test_half_precision_and_the_meta_device(backbone: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [
         ({"d_model": 7}, "even"),
         ({"d_model": 0}, "d_model must be at least 1"),
@@ -123,14 +124,14 @@ def test_half_precision_and_the_meta_device(backbone: Any) -> None:
         ({"dropout": 1.0}, "dropout"),
     ],
 )
-def test_values_out_of_range_are_refused(options: dict[str, Any], sentence: str) -> None:
+def test_values_out_of_range_are_refused(options: dict[str, Any], message: str) -> None:
     for cls in CELLS:
-        with pytest.raises(ValueError, match=sentence):
+        with pytest.raises(ValueError, match=message):
             cls(**{"d_model": 4, **options})
 
 
 @pytest.mark.gpu
-def test_cuda_agrees_with_the_cpu(backbone: Any) -> None:
+def test_cuda_and_cpu_agree(backbone: Any) -> None:
     x = torch.randn(4, 9, 6)
     whole = backbone(x, LENGTHS)
     moved = backbone.cuda()(x.cuda(), LENGTHS.cuda()).cpu()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -7,8 +9,8 @@ from torch import Tensor
 from seqbench.architectures.convolution import TCN
 
 
-def by_hand(net: TCN, x: Tensor) -> Tensor:
-    """The paper's equations in sums over taps: F(s) = sum_i f(i) x_{s - d i}, twice a block, and its residual."""
+def reference(net: Any, x: Tensor) -> Tensor:
+    """The paper's equations: F(s) = sum_i f(i) x_{s - d i}, twice in each block, and the residual of the block."""
     for level, block in enumerate(net.blocks):
         y = x
         for convolution in block.convolutions:
@@ -25,36 +27,36 @@ def by_hand(net: TCN, x: Tensor) -> Tensor:
     return x
 
 
-def test_it_is_the_papers_formula() -> None:
+def test_it_equals_the_formula() -> None:
     torch.manual_seed(0)
     net, x = TCN(5, num_layers=3, kernel_size=3), torch.randn(2, 20, 5)
-    torch.testing.assert_close(net(x), by_hand(net, x))
+    torch.testing.assert_close(net(x), reference(net, x))
 
 
-def test_chunks_and_single_steps_equal_the_whole() -> None:
+def test_unroll_in_chunks_equals_forward() -> None:
     torch.manual_seed(0)
     net, x = TCN(4, num_layers=3, kernel_size=4), torch.randn(3, 70, 4)
     whole = net(x)
     for sizes in ([30, 40], [1] * 70, [1, 60, 9]):
-        state, parts = None, []
+        state, outputs = None, []
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-5, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), whole, atol=1e-5, rtol=0)
 
 
-def test_an_output_sees_as_far_as_the_formula_says() -> None:
+def test_the_receptive_field_is_that_of_the_formula() -> None:
     torch.manual_seed(0)
     net = TCN(16, num_layers=3, kernel_size=3)
     x = torch.randn(1, 60, 16, requires_grad=True)
     net(x)[0, 45].sum().backward()
     assert x.grad is not None
-    seen = x.grad.abs().amax((0, 2)).nonzero()[:, 0]
-    assert (int(seen.min()), int(seen.max())) == (45 - 2 * 2 * (2**3 - 1), 45)
+    visible = x.grad.abs().amax((0, 2)).nonzero()[:, 0]
+    assert (int(visible.min()), int(visible.max())) == (45 - 2 * 2 * (2**3 - 1), 45)
 
 
-def test_sizes_of_the_paper() -> None:
-    """Copy memory, 8 levels of 10 channels with 8 taps: 16 convolutions, each with a length for every filter."""
+def test_the_number_of_parameters_is_that_of_the_paper() -> None:
+    """Copy memory has 8 levels of 10 channels with 8 taps: 16 convolutions with a bias and a weight norm each."""
     assert sum(p.numel() for p in TCN(10, num_layers=8, kernel_size=8).parameters()) == 16 * (10 * 10 * 8 + 10 + 10)
 
 

@@ -11,8 +11,8 @@ from seqbench.architectures.deltanet import GatedDeltaNet
 from seqbench.testing.architecture_kit import check_architecture
 
 
-def by_hand(mixer: Any, x: Tensor) -> Tensor:
-    """What one layer's memory adds, in double precision, head by head and step by step."""
+def reference(mixer: Any, x: Tensor) -> Tensor:
+    """Return the output of one mixer in double precision, head by head and step by step."""
     mixer, x = mixer.double(), x.double()
     heads, inward = mixer.heads, x @ mixer.inward.weight.T
     filters, bias = mixer.convolution.filter.weight[:, 0], mixer.convolution.filter.bias
@@ -39,38 +39,38 @@ def by_hand(mixer: Any, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("negative", [False, True])
 @pytest.mark.parametrize(("d_model", "heads", "time"), [(8, 2, 1), (14, 3, 5), (12, 2, 70)])
-def test_it_is_the_formula(d_model: int, heads: int, time: int, negative: bool) -> None:
-    mixer = GatedDeltaNet(d_model, 1, heads=heads, negative=negative).mixers[0]
+def test_it_equals_the_formula(d_model: int, heads: int, time: int, negative: bool) -> None:
+    mixer: Any = GatedDeltaNet(d_model, 1, heads=heads, negative=negative).mixers[0]
     x = torch.randn(2, time, d_model)
     y = mixer(x)
-    torch.testing.assert_close(y, by_hand(mixer, x).float(), atol=2e-5, rtol=1e-4)
+    torch.testing.assert_close(y, reference(mixer, x).float(), atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize("negative", [False, True])
 @pytest.mark.parametrize("sizes", [[531], [1] * 531, [200, 1, 65, 265]], ids=len)
-def test_chunks_of_any_sizes_make_the_whole(sizes: list[int], negative: bool) -> None:
+def test_unroll_in_chunks_equals_forward(sizes: list[int], negative: bool) -> None:
     torch.manual_seed(0)
     net, x = GatedDeltaNet(31, negative=negative), torch.randn(2, 531, 31)
-    state, parts = None, []
+    state, outputs = None, []
     with torch.no_grad():
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), net(x), atol=1e-5, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x), atol=1e-5, rtol=0)
     assert state is not None
     assert [[tuple(leaf.shape) for leaf in layer] for layer in state] == [[(2, 3, 96), (2, 4, 8, 8)]] * 2
 
 
-def test_memories_last_one_to_a_thousand_steps_at_the_start() -> None:
-    mixer = GatedDeltaNet(400, heads=200).mixers[0]
+def test_initial_memories_last_one_to_a_thousand_steps() -> None:
+    mixer: Any = GatedDeltaNet(400, heads=200).mixers[0]
     rate = mixer.log_a.exp() * softplus(mixer.step_bias)
     assert 0.001 <= rate.min() < 0.01
     assert 0.3 < rate.max() <= 1.6
 
 
 @pytest.mark.parametrize(("negative", "after"), [(False, [0.0, 0.0, 0.0]), (True, [-1.0, 1.0, -1.0])])
-def test_only_a_negative_one_alternates(negative: bool, after: list[float]) -> None:
-    """What parity needs: at the same input, a memory that goes to and fro (the largest beta, no fading, v = 0)."""
+def test_only_beta_above_one_makes_a_memory_alternate(negative: bool, after: list[float]) -> None:
+    """With the largest beta, no decay and v = 0, the memory changes its sign at each step, as parity needs it."""
     mixer: Any = GatedDeltaNet(8, 1, heads=2, negative=negative).mixers[0]
     with torch.no_grad():
         mixer.convolution.filter.weight.zero_()
@@ -79,15 +79,15 @@ def test_only_a_negative_one_alternates(negative: bool, after: list[float]) -> N
         mixer.log_a.fill_(-20.0)
         key = silu(mixer.convolution.filter.bias[8:16]).unflatten(0, (2, 4))
         key = (key / key.norm(dim=-1, keepdim=True))[None, ..., None]
-        state, found = (torch.zeros(1, 3, 24), key * torch.ones(4)), []
+        state, memories = (torch.zeros(1, 3, 24), key * torch.ones(4)), []
         for _ in after:
             _, state = mixer.unroll(torch.ones(1, 1, 8), state)
-            found.append(state[1])
-    for memory, sign in zip(found, after, strict=True):
+            memories.append(state[1])
+    for memory, sign in zip(memories, after, strict=True):
         torch.testing.assert_close(memory, sign * key * torch.ones(4), atol=1e-3, rtol=1e-3)
 
 
-def test_rates_of_forgetting_do_not_decay() -> None:
+def test_decay_parameters_have_no_weight_decay() -> None:
     net = GatedDeltaNet(8, num_layers=3)
     (group,) = net.parameter_groups()
     assert group["weight_decay"] == 0.0
@@ -96,7 +96,7 @@ def test_rates_of_forgetting_do_not_decay() -> None:
 
 
 @pytest.mark.parametrize("negative", [False, True])
-def test_it_keeps_the_contract(negative: bool) -> None:
+def test_it_passes_the_conformance_kit(negative: bool) -> None:
     check_architecture(GatedDeltaNet, d_model=11, options={"heads": 3, "dropout": 0.1, "negative": negative})
 
 

@@ -11,8 +11,8 @@ from seqbench.architectures.mlstm import MLSTM
 from seqbench.testing.architecture_kit import check_architecture
 
 
-def stirred(net: MLSTM) -> MLSTM:
-    """With gates that depend on the input, and scales that differ."""
+def randomize_gates(net: Any) -> Any:
+    """Make the gates depend on the input, and give the channels different scales."""
     for mixer in net.mixers:
         nn.init.normal_(mixer.gates.weight, std=0.5)
         for p in (mixer.scale, mixer.skip):
@@ -20,8 +20,8 @@ def stirred(net: MLSTM) -> MLSTM:
     return net
 
 
-def by_hand(mixer: Any, x: Tensor) -> Tensor:
-    """What one block adds, in double precision, head by head and step by step, without any stabiliser."""
+def reference(mixer: Any, x: Tensor) -> Tensor:
+    """Return the output of one mixer in double precision, head by head and step by step, without a stabiliser."""
     mixer, x = mixer.double(), x.double()
     heads, width = mixer.heads, mixer.width
     inside, gate = (x @ mixer.inward.weight.T).chunk(2, dim=-1)
@@ -48,37 +48,37 @@ def by_hand(mixer: Any, x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("d_model", "heads", "time"), [(8, 2, 1), (7, 3, 5), (6, 2, 70)])
-def test_it_is_the_formula(d_model: int, heads: int, time: int) -> None:
-    mixer: Any = stirred(MLSTM(d_model, 1, heads=heads)).mixers[0]
+def test_it_equals_the_formula(d_model: int, heads: int, time: int) -> None:
+    mixer: Any = randomize_gates(MLSTM(d_model, 1, heads=heads)).mixers[0]
     x = torch.randn(2, time, d_model)
     y = mixer(x)
-    torch.testing.assert_close(y, by_hand(mixer, x).float(), atol=1e-4, rtol=1e-4)
-    torch.testing.assert_close(mixer.double()(x.double()), by_hand(mixer, x))
+    torch.testing.assert_close(y, reference(mixer, x).float(), atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(mixer.double()(x.double()), reference(mixer, x))
 
 
 @pytest.mark.parametrize("sizes", [[531], [1] * 531, [200, 1, 65, 265]], ids=len)
-def test_chunks_of_any_sizes_make_the_whole(sizes: list[int]) -> None:
+def test_unroll_in_chunks_equals_forward(sizes: list[int]) -> None:
     torch.manual_seed(0)
     net, x = MLSTM(15), torch.randn(2, 531, 15)
-    state, parts = None, []
+    state, outputs = None, []
     with torch.no_grad():
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), net(x), atol=1e-5, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x), atol=1e-5, rtol=0)
     assert state is not None
-    shapes = [(tuple(seen.shape), [tuple(leaf.shape) for leaf in memory]) for seen, memory in state]
+    shapes = [(tuple(inputs.shape), [tuple(leaf.shape) for leaf in memory]) for inputs, memory in state]
     assert shapes == [((2, 3, 32), [(2, 4, 8, 8), (2, 4, 8), (2, 4)])] * 2
 
 
-def test_heads_remember_for_different_times_at_the_start() -> None:
-    mixer = MLSTM(8).mixers[0]
+def test_initial_memories_of_heads_have_different_lengths() -> None:
+    mixer: Any = MLSTM(8).mixers[0]
     assert mixer.gates.bias[4:].tolist() == [3.0, 4.0, 5.0, 6.0]
     assert 0 < mixer.gates.bias[:4].abs().max() < 1
     assert not mixer.gates.weight.any()
 
 
-def test_biases_of_gates_do_not_decay() -> None:
+def test_biases_of_gates_have_no_weight_decay() -> None:
     net = MLSTM(8, num_layers=3)
     (group,) = net.parameter_groups()
     assert group["weight_decay"] == 0.0
@@ -86,7 +86,7 @@ def test_biases_of_gates_do_not_decay() -> None:
     assert names == {f"mixers.{layer}.gates.bias" for layer in range(3)}
 
 
-def test_it_keeps_the_contract() -> None:
+def test_it_passes_the_conformance_kit() -> None:
     check_architecture(MLSTM, d_model=7, options={"heads": 3, "dropout": 0.1})
     check_architecture(MLSTM, d_model=2)
 

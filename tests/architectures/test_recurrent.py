@@ -35,18 +35,18 @@ def test_shapes(backbone: Any) -> None:
     assert backbone(torch.randn(3, 1, 6)).shape == (3, 1, 6)
 
 
-def test_chunks_and_single_steps_equal_the_whole(backbone: Any) -> None:
+def test_unroll_in_chunks_equals_forward(backbone: Any) -> None:
     x = torch.randn(3, 9, 6)
     whole = backbone(x)
     for sizes in ([4, 5], [1] * 9, [9]):
-        state, parts = None, []
+        state, outputs = None, []
         for chunk in x.split(sizes, dim=1):
             y, state = backbone.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), whole, atol=1e-6, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), whole, atol=1e-6, rtol=0)
 
 
-def test_states_are_batch_first_and_left_as_they_were(backbone: Any) -> None:
+def test_states_are_batch_first_and_not_changed_in_place(backbone: Any) -> None:
     _, state = backbone.unroll(torch.randn(3, 4, 6))
     assert {tuple(leaf.shape) for leaf in tree_leaves(state)} == {(3, 2, 6)}
     before = [leaf.clone() for leaf in tree_leaves(state)]
@@ -57,7 +57,7 @@ def test_states_are_batch_first_and_left_as_they_were(backbone: Any) -> None:
     assert all(torch.equal(*pair) for pair in zip(before, tree_leaves(state), strict=True))
 
 
-def test_no_step_sees_a_later_one(backbone: Any) -> None:
+def test_no_output_depends_on_a_later_input(backbone: Any) -> None:
     x = torch.randn(2, 7, 6, requires_grad=True)
     (gradient,) = torch.autograd.grad(backbone(x)[:, 3].sum(), x)
     assert gradient[:, :4].abs().amax((0, 2)).min() > 0
@@ -70,7 +70,7 @@ def test_gradients_reach_every_parameter(backbone: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", TORCH)
-def test_a_seed_draws_the_weights_of_pytorchs_own_stack(cls: Any) -> None:
+def test_a_seed_gives_the_initial_weights_of_pytorchs_stack(cls: Any) -> None:
     torch.manual_seed(3)
     net = cls(6, num_layers=3)
     torch.manual_seed(3)
@@ -85,7 +85,7 @@ def test_a_seed_draws_the_weights_of_pytorchs_own_stack(cls: Any) -> None:
 
 
 @pytest.mark.parametrize("cls", TORCH)
-def test_it_is_pytorchs_own_stack(cls: Any) -> None:
+def test_outputs_and_states_equal_pytorchs_stack(cls: Any) -> None:
     net, own, x = cls(6, num_layers=3), TORCH[cls](6, 6, 3, batch_first=True), torch.randn(4, 9, 6)
     with torch.no_grad():
         for layer, cell in enumerate(net.cells):
@@ -99,7 +99,7 @@ def test_it_is_pytorchs_own_stack(cls: Any) -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 def test_dropout_acts_in_training_only(cls: Any) -> None:
-    # An IRNN's units may be 0 for good.
+    # A unit of an IRNN can be 0 at every step.
     backbone = cls(64, dropout=0.5)
     x = torch.randn(2, 3, 64)
     assert 0.3 < float((backbone(x) == 0).float().mean()) < (0.9 if cls is IRNN else 0.7)
@@ -111,7 +111,7 @@ def _start(backbone: Any, x: Tensor) -> tuple[Tensor, ...]:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_a_seed_draws_the_dropout_of_every_layer(cls: Any) -> None:
+def test_dropout_of_every_layer_follows_the_seed(cls: Any) -> None:
     backbone, x = cls(8, num_layers=2, dropout=0.5), torch.randn(2, 3, 8)
     torch.manual_seed(5)
     y = backbone(x)
@@ -121,7 +121,7 @@ def test_a_seed_draws_the_dropout_of_every_layer(cls: Any) -> None:
     torch.testing.assert_close(y, x)
 
 
-def test_skip_adds_each_layer_but_the_first_to_the_one_below(backbone: Any) -> None:
+def test_skip_adds_a_residual_to_all_layers_but_the_first(backbone: Any) -> None:
     x = torch.randn(3, 5, 6)
     first = backbone.cells[0](x, *_start(backbone, x))[0]
     second = backbone.cells[1](first, *_start(backbone, x))[0]
@@ -133,7 +133,7 @@ def test_skip_adds_each_layer_but_the_first_to_the_one_below(backbone: Any) -> N
 
 
 class Step(torch.autograd.Function):
-    """1 above 0, else 0, with the sigmoid's gradient written out."""
+    """1 above 0, else 0, with the gradient of the sigmoid in a formula."""
 
     @staticmethod
     def forward(ctx: Any, total: Tensor) -> Tensor:
@@ -154,11 +154,11 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def by_hand_rnn(net: RNN, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
-    """h_t = f(W x_t + U h_{t-1} + b), one step at a time, from the learnable start."""
+def reference_rnn(net: Any, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
+    """h_t = f(W x_t + U h_{t-1} + b), step by step, from the learnt start."""
     for layer, cell in enumerate(net.cells):
         w, u, b, c = cell.weight_ih_l0, cell.weight_hh_l0, cell.bias_ih_l0, cell.bias_hh_l0
-        h, outputs = net.initial[layer].expand(len(x), -1), []  # type: ignore[index]
+        h, outputs = net.initial[layer].expand(len(x), -1), []
         for step in x.unbind(1):
             h = f(step @ w.T + b + h @ u.T + c)
             outputs.append(h)
@@ -167,31 +167,32 @@ def by_hand_rnn(net: RNN, x: Tensor, f: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_the_rnn_is_the_formula_and_starts_from_its_parameter(name: str) -> None:
+def test_the_rnn_equals_its_formula_from_a_learnt_start(name: str) -> None:
     torch.manual_seed(0)
-    net = RNN(6, num_layers=2, nonlinearity=name).double()
-    nn.init.normal_(net.initial)  # type: ignore[arg-type]
+    net: Any = RNN(6, num_layers=2, nonlinearity=name).double()
+    nn.init.normal_(net.initial)
     x, weight = torch.randn(2, 3, 5, 6, dtype=torch.float64).unbind()
     parameters = dict(net.named_parameters())
-    y, expected = net(x), by_hand_rnn(net, x, FUNCTIONS[name])
+    y, expected = net(x), reference_rnn(net, x, FUNCTIONS[name])
     torch.testing.assert_close(y, expected)
-    found, right = (torch.autograd.grad((weight * z).sum(), [*parameters.values()]) for z in (y, expected))
-    for gradient, other in zip(found, right, strict=True):
+    grads, expected_grads = (torch.autograd.grad((weight * z).sum(), [*parameters.values()]) for z in (y, expected))
+    for gradient, other in zip(grads, expected_grads, strict=True):
         torch.testing.assert_close(gradient, other)
         assert other.any()
-    nn.init.normal_(net.initial)  # type: ignore[arg-type]
+    nn.init.normal_(net.initial)
     assert not torch.allclose(net(x), y)
 
 
-def test_threshold_units_are_exactly_on_or_off() -> None:
+def test_threshold_units_are_exactly_0_or_1() -> None:
     y = RNN(16, nonlinearity="threshold")(10 * torch.randn(8, 50, 16))
     assert set(y.unique().tolist()) == {0.0, 1.0}
 
 
-def lecture(net: RNN) -> None:
-    """Parity of bits that stand in the first component.
+def set_parity_weights(net: Any) -> None:
+    """Set weights that compute the parity of bits, which are the first component of the inputs.
 
-    h1 = [x + p > 0.5] sees at least one of x_t and the parity p before, h2 = [x + p > 1.5] both; p = h1 - h2.
+    With the parity p of the previous step, h1 = [x + p > 0.5] is the logical or of x and p, h2 = [x + p > 1.5] is their
+    logical and, and the new parity is h1 - h2.
     """
     with torch.no_grad():
         for name, value in (
@@ -206,7 +207,7 @@ def lecture(net: RNN) -> None:
 @pytest.mark.parametrize("length", [1, 7, 2000])
 def test_two_threshold_units_compute_parity_at_any_length(length: int) -> None:
     net = RNN(2, nonlinearity="threshold")
-    lecture(net)
+    set_parity_weights(net)
     bits = torch.randint(2, (4, length))
     with torch.no_grad():
         hidden = net(torch.stack([bits, torch.zeros_like(bits)], -1).float())
@@ -214,13 +215,13 @@ def test_two_threshold_units_compute_parity_at_any_length(length: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_the_lectures_net_solves_the_task_at_every_probe() -> None:
+def test_weights_set_by_hand_solve_the_parity_task_at_every_length() -> None:
     arch = {"name": "seqbench.architectures.recurrent:RNN", "d_model": 2, "nonlinearity": "threshold"}
     module: Any = seqbench.build(arch, {"name": "parity", "probe_lengths": [20, 500, 2000]}, tier="smoke")
-    lecture(module.body.backbone)
+    set_parity_weights(module.body.backbone)
     with torch.no_grad():
         module.body.embedding.table.weight.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0]]))
-        # Log-odds of even and odd: 1/2 - p and p - 1/2, a hundred times.
+        # The log-odds of even and odd are 100 (1/2 - p) and 100 (p - 1/2).
         module.objective.head.weight.copy_(100 * torch.tensor([[-1.0, 1.0], [1.0, -1.0]]))
         module.objective.head.bias.copy_(torch.tensor([50.0, -50.0]))
     L.Trainer(logger=False, enable_progress_bar=False, accelerator="cpu").test(module, verbose=False)
@@ -229,7 +230,7 @@ def test_the_lectures_net_solves_the_task_at_every_probe() -> None:
     assert max(scores["loss"] for scores in module.evaluated.values()) < 1e-6
 
 
-def test_the_irnn_starts_by_keeping_its_state() -> None:
+def test_the_irnn_keeps_its_state_at_the_start_of_training() -> None:
     torch.manual_seed(0)
     x = torch.zeros(1, 200, 400)
     x[:, 0] = 100 * torch.randn(400)
@@ -239,13 +240,14 @@ def test_the_irnn_starts_by_keeping_its_state() -> None:
     torch.testing.assert_close(y, first.expand_as(y))
     faded = IRNN(400, scale=0.5)(x)
     torch.testing.assert_close(faded[:, 3], faded[:, 0] / 8)
-    for cell in IRNN(400, num_layers=2).cells:
+    two_layers: Any = IRNN(400, num_layers=2)
+    for cell in two_layers.cells:
         assert float(cell.weight_ih_l0.detach().std()) == pytest.approx(1e-3, rel=0.02)
         assert not cell.bias_ih_l0.any()
         assert not cell.bias_hh_l0.any()
 
 
-def test_the_gru_is_the_formula() -> None:
+def test_the_gru_equals_its_formula() -> None:
     net, x = GRU(4), torch.randn(2, 5, 4)
     w, u, b, c = (getattr(net.cells[0], name) for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"))
     h, outputs = torch.zeros(2, 4), []
@@ -257,8 +259,8 @@ def test_the_gru_is_the_formula() -> None:
     torch.testing.assert_close(net(x), torch.stack(outputs, 1))
 
 
-def test_the_lstm_starts_with_its_memory_open() -> None:
-    net = LSTM(5, num_layers=2, forget_bias=1.0)
+def test_the_lstm_starts_with_the_given_forget_bias() -> None:
+    net: Any = LSTM(5, num_layers=2, forget_bias=1.0)
     for cell in net.cells:
         total = cell.bias_ih_l0 + cell.bias_hh_l0
         assert total[5:10].tolist() == [1.0] * 5
@@ -273,7 +275,7 @@ def test_parameter_counts() -> None:
     assert sizes == {RNN: 2 * per_gate + 2 * d, IRNN: 2 * per_gate + 2 * d, LSTM: 8 * per_gate, GRU: 6 * per_gate}
 
 
-def test_half_precision_and_the_meta_device(backbone: Any) -> None:
+def test_it_runs_in_half_precision_and_on_the_meta_device(backbone: Any) -> None:
     x = torch.randn(3, 5, 6)
     with torch.autocast("cpu", torch.bfloat16):
         y, state = backbone.unroll(x)
@@ -286,11 +288,11 @@ def test_half_precision_and_the_meta_device(backbone: Any) -> None:
 
 @pytest.mark.parametrize("cls", CLASSES)
 @pytest.mark.parametrize(
-    ("options", "sentence"),
+    ("options", "message"),
     [({"num_layers": 0}, "num_layers"), ({"dropout": 1.0}, "dropout"), ({"d_model": 0}, "d_model must be at least 1")],
 )
-def test_values_out_of_range_are_refused(cls: Any, options: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_values_out_of_range_are_refused(cls: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         cls(**{"d_model": 4, **options})
 
 
@@ -303,7 +305,7 @@ def test_unknown_nonlinearities_and_scales_are_refused() -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_agrees_with_the_cpu(backbone: Any) -> None:
+def test_cuda_and_cpu_agree(backbone: Any) -> None:
     x = torch.randn(3, 9, 6)
     whole = backbone(x)
     torch.testing.assert_close(backbone.cuda()(x.cuda()).cpu(), whole, atol=1e-4, rtol=1e-3)
@@ -311,11 +313,11 @@ def test_cuda_agrees_with_the_cpu(backbone: Any) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("cls", CLASSES)
-def test_a_seed_draws_the_dropout_between_layers_on_cuda(cls: Any) -> None:
-    """cuDNN's own goes on from call to call, whatever the seed."""
+def test_dropout_follows_the_seed_on_cuda(cls: Any) -> None:
+    """The dropout of cuDNN itself does not depend on the seed of PyTorch."""
     backbone, x = cls(64, num_layers=2, dropout=0.5).cuda(), torch.randn(2, 5, 64).cuda()
-    found = []
+    outputs = []
     for _ in range(2):
         torch.manual_seed(5)
-        found.append(backbone(x))
-    assert torch.equal(*found)
+        outputs.append(backbone(x))
+    assert torch.equal(*outputs)

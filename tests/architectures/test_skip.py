@@ -10,18 +10,18 @@ from seqbench.architectures.skip import SkipRNN
 
 
 @pytest.fixture
-def net() -> SkipRNN:
+def net() -> Any:
     torch.manual_seed(0)
-    backbone = SkipRNN(6, num_layers=2, delay=3)
-    nn.init.normal_(backbone.initial)  # type: ignore[arg-type]
+    backbone: Any = SkipRNN(6, num_layers=2, delay=3)
+    nn.init.normal_(backbone.initial)
     return backbone
 
 
-def by_hand(net: SkipRNN, x: Tensor, delay: int) -> Tensor:
-    """h_t = tanh(W x_t + U h_{t-1} + V h_{t-d} + b), one step at a time; h_0, h_{-1} .. are the start, newest last."""
+def reference(net: Any, x: Tensor, delay: int) -> Tensor:
+    """h_t = tanh(W x_t + U h_{t-1} + V h_{t-d} + b), step by step; h_0, h_{-1} .. are the learnt start."""
     for layer, cell in enumerate(net.cells):
         u, v = cell.recurrent.weight.chunk(2, dim=1)
-        hidden = {step - delay: start.expand(len(x), -1) for step, start in enumerate(net.initial[layer])}  # type: ignore[index]
+        hidden = {step - delay: start.expand(len(x), -1) for step, start in enumerate(net.initial[layer])}
         for t, step in enumerate(x.unbind(1)):
             past = hidden[t - 1] @ u.T + hidden[t - delay] @ v.T
             hidden[t] = torch.tanh(step @ cell.inputs.weight.T + past + cell.inputs.bias)
@@ -30,37 +30,37 @@ def by_hand(net: SkipRNN, x: Tensor, delay: int) -> Tensor:
 
 
 @pytest.mark.parametrize("time", [1, 2, 3, 11])
-def test_it_is_the_formula_in_values_and_gradients(net: SkipRNN, time: int) -> None:
+def test_values_and_gradients_equal_the_formula(net: Any, time: int) -> None:
     net = net.double()
     x, weight = torch.randn(2, 4, time, 6, dtype=torch.float64).unbind()
-    y, expected = net(x, torch.tensor([time, 1, 1, 1])), by_hand(net, x, delay=3)
+    y, expected = net(x, torch.tensor([time, 1, 1, 1])), reference(net, x, delay=3)
     torch.testing.assert_close(y, expected)
-    found, right = (torch.autograd.grad((weight * z).sum(), [*net.parameters()]) for z in (y, expected))
-    for gradient, other in zip(found, right, strict=True):
+    grads, expected_grads = (torch.autograd.grad((weight * z).sum(), [*net.parameters()]) for z in (y, expected))
+    for gradient, other in zip(grads, expected_grads, strict=True):
         torch.testing.assert_close(gradient, other)
         assert other.any()
 
 
-def test_chunks_and_single_steps_equal_the_whole(net: SkipRNN) -> None:
+def test_unroll_in_chunks_equals_forward(net: Any) -> None:
     x = torch.randn(3, 9, 6)
     for sizes in ([4, 5], [2, 7], [1] * 9, [9]):
-        state, parts = None, []
+        state, outputs = None, []
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
+            outputs.append(y)
             assert state.shape == (3, 2, 3, 6)
-        torch.testing.assert_close(torch.cat(parts, 1), net(x), atol=1e-6, rtol=0)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x), atol=1e-6, rtol=0)
 
 
-def test_states_are_batch_first_and_left_as_they_were(net: SkipRNN) -> None:
+def test_states_are_batch_first_and_not_changed_in_place(net: Any) -> None:
     _, state = net.unroll(torch.randn(3, 4, 6))
     before, order, x = state.clone(), torch.tensor([2, 0, 1]), torch.randn(3, 5, 6)
     torch.testing.assert_close(net.unroll(x[order], state[order])[0], net.unroll(x, state)[0][order])
     assert torch.equal(state, before)
 
 
-def test_the_delayed_path_carries_the_past_by_itself() -> None:
-    net = SkipRNN(6, delay=4)
+def test_the_delayed_recurrence_alone_carries_the_past() -> None:
+    net: Any = SkipRNN(6, delay=4)
     with torch.no_grad():
         net.cells[0].recurrent.weight[:, :6] = 0
     x = torch.randn(2, 14, 6, requires_grad=True)
@@ -68,14 +68,14 @@ def test_the_delayed_path_carries_the_past_by_itself() -> None:
     assert [step for step in range(14) if gradient[:, step].any()] == [1, 5, 9]
 
 
-def test_no_step_sees_a_later_one(net: SkipRNN) -> None:
+def test_no_output_depends_on_a_later_input(net: Any) -> None:
     x = torch.randn(2, 7, 6, requires_grad=True)
     (gradient,) = torch.autograd.grad(net(x)[:, 3].sum(), x)
     assert gradient[:, :4].abs().amax((0, 2)).min() > 0
     assert (gradient[:, 4:] == 0).all()
 
 
-def test_gradients_reach_every_parameter_however_short_the_sequence() -> None:
+def test_gradients_reach_every_parameter_in_a_short_sequence() -> None:
     net = SkipRNN(6, num_layers=2, delay=8)
     net(torch.randn(2, 3, 6)).square().sum().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
@@ -87,7 +87,7 @@ def test_dropout_acts_in_training_only() -> None:
     assert not (backbone.eval()(x) == 0).any()
 
 
-def test_half_precision_and_the_meta_device(net: SkipRNN) -> None:
+def test_it_runs_in_half_precision_and_on_the_meta_device(net: Any) -> None:
     x = torch.randn(3, 5, 6)
     with torch.autocast("cpu", torch.bfloat16):
         y, state = net.unroll(x)
@@ -109,7 +109,7 @@ def test_values_out_of_range_are_refused(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.gpu
-def test_cuda_agrees_with_the_cpu(net: SkipRNN) -> None:
+def test_cuda_and_cpu_agree(net: Any) -> None:
     x = torch.randn(3, 9, 6)
     whole = net(x)
     torch.testing.assert_close(net.cuda()(x.cuda()).cpu(), whole, atol=1e-4, rtol=1e-3)

@@ -24,17 +24,17 @@ def backbone(request: pytest.FixtureRequest) -> Any:
     return request.param(5, state_size=6)
 
 
-def whole(net: Any, x: Tensor, recur: Any) -> Tensor:
-    """A net of one layer around ``recur(mixer, normed)``: norm, recurrence, D, GELU, GLU, residual, norm."""
+def reference_network(net: Any, x: Tensor, recurrence: Any) -> Tensor:
+    """Compute a network of one layer: norm, ``recurrence(mixer, normed)``, D, GELU, GLU, residual, norm."""
     mixer = net.mixers[0]
     normed = x / x.square().mean(-1, keepdim=True).add(1e-6).sqrt()
-    y = F.gelu(recur(mixer, normed) + mixer.skip * normed)
+    y = F.gelu(recurrence(mixer, normed) + mixer.skip * normed)
     left, right = (y @ mixer.gate.weight.T + mixer.gate.bias).chunk(2, -1)
     y = x + left * torch.sigmoid(right)
     return y / y.square().mean(-1, keepdim=True).add(1e-6).sqrt()
 
 
-def recur_lru(mixer: Any, x: Tensor) -> Tensor:
+def reference_lru(mixer: Any, x: Tensor) -> Tensor:
     """Re(C h_t), h_t = lambda h_{t-1} + gamma (B x_t), step by step."""
     rates = torch.exp(-mixer.log_nu.exp() + 1j * mixer.log_theta.exp())
     b = torch.complex(mixer.enter.weight[0::2], mixer.enter.weight[1::2])
@@ -46,7 +46,7 @@ def recur_lru(mixer: Any, x: Tensor) -> Tensor:
     return torch.stack(outputs, 1)
 
 
-def recur_s4d(mixer: Any, x: Tensor) -> Tensor:
+def reference_s4d(mixer: Any, x: Tensor) -> Tensor:
     """2 Re(C h_t), h_t = exp(dt A) h_{t-1} + A^{-1} (exp(dt A) - 1) x_t, step by step in each channel."""
     a = -mixer.log_decay.exp() + 1j * mixer.frequency
     rates, c = torch.exp(mixer.log_step.exp()[:, None] * a), torch.view_as_complex(mixer.out)
@@ -57,19 +57,19 @@ def recur_s4d(mixer: Any, x: Tensor) -> Tensor:
     return torch.stack(outputs, 1)
 
 
-@pytest.mark.parametrize(("cls", "recur"), [(LRU, recur_lru), (S4D, recur_s4d)])
+@pytest.mark.parametrize(("cls", "recurrence"), [(LRU, reference_lru), (S4D, reference_s4d)])
 @pytest.mark.parametrize("time", [1, 2, 23])
-def test_it_is_the_formula(cls: Any, recur: Any, time: int) -> None:
+def test_it_equals_the_formula(cls: Any, recurrence: Any, time: int) -> None:
     net = cls(5, num_layers=1, state_size=6).double()
     x = torch.randn(2, time, 5, dtype=torch.float64)
-    torch.testing.assert_close(net(x), whole(net, x, recur))
+    torch.testing.assert_close(net(x), reference_network(net, x, recurrence))
 
 
-def test_s4d_is_scipys_discretised_system() -> None:
-    """Each channel with its real 2n x 2n matrices: state_size real numbers, zero-order hold."""
-    mixer = S4D(3, num_layers=1, state_size=8).double().mixers[0]
+def test_s4d_equals_scipys_discretised_system() -> None:
+    """Each channel is a system of real 2n x 2n matrices with state_size numbers, discretised by a zero-order hold."""
+    mixer: Any = S4D(3, num_layers=1, state_size=8).double().mixers[0]
     x = torch.randn(1, 20, 3, dtype=torch.float64)
-    y = recur_s4d(mixer, x).detach()
+    y = reference_s4d(mixer, x).detach()
     for channel in range(3):
         decay, w = mixer.log_decay[channel].exp().tolist(), mixer.frequency[channel].tolist()
         a = scipy.linalg.block_diag(*([[-d, -f], [f, -d]] for d, f in zip(decay, w, strict=True)))
@@ -84,25 +84,25 @@ def test_s4d_is_scipys_discretised_system() -> None:
             assert float((c @ h)[0, 0]) == pytest.approx(float(y[0, t, channel]), abs=1e-9)
 
 
-def test_chunks_and_single_steps_equal_the_whole(backbone: Any) -> None:
+def test_unroll_in_chunks_equals_forward(backbone: Any) -> None:
     x = torch.randn(3, 40, 5)
     for sizes in ([15, 25], [1] * 40, [40], [2, 1, 37]):
-        state, parts = None, []
+        state, outputs = None, []
         for chunk in x.split(sizes, dim=1):
             y, state = backbone.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), backbone(x), atol=1e-5, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), backbone(x), atol=1e-5, rtol=0)
         assert [tuple(leaf.shape) for leaf in tree_leaves(state)] == [(3, *SHAPES[type(backbone)])] * 2
 
 
-def test_in_float64_they_are_equal_over_thousands_of_steps(backbone: Any) -> None:
+def test_unroll_equals_forward_over_thousands_of_steps_in_float64(backbone: Any) -> None:
     net, x = backbone.double(), torch.randn(1, 3000, 5, dtype=torch.float64)
     first, state = net.unroll(x[:, :1300])
     torch.testing.assert_close(torch.cat([first, net.unroll(x[:, 1300:], state)[0]], 1), net(x), atol=1e-10, rtol=0)
 
 
-def test_gradients_go_through_the_state(backbone: Any) -> None:
-    """Cut in two, with the state between them, a sequence has the gradients of the whole."""
+def test_gradients_flow_through_the_state(backbone: Any) -> None:
+    """The gradients of a sequence in chunks, with a state between them, equal those of the whole sequence."""
     x = torch.randn(2, 12, 5, dtype=torch.float64)
     net = backbone.double()
     params = list(net.parameters())
@@ -116,7 +116,7 @@ def test_gradients_go_through_the_state(backbone: Any) -> None:
         torch.testing.assert_close(one, other)
 
 
-def test_states_are_batch_first_real_and_stay_as_they_were(backbone: Any) -> None:
+def test_states_are_batch_first_real_and_not_changed_in_place(backbone: Any) -> None:
     _, state = backbone.unroll(torch.randn(3, 4, 5))
     kept, order = tree_map(torch.clone, state), torch.tensor([2, 0, 1])
     for time in (1, 2):
@@ -127,11 +127,11 @@ def test_states_are_batch_first_real_and_stay_as_they_were(backbone: Any) -> Non
     assert {leaf.dtype for leaf in state} == {torch.float32}
 
 
-def test_no_step_sees_a_later_one(backbone: Any) -> None:
+def test_no_output_depends_on_a_later_input(backbone: Any) -> None:
     x = torch.randn(2, 7, 5, requires_grad=True)
     (gradient,) = torch.autograd.grad((backbone(x)[:, 3] * torch.arange(1.0, x.shape[2] + 1)).sum(), x)
     assert gradient[:, :4].abs().amax((0, 2)).min() > 1e-6
-    # An FFT adds its rounding everywhere, later steps included.
+    # The rounding errors of an FFT reach all steps.
     assert gradient[:, 4:].abs().max() < 1e-6
 
 
@@ -142,12 +142,12 @@ def test_gradients_reach_every_parameter(backbone: Any, layers: int) -> None:
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
-def test_the_lru_starts_on_its_ring() -> None:
-    mixer = LRU(4, num_layers=1, state_size=4000, r_min=0.5, r_max=0.9, max_phase=1.5).mixers[0]
+def test_initial_eigenvalues_of_the_lru_are_uniform_on_the_ring() -> None:
+    mixer: Any = LRU(4, num_layers=1, state_size=4000, r_min=0.5, r_max=0.9, max_phase=1.5).mixers[0]
     radii, angles = torch.exp(-mixer.log_nu.detach().exp()), mixer.log_theta.detach().exp()
     assert 0.5 <= float(radii.min()) < 0.51
     assert 0.89 < float(radii.max()) <= 0.9 + 1e-6
-    # Uniform over the area: squares of radii are uniform.
+    # Squares of radii are uniform where points are uniform over the area.
     assert float(radii.square().mean()) == pytest.approx((0.5**2 + 0.9**2) / 2, abs=0.01)
     assert float(angles.min()) > 0
     assert 1.49 < float(angles.max()) <= 1.5 + 1e-6
@@ -155,8 +155,8 @@ def test_the_lru_starts_on_its_ring() -> None:
     torch.testing.assert_close(mixer.log_gamma.exp(), (1 - radii.square()).sqrt(), atol=1e-5, rtol=1e-4)
 
 
-def test_the_lrus_states_have_the_inputs_scale_whatever_their_memory() -> None:
-    mixer = LRU(64, num_layers=1, state_size=256, r_min=0.5, r_max=0.99).mixers[0]
+def test_states_of_the_lru_have_the_scale_of_the_inputs() -> None:
+    mixer: Any = LRU(64, num_layers=1, state_size=256, r_min=0.5, r_max=0.99).mixers[0]
     with torch.no_grad():
         _, h = mixer.unroll(torch.randn(64, 600, 64))
     assert float(h.square().sum(-1).mean()) == pytest.approx(1, abs=0.1)
@@ -164,8 +164,8 @@ def test_the_lrus_states_have_the_inputs_scale_whatever_their_memory() -> None:
     assert float(h[:, radii > 0.95].square().sum(-1).mean()) == pytest.approx(1, abs=0.15)
 
 
-def test_s4d_starts_as_the_paper_says() -> None:
-    mixer = S4D(2000, num_layers=1).mixers[0]
+def test_initial_values_of_s4d_are_those_of_the_paper() -> None:
+    mixer: Any = S4D(2000, num_layers=1).mixers[0]
     assert mixer.log_step.shape == (2000,)
     steps = mixer.log_step.detach() / math.log(10)
     assert -3.001 < float(steps.min()) < -2.99
@@ -176,21 +176,21 @@ def test_s4d_starts_as_the_paper_says() -> None:
     assert float(mixer.out.detach().square().sum(-1).mean()) == pytest.approx(1, abs=0.02)
 
 
-def test_other_frequencies_are_the_papers() -> None:
-    inverse = S4D(1, state_size=8, init="inv").mixers[0].frequency[0]
-    torch.testing.assert_close(inverse, 8 / math.pi * (8 / torch.tensor([1.0, 3.0, 5.0, 7.0]) - 1))
-    # HiPPO-LegS itself, made normal by p p^T.
+def test_initial_frequencies_inv_and_legs_are_those_of_the_paper() -> None:
+    inverse: Any = S4D(1, state_size=8, init="inv").mixers[0].frequency
+    torch.testing.assert_close(inverse[0], 8 / math.pi * (8 / torch.tensor([1.0, 3.0, 5.0, 7.0]) - 1))
+    # HiPPO-LegS, which becomes normal by adding p p^T.
     n = np.arange(16)
     legs = -np.where(n[:, None] > n, np.sqrt(np.outer(2 * n + 1, 2 * n + 1)), np.diag(n + 1.0))
     normal = legs + np.sqrt(np.outer(n + 0.5, n + 0.5))
     values = np.linalg.eigvals(normal)
     assert values.real == pytest.approx(-0.5)
-    found = S4D(1, state_size=16, init="legs").mixers[0].frequency[0]
-    assert found.tolist() == pytest.approx(sorted(values.imag[values.imag > 0]), rel=1e-5)
+    legendre: Any = S4D(1, state_size=16, init="legs").mixers[0].frequency
+    assert legendre[0].tolist() == pytest.approx(sorted(values.imag[values.imag > 0]), rel=1e-5)
 
 
 @torch.no_grad()
-def test_it_stays_stable_wherever_its_parameters_go(backbone: Any) -> None:
+def test_it_is_stable_for_any_parameters(backbone: Any) -> None:
     net = backbone.double()
     for p in net.parameter_groups()[0]["params"]:
         p.add_(3 * torch.randn_like(p))
@@ -203,7 +203,7 @@ def test_it_stays_stable_wherever_its_parameters_go(backbone: Any) -> None:
     assert torch.isfinite(net.float()(torch.randn(1, 20_000, 5))).all()
 
 
-def test_the_recurrences_own_parameters_are_not_decayed(backbone: Any) -> None:
+def test_parameters_of_the_recurrence_have_no_weight_decay(backbone: Any) -> None:
     (group,) = backbone.parameter_groups()
     chosen = {name.split(".")[-1] for name, p in backbone.named_parameters() if any(p is q for q in group["params"])}
     expected = {LRU: {"log_nu", "log_theta", "log_gamma"}, S4D: {"log_step", "log_decay", "frequency"}}
@@ -213,7 +213,7 @@ def test_the_recurrences_own_parameters_are_not_decayed(backbone: Any) -> None:
 
 
 @pytest.mark.parametrize("d_model", [1, 7])
-def test_any_width_a_single_step_and_defaults(backbone: Any, d_model: int) -> None:
+def test_any_width_and_a_single_step_work(backbone: Any, d_model: int) -> None:
     net = type(backbone)(d_model)
     assert net(torch.randn(2, 1, d_model), torch.tensor([1, 1])).shape == (2, 1, d_model)
 
@@ -232,7 +232,7 @@ def test_half_precision_is_finite_and_states_stay_float32(backbone: Any) -> None
 
 
 @pytest.mark.parametrize("init", ["lin", "inv", "legs"])
-def test_the_meta_device_gives_shapes(init: str) -> None:
+def test_it_runs_on_the_meta_device(init: str) -> None:
     with torch.device("meta"):
         assert LRU(5)(torch.randn(2, 9, 5)).shape == (2, 9, 5)
         assert S4D(5, init=init).unroll(torch.randn(2, 9, 5))[0].shape == (2, 9, 5)
@@ -245,7 +245,7 @@ def test_dropout_acts_in_training_only(backbone: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "options", "sentence"),
+    ("cls", "options", "message"),
     [
         *((cls, {name: 0}, f"{name} must be") for cls in ALL for name in ("d_model", "num_layers", "state_size")),
         *((cls, {"dropout": 1.0}, "dropout") for cls in ALL),
@@ -260,13 +260,13 @@ def test_dropout_acts_in_training_only(backbone: Any) -> None:
         (S4D, {"dt_min": 1.0}, "dt_min <= dt_max"),
     ],
 )
-def test_values_out_of_range_are_refused(cls: Any, options: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
+def test_values_out_of_range_are_refused(cls: Any, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         cls(**{"d_model": 4, **options})
 
 
 @pytest.mark.gpu
-def test_cuda_agrees_with_the_cpu(backbone: Any) -> None:
+def test_cuda_and_cpu_agree(backbone: Any) -> None:
     x = torch.randn(3, 70, 5)
     whole = backbone(x)
     torch.testing.assert_close(backbone.cuda()(x.cuda()).cpu(), whole, atol=1e-4, rtol=1e-3)

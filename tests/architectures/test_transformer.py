@@ -14,8 +14,8 @@ from seqbench.testing.architecture_kit import check_architecture
 LENGTHS = torch.tensor([9, 4, 1, 9])
 
 
-def turned(x: Tensor) -> Tensor:
-    """Rotary positions by complex numbers: pair c of a step t times e^{i t 10000^{-2c/width}}."""
+def rotate_by_complex_numbers(x: Tensor) -> Tensor:
+    """Multiply pair c at step t by e^{i t 10000^{-2c/width}}."""
     half = x.shape[-1] // 2
     pairs = torch.complex(x[..., :half], x[..., half : 2 * half])
     speeds = torch.tensor([10_000.0 ** (-2 * c / (2 * half)) for c in range(half)], dtype=torch.float64)
@@ -24,16 +24,16 @@ def turned(x: Tensor) -> Tensor:
     return torch.cat([pairs.real, pairs.imag, x[..., 2 * half :]], -1)
 
 
-def by_hand(net: Any, x: Tensor, allowed: Tensor) -> Tensor:
-    """Both transformers in double precision; ``allowed`` says which step sees which, ``(batch or 1, time, time)``."""
-    net = net.double()
-    x = x.double()
-    stack = net
+def reference(net: Any, x: Tensor, allowed: Tensor) -> Tensor:
+    """Compute a transformer in double precision; ``allowed`` is its mask, ``(batch or 1, time, time)``."""
+    stack, x = net.double(), x.double()
     width = x.shape[2]
     for norm, mixer, mlp in zip(stack.norms, stack.mixers, stack.mlps, strict=True):
         inward = rms_norm(x, (width,), norm.weight, 1e-6) @ mixer.inward.weight.T
         q, k, v = (part.unflatten(-1, (mixer.heads, -1)).transpose(1, 2) for part in inward.chunk(3, dim=-1))
-        read = scaled_dot_product_attention(turned(q), turned(k), v, allowed[:, None])
+        read = scaled_dot_product_attention(
+            rotate_by_complex_numbers(q), rotate_by_complex_numbers(k), v, allowed[:, None]
+        )
         x = x + read.transpose(1, 2).flatten(2) @ mixer.outward.weight.T
         wide = gelu(rms_norm(x, (width,), mlp[0].weight, 1e-6) @ mlp[1].weight.T + mlp[1].bias)
         x = x + wide @ mlp[3].weight.T + mlp[3].bias
@@ -41,41 +41,42 @@ def by_hand(net: Any, x: Tensor, allowed: Tensor) -> Tensor:
 
 
 def band(time: int, window: int) -> Tensor:
+    """Return the mask of a causal attention to ``window`` steps, ``(1, time, time)``."""
     back = torch.arange(time)[:, None] - torch.arange(time)
     return ((back >= 0) & (back < window))[None]
 
 
 @pytest.mark.parametrize(("time", "window"), [(1, 1), (9, 4096), (9, 9), (9, 8), (9, 3), (9, 1), (40, 7)])
 @pytest.mark.parametrize("d_model", [7, 12])
-def test_the_causal_one_is_the_formula_in_its_window(
+def test_the_causal_transformer_equals_the_formula_in_its_window(
     d_model: int, time: int, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transformer, "BLOCK", 8)
     net, x = Transformer(d_model, heads=3, max_context=window), torch.randn(2, time, d_model)
     y = net(x)
-    torch.testing.assert_close(y, by_hand(net, x, band(time, window)).float(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(y, reference(net, x, band(time, window)).float(), atol=1e-5, rtol=1e-5)
 
 
-def test_the_other_one_is_the_formula_without_padding() -> None:
+def test_the_bidirectional_transformer_ignores_padding_and_equals_the_formula() -> None:
     net, x = BiTransformer(10), torch.randn(4, 9, 10)
     valid = torch.arange(9) < LENGTHS[:, None]
-    y, all_of_it = net(x, LENGTHS), net(x)
-    expected = by_hand(net, x, valid[:, None].expand(4, 9, 9)).float()
+    y, unmasked = net(x, LENGTHS), net(x)
+    expected = reference(net, x, valid[:, None].expand(4, 9, 9)).float()
     torch.testing.assert_close(y, expected, atol=1e-5, rtol=1e-5)
     everything = torch.ones(1, 9, 9, dtype=torch.bool)
-    torch.testing.assert_close(all_of_it, by_hand(net, x, everything).float(), atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(unmasked, reference(net, x, everything).float(), atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("window", [1, 37, 4096])
 @pytest.mark.parametrize("sizes", [[531], [1] * 531, [200, 1, 65, 265], [36, 37, 38, 420]], ids=len)
-def test_chunks_of_any_sizes_make_the_whole(sizes: list[int], window: int) -> None:
+def test_unroll_in_chunks_equals_forward(sizes: list[int], window: int) -> None:
     net, x = Transformer(12, max_context=window), torch.randn(2, 531, 12)
-    state, parts = None, []
+    state, outputs = None, []
     with torch.no_grad():
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), net(x), atol=1e-5, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x), atol=1e-5, rtol=0)
     assert state is not None
     for keys, values, count in state:
         assert keys.shape == values.shape == (2, 4, min(531, window - 1), 3)
@@ -83,7 +84,7 @@ def test_chunks_of_any_sizes_make_the_whole(sizes: list[int], window: int) -> No
         assert keys.untyped_storage().nbytes() == keys.numel() * 4
 
 
-def test_what_a_query_sees_of_a_key_depends_on_their_distance_alone() -> None:
+def test_products_of_rotated_queries_and_keys_depend_on_distance_alone() -> None:
     q, k = torch.randn(2, 1, 1, 1, 7, dtype=torch.float64)
     at = [torch.tensor([[t]]) for t in (0, 5, 1000, 1005, 100_000, 100_005)]
     scores = [(rotate(q, late) * rotate(k, early)).sum() for early, late in zip(at[::2], at[1::2], strict=True)]
@@ -94,7 +95,7 @@ def test_what_a_query_sees_of_a_key_depends_on_their_distance_alone() -> None:
     assert torch.equal(rotate(q[..., :1], at[3]), q[..., :1])
 
 
-def test_half_precision_still_tells_far_steps_apart() -> None:
+def test_distant_steps_have_different_angles_in_half_precision() -> None:
     x = torch.ones(1, 1, 2, 8, dtype=torch.bfloat16)
     y = rotate(x, torch.tensor([[3000, 3001]]))
     assert y.dtype == torch.bfloat16
@@ -102,7 +103,7 @@ def test_half_precision_still_tells_far_steps_apart() -> None:
     assert (y[:, :, 0, 0] - y[:, :, 1, 0]).abs() > 0.1
 
 
-def test_attention_weights_are_dropped_in_training_only() -> None:
+def test_dropout_of_attention_weights_acts_in_training_only() -> None:
     for cls in (Transformer, BiTransformer):
         mixer = cls(8, dropout=0.3).mixers[0]
         x = torch.randn(1, 6, 8)
@@ -122,7 +123,7 @@ def test_later_steps_and_those_out_of_the_window_have_no_gradient() -> None:
     ("cls", "options"),
     [(Transformer, {"max_context": 5, "heads": 3, "dropout": 0.1}), (BiTransformer, {"heads": 3, "dropout": 0.1})],
 )
-def test_it_keeps_the_contract(cls: Any, options: dict[str, Any]) -> None:
+def test_it_passes_the_conformance_kit(cls: Any, options: dict[str, Any]) -> None:
     check_architecture(cls, d_model=7, options=options)
 
 

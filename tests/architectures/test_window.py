@@ -9,44 +9,44 @@ from torch import Tensor
 from seqbench.architectures.window import TDNN
 
 
-def by_hand(net: TDNN, x: Tensor) -> Tensor:
-    """y_t = tanh(W [x_{t-k+1} .. x_t] + b), one step at a time."""
+def reference(net: Any, x: Tensor) -> Tensor:
+    """y_t = tanh(W [x_{t-k+1} .. x_t] + b), step by step."""
     for layer in net.layers:
         outputs = []
         for t in range(x.shape[1]):
-            total = layer.bias.expand(len(x), -1)  # type: ignore[operator]
+            total = layer.bias.expand(len(x), -1)
             for back in range(net.window):
                 if t - back >= 0:
-                    total = total + x[:, t - back] @ layer.weight[:, :, net.window - 1 - back].T  # type: ignore[index]
+                    total = total + x[:, t - back] @ layer.weight[:, :, net.window - 1 - back].T
             outputs.append(torch.tanh(total))
         x = torch.stack(outputs, 1)
     return x
 
 
 @pytest.mark.parametrize(("window", "layers", "time"), [(5, 1, 9), (3, 2, 9), (1, 1, 4), (6, 2, 3)])
-def test_it_is_the_formula(window: int, layers: int, time: int) -> None:
+def test_it_equals_the_formula(window: int, layers: int, time: int) -> None:
     net, x = TDNN(4, window=window, num_layers=layers), torch.randn(3, time, 4)
-    torch.testing.assert_close(net(x, torch.tensor([time, 2, 1])), by_hand(net, x), atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(net(x, torch.tensor([time, 2, 1])), reference(net, x), atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize("window", [1, 4])
-def test_chunks_and_single_steps_equal_the_whole(window: int) -> None:
+def test_unroll_in_chunks_equals_forward(window: int) -> None:
     net, x = TDNN(4, window=window, num_layers=2), torch.randn(3, 9, 4)
     for sizes in ([4, 5], [1] * 9, [9], [2, 7]):
-        state, parts = None, []
+        state, outputs = None, []
         for chunk in x.split(sizes, dim=1):
             y, state = net.unroll(chunk, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 1), net(x), atol=1e-6, rtol=0)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x), atol=1e-6, rtol=0)
         assert state is not None
         assert [tuple(leaf.shape) for leaf in state] == [(3, window - 1, 4)] * 2
 
 
-def test_it_sees_its_window_and_nothing_else() -> None:
+def test_an_output_depends_on_its_window_alone() -> None:
     x = torch.randn(2, 12, 4, requires_grad=True)
     (gradient,) = torch.autograd.grad(TDNN(4, window=3, num_layers=2)(x)[:, 8].sum(), x)
-    seen = gradient.abs().amax((0, 2)) > 0
-    assert seen.tolist() == [False] * 4 + [True] * 5 + [False] * 3
+    visible = gradient.abs().amax((0, 2)) > 0
+    assert visible.tolist() == [False] * 4 + [True] * 5 + [False] * 3
 
 
 def test_gradients_reach_every_parameter_and_dropout_acts_in_training_only() -> None:
@@ -58,7 +58,7 @@ def test_gradients_reach_every_parameter_and_dropout_acts_in_training_only() -> 
     assert not (net.eval()(torch.randn(2, 6, 32)) == 0).any()
 
 
-def test_rows_do_not_touch_each_other() -> None:
+def test_sequences_of_a_batch_are_independent() -> None:
     net, x = TDNN(4), torch.randn(3, 6, 4)
     torch.testing.assert_close(net(x)[1:2], net(x[1:2]))
 

@@ -8,7 +8,7 @@ from seqbench.ops.diagonal_recurrence import DiagonalPowers, causal_convolution
 
 
 def system() -> tuple[Tensor, Tensor]:
-    """log lambda ``(3, 4)`` with 0.9 < |lambda| < 1, and the table lambda^l ``(3, 4, 1000)``."""
+    """Return log lambda ``(3, 4)`` with 0.9 < |lambda| < 1, and the table lambda^l ``(3, 4, 1000)``."""
     generator = torch.Generator().manual_seed(0)
     real, imaginary = torch.rand(2, 3, 4, generator=generator, dtype=torch.float64)
     log_rate = torch.complex(-0.1 * real, 3 * imaginary)
@@ -16,7 +16,7 @@ def system() -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 16, 17, 1000])
-def test_responses_are_sums_over_the_table(steps: int) -> None:
+def test_impulse_responses_equal_sums_over_the_table(steps: int) -> None:
     log_rate, table = system()
     weights = torch.randn(2, 3, 4, dtype=torch.complex128)
     expected = (weights[..., None] * table[..., :steps]).sum(2).real
@@ -24,7 +24,7 @@ def test_responses_are_sums_over_the_table(steps: int) -> None:
 
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 16, 17, 1000])
-def test_what_is_gathered_is_the_end_of_the_recurrence(steps: int) -> None:
+def test_the_final_state_equals_the_end_of_the_recurrence(steps: int) -> None:
     log_rate, _ = system()
     u = torch.randn(2, 3, steps, dtype=torch.float64)
     h = torch.zeros(2, 3, 4, dtype=torch.complex128)
@@ -33,7 +33,7 @@ def test_what_is_gathered_is_the_end_of_the_recurrence(steps: int) -> None:
     torch.testing.assert_close(DiagonalPowers(log_rate, steps).final_state(u), h)
 
 
-def test_gradients_are_right() -> None:
+def test_gradients_equal_finite_differences() -> None:
     log_rate, _ = system()
     weights = torch.randn(2, 3, 4, dtype=torch.complex128, requires_grad=True)
     u = torch.randn(2, 3, 7, dtype=torch.float64, requires_grad=True)
@@ -50,6 +50,6 @@ def test_convolution_is_causal_and_does_not_wrap_around(time: int) -> None:
         torch.testing.assert_close(y[..., t], (u[..., : t + 1] * kernel[:, : t + 1].flip(-1)).sum(-1))
 
 
-def test_memory_grows_with_time_not_with_time_and_modes() -> None:
+def test_the_tables_hold_two_powers_for_the_root_of_the_steps() -> None:
     powers = DiagonalPowers(torch.randn(3, 4, dtype=torch.complex64), 10_001)
     assert powers.fine.numel() + powers.coarse.numel() <= 2 * 101 * 12

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,7 +12,8 @@ from seqbench.ops.matrix_memory import matrix_memory, matrix_memory_recurrent
 KEY, VALUE = 5, 3
 
 
-def drawn(time: int, dtype: torch.dtype = torch.float32, spread: float = 2.0) -> list[Tensor]:
+def random_inputs(time: int, dtype: torch.dtype = torch.float32, spread: float = 2.0) -> list[Any]:
+    """Queries, keys, values and logarithms of the input and the forget gates, drawn from a seed."""
     generator = torch.Generator().manual_seed(time)
     q, k = (torch.randn(2, 3, time, KEY, generator=generator, dtype=torch.float64) for _ in range(2))
     v = torch.randn(2, 3, time, VALUE, generator=generator, dtype=torch.float64)
@@ -18,8 +21,8 @@ def drawn(time: int, dtype: torch.dtype = torch.float32, spread: float = 2.0) ->
     return [x.to(dtype) for x in (q, k * KEY**-0.5, v, i, logsigmoid(f + 3))]
 
 
-def by_hand(q: Tensor, k: Tensor, v: Tensor, log_input: Tensor, log_forget: Tensor) -> Tensor:
-    """The paper's equations before stabilisation, exponentials and all: C = f C + i v k^T, n = f n + i k."""
+def reference(q: Tensor, k: Tensor, v: Tensor, log_input: Tensor, log_forget: Tensor) -> Tensor:
+    """The paper's equations without a stabiliser: C = f C + i v k^T, n = f n + i k."""
     outputs = torch.zeros(v.shape, dtype=v.dtype)
     for b in range(q.shape[0]):
         for h in range(q.shape[1]):
@@ -34,28 +37,28 @@ def by_hand(q: Tensor, k: Tensor, v: Tensor, log_input: Tensor, log_forget: Tens
 
 
 @pytest.mark.parametrize("time", [1, 2, 64, 65, 150])
-def test_both_forms_are_the_formula(time: int) -> None:
-    exact = by_hand(*drawn(time, torch.float64))
+def test_both_forms_equal_the_formula(time: int) -> None:
+    exact = reference(*random_inputs(time, torch.float64))
     for form in (matrix_memory, matrix_memory_recurrent):
-        torch.testing.assert_close(form(*drawn(time, torch.float64))[0], exact)
-        # Where n . q is a small difference of large sums, single precision loses digits in either form.
-        torch.testing.assert_close(form(*drawn(time))[0], exact.float(), atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(form(*random_inputs(time, torch.float64))[0], exact)
+        # Where n . q is a small difference of large sums, float32 loses digits in both forms.
+        torch.testing.assert_close(form(*random_inputs(time))[0], exact.float(), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("sizes", [[531], [1] * 531, [200, 1, 65, 265], [64, 467]], ids=len)
-def test_pieces_of_any_sizes_make_the_whole_and_its_state(sizes: list[int]) -> None:
-    for x in (drawn(531, torch.float64), drawn(531, spread=0.5)):
-        whole, after = matrix_memory(*x)
-        state, parts = None, []
-        for piece in zip(*(leaf.split(sizes, dim=2) for leaf in x), strict=True):
-            y, state = matrix_memory(*piece, state)
-            parts.append(y)
-        torch.testing.assert_close(torch.cat(parts, 2), whole, atol=1e-5, rtol=1e-5)
+def test_chunks_of_any_sizes_give_the_same_outputs_and_state(sizes: list[int]) -> None:
+    for inputs in (random_inputs(531, torch.float64), random_inputs(531, spread=0.5)):
+        whole, after = matrix_memory(*inputs)
+        state, outputs = None, []
+        for q, k, v, log_input, log_forget in zip(*(leaf.split(sizes, dim=2) for leaf in inputs), strict=True):
+            y, state = matrix_memory(q, k, v, log_input, log_forget, state)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 2), whole, atol=1e-5, rtol=1e-5)
         torch.testing.assert_close(state, after, atol=1e-5, rtol=1e-5)
 
 
 def test_the_state_is_the_sums_divided_by_the_exponential_of_the_stabiliser() -> None:
-    q, k, v, i, f = drawn(71, torch.float64)  # The last piece is padded.
+    q, k, v, i, f = random_inputs(71, torch.float64)  # The last chunk is padded.
     i = i - 30
     _, (memory, norm, m) = matrix_memory(q, k, v, i, f)
     later = f.flip(2).cumsum(2).flip(2) - f
@@ -65,34 +68,36 @@ def test_the_state_is_the_sums_divided_by_the_exponential_of_the_stabiliser() ->
     torch.testing.assert_close(m, torch.maximum(f.sum(2), (later + i).amax(2)))
 
 
-def test_gradients_are_those_of_the_formula() -> None:
-    inputs = [x.requires_grad_() for x in drawn(40, torch.float64)]
-    pull = torch.randn(2, 3, 40, VALUE, dtype=torch.float64)
-    expected = torch.autograd.grad((by_hand(*inputs) * pull).sum(), inputs)
-    first, state = matrix_memory(*(x[:, :, :27] for x in inputs), chunk_size=8)
-    second, _ = matrix_memory(*(x[:, :, 27:] for x in inputs), state, chunk_size=8)
-    for found in (torch.cat([first, second], 2), matrix_memory_recurrent(*inputs)[0]):
-        torch.testing.assert_close(torch.autograd.grad((found * pull).sum(), inputs), expected)
+def test_gradients_equal_those_of_the_formula() -> None:
+    inputs = [x.requires_grad_() for x in random_inputs(40, torch.float64)]
+    weight = torch.randn(2, 3, 40, VALUE, dtype=torch.float64)
+    expected = torch.autograd.grad((reference(*inputs) * weight).sum(), inputs)
+    q, k, v, log_input, log_forget = (x[:, :, :27] for x in inputs)
+    first, state = matrix_memory(q, k, v, log_input, log_forget, chunk_size=8)
+    q, k, v, log_input, log_forget = (x[:, :, 27:] for x in inputs)
+    second, _ = matrix_memory(q, k, v, log_input, log_forget, state, chunk_size=8)
+    for outputs in (torch.cat([first, second], 2), matrix_memory_recurrent(*inputs)[0]):
+        torch.testing.assert_close(torch.autograd.grad((outputs * weight).sum(), inputs), expected)
 
 
 @pytest.mark.parametrize("size", [-1e4, -200.0, 200.0, 1e4])
-def test_gates_too_large_for_any_exponential_stay_finite(size: float) -> None:
+def test_gates_whose_exponential_overflows_give_finite_results(size: float) -> None:
     for form in (matrix_memory, matrix_memory_recurrent):
-        q, k, v, i, f = drawn(100)
+        q, k, v, i, f = random_inputs(100)
         i[:, :, 20:], f[:, :, 60] = size, -1e4
         inputs = [x.requires_grad_() for x in (q, k, v, i, f)]
         y, state = form(*inputs)
         assert all(g.isfinite().all() for g in torch.autograd.grad(y.square().sum(), inputs))
         assert all(leaf.isfinite().all() for leaf in state)
-        if abs(size) == 200:  # Double precision can still say what is right.
+        if abs(size) == 200:  # Double precision still computes the exact values.
             exact = [x.detach().double() for x in inputs]
-            torch.testing.assert_close(form(*exact)[0], by_hand(*exact))
+            torch.testing.assert_close(form(*exact)[0], reference(*exact))
 
 
-def test_half_precision_comes_out_single() -> None:
-    x = [leaf.to(torch.bfloat16) for leaf in drawn(70)]
+def test_half_precision_inputs_give_float32() -> None:
+    x = [leaf.to(torch.bfloat16) for leaf in random_inputs(70)]
     y, state = matrix_memory(*x)
     assert {leaf.dtype for leaf in (y, *state)} == {torch.float32}
     with torch.autocast("cpu", torch.bfloat16):
-        cast, _ = matrix_memory(*x)
-    assert torch.equal(cast, y)
+        under_autocast, _ = matrix_memory(*x)
+    assert torch.equal(under_autocast, y)

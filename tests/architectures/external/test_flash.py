@@ -13,12 +13,12 @@ from seqbench.architectures.external.flash import FLAGatedDeltaNet, FLAGatedLine
 ALL = [FLAGatedLinearAttention, FLAGatedDeltaNet, FLAKimiDeltaAttention]
 
 
-class Fake(nn.Module):
-    """A layer of the library's form: a running mean, and what it was made with."""
+class FakeLayer(nn.Module):
+    """A layer with the interface of the library: a running mean that stores its options."""
 
     def __init__(self, hidden_size: int, num_heads: int, **sizes: Any) -> None:
         super().__init__()
-        self.made_with = {"hidden_size": hidden_size, "num_heads": num_heads, **sizes}
+        self.options = {"hidden_size": hidden_size, "num_heads": num_heads, **sizes}
         self.inward = nn.Linear(hidden_size, hidden_size)
 
     def forward(self, hidden_states: Tensor) -> tuple[Tensor, None, None]:
@@ -28,22 +28,22 @@ class Fake(nn.Module):
 
 @pytest.fixture
 def library(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stand-in for the library and its device: what is tested is how its layers are put together."""
-    fla = ModuleType("fla")
-    fla.layers = SimpleNamespace(GatedLinearAttention=Fake, GatedDeltaNet=Fake, KimiDeltaAttention=Fake)  # type: ignore[attr-defined]
+    """Replace the library and its device, to test the stack around its layers."""
+    fla: Any = ModuleType("fla")
+    fla.layers = SimpleNamespace(GatedLinearAttention=FakeLayer, GatedDeltaNet=FakeLayer, KimiDeltaAttention=FakeLayer)
     monkeypatch.setitem(sys.modules, "fla", fla)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
 
 
 @pytest.mark.parametrize("backbone", ALL)
-def test_without_cuda_one_sentence_says_so(backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cuda_the_error_names_an_alternative(backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ValueError, match=f"{backbone.entry} needs a CUDA device.*choose gated-deltanet"):
         backbone(16)
 
 
 @pytest.mark.parametrize("backbone", ALL)
-def test_without_the_library_the_extra_is_named(backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_error_names_the_extra(backbone: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setitem(sys.modules, "fla", None)
     with pytest.raises(ImportError, match=r"pip install 'seqbench\[fla\]'"):
@@ -59,18 +59,18 @@ def test_without_the_library_the_extra_is_named(backbone: Any, monkeypatch: pyte
         (FLAKimiDeltaAttention, {"head_dim": 8}),
     ],
 )
-def test_layers_get_their_sizes(backbone: Any, sizes: dict[str, int]) -> None:
+def test_layers_are_created_with_their_sizes(backbone: Any, sizes: dict[str, int]) -> None:
     net = backbone(16, num_layers=3, heads=2)
-    made = [mixer.layer.made_with for mixer in net.stack.mixers]
-    assert made == 3 * [{"hidden_size": 16, "num_heads": 2, **sizes}]
+    options = [mixer.layer.options for mixer in net.stack.mixers]
+    assert options == 3 * [{"hidden_size": 16, "num_heads": 2, **sizes}]
 
 
 @pytest.mark.usefixtures("library")
-def test_inputs_elsewhere_are_refused_and_the_stack_is_residual() -> None:
+def test_cpu_inputs_are_refused_and_the_stack_is_residual() -> None:
     net, x = FLAGatedLinearAttention(16, num_layers=1), torch.randn(2, 5, 16)
     with pytest.raises(ValueError, match=r"needs inputs on a CUDA device, got cpu"):
         net(x)
-    stack = net.stack
+    stack: Any = net.stack
     after = x + stack.mixers[0].layer(stack.norms[0](x))[0]
     torch.testing.assert_close(stack(x), stack.last(after + stack.mlps[0](after)))
 

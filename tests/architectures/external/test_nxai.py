@@ -15,7 +15,7 @@ from seqbench.architectures.external.nxai import XLSTM
 
 CHECKS = [
     check
-    # The package's sLSTM asks for the values of its state, which the meta device has not.
+    # The sLSTM of the package reads values of its state, and the meta device has none.
     for every, on_meta in ((2, False), (0, True))
     for check in architecture_checks(XLSTM, options={"slstm_every": every})
     if (check.name == "meta_device") == on_meta
@@ -23,17 +23,17 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_contract(check: Any) -> None:
+def test_it_passes_the_conformance_kit(check: Any) -> None:
     check()
 
 
 def _mlstm(layer: Any, x: Tensor) -> Tensor:
-    """An mLSTM by the recurrence of the paper (equations 19 to 27), without stabilisation, in a plain loop."""
+    """Compute an mLSTM by the paper's recurrence (equations 19 to 27), without a stabiliser, in a loop over steps."""
     u, gate = layer.proj_up(x).chunk(2, dim=-1)
     convolved = torch.nn.functional.silu(layer.conv1d(u))
     q, k, v = layer.q_proj(convolved), layer.k_proj(convolved), layer.v_proj(u)
-    cell, seen = layer.mlstm_cell, torch.cat([q, k, v], -1)
-    i, f = cell.igate(seen).exp(), torch.sigmoid(cell.fgate(seen))
+    cell, gate_inputs = layer.mlstm_cell, torch.cat([q, k, v], -1)
+    i, f = cell.igate(gate_inputs).exp(), torch.sigmoid(cell.fgate(gate_inputs))
     heads = cell.config.num_heads
     q, k, v = (z.unflatten(-1, (heads, -1)) for z in (q, k, v))
     k = k / k.shape[-1] ** 0.5
@@ -47,7 +47,7 @@ def _mlstm(layer: Any, x: Tensor) -> Tensor:
     return layer.proj_down(h * torch.nn.functional.silu(gate))
 
 
-def test_values_are_those_of_the_papers_recurrence() -> None:
+def test_values_equal_the_papers_recurrence() -> None:
     net, x = XLSTM(8, num_layers=1).double().eval(), torch.randn(2, 9, 8, dtype=torch.float64)
     with torch.no_grad():
         for p in net.parameters():
@@ -57,24 +57,24 @@ def test_values_are_those_of_the_papers_recurrence() -> None:
     torch.testing.assert_close(net(x), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_gradients_through_single_steps_are_those_of_the_parallel_form() -> None:
+def test_gradients_of_single_steps_equal_those_of_the_parallel_form() -> None:
     net, x, weight = XLSTM(8, slstm_every=2), *torch.randn(2, 3, 6, 8).unbind()
     parameters = list(net.parameters())
     expected = torch.autograd.grad((weight * net(x)).sum(), parameters)
-    state, parts = None, []
+    state, outputs = None, []
     for chunk in x.split([4, 2], dim=1):
         y, state = net.unroll(chunk, state)
-        parts.append(y)
-    for found, right in zip(
-        torch.autograd.grad((weight * torch.cat(parts, 1)).sum(), parameters), expected, strict=True
+        outputs.append(y)
+    for gradient, expected_gradient in zip(
+        torch.autograd.grad((weight * torch.cat(outputs, 1)).sum(), parameters), expected, strict=True
     ):
-        torch.testing.assert_close(found, right, atol=1e-3, rtol=1e-3)
+        torch.testing.assert_close(gradient, expected_gradient, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("every", "places"), [(0, []), (1, [0, 1, 2, 3]), (2, [1, 3]), (3, [2]), (8, [])])
-def test_slstm_blocks_stand_at_every_nth_place(every: int, places: list[int]) -> None:
+def test_every_nth_block_is_an_slstm(every: int, places: list[int]) -> None:
     net = XLSTM(8, num_layers=4, slstm_every=every)
-    assert [at for at, block in enumerate(net.stack.blocks) if hasattr(block.xlstm, "slstm_cell")] == places
+    assert [index for index, block in enumerate(net.stack.blocks) if hasattr(block.xlstm, "slstm_cell")] == places
 
 
 def test_state_shapes_are_as_documented() -> None:
@@ -90,7 +90,7 @@ def test_state_shapes_are_as_documented() -> None:
 
 
 @pytest.mark.parametrize("every", [0, 1])
-def test_dropout_is_drawn_in_training_only(every: int) -> None:
+def test_dropout_acts_in_training_only(every: int) -> None:
     net, x = XLSTM(16, dropout=0.5, slstm_every=every), torch.randn(2, 5, 16)
     assert not torch.equal(net(x), net(x))
     net.eval()

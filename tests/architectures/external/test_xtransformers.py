@@ -12,7 +12,7 @@ pytest.importorskip("x_transformers", reason="the extra x-transformers is not in
 
 from seqbench.architectures.external.xtransformers import XTransformer
 
-# The library asks the meta device for an autocast, which torch refuses.
+# The library requests an autocast on the meta device, which PyTorch refuses.
 CHECKS = [
     check
     for options in ({}, {"num_layers": 1, "max_context": 5})
@@ -22,30 +22,30 @@ CHECKS = [
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=str)
-def test_contract(check: Any) -> None:
+def test_it_passes_the_conformance_kit(check: Any) -> None:
     check()
 
 
-def test_values_are_the_librarys_own() -> None:
+def test_values_equal_the_library() -> None:
     from x_transformers import ContinuousTransformerWrapper
 
     net = XTransformer(12, num_layers=2, heads=3).eval()
-    # Another way into the library: its wrapper for vectors, without positions of its own, and its own padding.
-    theirs = ContinuousTransformerWrapper(attn_layers=net.decoder, max_seq_len=0, use_abs_pos_emb=False).eval()
+    # The library's wrapper for vectors, without positions of its own and with its own mask of padding.
+    wrapper = ContinuousTransformerWrapper(attn_layers=net.decoder, max_seq_len=0, use_abs_pos_emb=False).eval()
     x, lengths = torch.randn(3, 9, 12), torch.tensor([9, 4, 1])
-    y, expected = net(x, lengths), theirs(x, lens=lengths)
+    y, expected = net(x, lengths), wrapper(x, lens=lengths)
     valid = torch.arange(9) < lengths[:, None]
     torch.testing.assert_close(y[valid], expected[valid], atol=1e-5, rtol=1e-5)
 
 
-def test_an_output_sees_as_many_steps_as_max_context() -> None:
+def test_an_output_depends_on_max_context_steps() -> None:
     net, x = XTransformer(8, num_layers=1, max_context=4).eval(), torch.randn(1, 9, 8, requires_grad=True)
-    # Random directions: after a layer norm a plain sum is always 0.
+    # The direction is random, because the sum of a layer norm's output is always 0.
     (gradient,) = torch.autograd.grad((net(x)[0, 7] * torch.randn(8)).sum(), x)
     assert (gradient[0].abs().amax(1) > 0).tolist() == [4 <= step <= 7 for step in range(9)]
 
 
-def test_a_short_sequence_after_a_long_one_needs_no_window() -> None:
+def test_a_short_sequence_after_a_long_one_has_no_window() -> None:
     narrow, x = XTransformer(8, max_context=4).eval(), torch.randn(2, 9, 8)
     wide = XTransformer(8, max_context=100).eval()
     wide.load_state_dict(narrow.state_dict())
@@ -61,7 +61,7 @@ def test_a_state_is_bounded() -> None:
         assert {leaf.shape[2] for leaf in tree_leaves(state)} == {min(4, time if time == 2 else 4)}
 
 
-def test_dropout_is_drawn_in_training_only() -> None:
+def test_dropout_acts_in_training_only() -> None:
     net, x = XTransformer(16, dropout=0.5), torch.randn(2, 5, 16)
     assert not torch.equal(net(x), net(x))
     net.eval()
