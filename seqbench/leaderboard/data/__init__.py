@@ -1,1 +1,1 @@
-"""The input of leaderboards: board cards and checked records."""
+"""Input of leaderboards: board cards, and records from folders and from W&B."""

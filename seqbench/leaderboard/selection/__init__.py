@@ -1,1 +1,1 @@
-"""Select the records that count for a board, and arrange them in rows."""
+"""Selection of the records that count on a board, and their arrangement in rows."""

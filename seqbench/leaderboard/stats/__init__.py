@@ -1,1 +1,1 @@
-"""Statistics of leaderboards: intervals, ranks and aggregates across tasks."""
+"""Statistics of leaderboards: intervals, ranks, and figures across tasks."""

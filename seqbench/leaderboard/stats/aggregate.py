@@ -1,16 +1,19 @@
-"""One figure for an architecture across tasks: scores between chance (0) and best (1), their middle half, who improves.
+"""Figures for an architecture across tasks: normalised scores, interquartile mean, probability of improvement.
 
     parity  .50 .75 1.0    chance .5, best 1     ->    0  .5  1
-    copy    .56 .56 .34    chance .12, best 1    ->   .5  .5 .25    IQM of all six .44 (a mean of those but 0 and 1)
+    copy    .56 .56 .34    chance .12, best 1    ->   .5  .5 .25    interquartile mean of all six: .44
 
 The figures and their intervals are those of Agarwal et al., "Deep reinforcement learning at the edge of the
-statistical precipice" (2021, arXiv 2108.13264, section 4): the interquartile mean over all runs, the probability of
-improvement, and percentile intervals of a bootstrap that draws seeds within each task. Every run counts once, so a
-task with more seeds counts for more in the mean; in the probability each task counts once. A bootstrap of three seeds
-knows no values but those three: its interval says how far the figure depends on the seeds at hand, and is narrower
-than one for seeds to come (86 % instead of 95 % for three normal seeds on each of six tasks).
+statistical precipice" (2021, arXiv 2108.13264, section 4; package rliable): the interquartile mean over all runs, the
+probability of improvement, and percentile intervals of a bootstrap that draws seeds within each task. In the
+interquartile mean every run has the same weight, so a task with more seeds has more; in the probability of improvement
+every task has the same weight.
 
-All results are the same for any order of tasks and of seeds.
+A bootstrap of three seeds draws no values but those three. Its interval describes how much the figure depends on these
+seeds, and is narrower than an interval for further seeds: with three seeds of normally distributed scores on each of
+six tasks, it covers the true value in 86 % of cases instead of 95 %.
+
+No result depends on the order of tasks or seeds.
 """
 
 from __future__ import annotations
@@ -20,11 +23,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqbench.leaderboard.stats.intervals import check_finite, mean_and_deviation, rescale
 from seqbench.utils.errors import SeqbenchError
 
 Scores = Sequence[Sequence[float]]
+"""Scores of one architecture, by task and then by seed."""
+
+DRAWS = 2000
+"""Number of bootstrap samples."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +40,9 @@ class Estimate:
     """A figure and its 95 % interval.
 
     Args:
-        value: of the scores as they are.
-        low: the 2.5 % quantile of its bootstrap; None where no task has two seeds.
-        high: the 97.5 % quantile; None likewise.
+        value: the figure of the scores themselves.
+        low: 2.5 % quantile of the bootstrap; None if no task has two seeds.
+        high: 97.5 % quantile of the bootstrap; None if no task has two seeds.
     """
 
     value: float
@@ -43,44 +51,57 @@ class Estimate:
 
 
 def normalise_score(value: float, chance: float, best: float) -> float:
-    """``value`` on a scale where ``chance`` is 0 and ``best`` is 1, whichever of the two is larger.
+    """Return ``value`` on a scale where ``chance`` is 0 and ``best`` is 1, whichever of the two is larger.
 
-    What is worse than chance counts as chance; above 1 stays, for an anchor may be exceeded.
+    A value worse than chance gives 0. A value better than ``best`` gives more than 1: ``best`` may be an anchor.
+
+    Args:
+        value: the score.
+        chance: score of a predictor that knows nothing.
+        best: best possible score, or an anchor.
 
     Raises:
-        SeqbenchError: chance and best are the same, or a number is not finite or too large for their distance.
+        SeqbenchError: chance and best are equal, a number is not finite, or the value is too far from chance and best.
+
+    >>> normalise_score(0.75, chance=0.5, best=1.0)
+    0.5
     """
     value, chance, best = check_finite((value, chance, best))
     if chance == best:
-        raise SeqbenchError(f"A score is placed between its chance and best lines, but both are {chance:g}.")
+        raise SeqbenchError(f"Expected different chance and best scores, got {chance:g} for both.")
     (low, high), exponent = rescale((chance, best))
     try:
         place = (math.ldexp(value, -exponent) - low) / (high - low)
     except OverflowError:
         place = math.inf
     if math.isinf(place):
-        raise SeqbenchError(f"The score {value:g} is too far from its lines, {chance:g} and {best:g}, to be compared.")
+        raise SeqbenchError(
+            f"The score {value:g} is too far from chance, {chance:g}, and best, {best:g}, to be compared."
+        )
     return max(0.0, place)
 
 
 def interquartile_mean(values: Sequence[float]) -> float:
-    """The interquartile mean: of what is left without the lowest and the highest quarter (each rounded down).
+    """Return the mean of the values without the lowest and the highest quarter, each rounded down.
 
     Raises:
-        SeqbenchError: there is no value, or one is no finite number.
+        SeqbenchError: there is no value, or one is not a finite number.
+
+    >>> interquartile_mean([0.0, 0.5, 0.75, 100.0])
+    0.625
     """
     return mean_and_deviation(_middle(np.sort(check_finite(values))))[0]
 
 
-def iqm_interval(scores: Scores, draws: int = 2000) -> Estimate:
-    """The interquartile mean of all runs of one architecture, with its stratified bootstrap interval.
+def iqm_interval(scores: Scores, draws: int = DRAWS) -> Estimate:
+    """Return the interquartile mean of all runs of one architecture, with its stratified bootstrap interval.
 
     Args:
-        scores: normalised, by task and then by seed; tasks may differ in their number of seeds.
-        draws: of the bootstrap.
+        scores: normalised scores; tasks may have different numbers of seeds.
+        draws: number of bootstrap samples.
 
     Raises:
-        SeqbenchError: there is no task, one has no score, or a score is no finite number.
+        SeqbenchError: there is no task, a task has no score, or a score is not a finite number.
     """
     tasks = sorted(sorted(check_finite(task)) for task in scores)
     flat = [score for task in tasks for score in task]
@@ -92,47 +113,58 @@ def iqm_interval(scores: Scores, draws: int = 2000) -> Estimate:
     sizes, first = np.repeat(counts, counts), np.repeat(np.cumsum(counts) - counts, counts)
     drawn = first + (_generator().random((draws, len(flat))) * sizes).astype(np.intp)
     middle = _middle(np.sort(np.array(units)[drawn], axis=1))
-    # Rounding must not carry the mean of identical scores away from them.
+    # The mean of equal scores must be that score, without a rounding error.
     means = np.clip(middle.mean(axis=1), middle[:, 0], middle[:, -1])
-    return Estimate(value, *_ends(np.ldexp(means, exponent)))
+    return Estimate(value, *_interval_ends(np.ldexp(means, exponent)))
 
 
 def improvement_matrix(scores: Sequence[Scores]) -> list[list[float]]:
-    """How likely a run of each architecture beats one of each other, on average over tasks; a tie counts one half.
+    """Return the probability that a run of one architecture has a higher score than a run of another.
 
-    Over itself it is one half.
+    The probability is averaged over tasks, and a tie counts one half.
 
     Args:
-        scores: of each architecture, by task and then by seed; all of the same tasks in the same order.
+        scores: scores of each architecture, of the same tasks in the same order.
+
+    Returns:
+        Probabilities ``(architectures, architectures)``: row i over column j; one half on the diagonal.
 
     Raises:
-        SeqbenchError: the tasks differ in number, there is none, one has no score, or a score is no finite number.
+        SeqbenchError: the numbers of tasks differ, there is no task, a task has no score, or a score is not finite.
+
+    >>> improvement_matrix([[[1.0, 0.5]], [[0.5, 0.25]]])
+    [[0.5, 0.875], [0.125, 0.5]]
     """
     if len({len(tasks) for tasks in scores}) > 1 or not all(len(tasks) for tasks in scores):
-        raise SeqbenchError("Rows are compared on the same tasks, at least one; leave out what only some have run.")
+        raise SeqbenchError(
+            "Expected scores on the same tasks, at least one, for every row; leave out tasks that only some rows have."
+        )
     total = np.zeros((len(scores), len(scores)))
     for runs in zip(*scores, strict=True):
         known = [np.sort(check_finite(values)) for values in runs]
         counts = np.array([len(values) for values in known])
         first, every = np.cumsum(counts) - counts, np.concatenate(known)
-        for b, theirs in enumerate(known):
-            # How many of b's runs each run of anyone beats, and how many it at least equals.
-            beaten = np.searchsorted(theirs, every, "left") + np.searchsorted(theirs, every, "right")
-            total[:, b] += np.add.reduceat(beaten, first) / (2 * counts * len(theirs))
-    found: list[list[float]] = (total / max(len(scores[0]) if scores else 1, 1)).tolist()
-    return found
+        for b, other in enumerate(known):
+            # For each run, the number of b's runs that it beats plus the number that it beats or equals.
+            beaten = np.searchsorted(other, every, "left") + np.searchsorted(other, every, "right")
+            total[:, b] += np.add.reduceat(beaten, first) / (2 * counts * len(other))
+    tasks = len(scores[0]) if scores else 1
+    matrix: list[list[float]] = (total / tasks).tolist()
+    return matrix
 
 
-def improvement_interval(a: Scores, b: Scores, draws: int = 2000) -> Estimate:
-    """The probability that a run of ``a`` beats one of ``b``, with its bootstrap interval.
+def improvement_interval(a: Scores, b: Scores, draws: int = DRAWS) -> Estimate:
+    """Return the probability that a run of ``a`` has a higher score than one of ``b``, with its bootstrap interval.
+
+    The bootstrap draws seeds of both architectures within each task.
 
     Args:
-        a: scores by task and then by seed; the higher, the better.
-        b: those of the other architecture, of the same tasks in the same order.
-        draws: of the bootstrap.
+        a: scores of one architecture.
+        b: scores of another one, of the same tasks in the same order.
+        draws: number of bootstrap samples.
 
     Raises:
-        SeqbenchError: the tasks differ in number, there is none, one has no score, or a score is no finite number.
+        SeqbenchError: the numbers of tasks differ, there is no task, a task has no score, or a score is not finite.
     """
     tables = _wins(a, b)
     value = _mean([float(wins.mean()) for wins in tables])
@@ -141,29 +173,33 @@ def improvement_interval(a: Scores, b: Scores, draws: int = 2000) -> Estimate:
     generator = _generator()
     total = np.zeros(draws)
     for wins in tables:
-        ours, theirs = wins.shape
-        rows = wins[(generator.random((ours, draws)) * ours).astype(np.intp)].sum(axis=0)
-        columns = (generator.random((theirs, draws)) * theirs).astype(np.intp)
+        seeds_a, seeds_b = wins.shape
+        rows = wins[(generator.random((seeds_a, draws)) * seeds_a).astype(np.intp)].sum(axis=0)
+        columns = (generator.random((seeds_b, draws)) * seeds_b).astype(np.intp)
         total += rows[np.arange(draws), columns].sum(axis=0) / wins.size
-    return Estimate(value, *_ends(total / len(tables)))
+    return Estimate(value, *_interval_ends(total / len(tables)))
 
 
-def _wins(a: Scores, b: Scores) -> list[np.ndarray]:
-    """For each task, what each run of ``a`` wins against each of ``b`` ``(seeds of a, seeds of b)``: 1, 1/2 or 0."""
+def _wins(a: Scores, b: Scores) -> list[NDArray[np.float64]]:
+    """Return, for each task, the outcome of each run of ``a`` against each of ``b``: 1, 1/2 or 0.
+
+    Each array has the shape ``(seeds of a, seeds of b)``.
+    """
     if len(a) != len(b) or not len(a):
         raise SeqbenchError(
-            f"Architectures are compared on the same tasks, at least one, but one has scores of {len(a)} and the other "
-            f"of {len(b)}. Leave out what only one of them has run."
+            f"Expected scores on the same tasks, at least one, for both architectures, got scores of {len(a)} and "
+            f"{len(b)} tasks. Leave out tasks that only one of them has."
         )
     tables = []
-    for ours, theirs in sorted((sorted(check_finite(x)), sorted(check_finite(y))) for x, y in zip(a, b, strict=True)):
-        x, y = np.array(ours)[:, None], np.array(theirs)
+    pairs = sorted((sorted(check_finite(x)), sorted(check_finite(y))) for x, y in zip(a, b, strict=True))
+    for scores_a, scores_b in pairs:
+        x, y = np.array(scores_a)[:, None], np.array(scores_b)
         tables.append((x > y) + 0.5 * (x == y))
     return tables
 
 
-def _middle(ordered: np.ndarray) -> np.ndarray:
-    """What is left of sorted values ``(..., values)`` without a quarter, rounded down, at either end."""
+def _middle(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return sorted values ``(..., values)`` without a quarter, rounded down, at either end."""
     count = ordered.shape[-1]
     return ordered[..., count // 4 : count - count // 4]
 
@@ -172,10 +208,12 @@ def _mean(values: Sequence[float]) -> float:
     return mean_and_deviation(values)[0]
 
 
-def _ends(drawn: np.ndarray) -> tuple[float, float]:
-    low, high = np.quantile(drawn, [0.025, 0.975])
+def _interval_ends(figures: NDArray[np.float64]) -> tuple[float, float]:
+    """Return the 2.5 % and the 97.5 % quantile of the figures of bootstrap samples ``(draws,)``."""
+    low, high = np.quantile(figures, [0.025, 0.975])
     return float(low), float(high)
 
 
 def _generator() -> np.random.Generator:
+    """Return a generator with a fixed key, so that the same scores give the same interval."""
     return np.random.Generator(np.random.Philox(key=0))

@@ -1,4 +1,4 @@
-"""The mean of a few seeds and how sure it is, for finite numbers of any size."""
+"""The mean of a few values with its 95 % interval, for finite numbers of any size."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from seqbench.utils.plain_data import short_repr
 
 @dataclass(frozen=True)
 class Interval:
-    """The mean of some values, and half the width of its 95 % interval.
+    """A mean and its 95 % interval, ``mean ± half_width``.
 
     Args:
-        mean: of the values.
-        half_width: None for fewer than two values, which say nothing about spread; 0.0 for identical ones.
+        mean: mean of the values.
+        half_width: half the width of the interval; None for a single value, 0.0 for equal values.
     """
 
     mean: float
@@ -24,33 +24,39 @@ class Interval:
 
 
 def mean_interval(values: Iterable[float]) -> Interval:
-    """The mean of ``values`` with its 95 % interval by Student's t.
+    """Return the mean of values with its 95 % interval by Student's t distribution.
 
-    The half-width is infinite where it is larger than any float.
+    The half width is infinite if it is larger than the largest float.
 
     Raises:
-        SeqbenchError: there is no value, or one is no finite number.
+        SeqbenchError: there is no value, or one is not a finite number.
+
+    >>> mean_interval([0.5, 0.5, 0.5])
+    Interval(mean=0.5, half_width=0.0)
     """
     known = list(values)
     mean, deviation = mean_and_deviation(known)
     if len(known) < 2:
         return Interval(mean, None)
-    from scipy.special import stdtrit  # Not scipy.stats, which takes half a second to import.
+    from scipy.special import stdtrit  # scipy.stats takes half a second to import.
 
     return Interval(mean, float(stdtrit(len(known) - 1, 0.975)) / math.sqrt(len(known)) * deviation)
 
 
 def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
-    """The mean of ``values`` and their standard deviation (of the sample: n - 1; 0.0 for one value).
+    """Return the mean of values and their standard deviation (with n - 1 degrees of freedom; 0.0 for one value).
 
-    Both are the same for any order of the values, and exact for identical ones: the mean is the value, the deviation 0.
+    Neither depends on the order of the values. For equal values the mean is exactly that value, and the deviation 0.
 
     Raises:
-        SeqbenchError: there is no value, or one is no finite number.
+        SeqbenchError: there is no value, or one is not a finite number.
+
+    >>> mean_and_deviation([1.0, 3.0, 5.0])
+    (3.0, 2.0)
     """
     units, exponent = rescale(values)
     low, high = min(units), max(units)
-    # Rounding must not carry the mean of identical values away from them; nor must it give them a deviation.
+    # Rounding must neither move the mean of equal values nor give them a deviation.
     mean = min(max(math.fsum(units) / len(units), low), high)
     above = [value - low for value in units]
     centre = math.fsum(above) / len(above)
@@ -60,12 +66,16 @@ def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:
 
 
 def rescale(values: Iterable[float]) -> tuple[list[float], int]:
-    """``values`` divided by a power of two, so that the largest of them is between 1/2 and 1; and its exponent.
+    """Return the values divided by a power of two, so that the largest size is between 1/2 and 1, and the exponent.
 
-    Sums and squares of what is returned are finite. Exact, but for values 1e300 times smaller than the largest.
+    Sums and squares of the returned values are finite. The division is exact, except for values that are 1e300 times
+    smaller than the largest.
 
     Raises:
-        SeqbenchError: there is no value, or one is no finite number.
+        SeqbenchError: there is no value, or one is not a finite number.
+
+    >>> rescale([3.0, 1.0])
+    ([0.75, 0.25], 2)
     """
     known = check_finite(values)
     exponent = math.frexp(max(map(abs, known)))[1]
@@ -73,14 +83,14 @@ def rescale(values: Iterable[float]) -> tuple[list[float], int]:
 
 
 def check_finite(values: Iterable[float]) -> list[float]:
-    """``values`` as a list of finite numbers, at least one.
+    """Return the values as a list of at least one finite float.
 
     Raises:
-        SeqbenchError: there is no value, or one is no finite number.
+        SeqbenchError: there is no value, or one is not a finite number.
     """
     known = [_number(value) for value in values]
     if not known:
-        raise SeqbenchError("Expected at least one score, got none. Leave out what has no runs.")
+        raise SeqbenchError("Expected at least one score, got none. Leave out rows without runs.")
     return known
 
 
@@ -88,10 +98,10 @@ def _number(value: float) -> float:
     try:
         if math.isfinite(value):
             return float(value)
-    except (OverflowError, TypeError):  # A whole number beyond every float, or none at all.
+    except (OverflowError, TypeError):  # An integer larger than any float, or no number.
         pass
     raise SeqbenchError(
-        f"Scores must be finite numbers, got {short_repr(value)}. Leave it out, or score the run at chance."
+        f"Scores must be finite numbers, got {short_repr(value)}. Leave the run out, or count it as chance."
     )
 
 

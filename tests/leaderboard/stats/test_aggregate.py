@@ -15,6 +15,7 @@ from scipy import stats
 
 from seqbench.leaderboard.stats.aggregate import (
     Estimate,
+    Scores,
     improvement_interval,
     improvement_matrix,
     interquartile_mean,
@@ -39,13 +40,13 @@ TASKS = st.lists(st.lists(st.sampled_from([0.0, 0.1, 0.5, 1.0, 1.2]), min_size=1
         (1e-323, 5e-324, 1.5e-323, 0.5),
     ],
 )
-def test_a_score_stands_between_chance_and_best(value: float, chance: float, best: float, expected: float) -> None:
+def test_a_score_is_placed_between_chance_and_best(value: float, chance: float, best: float, expected: float) -> None:
     assert normalise_score(value, chance, best) == expected
 
 
 @settings(derandomize=True, database=None, max_examples=60)
 @given(FINITE, FINITE, FINITE)
-def test_any_three_finite_numbers_give_a_place_or_a_sentence(value: float, chance: float, best: float) -> None:
+def test_any_three_finite_numbers_give_the_exact_score_or_an_error(value: float, chance: float, best: float) -> None:
     try:
         found = normalise_score(value, chance, best)
     except SeqbenchError:
@@ -56,26 +57,27 @@ def test_any_three_finite_numbers_give_a_place_or_a_sentence(value: float, chanc
     assert abs(Fraction(found) - exact) <= size / 2**48 + Fraction(1e-300)
 
 
-def improvement(a: list[list[float]], b: list[list[float]]) -> float:
+def improvement(a: Scores, b: Scores) -> float:
     return improvement_matrix([a, b])[0][1]
 
 
-def test_lines_that_say_nothing_are_refused() -> None:
-    with pytest.raises(SeqbenchError, match=r"both are 0\.5"):
+def test_equal_or_distant_references_are_refused() -> None:
+    with pytest.raises(SeqbenchError, match=r"got 0\.5 for both"):
         normalise_score(0.7, 0.5, 0.5)
-    with pytest.raises(SeqbenchError, match="too far from its lines"):
+    with pytest.raises(SeqbenchError, match="too far from chance"):
         normalise_score(1e300, 0.0, 1e-300)
     with pytest.raises(SeqbenchError, match="finite numbers, got inf"):
         normalise_score(math.inf, 0.0, 1.0)
 
 
 @pytest.mark.parametrize("count", [*range(1, 18), 40])
-def test_the_iqm_is_scipys_trimmed_mean(count: int) -> None:
-    values = np.random.default_rng(count).normal(size=count)
+def test_the_interquartile_mean_is_that_of_rliable(count: int) -> None:
+    # rliable's aggregate_iqm is scipy.stats.trim_mean with proportiontocut=0.25 over all runs and tasks.
+    values = np.random.default_rng(count).normal(size=count).tolist()
     assert interquartile_mean(values) == pytest.approx(stats.trim_mean(values, 0.25))
 
 
-def test_the_iqm_of_one_of_two_and_of_identical_values() -> None:
+def test_the_interquartile_mean_of_one_two_and_equal_values() -> None:
     assert interquartile_mean([0.3]) == 0.3
     assert interquartile_mean([0.25, 0.75]) == 0.5
     assert interquartile_mean([0.1] * 49) == 0.1
@@ -87,22 +89,22 @@ def resampled(task: Sequence[float]) -> list[tuple[float, ...]]:
     return list(product(task, repeat=len(task)))
 
 
-def quantiles_of_all(outcomes: list[float]) -> tuple[float, float]:
+def percentile_interval(outcomes: list[float]) -> tuple[float, float]:
     low, high = np.quantile(outcomes, [0.025, 0.975])
     return float(low), float(high)
 
 
-def test_the_interval_of_the_iqm_is_that_of_all_resamplings() -> None:
+def test_the_interval_of_the_interquartile_mean_is_that_of_all_resamplings() -> None:
     scores = [[0.1, 0.3, 0.35], [0.6, 0.9, 1.1], [0.5]]
     every = [
         interquartile_mean([value for task in drawn for value in task]) for drawn in product(*map(resampled, scores))
     ]
     found = iqm_interval(scores, draws=20_000)
     assert found.value == interquartile_mean([value for task in scores for value in task])
-    assert (found.low, found.high) == pytest.approx(quantiles_of_all(every), abs=0.015)
+    assert (found.low, found.high) == pytest.approx(percentile_interval(every), abs=0.015)
 
 
-def test_the_interval_of_the_iqm_of_one_task_is_that_of_its_seeds() -> None:
+def test_the_interval_of_one_task_is_scipys_percentile_bootstrap() -> None:
     found = iqm_interval([[0.0, 1.0]], draws=4000)
     assert found == Estimate(0.5, 0.0, 1.0)
     drawn = np.random.default_rng(0).normal(size=100)
@@ -111,7 +113,7 @@ def test_the_interval_of_the_iqm_of_one_task_is_that_of_its_seeds() -> None:
     assert (middle.low, middle.high) == pytest.approx(tuple(expected.confidence_interval), abs=0.03)
 
 
-def test_intervals_need_two_seeds_somewhere_and_close_where_seeds_agree() -> None:
+def test_without_two_seeds_there_is_no_interval_and_equal_seeds_have_an_empty_one() -> None:
     assert iqm_interval([[0.5], [0.7]]) == Estimate(0.6, None, None)
     assert iqm_interval([[0.1] * 3] * 9) == Estimate(0.1, 0.1, 0.1)
     assert improvement_interval([[0.5], [0.7]], [[0.4], [0.7]]) == Estimate(0.75, None, None)
@@ -120,16 +122,21 @@ def test_intervals_need_two_seeds_somewhere_and_close_where_seeds_agree() -> Non
     assert improvement_interval([[0.1, 0.1]] * 7, [[0.1, 0.1]] * 7) == Estimate(0.5, 0.5, 0.5)
 
 
-def test_improvement_counts_pairs_and_halves_ties() -> None:
+def test_improvement_counts_pairs_and_a_tie_as_one_half() -> None:
     a, b = [[0.2, 0.8], [1.0, 1.0, 0.5]], [[0.5, 0.8, 0.1], [1.0, 0.2]]
     fractions = []
     for ours, theirs in zip(a, b, strict=True):
         wins = sum(1.0 if x > y else 0.5 if x == y else 0.0 for x, y in product(ours, theirs))
         fractions.append(wins / (len(ours) * len(theirs)))
     assert improvement(a, b) == pytest.approx(sum(fractions) / 2)
-    # Mann and Whitney's U counts the same.
-    assert improvement(a[:1], b[:1]) == pytest.approx(stats.mannwhitneyu(a[0], b[0]).statistic / 6)
     assert improvement([[1.0, 0.9]], [[0.1, 0.2]]) == 1.0
+
+
+def test_improvement_is_that_of_rliable() -> None:
+    # rliable's probability_of_improvement: the mean over tasks of Mann and Whitney's U / (runs of a x runs of b).
+    a, b = [[0.2, 0.8], [1.0, 1.0, 0.5]], [[0.5, 0.8, 0.1], [1.0, 0.2]]
+    tasks = [stats.mannwhitneyu(x, y).statistic / (len(x) * len(y)) for x, y in zip(a, b, strict=True)]
+    assert improvement(a, b) == pytest.approx(sum(tasks) / len(tasks))
 
 
 def test_the_interval_of_improvement_is_that_of_all_resamplings() -> None:
@@ -138,12 +145,12 @@ def test_the_interval_of_improvement_is_that_of_all_resamplings() -> None:
     every = [improvement(x, y) for x, y in draws]
     found = improvement_interval(a, b, draws=20_000)
     assert found.value == improvement(a, b)
-    assert (found.low, found.high) == pytest.approx(quantiles_of_all(every), abs=0.03)
+    assert (found.low, found.high) == pytest.approx(percentile_interval(every), abs=0.03)
 
 
 @settings(derandomize=True, database=None, max_examples=40, deadline=None)
 @given(TASKS, TASKS, st.randoms(use_true_random=False))
-def test_order_does_not_matter_and_figures_stay_within_their_scores(
+def test_order_has_no_effect_and_figures_are_within_the_scores(
     a: list[list[float]], b: list[list[float]], random: Any
 ) -> None:
     count = min(len(a), len(b))
@@ -163,13 +170,13 @@ def test_order_does_not_matter_and_figures_stay_within_their_scores(
 
 @settings(derandomize=True, database=None, max_examples=30, deadline=None)
 @given(st.lists(st.lists(FINITE, min_size=1, max_size=3), min_size=1, max_size=3))
-def test_scores_of_any_size_have_an_iqm(scores: list[list[float]]) -> None:
+def test_scores_of_any_size_have_an_interquartile_mean(scores: list[list[float]]) -> None:
     found = iqm_interval(scores, 20)
     assert math.isfinite(found.value)
     assert found.low is None or (math.isfinite(found.low) and found.high is not None and math.isfinite(found.high))
 
 
-def test_what_cannot_be_put_together_is_refused() -> None:
+def test_different_tasks_and_missing_scores_are_refused() -> None:
     with pytest.raises(SeqbenchError, match="on the same tasks"):
         improvement([[0.1]], [[0.1], [0.2]])
     for empty in ([], [[0.5], []]):
@@ -181,7 +188,7 @@ def test_what_cannot_be_put_together_is_refused() -> None:
         improvement([[0.1, math.nan]], [[0.1]])
 
 
-def test_intervals_take_milliseconds() -> None:
+def test_an_interval_takes_milliseconds() -> None:
     generator = np.random.default_rng(0)
     a, b = generator.random((2, 20, 5)).tolist()
     for measure in (lambda: iqm_interval(a), lambda: improvement_interval(a, b)):
@@ -198,13 +205,13 @@ def test_intervals_take_milliseconds() -> None:
         max_size=4,
     )
 )
-def test_all_improvements_at_once_are_those_of_each_two(rows: list[list[list[float]]]) -> None:
+def test_the_matrix_holds_the_improvement_of_each_pair(rows: list[list[list[float]]]) -> None:
     found = improvement_matrix(rows)
     assert len(found) == len(rows)
     for a, row in zip(rows, found, strict=True):
         assert row == pytest.approx([improvement_interval(a, b, draws=1).value for b in rows], abs=1e-12)
 
 
-def test_improvements_are_over_the_same_tasks() -> None:
+def test_a_matrix_over_different_tasks_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="on the same tasks"):
         improvement_matrix([[[1.0]], [[1.0], [0.5]]])

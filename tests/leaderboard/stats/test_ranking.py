@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
 from seqbench.leaderboard.stats.ranking import pairwise_p_values, rank_samples
@@ -19,8 +20,8 @@ from seqbench.utils.errors import SeqbenchError
 SOLVED, HALF, CHANCE = (1.0, 1.0, 1.0), (0.5, 0.52, 0.49), (0.125, 0.126, 0.124)
 
 
-def by_hand(samples: Sequence[Sequence[float]], draws: int) -> np.ndarray:
-    """The bootstrap as it is written down, pair by pair, with random numbers of its own."""
+def reference_p_values(samples: Sequence[Sequence[float]], draws: int) -> NDArray[np.float64]:
+    """Compute the parametric bootstrap pair by pair, with other random numbers."""
     generator = np.random.default_rng(7)
     counts = [len(s) for s in samples]
     means, squares = [np.mean(s) for s in samples], [np.var(s, ddof=1) / len(s) for s in samples]
@@ -38,71 +39,72 @@ def by_hand(samples: Sequence[Sequence[float]], draws: int) -> np.ndarray:
     return p
 
 
-def test_p_values_are_those_of_the_bootstrap_written_out() -> None:
+def test_p_values_are_those_of_the_reference_bootstrap() -> None:
     samples = [(0.5, 0.75, 1.0), (0.25, 0.5), (1.0, 1.0, 1.0, 1.0), (0.75, 0.75), (0.1, 0.2, 0.9, 0.4, 0.6)]
-    assert pairwise_p_values(samples, 20_000) == pytest.approx(by_hand(samples, 4000), abs=0.03)
+    assert pairwise_p_values(samples, 20_000) == pytest.approx(reference_p_values(samples, 4000), abs=0.03)
 
 
 @pytest.mark.parametrize(("n", "shift"), [(5, 0.5), (5, 2.0), (8, 1.0), (20, 0.7)])
 @pytest.mark.parametrize("deviation", [0.2, 1.0, 3.0])
-def test_two_architectures_are_compared_as_by_welch(n: int, shift: float, deviation: float) -> None:
+def test_two_architectures_have_the_p_value_of_welchs_test(n: int, shift: float, deviation: float) -> None:
     generator = np.random.default_rng(n)
     a, b = generator.normal(size=n), generator.normal(shift, deviation, size=n + 2)
     expected = stats.ttest_ind(a, b, equal_var=False).pvalue
-    # Welch's degrees of freedom are themselves an approximation, hence more than the error of the draws.
-    assert pairwise_p_values([a, b], 40_000)[0, 1] == pytest.approx(expected, abs=0.012)
+    # Welch's degrees of freedom are an approximation too, so the tolerance exceeds the error of the draws.
+    assert pairwise_p_values([a.tolist(), b.tolist()], 40_000)[0, 1] == pytest.approx(expected, abs=0.012)
 
 
-def test_with_equal_variances_and_many_seeds_it_is_tukeys_test() -> None:
+def test_equal_variances_and_many_seeds_give_the_p_values_of_tukeys_test() -> None:
     generator = np.random.default_rng(0)
     noise = stats.zscore(generator.normal(size=(4, 30)), axis=1)
     samples = noise + np.array([[0.0], [0.3], [0.6], [0.8]])
-    assert pairwise_p_values(samples) == pytest.approx(stats.tukey_hsd(*samples).pvalue, abs=0.02)
+    assert pairwise_p_values(samples.tolist()) == pytest.approx(stats.tukey_hsd(*samples).pvalue, abs=0.02)
 
 
-def alike(deviations: Sequence[float]) -> Callable[[np.random.Generator], np.ndarray]:
+def equal_means(deviations: Sequence[float]) -> Callable[[np.random.Generator], NDArray[np.float64]]:
+    """Return a function that draws three seeds of each architecture, all with mean 0."""
     return lambda generator: generator.normal(size=(len(deviations), 3)) * np.array(deviations)[:, None]
 
 
 @pytest.mark.parametrize(
     "draw",
     [
-        alike([1] * 6),
-        alike([1, 2, 4, 8, 16, 32]),
+        equal_means([1] * 6),
+        equal_means([1, 2, 4, 8, 16, 32]),
         lambda generator: np.where(generator.random((6, 3)) < 0.1, 0.5, 1.0),
     ],
     ids=["equal variances", "unequal variances", "nine of ten seeds solve"],
 )
-def test_architectures_that_are_all_alike_are_rarely_told_apart(draw: Callable[[Any], np.ndarray]) -> None:
+def test_equally_good_architectures_rarely_differ_significantly(draw: Callable[[Any], NDArray[np.float64]]) -> None:
     generator = np.random.default_rng(0)
-    wrong = sum(bool((pairwise_p_values(draw(generator), 299) <= 0.05).any()) for _ in range(400))
-    assert wrong / 400 <= 0.065  # .05 was asked for: .065 is .05 and the error of counting 400.
+    wrong = sum(bool((pairwise_p_values(draw(generator).tolist(), 299) <= 0.05).any()) for _ in range(400))
+    assert wrong / 400 <= 0.065  # .05 plus the sampling error of 400 draws.
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [3, 5])
 @pytest.mark.parametrize("ratio", [1, 1000])
-def test_the_familywise_error_is_the_one_asked_for(seeds: int, ratio: float) -> None:
+def test_the_familywise_error_is_alpha(seeds: int, ratio: float) -> None:
     generator = np.random.default_rng(1)
     deviations = np.geomspace(1, ratio, 6)[:, None]
-    tests = (pairwise_p_values(generator.normal(size=(6, seeds)) * deviations, 999) for _ in range(2000))
+    tests = (pairwise_p_values((generator.normal(size=(6, seeds)) * deviations).tolist(), 999) for _ in range(2000))
     assert sum(bool((p <= 0.05).any()) for p in tests) / 2000 <= 0.06
 
 
-def test_three_seeds_are_enough_where_differences_are_plain() -> None:
+def test_three_seeds_are_enough_for_large_differences() -> None:
     assert rank_samples([SOLVED, HALF, CHANCE], "max") == [1, 2, 3]
     assert rank_samples([SOLVED, HALF, CHANCE], "min") == [3, 2, 1]
     assert rank_samples([HALF, SOLVED, CHANCE, (1.0, 1.0, 0.98)], "max") == [3, 1, 4, 1]
-    # Not so where each has a seed that failed.
+    # They are not enough if both architectures have a seed that failed.
     assert rank_samples([(1.0, 1.0, 0.5), (0.5, 1.0, 0.5)], "max") == [1, 1]
 
 
-def test_seeds_without_spread_are_equal_or_are_not() -> None:
+def test_samples_without_spread_are_equal_or_differ_significantly() -> None:
     other = (0.2, 0.4, 0.9)
     p = pairwise_p_values([SOLVED, SOLVED, (0.9, 0.9, 0.9), other])
     assert p[0, 1] == 1
     assert p[0, 2] == p.min() == pytest.approx(1e-4, rel=1e-3)
-    # They feed the largest statistic once for all of them, however many there are.
+    # The number of samples without spread has no effect on the other p values.
     np.testing.assert_array_equal(
         pairwise_p_values([SOLVED, other]), pairwise_p_values([SOLVED, SOLVED, other])[1:, 1:]
     )
@@ -117,7 +119,7 @@ def test_rounding_is_no_difference() -> None:
     np.testing.assert_array_equal(pairwise_p_values([b, *others]), pairwise_p_values([a, *others]))
 
 
-def test_alpha_is_the_largest_p_value_that_counts() -> None:
+def test_alpha_is_the_largest_significant_p_value() -> None:
     samples = [HALF, (0.4, 0.45, 0.5)]
     p = pairwise_p_values(samples)[0, 1]
     assert 0.05 < p < 0.5
@@ -125,7 +127,7 @@ def test_alpha_is_the_largest_p_value_that_counts() -> None:
     assert rank_samples(samples, "max", alpha=p - 1e-9) == rank_samples(samples, "max") == [1, 1]
 
 
-def test_fewer_than_two_seeds_have_no_rank_and_change_nothing() -> None:
+def test_a_sample_of_fewer_than_two_seeds_has_no_rank_and_no_effect() -> None:
     p = pairwise_p_values([SOLVED, (0.3,), HALF, ()])
     assert np.isnan(p[[1, 3]]).all()
     assert np.isnan(p[:, [1, 3]]).all()
@@ -142,7 +144,7 @@ SAMPLES = st.lists(st.lists(st.integers(0, 6).map(lambda n: n / 8), min_size=1, 
 
 @settings(derandomize=True, database=None, max_examples=40, deadline=None)
 @given(SAMPLES, st.randoms(use_true_random=False), st.sampled_from([1e-150, 1e-3, 7.0, 1e300]))
-def test_order_scale_and_origin_do_not_matter(samples: list[list[float]], random: Any, scale: float) -> None:
+def test_order_scale_and_origin_have_no_effect(samples: list[list[float]], random: Any, scale: float) -> None:
     p = pairwise_p_values(samples, 200)
     np.testing.assert_array_equal(p, p.T)
     enough = [place for place, sample in enumerate(samples) if len(sample) > 1]
@@ -176,7 +178,7 @@ def test_a_hundred_architectures_take_little_time_and_memory() -> None:
     assert peak < 30 * 2**20
 
 
-def test_what_cannot_be_ranked_is_refused() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(SeqbenchError, match="'max' or 'min', got 'up'"):
         rank_samples([SOLVED, HALF], "up")
     with pytest.raises(SeqbenchError, match=r"between 0 and 1 .* got 5"):
@@ -185,9 +187,9 @@ def test_what_cannot_be_ranked_is_refused() -> None:
         rank_samples([SOLVED, (0.5, math.nan)], "max")
 
 
-def test_nobody_ranks_before_an_architecture_with_a_better_mean() -> None:
+def test_no_architecture_ranks_before_one_with_a_better_mean() -> None:
     steady, close, scattered = (1.0, 1.0, 0.999), (0.97, 0.972, 0.971), (1.0, 0.1, 0.4)
-    # The scattered one is not told apart from anyone, and still is behind those who are better in the mean.
+    # The scattered one differs significantly from neither, and still ranks behind those with a better mean.
     assert pairwise_p_values([steady, close, scattered])[0, 2] > 0.05
     assert rank_samples([steady, close, scattered], "max") == [1, 2, 2]
     assert rank_samples([scattered, close, steady], "max") == [2, 2, 1]
