@@ -1,90 +1,77 @@
-"""What ``seqbench reproduce`` prints: the published table beside ours, commands, counts, notes."""
+"""The text that ``seqbench reproduce`` prints: the published table beside ours, commands, counts and notes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import groupby
-from typing import Any
 
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard import reproduction
-from seqbench.leaderboard.board_data import BoardData
-from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
-from seqbench.utils import number_format
+from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.utils.number_format import format_difference, format_four_digits, format_published
 
-SHOWN = 20
-"""Records that do not count and are named."""
-
-Cell = Mapping[str, Any]
-
-
-def _plain_cells(data: BoardData) -> list[Cell]:
-    cells: Any = data.to_plain()["published"]
-    return list(cells)
+MOST_NAMED = 20
+"""The largest number of records that are named as not counted."""
 
 
-def format_board(board: Board, data: BoardData) -> str:
-    """All of it.
-
-    Args:
-        board: its rules.
-        data: its data.
-    """
-    return "\n\n".join(filter(None, [format_rows(data), _commands(data), _counts(data), _notes(board, data)]))
+def format_reproduction(data: BoardData) -> str:
+    """Return the whole report on a board with published figures."""
+    parts = [format_published_table(data), _commands(data), _verdict_counts(data), _notes(data)]
+    return "\n\n".join(filter(None, parts))
 
 
-def format_rows(data: BoardData) -> str:
-    """The published table, grouped by its rows: published, ours, chance, difference, verdict."""
-    cells = data.published
-    plain = _plain_cells(data)
+def format_published_table(data: BoardData) -> str:
+    """Return the published table, grouped by its rows: published figure, ours, chance, difference and verdict."""
     lines = [["  architecture", "published", "ours", "seeds", "parameters", "chance", "difference", "verdict"]]
-    for cell, plain_cell in zip(cells, plain, strict=True):
-        ours = cell.ours is not None
-        lines.append(
-            [
-                f"  {wording.visible_line(cell.architecture)}",
-                number_format.format_published(cell.published),
-                wording.format_our_figure(plain_cell) or "-",
-                f"{cell.seeds}/{data.board.seeds}" if ours else "-",
-                wording.format_parameters(plain_cell) or "-",
-                number_format.format_four_digits(cell.chance) or "-",
-                number_format.format_difference(cell.difference) or "-",
-                wording.visible_line(cell.verdict),
-            ]
-        )
+    lines += [_cell_line(cell, data.board.seeds) for cell in data.published]
     head, *rest = align_columns(lines).splitlines()
-    shown = [head]
-    for (name, what), group in groupby(zip(plain, rest, strict=True), key=lambda pair: _row(pair[0])):
-        shown += [f"{name}: {what}", *(line for _, line in group)]
-    return "\n".join(shown)
+    text = [head]
+    for (name, description), group in groupby(zip(data.published, rest, strict=True), key=lambda pair: _row(pair[0])):
+        text += [f"{name}: {description}", *(line for _, line in group)]
+    return "\n".join(text)
 
 
-def _row(cell: Cell) -> tuple[str, str]:
-    return wording.visible_line(cell["row"]), wording.row_description(cell)
+def _cell_line(cell: PublishedCell, seeds: int) -> list[str]:
+    return [
+        f"  {visible_line(cell.architecture)}",
+        format_published(cell.published),
+        wording.format_our_figure(cell) or "-",
+        f"{cell.seeds}/{seeds}" if cell.ours is not None else "-",
+        wording.format_parameters(cell) or "-",
+        format_four_digits(cell.chance) or "-",
+        format_difference(cell.difference) or "-",
+        visible_line(cell.verdict),
+    ]
+
+
+def _row(cell: PublishedCell) -> tuple[str, str]:
+    return visible_line(cell.row), wording.row_description(cell)
 
 
 def _commands(data: BoardData) -> str:
-    """What would run each cell that has no figure and could have one."""
-    commands = dict.fromkeys(c.command for c in data.published if c.ours is None and c.lacking)
+    """Return the commands that run the cells without a figure of ours."""
+    commands = dict.fromkeys(cell.command for cell in data.published if cell.ours is None and cell.lacking)
     return "\n".join(["cells without a record:", *(f"  {command}" for command in commands)]) if commands else ""
 
 
-def _counts(data: BoardData) -> str:
+def _verdict_counts(data: BoardData) -> str:
     counts = reproduction.count_verdicts(data.published)
     total = sum(counts.values())
-    said = ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items(), key=lambda item: -item[1]))
-    return f"{total} cell{'s' * (total != 1)}: {said}"
+    texts = (f"{count} {visible_line(verdict)}" for verdict, count in sorted(counts.items(), key=lambda item: -item[1]))
+    return f"{total} cell{'s' * (total != 1)}: {', '.join(texts)}"
 
 
-def _notes(board: Board, data: BoardData) -> str:
-    """Whose figures these are, how the tier departs from their recipe, and which records do not count."""
-    notes = [f"published: {wording.visible_line(board.source)}"] if board.source else []
-    for task, deviations in wording.deviations_by_task(_plain_cells(data)).items():
-        notes.append(f"{task} at tier {board.tier} departs from the published recipe:")
+def _notes(data: BoardData) -> str:
+    """Return the source of the figures, the deviations from its recipe, and the records that do not count."""
+    board = data.board
+    notes = [f"published: {visible_line(board.source)}"] if board.source else []
+    for task, deviations in wording.deviations_by_task(data.published).items():
+        notes.append(f"{task} at tier {board.tier} deviates from the published recipe:")
         notes += [f"  - {deviation}" for deviation in deviations]
+    # A copy of a committed record is set aside as well, but is not worth a note.
     aside = [f"{item.origin}: {item.reason}" for item in data.set_aside if " same run as " not in item.reason]
     aside += [line for cell in data.published for line in cell.aside]
-    notes += [f"not counted: {wording.visible_line(line)}" for line in dict.fromkeys(aside[:SHOWN])]
-    notes += [f"not counted: {len(aside) - SHOWN} more"] if len(aside) > SHOWN else []
-    return "\n".join([*notes, *(f"left out: {wording.visible_line(problem)}" for problem in data.problems)])
+    notes += [f"not counted: {visible_line(line)}" for line in dict.fromkeys(aside[:MOST_NAMED])]
+    notes += [f"not counted: {len(aside) - MOST_NAMED} more"] if len(aside) > MOST_NAMED else []
+    return "\n".join([*notes, *(f"left out: {visible_line(problem)}" for problem in data.problems)])

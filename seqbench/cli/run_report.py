@@ -1,56 +1,65 @@
-"""The table at the end of a run: each metric between its chance and its best possible line."""
+"""The report at the end of a run: test metrics beside chance, baselines, best possible and published figures."""
 
 from __future__ import annotations
 
 from seqbench.cli.text_tables import align_columns
-from seqbench.protocol.cards import Card
+from seqbench.protocol.cards import Card, Reference
 from seqbench.protocol.records import Record
 from seqbench.utils.number_format import format_number
 
 
 def format_report(record: Record, card: Card) -> str:
-    """A record's test scores as a table, with baselines, published figures, and a word where it is chance."""
-    results = record.results
-    metrics = results.get("metrics", {}).get("test")
+    """Return a record's test scores as a table, with notes on what the numbers mean.
+
+    Args:
+        record: the record of a finished run.
+        card: the card of its task.
+    """
+    metrics = record.results.get("metrics", {}).get("test")
     if not metrics:
         return f"no scores: the run ended as {record.status}"
-    arch = record.config["architecture"]["name"]
-    baselines = results["baselines"]["test"]
-    tier = record.config["card"]["tier"]
-    mine = (r for r in card.references if r.architecture == arch and (not r.tiers or tier in r.tiers))
-    # Another delay or another text is another task: nothing published is beside it.
-    same = not any(name.startswith(("task.", "data")) for name in record.config["modified"])
-    published = {r.metric: r for r in mine} if same else {}
-    header = ["test metric", "value", "chance", *baselines, "best possible", "published"]
-    rows = [header]
+    baselines = record.results["baselines"]["test"]
+    published = _published_figures(record, card)
+    rows = [["test metric", "value", "chance", *baselines, "best possible", "published"]]
     notes = []
-    # The deciding metric first, then by name: the same order for a run just ended and one read from its record.
+    # The deciding metric is first and the others follow by name, whatever their order in the record.
     for name in sorted(metrics, key=lambda name: (name != card.metric.name, name)):
         line = metrics[name]
-        marks = ""
-        if name in published:
-            notes.append(f"published {name}: {published[name].setting} ({published[name].source})")
-            marks = format_number(published[name].value)
-        best = format_number(line["best"]) if line["best"] is not None else "unknown"
+        figure = published.get(name)
+        if figure:
+            notes.append(f"published {name}: {figure.setting} ({figure.source})")
         rows.append(
             [
                 name + (" *" if name == card.metric.name else ""),
                 format_number(line["value"]),
                 format_number(line["chance"]),
                 *(format_number(values.get(name)) for values in baselines.values()),
-                best,
-                marks or "-",
+                "unknown" if line["best"] is None else format_number(line["best"]),
+                format_number(figure.value if figure else None),
             ]
         )
     notes += [line["best_unknown"] for line in metrics.values() if "best_unknown" in line][:1]
     if record.config["modified"]:
         notes.append(f"differs from the card in {', '.join(record.config['modified'])}: it does not rank")
-    if results["above_chance"] is False:
+    if record.results["above_chance"] is False:
         notes.append(f"{card.metric.name} is NOT clearly better than chance")
-    measured, config = record.measured, record.config
-    size = f"{config['parameters']:,} parameters, best of validation at step {results['best_step']}"
-    speed = f"{measured['seconds']:.0f} s" + (
-        f", {measured['steps_per_second']:.1f} steps/s" if measured["steps_per_second"] else ""
-    )
-    text = f"{align_columns(rows)}\n* decides; {size}; {speed}"
-    return "\n".join([text, *notes])
+    return "\n".join([align_columns(rows), f"* decides; {_size_and_speed(record)}", *notes])
+
+
+def _published_figures(record: Record, card: Card) -> dict[str, Reference]:
+    """Return the published figures of the run's architecture and tier, by metric; none if the task was modified."""
+    if any(name.startswith(("task.", "data")) for name in record.config["modified"]):
+        return {}
+    architecture, tier = record.config["architecture"]["name"], record.config["card"]["tier"]
+    return {
+        figure.metric: figure
+        for figure in card.references
+        if figure.architecture == architecture and (not figure.tiers or tier in figure.tiers)
+    }
+
+
+def _size_and_speed(record: Record) -> str:
+    """Return the model's size, the step of the tested weights, and the duration and speed of the run."""
+    seconds, steps = record.measured["seconds"], record.measured["steps_per_second"]
+    size = f"{record.config['parameters']:,} parameters, best of validation at step {record.results['best_step']}"
+    return f"{size}; {seconds:.0f} s" + (f", {steps:.1f} steps/s" if steps else "")

@@ -15,13 +15,12 @@ from seqbench.utils import atomic_files
 
 def render_pages(data: BoardData) -> dict[str, str]:
     """Return the text of each page by its file name; equal data give equal bytes."""
-    plain = data.to_plain()
     return {
-        "README.md": markdown_page.render_markdown(plain),
-        "board.csv": csv_table.render_csv(plain),
+        "README.md": markdown_page.render_markdown(data),
+        "board.csv": csv_table.render_csv(data),
         "board.json": data.to_json(),
-        "board.tex": latex_tables.render_latex(plain),
-        "index.html": html_page.render_html(plain),
+        "board.tex": latex_tables.render_latex(data),
+        "index.html": html_page.render_html(data),
     }
 
 

@@ -1,15 +1,17 @@
+"""The report at the end of a run."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from seqbench.cli import run_report
-from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
-from seqbench.utils.number_format import format_number
 
 
-def record(tier: str = "paper", arch: str = "lstm", modified: list[str] | None = None, **results: Any) -> Record:
+def example_record(
+    tier: str = "paper", arch: str = "lstm", modified: list[str] | None = None, **results: Any
+) -> Record:
     scores = {
         "metrics": {
             "test": {
@@ -25,8 +27,8 @@ def record(tier: str = "paper", arch: str = "lstm", modified: list[str] | None =
     return Record({"status": "ok", **scores, **results}, {"seconds": 61.0, "steps_per_second": 20.0}, config)
 
 
-def test_each_metric_stands_between_its_lines() -> None:
-    lines = run_report.format_report(record(), cards.load_card("copy")).splitlines()
+def test_each_metric_is_beside_its_references() -> None:
+    lines = run_report.format_report(example_record(), cards.load_card("copy")).splitlines()
     assert [line.split() for line in lines[:3]] == [
         ["test", "metric", "value", "chance", "5-gram", "best", "possible", "published"],
         ["accuracy", "*", "0.5", "0.125", "0.25", "1", "-"],
@@ -38,25 +40,19 @@ def test_each_metric_stands_between_its_lines() -> None:
     assert len(lines) == 6
 
 
-def test_a_figure_published_of_another_task_is_not_put_beside_ours() -> None:
-    for other in (record(tier="small"), record(arch="mine"), record(modified=["task.delay"])):
+def test_a_published_figure_of_another_tier_architecture_or_task_is_left_out() -> None:
+    for other in (example_record(tier="small"), example_record(arch="mine"), example_record(modified=["task.delay"])):
         text = run_report.format_report(other, cards.load_card("copy"))
         assert text.splitlines()[2].split()[-2:] == ["unknown", "-"]
         assert "published loss" not in text
 
 
-def test_a_result_at_chance_says_so() -> None:
+def test_a_result_at_chance_has_a_note() -> None:
     assert "accuracy is NOT clearly better than chance" in run_report.format_report(
-        record(above_chance=False), cards.load_card("copy")
+        example_record(above_chance=False), cards.load_card("copy")
     )
 
 
-def test_a_run_without_scores_says_how_it_ended() -> None:
+def test_a_run_without_scores_has_a_report_of_its_status() -> None:
     empty = Record({"status": "diverged"}, {}, {})
     assert run_report.format_report(empty, cards.load_card("copy")) == "no scores: the run ended as diverged"
-
-
-def test_tables_and_numbers() -> None:
-    assert align_columns([("a", "bbb"), ("cc", "d")], indent="  ") == "  a   bbb\n  cc  d"
-    assert align_columns([]) == ""
-    assert [format_number(x) for x in (None, 500, 0.123456, 1.0)] == ["-", "500", "0.1235", "1"]

@@ -1,39 +1,40 @@
-"""Data of a board in which every text that comes from outside is an attack on the page."""
+"""The data of a board in which every text that comes from a record is an attack on the page."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar, cast
+
+T = TypeVar("T")
 
 ATTACK = (
     "\"'><img src=x onerror=alert(1)>NAME</style></script></title><script>alert(2)</script>"
     "\u202e\x00{{7*7}}{% x %}{# `a"
 )
-"""Ends an attribute, a text, the style, the script, the order of letters, and the template."""
+"""A name in the middle of text that would end an attribute, an element, the style or the script, reverse the direction
+of the text, or be executed by the template."""
 
-KEPT = {"direction", "state", "status", "columns", "axis"}
-"""Fields with words of seqbench's own."""
-NAMES = {"baselines", "left_out", "incomplete", "unrelated"}
-"""Fields whose keys come from outside."""
+KEPT = {"direction", "state", "status", "columns", "axis", "statistic"}
+"""Fields whose values are words of seqbench."""
+MAPPINGS_OF_TEXTS = {"baselines", "left_out", "incomplete", "unrelated", "secondary"}
+"""Fields whose keys are texts of records as well."""
 
 
-def insert_attacks(value: Any, key: str = "") -> Any:
-    """Return a copy of plain data or dataclasses in which each text is an attack; equal texts become equal attacks.
+def insert_attacks(value: T, field: str = "") -> T:
+    """Return the value with an attack in every text; equal texts stay equal."""
+    return cast(T, _attacked(value, field))
 
-    Args:
-        value: the data.
-        key: name of the field or key that holds it.
-    """
-    if key in KEPT:
+
+def _attacked(value: object, field: str) -> object:
+    if field in KEPT:
         return value
     if isinstance(value, str):
         return ATTACK.replace("NAME", value) if value else value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = dataclasses.fields(value)
-        return type(value)(**{field.name: insert_attacks(getattr(value, field.name), field.name) for field in fields})
+        names = [item.name for item in dataclasses.fields(value) if item.init]
+        return dataclasses.replace(value, **{name: _attacked(getattr(value, name), name) for name in names})
     if isinstance(value, Mapping):
-        return {
-            insert_attacks(name) if key in NAMES else name: insert_attacks(item, name) for name, item in value.items()
-        }
-    return [insert_attacks(item, key) for item in value] if isinstance(value, list | tuple) else value
+        attack_keys = field in MAPPINGS_OF_TEXTS
+        return {_attacked(key, "") if attack_keys else key: _attacked(item, str(key)) for key, item in value.items()}
+    return [_attacked(item, field) for item in value] if isinstance(value, list | tuple) else value

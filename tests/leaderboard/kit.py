@@ -1,21 +1,22 @@
-"""Records for boards, made rather than trained."""
+"""Example records and boards for tests, built without training."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from seqbench.leaderboard import board_builder
-from seqbench.leaderboard.board_data import BoardData
+from seqbench.leaderboard.board_data import BoardData, RowData, TaskData
 from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
 from seqbench.utils.plain_data import json_digest
 
-LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None), "adding": (1 / 6, 0.0)}
-"""Chance and best possible of the primary metric on test."""
+REFERENCES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None), "adding": (1 / 6, 0.0)}
+"""Chance and best possible score of the deciding metric on the test split."""
 
 
 def example_record(
@@ -28,24 +29,17 @@ def example_record(
     reason: str | None = None,
     distribution: str | None = "seqbench",
     version: str | None = "0.1.0",
-    arch_options: Mapping[str, Any] | None = None,
+    arch_options: Mapping[str, object] | None = None,
     parameters: int = 100_000,
     matched: int | None = 100_000,
     modified: tuple[str, ...] = (),
-    tuning: Mapping[str, Any] | None = None,
+    tuning: Mapping[str, object] | None = None,
     lr: float = 5e-3,
     secondary: Mapping[str, float] | None = None,
-    **measured: Any,
+    **measured: object,
 ) -> Record:
-    """A record as a run of this outcome would leave it; its secondary metrics lie between 0 and 1."""
+    """Return a record as a run with this outcome writes it; its secondary metrics lie between 0 and 1."""
     card = cards.load_card(task)
-    metric, (chance, best) = card.metric, LINES.get(task, (0.5, 1.0))
-    line = {"value": value, "chance": chance, "best": best}
-    if best is None:
-        line["best_unknown"] = "nobody knows"  # type: ignore[assignment]
-    beside = {name: {"value": score, "chance": 0.0, "best": 1.0} for name, score in (secondary or {}).items()}
-    steps = list(range(500, 4001, 500))
-    curve = [chance + (value - chance) * (1 - 0.5 ** (k + 1)) for k in range(len(steps))]
     options = {
         "arch": {"name": arch, "d_model": 128, "num_layers": 1, **(arch_options or {})},
         "task": {"name": task},
@@ -58,16 +52,8 @@ def example_record(
     }
     results: dict[str, Any] = {"status": status, "reason": reason, "curves": {"train": {}, "validation": {}}}
     if status == "ok":
-        results |= {
-            "best_step": 4000,
-            "weights": json_digest([task, arch, distribution, seed, value, arch_options or {}, lr]),
-            "metrics": {"validation": {metric.name: line}, "test": {metric.name: line, **beside}},
-            "baselines": {"validation": {}, "test": {"repeat": {metric.name: chance}}},
-            "above_chance": value != chance,
-            "curves": {"train": {}, "validation": {"step": steps, metric.name: curve}},
-        }
-        if task == "parity":
-            results["lengths"] = {"length": [20, 40, 100, 500], "accuracy": [value, value, 0.5 + value / 2, 0.5]}
+        weights = json_digest([task, arch, distribution, seed, value, arch_options or {}, lr])
+        results |= {"weights": weights, **_scores(task, card.metric.name, value, secondary or {})}
     return Record(
         results,
         {
@@ -86,8 +72,8 @@ def example_record(
                 "version": card.version,
                 "tier": tier,
                 "digest": card.digest(tier),
-                "metric": metric.name,
-                "direction": metric.direction,
+                "metric": card.metric.name,
+                "direction": card.metric.direction,
             },
             "modified": list(modified),
             "options": options,
@@ -103,18 +89,39 @@ def example_record(
     )
 
 
+def _scores(task: str, metric: str, value: float, secondary: Mapping[str, float]) -> dict[str, Any]:
+    """Return the results of a run that ended well: scores, baselines and curves."""
+    chance, best = REFERENCES.get(task, (0.5, 1.0))
+    line: dict[str, object] = {"value": value, "chance": chance, "best": best}
+    if best is None:
+        line["best_unknown"] = "nobody knows"
+    others = {name: {"value": score, "chance": 0.0, "best": 1.0} for name, score in secondary.items()}
+    steps = list(range(500, 4001, 500))
+    curve = [chance + (value - chance) * (1 - 0.5 ** (k + 1)) for k in range(len(steps))]
+    results: dict[str, Any] = {
+        "best_step": 4000,
+        "metrics": {"validation": {metric: line}, "test": {metric: line, **others}},
+        "baselines": {"validation": {}, "test": {"repeat": {metric: chance}}},
+        "above_chance": value != chance,
+        "curves": {"train": {}, "validation": {"step": steps, metric: curve}},
+    }
+    if task == "parity":
+        results["lengths"] = {"length": [20, 40, 100, 500], "accuracy": [value, value, 0.5 + value / 2, 0.5]}
+    return results
+
+
 def write_records(folder: Path, *records: Record) -> Path:
-    """Write records as runs would, each into a folder of its own."""
-    for made in records:
-        config = made.config
-        name = f"{config['card']['tier']}-s{config['seed']}-{made.digest()[:8]}"
-        made.write(folder / config["card"]["name"] / json_digest(config["architecture"])[:8] / name)
+    """Write records as runs do, each into a folder of its own; return the folder that holds them."""
+    for record in records:
+        config = record.config
+        name = f"{config['card']['tier']}-s{config['seed']}-{record.digest()[:8]}"
+        record.write(folder / config["card"]["name"] / json_digest(config["architecture"])[:8] / name)
     return folder
 
 
-def example_board(**changed: Any) -> Board:
-    """A board of copy and parity, with changes."""
-    data = {
+def example_board(**changes: object) -> Board:
+    """Return a board of copy and parity; keyword arguments replace or add keys of its card."""
+    card = {
         "name": "test",
         "version": 1,
         "title": "A test",
@@ -124,7 +131,7 @@ def example_board(**changed: Any) -> Board:
         "size": {"parameters": 100_000},
         "tasks": {"copy": None, "parity": None},
     }
-    return parse_board({**data, **changed}, "test.yaml")
+    return parse_board({**card, **changes}, "test.yaml")
 
 
 def board_data(board: Board, *folders: Path) -> BoardData:
@@ -132,6 +139,21 @@ def board_data(board: Board, *folders: Path) -> BoardData:
     return board_builder.build_board_data(board, record_collection.collect_records(folders))
 
 
-def board_document(board: Board, *folders: Path) -> dict[str, Any]:
-    """Return the data of a board over the records of folders, as plain data."""
-    return board_data(board, *folders).to_plain()
+def task_data(data: BoardData, name: str) -> TaskData:
+    """Return a board's task by its name."""
+    return next(task for task in data.tasks if task.task == name)
+
+
+def change_rows(task: TaskData, change: Callable[[RowData], RowData]) -> TaskData:
+    """Return a task whose rows went through a function."""
+    return replace(task, rows=[change(row) for row in task.rows])
+
+
+def change_row(task: TaskData, label: str, **changes: Any) -> TaskData:
+    """Return a task with changed fields in one of its rows."""
+    return change_rows(task, lambda row: replace(row, **changes) if row.label == label else row)
+
+
+def change_task(data: BoardData, changed: TaskData) -> BoardData:
+    """Return a board in which a task replaces the one of the same name."""
+    return replace(data, tasks=[changed if task.task == changed.task else task for task in data.tasks])

@@ -1,3 +1,5 @@
+"""Numbers as text."""
+
 from __future__ import annotations
 
 import pytest
@@ -5,7 +7,7 @@ import pytest
 from seqbench.utils import number_format
 
 
-def test_a_column_has_four_digits_of_its_typical_value() -> None:
+def test_decimal_places_show_four_digits_of_the_median() -> None:
     columns = [[0.9, 0.5], [8.2, 11.0], [30.0], [1234.0], [5e-5], [], [0.0]]
     assert [number_format.decimal_places(values) for values in columns] == [4, 3, 2, 0, 4, 3, 3]
 
@@ -14,11 +16,11 @@ def test_a_column_has_four_digits_of_its_typical_value() -> None:
     ("value", "places", "written"),
     [(0.97, 3, "0.970"), (0.0, 4, "0.0000"), (5.3e-5, 4, "5.3e-05"), (1e30, 2, "1e+30"), (-8.25, 1, "-8.2")],
 )
-def test_a_score_is_aligned_unless_that_would_hide_it(value: float, places: int, written: str) -> None:
+def test_a_score_has_fixed_places_unless_they_would_hide_it(value: float, places: int, written: str) -> None:
     assert number_format.format_score(value, places) == written
 
 
-def test_half_widths_never_read_zero_unless_they_are() -> None:
+def test_only_a_half_width_of_zero_reads_zero() -> None:
     assert [number_format.format_half_width(value, 3) for value in (0.0, 0.0001, 0.0123)] == [
         "0.000",
         "<0.001",
@@ -41,7 +43,32 @@ def test_costs_have_units() -> None:
     ]
 
 
-def test_absurd_costs_stay_short() -> None:
+def test_extreme_costs_have_short_texts() -> None:
     for written in (number_format.format_count, number_format.format_bytes, number_format.format_time):
         assert len(written(1e99)) < 12
         assert len(written(1e-99)) < 12
+
+
+def test_a_dash_or_an_empty_text_stands_for_a_missing_number() -> None:
+    assert number_format.format_number(None) == number_format.format_large_number(None) == "-"
+    assert number_format.format_four_digits(None) == number_format.format_difference(None) == ""
+    assert number_format.format_interval(None, 1.0) == number_format.format_interval(0.0, None) == ""
+
+
+def test_four_digits_include_zeros_and_small_or_large_numbers_have_an_exponent() -> None:
+    values = [0.97, 8.45, 30.0, 1234.0, 12345.6, 5.3e-5, -0.5, 0.0]
+    written = ["0.9700", "8.450", "30.00", "1234", "1.235e+04", "5.30e-05", "-0.5000", "0"]
+    assert [number_format.format_four_digits(value) for value in values] == written
+
+
+def test_a_mean_has_two_digits_of_its_half_width() -> None:
+    assert number_format.format_mean(0.97, 0.00981) == "0.9700 ± 0.0098"
+    assert number_format.format_mean(8.45, 14.0) == "8.450 ± 14"
+    assert number_format.format_mean(1.0, 0.0) == "1.000 ± 0"
+    assert number_format.format_mean(1.0, None) == "1.000"
+    assert number_format.format_mean(None, 0.1) == ""
+
+
+def test_tick_labels_are_short() -> None:
+    labels = [number_format.format_tick(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0, -2000.0, 1e18)]
+    assert labels == ["0.25", "4k", "1.5M", "1e-05", "0", "-2k", "1e+18"]

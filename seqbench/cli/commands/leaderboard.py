@@ -5,190 +5,219 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.cli.commands.verify import TOLERANCE
 from seqbench.cli.text_tables import align_columns
-from seqbench.leaderboard.data import board_card as boards
-from seqbench.leaderboard.data import board_paths
+from seqbench.leaderboard.data import board_card, board_paths
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 if TYPE_CHECKING:
+    from seqbench.leaderboard.board_data import BoardData, TaskData
     from seqbench.leaderboard.data.board_card import Board
-    from seqbench.leaderboard.data.checked_records import CheckedRecord
-    from seqbench.leaderboard.data.record_collection import ExcludedRecord
+    from seqbench.leaderboard.data.record_collection import CollectedRecord
+    from seqbench.leaderboard.submissions import Verification
 
 logger = logging.getLogger(__name__)
 
-HERE = Path("leaderboards")
-"""Where boards lie in a clone of seqbench."""
-SHOWN = 20
-"""Records set aside that are named on the screen; the pages name all."""
+BOARDS = Path("leaderboards")
+"""The folder of boards in a clone of the repository."""
+MOST_NAMED = 20
+"""The largest number of records set aside that are named on the screen; the pages name all."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do with which board."""
+    """Add the actions ``build``, ``check`` and ``submit`` with their arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=type(parser))
     build = actions.add_parser("build", help=_build.__doc__, description=_build.__doc__, allow_abbrev=False)
-    _board(build)
+    _add_board(build)
     build.add_argument(
         "--from",
         dest="places",
         metavar="PLACE",
         action="append",
-        help="a folder of runs or records, or wandb:ENTITY/PROJECT; may be given again (default: runs)",
+        help="a folder of runs or records, or wandb:ENTITY/PROJECT; may be repeated (default: runs)",
     )
-    build.add_argument("--out", metavar="FOLDER", type=Path, help="where pages go (default: boards/BOARD)")
-    build.add_argument("--publish", metavar="ENTITY/PROJECT", help="log the board as a table to W&B as well")
+    build.add_argument("--out", metavar="FOLDER", type=Path, help="folder for the pages (default: boards/BOARD)")
+    build.add_argument("--publish", metavar="ENTITY/PROJECT", help="also log the board as a table to this W&B project")
     check = actions.add_parser("check", help=_check.__doc__, description=_check.__doc__, allow_abbrev=False)
-    check.add_argument("boards", metavar="BOARD", nargs="*", help="names (default: all)").completer = _names  # type: ignore[attr-defined]
-    check.add_argument("--root", metavar="FOLDER", type=Path, help=f"of boards (default: {HERE}, or those of seqbench)")
+    boards = check.add_argument("boards", metavar="BOARD", nargs="*", help="names of boards (default: all)")
+    boards.completer = _complete_board  # type: ignore[attr-defined]
+    check.add_argument(
+        "--root", metavar="FOLDER", type=Path, help=f"folder of boards (default: {BOARDS}, or the boards of seqbench)"
+    )
     submit = actions.add_parser("submit", help=_submit.__doc__, description=_submit.__doc__, allow_abbrev=False)
-    _board(submit)
-    submit.add_argument("--from", dest="places", metavar="FOLDER", action="append", help="of runs (default: runs)")
-    submit.add_argument("--root", metavar="FOLDER", type=Path, default=HERE, help=f"of boards (default: {HERE})")
-    submit.add_argument("--retrain", action="store_true", help="verify by training again, not by the checkpoint alone")
-    submit.add_argument("--tolerance", type=float, default=TOLERANCE, help=f"of verification (default: {TOLERANCE:g})")
+    _add_board(submit)
+    submit.add_argument(
+        "--from",
+        dest="places",
+        metavar="FOLDER",
+        action="append",
+        help="folder of runs; may be repeated (default: runs)",
+    )
+    submit.add_argument(
+        "--root", metavar="FOLDER", type=Path, default=BOARDS, help=f"folder of boards (default: {BOARDS})"
+    )
+    submit.add_argument("--retrain", action="store_true", help="verify by training again, not only by the checkpoint")
+    submit.add_argument(
+        "--tolerance", type=float, default=TOLERANCE, help=f"tolerance of the verification (default: {TOLERANCE:g})"
+    )
     build.set_defaults(act=_build)
     check.set_defaults(act=_check)
     submit.set_defaults(act=_submit)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Do it."""
+    """Run the chosen action and return its exit status."""
     act: Callable[[argparse.Namespace], int] = options.act
     return act(options)
 
 
-def _board(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("board", metavar="BOARD", help="a name, or the path of a card").completer = _names  # type: ignore[attr-defined]
+def _add_board(parser: argparse.ArgumentParser) -> None:
+    board = parser.add_argument("board", metavar="BOARD", help="name of a board, or path of its card")
+    board.completer = _complete_board  # type: ignore[attr-defined]
 
 
-def _names(**_: Any) -> list[str]:
+def _complete_board(**_: object) -> list[str]:
     return board_paths.board_names()
 
 
 def _build(options: argparse.Namespace) -> int:
     """Write a board's pages: Markdown, CSV, JSON, LaTeX and HTML."""
-    board = boards.load_board(options.board)
-    out = options.out or Path("boards", board.name)
-    found = list(_found(board, options.places or ["runs"]))  # Before numpy is there, and with it threads.
+    board = board_card.load_board(options.board)
+    folder = options.out or Path("boards", board.name)
+    # Records are read by several processes, which must be forked before numpy starts threads.
+    records = list(_read_records(board, options.places or ["runs"]))
 
     from seqbench.leaderboard import page_files
 
-    made = page_files.write_pages(board, found, out).to_plain()
-    _tell(made)
-    print(f"pages: {out / 'index.html'}, README.md, board.csv, board.json, board.tex")
+    data = page_files.write_pages(board, records, folder)
+    _print_summary(data)
+    print(f"pages: {folder / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if options.publish:
-        _publish(made, options.publish)
+        _publish(data, options.publish)
     return 0
 
 
 def _check(options: argparse.Namespace) -> int:
-    """Check the records of committed boards, and that their pages are what these records make."""
+    """Check that the records of committed boards count and that their pages are up to date."""
     from seqbench.leaderboard import submissions
     from seqbench.leaderboard.pages.wording import visible_line
 
-    root = options.root or (HERE if HERE.is_dir() else board_paths.boards_folder())
+    root = options.root or (BOARDS if BOARDS.is_dir() else board_paths.boards_folder())
     known = sorted(path.stem for path in root.glob("*.yaml"))
     names = options.boards or known
     for name in names:
         if name not in known:
             raise SeqbenchError(f"{root} has no board '{name}'.{did_you_mean(name, known)}")
     if not names:
-        raise SeqbenchError(f"{root} holds no board; give a folder of boards' cards by --root.")
+        raise SeqbenchError(f"{root} holds no board; name a folder with the cards of boards by --root.")
     wrong = 0
     for name in names:
-        records, problems = submissions.check_board(root, name)
+        count, problems = submissions.check_board(root, name)
         wrong += len(problems)
-        print(f"{name}: {records} records, {'ok' if not problems else f'{len(problems)} wrong'}")
+        print(f"{name}: {count} records, {'ok' if not problems else f'{len(problems)} wrong'}")
         for problem in problems:
             print(f"  {visible_line(problem)}")
     return 1 if wrong else 0
 
 
 def _submit(options: argparse.Namespace) -> int:
-    """Verify runs, and put their records and the new pages where a pull request can take them."""
+    """Verify runs, and write their records and the new pages into a clone, ready for a pull request."""
     from seqbench.leaderboard import submissions
     from seqbench.leaderboard.pages.wording import visible_line
-    from seqbench.verification.verify import verify_record  # Brings torch.
 
     root = options.root
     if not root.is_dir():
         raise SeqbenchError(
-            f"there is no folder {root}; go into a clone of seqbench, or name a folder of boards by --root."
+            f"there is no folder {root}; change into a clone of the repository, or name a folder of boards by --root."
         )
     runs = [Path(place) for place in options.places or ["runs"]]
-
-    def verify(path: Path) -> submissions.Verification:
-        report = verify_record(path, retrain=options.retrain, tolerance=options.tolerance)
-        wrong = [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
-        # A second run stands for the checkpoint, nothing for the rest.
-        spared = ("lines", "weights", "scores") if options.retrain else ()
-        left = [check for check in report.checks if check.state == "skipped" and check.name not in spared]
-        wrong += [f"{check.name} was not checked: {check.says}" for check in left]
-        return submissions.Verification(submissions.TRAINED if options.retrain else submissions.SCORED, wrong)
-
-    done = submissions.submit_runs(root, options.board, runs, verify)
-    for origin, reason in done.refused:
+    submission = submissions.submit_runs(
+        root, options.board, runs, lambda folder: _verify_run(folder, options.retrain, options.tolerance)
+    )
+    for origin, reason in submission.refused:
         logger.info(visible_line(f"not submitted: {origin}: {reason}"))
-    print(f"{len(done.written)} new records under {done.folder}, and its pages; commit them and ask for a pull")
-    return 1 if done.refused else 0
+    print(
+        f"{len(submission.written)} new records under {submission.folder}, and its pages; commit them and open a pull "
+        "request"
+    )
+    return 1 if submission.refused else 0
 
 
-def _found(board: Board, given: Sequence[str]) -> Iterator[CheckedRecord | ExcludedRecord]:
-    """The records of all places, one after another."""
+def _verify_run(folder: Path, retrain: bool, tolerance: float) -> Verification:
+    """Verify a run for a submission, where a check that was skipped counts as a failure.
+
+    Args:
+        folder: the run's folder.
+        retrain: whether to train again.
+        tolerance: the largest difference that is accepted, relative to the value or to 1.
+    """
+    from seqbench.leaderboard import submissions
+    from seqbench.verification.verify import verify_record  # Imports torch.
+
+    report = verify_record(folder, retrain=retrain, tolerance=tolerance)
+    problems = [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
+    # A second run replaces the checks of the checkpoint, and no other check.
+    replaced = ("lines", "weights", "scores") if retrain else ()
+    skipped = [check for check in report.checks if check.state == "skipped" and check.name not in replaced]
+    problems += [f"{check.name} was not checked: {check.says}" for check in skipped]
+    return submissions.Verification(submissions.TRAINED if retrain else submissions.SCORED, problems)
+
+
+def _read_records(board: Board, places: Sequence[str]) -> Iterator[CollectedRecord]:
+    """Yield the records of all places, one place after the other."""
     from seqbench.leaderboard.data import record_collection
 
-    for place in given:
+    for place in places:
         if place.startswith(board_paths.WANDB):
             from seqbench.leaderboard.data import wandb_runs
 
-            for origin, record in wandb_runs.read_wandb_records(place, _cards(board), board.tier):
+            for origin, record in wandb_runs.read_wandb_records(place, _card_names(board), board.tier):
                 yield record_collection.check_record(record, origin)
         else:
-            yield from record_collection.collect_records([Path(place)], len(given) > 1, os.cpu_count() or 1)
+            yield from record_collection.collect_records([Path(place)], len(places) > 1, os.cpu_count() or 1)
 
 
-def _cards(board: Board) -> set[str]:
-    """The names of the board's cards; those of tasks that cannot be used stay as they are."""
+def _card_names(board: Board) -> set[str]:
+    """Return the names of the board's task cards; a task that cannot be used keeps its name on the board."""
     from seqbench.protocol import cards
 
-    found = set()
+    names = set()
     for task in board.tasks:
         try:
-            found.add(cards.load_card(task).name)
+            names.add(cards.load_card(task).name)
         except SeqbenchError:
-            found.add(task)
-    return found
+            names.add(task)
+    return names
 
 
-def _tell(made: Mapping[str, Any]) -> None:
-    """What was built, in a table; what was left out, and why."""
+def _print_summary(data: BoardData) -> None:
+    """Print a table of the tasks, and log what was left out and why."""
     from seqbench.leaderboard.pages.wording import visible_line
 
-    lines = [["task", "records", "rows that rank", "first"]]
-    for task in made["tasks"]:
-        rows = task["rows"]
-        records = sum(seed.get("record") is not None for row in rows for seed in row["seeds"])
-        first = [row["label"] for row in rows if row["rank"] == 1]
-        ranked = sum(row["rank"] is not None for row in rows)
-        lines.append([task["task"], str(records), str(ranked), ", ".join(first) or "-"])
-    print(align_columns(lines))
-    for problem in made["problems"]:
+    print(align_columns([["task", "records", "ranked rows", "first"], *map(_summary_line, data.tasks)]))
+    for problem in data.problems:
         logger.info(f"left out: {visible_line(problem)}")
-    for aside in made["set_aside"][:SHOWN]:
-        logger.info(visible_line(f"set aside: {aside['origin']}: {aside['reason']}"))
-    if len(made["set_aside"]) > SHOWN:
-        logger.info(f"... and {len(made['set_aside']) - SHOWN} more, which the pages name")
-    for what, count in made["unrelated"].items():
-        logger.info(f"{count} records are {what}")
+    for excluded in data.set_aside[:MOST_NAMED]:
+        logger.info(visible_line(f"set aside: {excluded.origin}: {excluded.reason}"))
+    if len(data.set_aside) > MOST_NAMED:
+        logger.info(f"set aside: {len(data.set_aside) - MOST_NAMED} more records, which the pages name")
+    for description, count in data.unrelated.items():
+        logger.info(f"{count} records are {description}")
 
 
-def _publish(made: Mapping[str, Any], where: str) -> None:
+def _summary_line(task: TaskData) -> list[str]:
+    records = sum(seed.record is not None for row in task.rows for seed in row.seeds)
+    first = [row.label for row in task.rows if row.rank == 1]
+    ranked = sum(row.rank is not None for row in task.rows)
+    return [task.task, str(records), str(ranked), ", ".join(first) or "-"]
+
+
+def _publish(data: BoardData, path: str) -> None:
     from seqbench.leaderboard.pages import csv_table, wandb_table
 
-    columns, rows = csv_table.csv_rows(made)
-    print(f"W&B: {wandb_table.publish_table(rows, columns, where, made['board']['name'])}")
+    columns, rows = csv_table.csv_rows(data)
+    print(f"W&B: {wandb_table.publish_table(rows, columns, path, data.board.name)}")

@@ -1,4 +1,4 @@
-"""Check a record: against its digests, its task's lines, its checkpoint's scores, a second run."""
+"""Check a record against its digests, its task's reference scores, its checkpoint, and optionally a second run."""
 
 from __future__ import annotations
 
@@ -11,37 +11,43 @@ from seqbench.protocol import records
 from seqbench.utils.errors import SeqbenchError
 
 TOLERANCE = 1e-6
+"""The largest difference between two numbers that count as equal, relative to the number or to 1."""
 
 EPILOG = """\
-What cannot be looked at from here (data that are not at hand, an architecture that is not installed, a checkpoint that
-is not beside the record) is skipped, and is not wrong. An architecture that is given by its path (`my_file:Net`) is
-imported from the folder you stand in, so a stranger's record chooses which file of it is run: that needs `--trust`.
+A check that cannot be made here is skipped, and does not count as wrong: the data may be absent, the architecture may
+not be installed, or the checkpoint may not lie beside the record. An architecture that is given by its path
+(`my_file:Net`) is imported from the current folder, so a record of someone else chooses which file of it is executed:
+that needs `--trust`.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The record, and how far to go."""
+    """Add the record and the options of the verification."""
     parser.epilog = EPILOG
-    parser.add_argument("record", type=Path, metavar="RECORD", help="folder of a run, or a record as JSON anywhere")
-    parser.add_argument("--retrain", action="store_true", help="run it again as well, and compare the results")
+    parser.add_argument("record", type=Path, metavar="RECORD", help="folder of a run, or a record as a JSON file")
+    parser.add_argument("--retrain", action="store_true", help="also repeat the run and compare the results")
     parser.add_argument(
         "--tolerance",
         type=float,
         default=TOLERANCE,
         metavar="SHARE",
-        help=f"most that a figure may be off, relative to it or to 1 (default: {TOLERANCE:g})",
+        help=f"largest difference that is accepted, relative to the number or to 1 (default: {TOLERANCE:g})",
     )
     parser.add_argument(
-        "--trust", action="store_true", help="import an architecture given by its path from the folder you stand in"
+        "--trust", action="store_true", help="import an architecture given by its path from the current folder"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write what was found as JSON as well")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report to a JSON file")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print each check and the verdict; 0 if none is wrong, else 1."""
+    """Print each check and the verdict; return 0 if no check failed, otherwise 1.
+
+    Raises:
+        SeqbenchError: the tolerance is not a number from 0 upwards, or there is no readable record.
+    """
     if not 0 <= options.tolerance < math.inf:
-        raise SeqbenchError(f"--tolerance must be a number from 0 on, got {options.tolerance}.")
-    records.read_record(options.record)  # Before torch: it may be no record.
+        raise SeqbenchError(f"--tolerance must be 0 or a positive number, got {options.tolerance}.")
+    records.read_record(options.record)  # Fails fast, before torch is imported.
 
     from seqbench.utils import atomic_files, plain_data
     from seqbench.verification.verify import verify_record

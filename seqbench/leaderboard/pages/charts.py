@@ -1,157 +1,196 @@
-"""A task's charts: curves over steps and lengths, score against tuning budget, quality against cost."""
+"""The charts of a task: scores over steps and lengths, scores over tuning budget, scores against costs."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.board_data import OUTDONE, RANKED
-from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH, Plot
-from seqbench.leaderboard.pages.series_style import Slots, rows_with_scores, top_rows
+from seqbench.leaderboard.board_data import OUTDONE, RANKED, Curve, RowData, TaskData
+from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH, Plot, Point
+from seqbench.leaderboard.pages.series_style import Slots, full_score, rows_with_scores
 from seqbench.leaderboard.pages.svg import Axis, svg_path, svg_tag
 from seqbench.utils import number_format
-from seqbench.utils.number_format import format_tick
-
-Rows = Sequence[Mapping[str, Any]]
 
 COSTS = (("parameters", "parameters"), ("peak_memory_bytes", "peak memory"), ("seconds", "time of a whole run"))
-"""Costs that have a chart, and their names."""
+"""Keys and names of the costs that have a chart."""
 SAME_SIZE = 0.05
-"""Models whose parameters differ by no more than this share are of one size."""
+"""Models whose numbers of parameters differ by at most this share count as equally large."""
 
 NEAR = 0.5
-"""How far from the scores chance and the best possible are still shown, as a share of the scores' spread."""
+"""A reference level is on the chart if it lies at most this share of the scores' range outside that range."""
 FLAT = 1e-3
-"""Scores that spread over less than this share of the way from chance to the best possible are shown on all of it."""
+"""Scores whose range is below this share of the way from chance to the best possible are shown on all of that way."""
 
-# Points of a line: what a chart of 300 pixels can show, and fewer for those that stay in the background.
-_MOST_POINTS, _MOST_GREY_POINTS = 60, 24
+MOST_POINTS, MOST_GREY_POINTS = 60, 24
+"""Points of a line with and without a colour: as many as a chart of 300 pixels can show, and fewer for grey lines."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing and what is said beneath it."""
+    """A drawing and the caption below it."""
 
     caption: str
     drawing: Markup
 
 
-def task_charts(task: Mapping[str, Any], colours: Slots) -> list[Chart]:
-    """The charts for which a task's rows have figures.
+@dataclass(frozen=True)
+class _XAxis:
+    """The horizontal axis of a chart.
 
     Args:
-        task: a section of ``rows.of_task``.
-        colours: of its rows, from ``marks.slots``.
+        label: the text under it.
+        log: whether it is logarithmic.
+        pad: the share of it that is added at either end.
+        whole: whether ticks must be integers.
+        tick: formats the value of a tick.
     """
-    rows = rows_with_scores(task)
-    made = [
-        _over(task, rows, colours, "curve", "step", f"Validation {task['metric']} over training steps"),
-        _over(task, rows, colours, "lengths", "length", "Score over length of the sequence"),
-        _budget(task, rows, colours),
+
+    label: str
+    log: bool = False
+    pad: float = 0.06
+    whole: bool = False
+    tick: Callable[[float], str] = number_format.format_tick
+
+
+def task_charts(task: TaskData, slots: Slots) -> list[Chart]:
+    """Draw the charts of a task for which its rows have data.
+
+    Args:
+        task: the task.
+        slots: the slots of its rows, from `series_style.assign_slots`.
+    """
+    charts = [
+        _draw_curves(task, slots, [(row, row.curve) for row in rows_with_scores(task) if row.curve]),
+        _draw_curves(task, slots, [(row, row.lengths) for row in rows_with_scores(task) if row.lengths]),
+        _draw_budget(task, slots),
     ]
-    costs = [cost for cost in COSTS if cost[0] != "parameters" or not one_size(task)]
-    made += [_against(task, rows, colours, *cost) for cost in costs]
-    return [chart for chart in made if chart is not None]
+    for key, name in COSTS:
+        if key != "parameters" or not sizes_are_equal(task):
+            charts.append(_draw_against_cost(task, slots, key, name))
+    return [chart for chart in charts if chart is not None]
 
 
-def one_size(task: Mapping[str, Any]) -> bool:
-    """Whether all models of a task are about equally large, so that a chart over their sizes would say nothing."""
-    sizes = [row["costs"]["parameters"] for row in rows_with_scores(task) if "parameters" in row["costs"]]
+def sizes_are_equal(task: TaskData) -> bool:
+    """Return whether all models of a task have about the same number of parameters, so that no chart compares them."""
+    sizes = [size for row in rows_with_scores(task) if (size := _cost(row, "parameters")) is not None]
     return bool(sizes) and max(sizes) - min(sizes) <= SAME_SIZE * max(sizes)
 
 
-def _over(task: Mapping[str, Any], rows: Rows, colours: Slots, key: str, over: str, caption: str) -> Chart | None:
-    """Mean and range of a score over steps or lengths, a line for each row."""
-    drawn = [row for row in rows if row[key]]
-    if not drawn:
+def _cost(row: RowData, key: str) -> float | None:
+    value = row.costs.get(key)
+    return None if isinstance(value, str) else value
+
+
+def _draw_curves(task: TaskData, slots: Slots, curves: Sequence[tuple[RowData, Curve]]) -> Chart | None:
+    """Draw mean and range of a score over steps or lengths, one line for each row."""
+    if not curves:
         return None
-    across = [x for row in drawn for x in row[key][over]]
-    log = over == "length" and min(across) > 0 and max(across) > 20 * min(across)
-    values = [value for row in drawn for name in ("low", "high") for value in row[key][name]]
-    plot = _plot(task, values, across, caption, f"{over}{', log' * log}", log, pad=0.02)
-    _levels(plot, task)
-    for row in _best_last(drawn, colours):
-        slot = colours.get(row["label"])
-        points = _thinned(row[key], over, _MOST_GREY_POINTS if slot is None else _MOST_POINTS)
-        plot.series(row, slot, points, f"{row['label']}: {points[-1][1]:.4g} at {over} {points[-1][0]:,g}")
-    bands = any(row[key]["low"] != row[key]["high"] for row in drawn)
-    return Chart(f"{caption}{'; bands from the lowest to the highest seed' * bands}", plot.markup())
+    axis = curves[0][1].axis
+    caption = f"Validation {task.metric} over training steps" if axis == "step" else "Score over length of the sequence"
+    positions = [x for _, curve in curves for x in curve.x]
+    log = axis == "length" and min(positions) > 0 and max(positions) > 20 * min(positions)
+    values = [value for _, curve in curves for ends in (curve.low, curve.high) for value in ends]
+    plot = _empty_plot(task, values, positions, caption, _XAxis(f"{axis}{', log' * log}", log, 0.02))
+    _add_levels(plot, task)
+    by_label = {row.label: curve for row, curve in curves}
+    for row in _best_last([row for row, _ in curves], slots):
+        slot = slots.get(row.label)
+        points = _thin(by_label[row.label], MOST_GREY_POINTS if slot is None else MOST_POINTS)
+        last = points[-1]
+        plot.add_series(row.label, slot, points, f"{row.label}: {last.value:.4g} at {axis} {last.x:,g}")
+    bands = any(curve.low != curve.high for _, curve in curves)
+    return Chart(f"{caption}{'; bands from the lowest to the highest seed' * bands}", plot.render())
 
 
-def _thinned(data: Mapping[str, Sequence[float]], over: str, most: int) -> list[tuple[float, ...]]:
-    points: list[tuple[float, ...]] = list(zip(data[over], data["mean"], data["low"], data["high"], strict=True))
+def _thin(curve: Curve, most: int) -> list[Point]:
+    points = [Point(*values) for values in zip(curve.x, curve.mean, curve.low, curve.high, strict=True)]
     stride = -(-len(points) // most)
-    return points[::-1][::stride][::-1]  # From the end, so that the last point stays.
+    return points[::-1][::stride][::-1]  # Counted from the end, so that the last point is kept.
 
 
-def _budget(task: Mapping[str, Any], rows: Rows, colours: Slots) -> Chart | None:
-    """The expected best validation score after so many tried learning rates."""
-    drawn = [row for row in rows if len(row["budget"]) > 1]
-    if not drawn:
+def _draw_budget(task: TaskData, slots: Slots) -> Chart | None:
+    """Draw the expected best validation score over the number of learning rates that were tried."""
+    rows = [row for row in rows_with_scores(task) if len(row.budget) > 1]
+    if not rows:
         return None
-    most = max(len(row["budget"]) for row in drawn)
+    most = max(len(row.budget) for row in rows)
     caption = "Expected best validation score over learning rates tried"
-    values = [value for row in drawn for value in row["budget"]]
-    plot = _plot(task, values, range(1, most + 1), caption, "learning rates tried", False)
-    plot.x = replace(plot.x, whole=True)
-    _levels(plot, task)
-    for row in _best_last(drawn, colours):
-        points = [(number, value, value, value) for number, value in enumerate(row["budget"], 1)]
-        title = f"{row['label']}: {row['budget'][-1]:.4g} after {len(points)}"
-        plot.series(row, colours.get(row["label"]), points, title)
-    return Chart(f"{caption} (Dodge et al. 2019)", plot.markup())
+    values = [value for row in rows for value in row.budget]
+    plot = _empty_plot(task, values, range(1, most + 1), caption, _XAxis("learning rates tried", whole=True))
+    _add_levels(plot, task)
+    for row in _best_last(rows, slots):
+        points = [Point(number, value, value, value) for number, value in enumerate(row.budget, 1)]
+        title = f"{row.label}: {row.budget[-1]:.4g} after {len(points)}"
+        plot.add_series(row.label, slots.get(row.label), points, title)
+    return Chart(f"{caption} (Dodge et al. 2019)", plot.render())
 
 
-def _against(task: Mapping[str, Any], rows: Rows, colours: Slots, name: str, words: str) -> Chart | None:
-    """The test score against a cost, with the front of those rows with all seeds that no other beats in both."""
-    drawn = [row for row in rows if (row["costs"].get(name) or 0) > 0]
-    if len(drawn) < 2:
+def _draw_against_cost(task: TaskData, slots: Slots, key: str, name: str) -> Chart | None:
+    """Draw the test score against a cost, with the Pareto front of the rows that have all seeds."""
+    costs = {row.label: cost for row in rows_with_scores(task) if (cost := _cost(row, key)) and cost > 0}
+    rows = [row for row in rows_with_scores(task) if row.label in costs]
+    if len(rows) < 2:
         return None
-    unit, unit_name, tick = _unit(name, max(row["costs"][name] for row in drawn))
-    points = {row["label"]: (row["costs"][name] / unit, row["mean"], row["half_width"] or 0.0) for row in drawn}
-    across = [x for x, _, _ in points.values()]
-    log = max(across) > 10 * min(across)
-    caption = f"Test {task['metric']} against {words}"
-    label = f"{words}{f', {unit_name}' * bool(unit_name)}{', log' * log}"
-    # One diverged seed makes an interval that would press all others flat: seeds fit on the axis, bars may be cut.
-    seeds = [seed["value"] for row in drawn for seed in row["seeds"] if seed["value"] is not None]
-    plot = _plot(task, seeds, across, caption, label, log, tick=tick)
-    _levels(plot, task, published=True)
-    whole = [points[row["label"]] for row in drawn if row["state"] in (RANKED, OUTDONE)]
-    if whole:
-        _draw_front(plot, pareto_front([(x, value) for x, value, _ in whole], task["direction"]))
-    for row in _best_last(drawn, colours):
-        x, value, half = points[row["label"]]
-        title = f"{row['label']}: {value:.4g} ± {half:.2g} at {tick(x)} {unit_name or words}"
-        plot.point(row, colours.get(row["label"]), points[row["label"]], title)
-    return Chart(f"{caption}; bars are 95 % intervals, the line is the Pareto front", plot.markup())
+    unit, unit_name, tick = _unit(key, max(costs.values()))
+    points = {row.label: _score_point(row, costs[row.label] / unit) for row in rows}
+    positions = [point.x for point in points.values()]
+    log = max(positions) > 10 * min(positions)
+    caption = f"Test {task.metric} against {name}"
+    label = f"{name}{f', {unit_name}' * bool(unit_name)}{', log' * log}"
+    # The axis covers all seeds but not the error bars: one diverged seed makes an interval that would flatten the rest.
+    seeds = [seed.value for row in rows for seed in row.seeds if seed.value is not None]
+    plot = _empty_plot(task, seeds, positions, caption, _XAxis(label, log, tick=tick))
+    _add_levels(plot, task, published=True)
+    complete = [points[row.label] for row in rows if row.state in (RANKED, OUTDONE)]
+    if complete:
+        _draw_front(plot, pareto_front([(point.x, point.value) for point in complete], task.direction))
+    for row in _best_last(rows, slots):
+        point, half = points[row.label], row.half_width or 0.0
+        title = f"{row.label}: {point.value:.4g} ± {half:.2g} at {tick(point.x)} {unit_name or name}"
+        plot.add_point(row.label, slots.get(row.label), point, title)
+    return Chart(f"{caption}; bars are 95 % intervals, the line is the Pareto front", plot.render())
 
 
-def _unit(name: str, largest: float) -> tuple[float, str, Callable[[float], str]]:
-    """The unit of a chart's costs, its name, and how their ticks read."""
-    if name == "parameters":
+def _score_point(row: RowData, x: float) -> Point:
+    mean, half = row.mean or 0.0, row.half_width or 0.0
+    return Point(x, mean, mean - half, mean + half)
+
+
+def _unit(key: str, largest: float) -> tuple[float, str, Callable[[float], str]]:
+    """Return the unit of a cost, the unit's name, and the function that formats a tick."""
+    if key == "parameters":
         return 1.0, "", number_format.format_count
-    length, unit = number_format.time_unit(largest) if name == "seconds" else number_format.bytes_unit(largest)
+    length, unit = number_format.time_unit(largest) if key == "seconds" else number_format.bytes_unit(largest)
     return length, unit, lambda value: f"{value:,.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def pareto_front(points: Iterable[tuple[float, float]], direction: str) -> list[tuple[float, float]]:
-    """The points ``(cost, score)``, cheapest first, that are better than all that cost no more."""
+    """Return the points ``(cost, score)`` that are better than every point of the same or a lower cost.
+
+    Args:
+        points: pairs of cost and score.
+        direction: ``max`` if higher scores are better, ``min`` otherwise.
+
+    Returns:
+        The points in the order of their cost.
+
+    >>> pareto_front([(3.0, 0.9), (1.0, 0.5), (2.0, 0.4)], "max")
+    [(1.0, 0.5), (3.0, 0.9)]
+    """
     sign = 1 if direction == "max" else -1
-    found: list[tuple[float, float]] = []
+    front: list[tuple[float, float]] = []
     for cost, value in sorted(points, key=lambda point: (point[0], -sign * point[1])):
-        if not found or sign * value > sign * found[-1][1]:
-            found.append((cost, value))
-    return found
+        if not front or sign * value > sign * front[-1][1]:
+            front.append((cost, value))
+    return front
 
 
 def _draw_front(plot: Plot, points: Sequence[tuple[float, float]]) -> None:
-    """Steps from one point to the next: what can be had for so much."""
+    """Draw a line of steps: the best score that is reached at or below each cost."""
     corners: list[tuple[float, float]] = []
     for x, y in [(plot.x(cost), plot.y(value)) for cost, value in points]:
         corners += [(x, corners[-1][1]), (x, y)] if corners else [(x, y)]
@@ -160,55 +199,57 @@ def _draw_front(plot: Plot, points: Sequence[tuple[float, float]]) -> None:
     plot.marks.append(svg_tag("path", title, class_="front", d=svg_path(corners)))
 
 
-def _plot(
-    task: Mapping[str, Any],
-    values: Sequence[float],
-    across: Sequence[float],
-    label: str,
-    x_label: str,
-    log: bool,
-    pad: float = 0.06,
-    tick: Callable[[float], str] = format_tick,
+def _empty_plot(
+    task: TaskData, values: Sequence[float], positions: Sequence[float], label: str, x_axis: _XAxis
 ) -> Plot:
-    """A chart whose axes fit the values, and the lines that lie near them; no tick is better than the best possible.
+    """Return a chart without marks whose axes cover the values and the reference levels near them.
 
-    Losses that differ by orders of magnitude get a logarithmic axis.
+    Losses whose ratio is above 100 get a logarithmic axis. No tick is better than the best possible score.
+
+    Args:
+        task: the task.
+        values: the scores.
+        positions: where they lie along the horizontal axis.
+        label: what the chart shows.
+        x_axis: the horizontal axis.
     """
-    shown = _in_reach(values, task)
+    shown = _without_outliers(values, task)
     low, high = min(shown), max(shown)
-    lines = [line for line in (task["chance"], top_rows(task)) if line is not None and math.isfinite(line)]
+    levels = [level for level in (task.chance, full_score(task)) if level is not None and math.isfinite(level)]
     near = NEAR * (high - low)
-    if high - low >= FLAT * (max(lines) - min(lines) if len(lines) > 1 else 0.0) and high > low:
-        lines = [line for line in lines if low - near <= line <= high + near]
-    steep = task["direction"] == "min" and low > 0 and high > 100 * low
-    y = Axis.over([*shown, *lines], HEIGHT, 0.0, steep)
-    if task["best"] is not None:
-        y = replace(y, **{"most" if task["direction"] == "max" else "least": task["best"]})
-    return Plot(Axis.over(across, 0.0, WIDTH, log, pad), y, label, x_label, tick)
+    if high - low >= FLAT * (max(levels) - min(levels) if len(levels) > 1 else 0.0) and high > low:
+        levels = [level for level in levels if low - near <= level <= high + near]
+    log = task.direction == "min" and low > 0 and high > 100 * low
+    y = Axis.over([*shown, *levels], HEIGHT, 0.0, log)
+    if task.best is not None:
+        y = replace(y, most=task.best) if task.direction == "max" else replace(y, least=task.best)
+    x = replace(Axis.over(positions, 0.0, WIDTH, x_axis.log, x_axis.pad), whole=x_axis.whole)
+    return Plot(x, y, label, x_axis.label, x_axis.tick)
 
 
-def _in_reach(values: Sequence[float], task: Mapping[str, Any]) -> list[float]:
-    """Without what is far worse than chance: a loss that blew up for a while would leave nothing else to be seen."""
-    centre, sign = task["chance"], 1 if task["direction"] == "max" else -1
-    if centre is None:
-        centre = statistics.median(values)
+def _without_outliers(values: Sequence[float], task: TaskData) -> list[float]:
+    """Leave out scores that are further below chance than the best score is above it.
+
+    A loss that was very large for some steps would otherwise flatten the rest of the chart.
+    """
+    sign = 1 if task.direction == "max" else -1
+    centre = statistics.median(values) if task.chance is None else task.chance
     reach = max((sign * (value - centre) for value in values), default=0.0)
     reach = reach if reach > 0 else max(abs(centre), 1e-9)
     return [value for value in values if sign * (value - centre) >= -reach] or [centre, *values[:1]]
 
 
-def _levels(plot: Plot, task: Mapping[str, Any], published: bool = False) -> None:
-    """The lines of a task: chance, the best possible or its anchor, and published figures."""
-    lines = [(task["chance"], "chance", "chance"), (task["best"], "best possible", "best")]
-    lines.append((task["anchor"], "anchor", "best"))
+def _add_levels(plot: Plot, task: TaskData, published: bool = False) -> None:
+    """Add the reference levels of a task: chance, the best possible, the anchor, and published figures if asked for."""
+    levels = [(task.chance, "chance", "chance"), (task.best, "best possible", "best"), (task.anchor, "anchor", "best")]
     if published:
-        lines += [(item["value"], f"published {item['architecture']}", "published") for item in task["published"]]
-    for value, words, kind in lines:
+        levels += [(figure.value, f"published {figure.architecture}", "published") for figure in task.published]
+    for value, text, kind in levels:
         if value is not None and math.isfinite(value):
-            plot.level(value, f"{words} {value:.4g}", kind)
+            plot.add_level(value, f"{text} {value:.4g}", kind)
 
 
-def _best_last(rows: Rows, colours: Slots) -> Rows:
-    """Grey rows first, then those of a colour, the best on top."""
-    worst_first = list(reversed(rows))
-    return sorted(worst_first, key=lambda row: row["label"] in colours)
+def _best_last(rows: Sequence[RowData], slots: Slots) -> list[RowData]:
+    """Sort rows in the order in which they are drawn: grey ones first, and the best one on top."""
+    worst_first = list(rows)[::-1]
+    return sorted(worst_first, key=lambda row: row.label in slots)

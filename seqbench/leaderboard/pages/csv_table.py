@@ -1,86 +1,122 @@
-"""A board as one long table, a line for each seed: for pandas, R and spreadsheets."""
+"""A board as one long CSV table with a line for each seed, for pandas, R and spreadsheets."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
+from seqbench.leaderboard.board_data import BoardData, RowData, TaskData
 from seqbench.leaderboard.data.board_card import COLUMNS
 from seqbench.leaderboard.pages.wording import visible_line
 
-Cell = str | float | None
+CsvCell = str | float | None
+"""A value of the table; None where it is unknown."""
 
 ROW = ("mean", "half_width", "above_chance", "solved")
-"""Of all seeds of a row, repeated on each of their lines."""
+"""Columns about all seeds of a row, repeated on each of its lines."""
 
 SEED = ("seed", "status", "value", "score", "record", "checksum", "verified")
+"""Columns about one seed."""
+
 NAMES = (
     *("task", "tier", "metric", "direction", "label", "architecture", "distribution", "state", "reason", "rank"),
     *(*SEED[:4], *ROW, "chance", "best", "anchor"),
     *(column for column in COLUMNS if column != "distribution"),
     *SEED[4:],
 )
-"""The columns. ``value`` is a seed's test score, ``score`` its place between chance (0) and the best possible or the
-anchor (1); costs (bytes, seconds, FLOPs) are means over the row's seeds. After them come a board's secondary metrics,
-each seed's own: ``test_accuracy_longer``."""
+"""All columns in their order.
 
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""A text that begins so may be run by a spreadsheet, the wide letters in some languages."""
+``value`` is a seed's test score. ``score`` is its place between chance (0) and the best possible or the anchor (1).
+Costs (bytes, seconds, FLOPs) are means over the row's seeds. After these columns come the board's secondary metrics of
+each seed, as ``test_accuracy_longer``.
+"""
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+"""A spreadsheet may take a text with this first character for a formula; wide characters in some languages."""
 
 
-def render_csv(document: Mapping[str, Any]) -> str:
-    r"""A board as CSV (RFC 4180, but for lines that end in ``\n``), in UTF-8 with a header.
+def render_csv(data: BoardData) -> str:
+    r"""Return a board as CSV in UTF-8 with a header (RFC 4180, with ``\n`` as the end of a line).
 
-    A row without records has one line, without a seed. Floats have all their digits; booleans are ``true`` and
-    ``false``; what is unknown is empty. A text that a spreadsheet would take for a formula has ``'`` before it.
+    A row without records has one line without a seed. Floats have all digits, booleans are ``true`` and ``false``, and
+    unknown values are empty. A text that a spreadsheet could take for a formula begins with ``'``.
 
     Args:
-        document: of ``document.make``.
+        data: the board's data.
     """
-    names, lines = csv_rows(document)
+    names, lines = csv_rows(data)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([_written(line.get(name)) for name in names] for line in lines)
+    writer.writerows([_cell_text(line.get(name)) for name in names] for line in lines)
     return out.getvalue()
 
 
-def csv_rows(document: Mapping[str, Any]) -> tuple[list[str], list[dict[str, Cell]]]:
-    """The same as data: the columns, and a mapping for each line; what is unknown is missing or None."""
-    beside = dict.fromkeys(f"test_{line['metric']}" for task in document["tasks"] for line in task["secondary"])
+def csv_rows(data: BoardData) -> tuple[list[str], list[dict[str, CsvCell]]]:
+    """Return the table as data.
+
+    Returns:
+        The names of the columns, and each line as a mapping from names; unknown values are missing or None.
+    """
+    secondary = dict.fromkeys(f"test_{line.metric}" for task in data.tasks for line in task.secondary)
     lines = [
-        {**of_task, **of_row, **of_seed}
-        for task in document["tasks"]
-        for of_task in [_of_task(task, document["board"]["tier"])]
-        for row in task["rows"]
-        for of_row in [_of_row(row)]
-        for of_seed in _seeds(row)
+        {**_task_cells(task, data.board.tier), **_row_cells(row), **seed_cells}
+        for task in data.tasks
+        for row in task.rows
+        for seed_cells in _seed_cells(row)
     ]
-    return [*NAMES, *beside], lines
+    return [*NAMES, *secondary], lines
 
 
-def _of_task(task: Mapping[str, Any], tier: str) -> dict[str, Cell]:
-    return {"tier": tier, **{name: task[name] for name in ("task", "metric", "direction", "chance", "best", "anchor")}}
+def _task_cells(task: TaskData, tier: str) -> dict[str, CsvCell]:
+    return {
+        "task": task.task,
+        "tier": tier,
+        "metric": task.metric,
+        "direction": task.direction,
+        "chance": task.chance,
+        "best": task.best,
+        "anchor": task.anchor,
+    }
 
 
-def _of_row(row: Mapping[str, Any]) -> dict[str, Cell]:
-    costs = row.get("costs", {})
-    own = ("label", "architecture", "state", "reason", "rank", *ROW)
-    return {**{name: costs.get(name) for name in COLUMNS}, **{name: row.get(name) for name in own}}
+def _row_cells(row: RowData) -> dict[str, CsvCell]:
+    return {
+        **{name: row.costs.get(name) for name in COLUMNS},
+        "label": row.label,
+        "architecture": row.architecture,
+        "state": row.state,
+        "reason": row.reason,
+        "rank": row.rank,
+        "mean": row.mean,
+        "half_width": row.half_width,
+        "above_chance": row.above_chance,
+        "solved": row.solved,
+    }
 
 
-def _seeds(row: Mapping[str, Any]) -> Iterator[dict[str, Cell]]:
-    for seed in row["seeds"] or [{}]:
-        found = {name: seed.get(name) for name in SEED}
-        found |= {f"test_{metric}": value for metric, value in seed.get("secondary", {}).items()}
-        # Why one seed has no score of its own is said of it; why a whole row has none, of the row.
-        yield {**found, "reason": seed["reason"]} if seed else found
+def _seed_cells(row: RowData) -> Iterator[dict[str, CsvCell]]:
+    """Yield the cells of each seed; a row without seeds has one line without such cells."""
+    if not row.seeds:
+        yield {}
+    for seed in row.seeds:
+        yield {
+            "seed": seed.seed,
+            "status": seed.status,
+            "value": seed.value,
+            "score": seed.score,
+            "record": seed.record,
+            "checksum": seed.checksum,
+            "verified": seed.verified,
+            # The reason of the seed replaces that of the row.
+            "reason": seed.reason,
+            **{f"test_{metric}": value for metric, value in seed.secondary.items()},
+        }
 
 
-def _written(value: Any) -> str:
-    """A cell: inert in a spreadsheet, and a number to its last digit."""
+def _cell_text(value: CsvCell) -> str:
+    """Return the text of a cell: numbers with all digits, and no text that a spreadsheet takes for a formula."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -88,4 +124,4 @@ def _written(value: Any) -> str:
     if isinstance(value, int | float):
         return repr(value)
     text = visible_line(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text

@@ -1,7 +1,7 @@
-"""A board as one HTML page that needs nothing else: tables, charts, rules, and every record behind them.
+"""A board as one self-contained HTML page: tables, charts, rules, and every record.
 
-All text comes from records, that is from strangers: it is escaped, and a Content-Security-Policy with the digests of
-the page's own style and script lets nothing else run or load.
+The texts come from records of others and are not trusted. All of them are escaped, and a Content-Security-Policy with
+the digests of the page's style and script lets the browser run and load nothing else.
 """
 
 from __future__ import annotations
@@ -9,169 +9,274 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from seqbench.leaderboard.board_data import (
+    BoardData,
+    BoardFacts,
+    OverallData,
+    PublishedCell,
+    RowData,
+    SeedData,
+    TaskData,
+)
 from seqbench.leaderboard.pages import charts, series_style, table_cells, wording
+from seqbench.leaderboard.pages.charts import Chart
 from seqbench.leaderboard.pages.svg import MARKERS
+from seqbench.leaderboard.pages.table_cells import Reference, TableRow
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 
-_HERE = Path(__file__).parent
+_FOLDER = Path(__file__).parent
+
+SOLVED_HEAD = ("Solved", "seeds that came 99 % of the way to the best possible")
+SCORE_HEAD = ("Score", "mean over seeds between chance, 0, and the best possible or the anchor, 1")
+PUBLISHED_HEAD = ("Published", "figures of the same architecture; hover for setting and source")
+SECONDARY_MEANING = "mean over seeds ± half of its 95 % interval; nobody ranks by it"
 
 
-def render_html(document: Mapping[str, Any]) -> str:
-    """A document as one self-contained page, to the byte the same for the same document."""
-    colours = series_style.assign_slots(document)
-    records = list(_records(document))
-    css, script = _asset("page.css"), _asset("page.js")
+@dataclass(frozen=True)
+class Head:
+    """The head of a column: its title, its meaning, and whether its cells are numbers."""
+
+    title: str
+    meaning: str
+    is_number: bool = True
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """What the page shows of a task.
+
+    Args:
+        id: identifier of the section, for links.
+        data: the task.
+        size: the size of models, in words.
+        heads: the columns after the score.
+        common: phrases on what all rows have in common.
+        rows: the rows of the table.
+        strips: the drawing of each row's seeds, by label.
+        references: the rows at the top of the table.
+        charts: the charts.
+        one_size: whether all models are about equally large.
+        legend: labels of the rows that have a colour, each with its line and marker.
+        grey: number of rows without a colour.
+    """
+
+    id: str
+    data: TaskData
+    size: str
+    heads: list[Head]
+    common: list[str]
+    rows: list[TableRow]
+    strips: dict[str, Markup]
+    references: list[Reference]
+    charts: list[Chart]
+    one_size: bool
+    legend: list[tuple[str, Markup]]
+    grey: int
+
+
+@dataclass(frozen=True)
+class OverallSection:
+    """What the page shows of the comparison across tasks.
+
+    Args:
+        data: the comparison.
+        forest: the forest plot; empty without rows.
+        matrix: each label with its line of the matrix of probabilities.
+        labels: the labels of the rows, best first.
+    """
+
+    data: OverallData
+    forest: Markup
+    matrix: list[tuple[str, Sequence[float]]]
+    labels: list[str]
+
+
+@dataclass(frozen=True)
+class PublishedRow:
+    """A cell of a published table with its numbers as text.
+
+    Args:
+        cell: the cell.
+        published: the published figure.
+        ours: our figure; None without one.
+        half_width: half width of its interval; None without one.
+        difference: our figure minus the published one.
+        best_of: ``best of 3 seeds`` where our figure is not a mean.
+        setting: the setting of the published figure.
+        parameters: number of parameters of our model.
+        kind: first word of the verdict, or ``open`` without a figure of ours; chooses the colour.
+    """
+
+    cell: PublishedCell
+    published: str
+    ours: str | None
+    half_width: str | None
+    difference: str
+    best_of: str
+    setting: str
+    parameters: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class RecordRow:
+    """A record that counts: its task, its row, and the seed it is of."""
+
+    task: str
+    label: str
+    seed: SeedData
+
+
+def render_html(data: BoardData) -> str:
+    """Return a board as one HTML page; equal data give equal bytes.
+
+    Args:
+        data: the board's data.
+    """
+    slots = series_style.assign_slots(data)
+    records = _record_rows(data)
+    css, script = _read_asset("page.css"), _read_asset("page.js")
     return (
         _environment()
         .get_template("page.html")
         .render(
-            board=document["board"],
-            document=document,
-            digest=json_digest(sorted(record["checksum"] for record in records)),
+            board=data.board,
+            data=data,
+            digest=json_digest(sorted(str(record.seed.checksum) for record in records)),
             tasks=[
-                _task(number, task, document["board"], colours[task["task"]])
-                for number, task in enumerate(document["tasks"], 1)
+                _task_section(number, task, data.board, slots[task.task]) for number, task in enumerate(data.tasks, 1)
             ],
-            overall=_overall(document),
-            published=[_published(cell) for cell in document["published"]],
-            published_aside=[words for cell in document["published"] for words in cell["aside"]],
+            overall=_overall_section(data.overall) if data.overall else None,
+            published=[_published_row(cell) for cell in data.published],
+            published_aside=[text for cell in data.published for text in cell.aside],
+            published_deviations=wording.deviations_by_task(data.published),
             rank_errors=wording.RANK_ERRORS,
-            published_deviations=wording.deviations_by_task(document["published"]),
             records=records,
+            verified=sum(bool(record.seed.verified) for record in records),
             css=Markup(css),
             script=Markup(script),
-            policy=f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(css)}'; img-src data:; "
-            "base-uri 'none'; form-action 'none'",
+            policy=f"default-src 'none'; script-src '{_policy_hash(script)}'; style-src '{_policy_hash(css)}'; "
+            "img-src data:; base-uri 'none'; form-action 'none'",
         )
     )
 
 
 @functools.cache
 def _environment() -> Environment:
-    made = Environment(
-        loader=FileSystemLoader(_HERE),
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finished,
+        finalize=_finalize,
     )
-    made.filters.update(count=number_format.format_count, time=number_format.format_time, prose=_prose)
-    return made
+    environment.filters.update(
+        count=number_format.format_count, time=number_format.format_time, prose=_render_backticks
+    )
+    return environment
 
 
-def _finished(value: Any) -> Any:
-    """What goes into a page in place of a value: nothing for None, one line for text of others."""
+def _finalize(value: object) -> object:
+    """Return what the template writes for a value: nothing for None, and one visible line for a text."""
     if value is None:
         return ""
     return wording.visible_line(value) if type(value) is str else value
 
 
-def _prose(text: str) -> Markup:
-    """Text with what stands between `backticks` as code."""
+def _render_backticks(text: str) -> Markup:
+    """Return an escaped text in which `text between backticks` is code."""
     parts = wording.visible_line(text).split("`")
     return Markup().join(Markup("<code>{}</code>" if k % 2 else "{}").format(part) for k, part in enumerate(parts))
 
 
 @functools.cache
-def _asset(name: str) -> str:
-    return (_HERE / name).read_text(encoding="utf-8")
+def _read_asset(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def _policy_hash(text: str) -> str:
+    """Return the digest of a style or script in the form of a Content-Security-Policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
 
 
-def _task(
-    number: int, task: Mapping[str, Any], board: Mapping[str, Any], colours: series_style.Slots
-) -> dict[str, Any]:
-    """What the page shows of a task."""
-    shown, common = table_cells.shown_columns(task, board["columns"])
-    axis = series_style.strip_axis(task)
-    made = table_cells.table_rows(task, shown)
-    # Of the cells that every row has, those that are empty in all.
-    empty = {k for k in range(3) if not any(row.cells[k].text for row in made if row.cells)}
-    for row in made:
+def _task_section(number: int, task: TaskData, board: BoardFacts, slots: series_style.Slots) -> TaskSection:
+    columns, common = table_cells.choose_columns(task, board.columns)
+    rows = table_cells.table_rows(task, columns)
+    fixed = [Head(*head) for head in (SOLVED_HEAD, SCORE_HEAD, PUBLISHED_HEAD)]
+    # Of the columns that every task has, those without any value are left out.
+    empty = {k for k in range(len(fixed)) if not any(row.cells[k].text for row in rows if row.cells)}
+    for row in rows:
         row.cells = [cell for k, cell in enumerate(row.cells) if k not in empty]
-    fixed = [("Solved", "seeds that came 99 % of the way to the best possible"), _SCORE, _PUBLISHED]
-    heads = [head for k, head in enumerate(fixed) if k not in empty]
-    return {
-        "id": f"task-{number}",
-        "data": task,
-        "size": _size(task["size"]),
-        "heads": [(title, meaning, True) for title, meaning in heads]
-        + [(line["metric"], _SECONDARY, True) for line in task["secondary"]]
-        + [(column.title, column.meaning, column.format_value is not None) for column in shown],
-        "common": [words for words in (wording.secondary_summary(task), *common) if words],
-        "rows": made,
-        "strips": {
-            row.label: series_style.draw_strip(task, row.source, axis, colours.get(row.label))
-            for row in made
-            if axis and row.source
-        },
-        "references": table_cells.references(task),
-        "charts": charts.task_charts(task, colours),
-        "one_size": charts.one_size(task),
-        "legend": series_style.draw_legend(colours),
-        "grey": len(series_style.rows_with_scores(task)) - len(colours),
-    }
+    return TaskSection(
+        id=f"task-{number}",
+        data=task,
+        size=str(task.size) if task.size else "any",
+        heads=[
+            *(head for k, head in enumerate(fixed) if k not in empty),
+            *(Head(line.metric, SECONDARY_MEANING) for line in task.secondary),
+            *(Head(column.title, column.meaning, column.format_value is not None) for column in columns),
+        ],
+        common=[text for text in (wording.secondary_summary(task), *common) if text],
+        rows=rows,
+        strips=_draw_strips(task, [row.source for row in rows if row.source], slots),
+        references=table_cells.reference_rows(task),
+        charts=charts.task_charts(task, slots),
+        one_size=charts.sizes_are_equal(task),
+        legend=series_style.draw_legend(slots),
+        grey=len(series_style.rows_with_scores(task)) - len(slots),
+    )
 
 
-_SCORE = ("Score", "mean over seeds between chance, 0, and the best possible or the anchor, 1")
-_SECONDARY = "mean over seeds ± half of its 95 % interval; nobody ranks by it"
-_PUBLISHED = ("Published", "figures of the same architecture; hover for setting and source")
+def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Slots) -> dict[str, Markup]:
+    axis = series_style.strip_axis(task)
+    if axis is None:
+        return {}
+    return {row.label: series_style.draw_strip(task, row, axis, slots.get(row.label)) for row in rows}
 
 
-def _size(size: Mapping[str, Any] | None) -> str:
-    return f"{size['parameters']:,} ± {100 * size['tolerance']:g} %" if size else "any"
+def _overall_section(overall: OverallData) -> OverallSection:
+    labels = [row.label for row in overall.rows]
+    # The same slots as those of ``series_style.assign_slots``.
+    slots = {label: slot for slot, label in enumerate(labels[: len(MARKERS)])}
+    return OverallSection(
+        data=overall,
+        forest=series_style.draw_forest(overall, slots) if labels else Markup(),
+        matrix=list(zip(labels, overall.improvement, strict=True)),
+        labels=labels,
+    )
 
 
-def _overall(document: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = document["overall"]
-    if found is None:
-        return None
-    labels = [row["label"] for row in found["rows"]]
-    return {
-        "data": found,
-        # In the order in which ``marks.slots`` hands colours out.
-        "forest": series_style.draw_forest(found, {label: slot for slot, label in enumerate(labels[: len(MARKERS)])})
-        if labels
-        else "",
-        "matrix": list(zip(labels, found["improvement"], strict=True)),
-        "labels": labels,
-    }
+def _published_row(cell: PublishedCell) -> PublishedRow:
+    places = number_format.decimal_places([value for value in (cell.published, cell.ours) if value is not None])
+    half = cell.half_width
+    return PublishedRow(
+        cell=cell,
+        published=number_format.format_published(cell.published),
+        ours=None if cell.ours is None else number_format.format_score(cell.ours, places),
+        half_width=None if half is None else number_format.format_half_width(half, places),
+        difference=number_format.format_difference(cell.difference),
+        best_of=wording.best_of_seeds(cell),
+        setting=wording.setting_text(cell),
+        parameters=wording.format_parameters(cell),
+        kind="open" if cell.ours is None else cell.verdict.partition(" ")[0].rstrip(":"),
+    )
 
 
-def _published(cell: Mapping[str, Any]) -> dict[str, Any]:
-    """A cell of a published table, its figures in words."""
-    values = [value for value in (cell["published"], cell["ours"]) if value is not None]
-    places = number_format.decimal_places(values)
-    ours, half = cell["ours"], cell["half_width"]
-    return {
-        "cell": cell,
-        "published": number_format.format_published(cell["published"]),
-        "ours": None if ours is None else number_format.format_score(ours, places),
-        "half_width": None if half is None else number_format.format_half_width(half, places),
-        "difference": number_format.format_difference(cell["difference"]),
-        "best_of": wording.best_of_seeds(cell),
-        "setting": wording.setting_text(cell),
-        "parameters": wording.format_parameters(cell),
-        "kind": "open" if ours is None else str(cell["verdict"]).partition(" ")[0].rstrip(":"),
-    }
-
-
-def _records(document: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Every seed that has a record, in the order of the tables."""
-    for task in document["tasks"]:
-        for row in task["rows"]:
-            for seed in row["seeds"]:
-                if seed.get("record") is not None:
-                    yield {"task": task["task"], "label": row["label"], **seed}
+def _record_rows(data: BoardData) -> list[RecordRow]:
+    """Return every seed that has a record, in the order of the tables."""
+    return [
+        RecordRow(task.task, row.label, seed)
+        for task in data.tasks
+        for row in task.rows
+        for seed in row.seeds
+        if seed.record is not None
+    ]

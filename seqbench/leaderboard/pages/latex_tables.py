@@ -1,25 +1,33 @@
-r"""A board as tables for a paper: ``\input`` them; they need the package booktabs, and nothing else."""
+r"""A board as LaTeX tables for a paper: use them with ``\input``; they need the package booktabs and no other."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from seqbench.leaderboard import board_data
+from seqbench.leaderboard.board_data import (
+    INCOMPLETE,
+    MISSING,
+    NOT_APPLICABLE,
+    BoardData,
+    PublishedCell,
+    RowData,
+    TaskData,
+)
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.utils import number_format
-from seqbench.utils.number_format import format_four_digits, format_published
 
-MARKS = {board_data.INCOMPLETE: r"\dagger", "diverged": r"\ddagger", "chance": r"\circ"}
-"""What stands at a score that is not all that it seems; the caption explains those that occur."""
+DAGGER, DOUBLE_DAGGER, CIRCLE = r"\dagger", r"\ddagger", r"\circ"
 
-_MEANINGS = {
-    r"\dagger": "not all seeds have a record, so it has no rank",
-    r"\ddagger": "a seed diverged, and counts as chance",
-    r"\circ": "not clearly above chance",
+MARKS = {
+    DAGGER: "not all seeds have a record, so it has no rank",
+    DOUBLE_DAGGER: "a seed diverged, and counts as chance",
+    CIRCLE: "not clearly above chance",
 }
+"""Marks at scores, with their meanings. The caption explains the marks that occur."""
+
 _ESCAPES = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -35,151 +43,181 @@ _ESCAPES = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "`": r"\textasciigrave{}",
-    # After the end of a row these would be taken for its arguments.
+    # After the end of a row, LaTeX would take these for its arguments.
     "[": "{[}",
     "]": "{]}",
     "*": "{*}",
 }
 
+Lines = Sequence[Sequence[str]]
+"""Lines of a table, each with one text for each column."""
 
-def render_latex(document: Mapping[str, Any]) -> str:
-    """A board as LaTeX: architectures by tasks, and the published table where there is one.
+
+@dataclass(frozen=True)
+class _Table:
+    """The parts of a LaTeX table.
 
     Args:
-        document: of ``document.make``.
+        heads: the lines of its head.
+        parts: groups of lines, separated by rules.
+        caption: its caption.
+        label: its label.
+        texts: the columns that hold texts and are aligned to the left; the others hold numbers.
+        note: a paragraph below the table; may be empty.
     """
-    board = document["board"]
-    name = f"{visible_line(board['name'])}, version {board['version']}, digest {board['digest']}"
-    head = f"% {name}\n% \\usepackage{{booktabs}}"
-    made = [_overall(document)] if any(task["rows"] for task in document["tasks"]) else []
-    made += [_published(document)] if document["published"] else []
-    return "\n\n".join([head, *made]) + "\n"
+
+    heads: Lines
+    parts: Sequence[Lines]
+    caption: str
+    label: str
+    texts: Sequence[int] = (0,)
+    note: str = ""
 
 
-def escape_latex(text: Any) -> str:
-    """A text that LaTeX sets as its letters; other than ASCII stays as it is, in UTF-8."""
+def render_latex(data: BoardData) -> str:
+    """Return a board as LaTeX: a table of architectures by tasks, and the published table where there is one.
+
+    Args:
+        data: the board's data.
+    """
+    board = data.board
+    head = f"% {visible_line(board.name)}, version {board.version}, digest {board.digest}\n% \\usepackage{{booktabs}}"
+    tables = [_results_table(data)] if any(task.rows for task in data.tasks) else []
+    tables += [_published_table(data)] if data.published else []
+    return "\n\n".join([head, *map(_render_table, tables)]) + "\n"
+
+
+def escape_latex(text: object) -> str:
+    r"""Return a text that LaTeX prints as it is; characters outside ASCII stay as they are, in UTF-8.
+
+    >>> print(escape_latex("d_model & 5 %"))
+    d\_model \& 5 \%
+    """
     return "".join(_ESCAPES.get(letter, letter) for letter in visible_line(text))
 
 
-def _overall(document: Mapping[str, Any]) -> str:
-    board, tasks, overall = document["board"], document["tasks"], document["overall"]
-    by_label = {task["task"]: {row["label"]: row for row in task["rows"]} for task in tasks}
-    means = {row["label"]: row["iqm"] for row in overall["rows"]} if overall else {}
-    rest = sorted({label for cells in by_label.values() for label in cells} - set(means))
+def _results_table(data: BoardData) -> _Table:
+    """Return the table with a line for each row of the board, and columns for the metrics of each task."""
+    tasks, overall = data.tasks, data.overall
+    by_label = {task.task: {row.label: row for row in task.rows} for task in tasks}
+    means = {row.label: row.iqm for row in overall.rows} if overall else {}
+    others = sorted({label for rows in by_label.values() for label in rows} - set(means))
     body = []
-    for label in [*means, *rest]:
-        cells = [cell for task in tasks for cell in _cells(task, by_label[task["task"]].get(label))]
+    for label in [*means, *others]:
+        cells = [cell for task in tasks for cell in _task_cells(task, by_label[task.task].get(label))]
         iqm = [f"${means[label]:.3f}$" if label in means else "--"] if overall else []
         body.append([escape_latex(label), *cells, *iqm])
-    lines = [
-        [name, *(_number(line[key]) for task in tasks for line in _lines(task)), *([value] if overall else [])]
-        for name, key, value in (
-            ("best possible", "best", "$1$"),
-            ("anchor", "anchor", "$1$"),
-            ("chance", "chance", "$0$"),
-        )
-        if key != "anchor" or any(task["anchor"] is not None for task in tasks)
-    ]
+    names = [text for task in tasks for text in [escape_latex(task.task), *[""] * len(task.secondary)]]
+    metrics = [text for task in tasks for text in _metric_names(task)]
     heads = [
-        "architecture",
-        *(text for task in tasks for text in [escape_latex(task["task"]), *[""] * len(task["secondary"])]),
+        ["architecture", *names, *(["across tasks"] if overall else [])],
+        ["", *metrics, *(["IQM"] if overall else [])],
     ]
-    metrics = ["", *(text for task in tasks for text in _metrics(task))]
-    heads, metrics = [*heads, *(["across tasks"] if overall else [])], [*metrics, *(["IQM"] if overall else [])]
-    return _table([heads, metrics], [body, lines], _caption(document), f"tab:{board['name']}")
+    return _Table(heads, [body, _reference_lines(data)], _caption(data), f"tab:{data.board.name}")
 
 
-def _metrics(task: Mapping[str, Any]) -> list[str]:
-    """The metrics of a task, each a column: the one that decides, and those beside it."""
-    beside = (escape_latex(line["metric"]) for line in task["secondary"])
-    return [_metric(task["metric"], task["direction"]), *beside]
+def _metric_names(task: TaskData) -> list[str]:
+    secondary = (escape_latex(line.metric) for line in task.secondary)
+    return [_metric(task.metric, task.direction), *secondary]
 
 
-def _lines(task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The lines of each of a task's metrics; an anchor is of the one that decides alone."""
-    return [task, *({"anchor": None, **line} for line in task["secondary"])]
+def _reference_lines(data: BoardData) -> list[list[str]]:
+    """Return the lines of the best possible scores, the anchors where there are any, and chance."""
+    tasks, overall = data.tasks, data.overall
+    best = [value for task in tasks for value in (task.best, *(line.best for line in task.secondary))]
+    chance = [value for task in tasks for value in (task.chance, *(line.chance for line in task.secondary))]
+    anchor = [value for task in tasks for value in (task.anchor, *(None for _ in task.secondary))]
+    lines = [("best possible", best, "$1$"), ("anchor", anchor, "$1$"), ("chance", chance, "$0$")]
+    return [
+        [name, *map(_number, values), *([scaled] if overall else [])]
+        for name, values, scaled in lines
+        if name != "anchor" or any(task.anchor is not None for task in tasks)
+    ]
 
 
-def _cells(task: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[str]:
-    beside = (wording.format_secondary(row or {}, line["metric"]) for line in task["secondary"])
-    return [_cell(row), *(f"${_digits(words)}$" if words else "--" for words in beside)]
+def _task_cells(task: TaskData, row: RowData | None) -> list[str]:
+    secondary = (wording.format_secondary(row, line.metric) if row else "" for line in task.secondary)
+    return [_score(row), *(f"${_math(text)}$" if text else "--" for text in secondary)]
 
 
-def _cell(row: Mapping[str, Any] | None) -> str:
-    r"""``$\mathbf{0.9990 \pm 0.0010}$`` for one of the best; a dash for none."""
-    if row is None or row["state"] == board_data.MISSING:
+def _score(row: RowData | None) -> str:
+    r"""Return a score as ``$\mathbf{0.9990 \pm 0.0010}$``, bold for the first rank; dashes for a missing one."""
+    if row is None or row.state == MISSING:
         return "--"
-    if row["state"] == board_data.NOT_APPLICABLE:
+    if row.state == NOT_APPLICABLE:
         return "n/a"
     marks = "".join(_marks(row))
-    score = _digits(number_format.format_mean(row["mean"], row["half_width"])) or "?"
-    score = rf"\mathbf{{{score}}}" if row["rank"] == 1 else score
+    score = _math(number_format.format_mean(row.mean, row.half_width)) or "?"
+    score = rf"\mathbf{{{score}}}" if row.rank == 1 else score
     return f"${score}^{{{marks}}}$" if marks else f"${score}$"
 
 
-def _marks(row: Mapping[str, Any]) -> Iterable[str]:
-    if row["state"] == board_data.INCOMPLETE:
-        yield MARKS[board_data.INCOMPLETE]
-    if row.get("diverged"):
-        yield MARKS["diverged"]
-    if row.get("above_chance") is False:
-        yield MARKS["chance"]
+def _marks(row: RowData) -> list[str]:
+    """Return the marks of a row's score."""
+    marks = {DAGGER: row.state == INCOMPLETE, DOUBLE_DAGGER: row.diverged > 0, CIRCLE: row.above_chance is False}
+    return [mark for mark, applies in marks.items() if applies]
 
 
-def _caption(document: Mapping[str, Any]) -> str:
-    board = document["board"]
-    seeds = "one seed" if board["seeds"] == 1 else f"{board['seeds']} seeds, $\\pm$ half of the 95\\,\\% interval"
-    said = [
-        f"{escape_latex(board['title'])}.",
-        f"Test scores at tier {escape_latex(board['tier'])}: means over {seeds}.",
+def _caption(data: BoardData) -> str:
+    board = data.board
+    seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds, $\\pm$ half of the 95\\,\\% interval"
+    sentences = [
+        f"{escape_latex(board.title)}.",
+        f"Test scores at tier {escape_latex(board.tier)}: means over {seeds}.",
     ]
-    if any(row["rank"] == 1 for task in document["tasks"] for row in task["rows"]):
-        said.append("Bold: no other architecture is significantly better.")
-    if any(task["secondary"] for task in document["tasks"]):
-        said.append("By a metric without an arrow nobody ranks.")
-    if document["overall"]:
-        said.append("IQM: the interquartile mean of scores between chance (0) and the best possible or the anchor (1).")
-        without = [escape_latex(task) for task in document["overall"]["left_out"]]
-        said += [f"It leaves out {', '.join(without)}."] if without else []
-    used = {mark for task in document["tasks"] for row in task["rows"] for mark in _marks(row)}
-    said += [f"${mark}$: {meaning}." for mark, meaning in _MEANINGS.items() if mark in used]
-    return " ".join(said)
+    if any(row.rank == 1 for task in data.tasks for row in task.rows):
+        sentences.append("Bold: no other architecture is significantly better.")
+    if any(task.secondary for task in data.tasks):
+        sentences.append("By a metric without an arrow nobody ranks.")
+    if data.overall:
+        sentences.append(
+            "IQM: the interquartile mean of scores between chance (0) and the best possible or the anchor (1)."
+        )
+        left_out = [escape_latex(task) for task in data.overall.left_out]
+        sentences += [f"It leaves out {', '.join(left_out)}."] if left_out else []
+    used = {mark for task in data.tasks for row in task.rows for mark in _marks(row)}
+    sentences += [f"${mark}$: {meaning}." for mark, meaning in MARKS.items() if mark in used]
+    return " ".join(sentences)
 
 
-def _published(document: Mapping[str, Any]) -> str:
-    board = document["board"]
+def _published_table(data: BoardData) -> _Table:
+    """Return the published table with our figures; a row's name and metric stand in its first line only."""
+    board = data.board
     body: list[list[str]] = []
-    for cell in document["published"]:
-        first = not body or cell["row"] != document["published"][len(body) - 1]["row"]
+    previous: str | None = None
+    for cell in data.published:
+        first = cell.row != previous
+        previous = cell.row
+        # The page says what a cell needs, or why a run failed; here the verdict is short.
+        verdict = cell.verdict if cell.ours is not None else cell.verdict.partition(":")[0]
         body.append(
             [
-                escape_latex(cell["row"]) if first else "",
-                _metric(cell["metric"], cell["direction"]) if first else "",
-                escape_latex(cell["architecture"]),
-                f"${_digits(format_published(cell['published']))}$",
-                _ours(cell),
+                escape_latex(cell.row) if first else "",
+                _metric(cell.metric, cell.direction) if first else "",
+                escape_latex(cell.architecture),
+                f"${_math(number_format.format_published(cell.published))}$",
+                _our_figure(cell),
                 escape_latex(wording.format_parameters(cell)) or "--",
-                _number(cell["chance"]),
-                # What a cell needs, or why a run ended, is for the page.
-                escape_latex(cell["verdict"] if cell["ours"] is not None else cell["verdict"].partition(":")[0]),
+                _number(cell.chance),
+                escape_latex(verdict),
             ]
         )
     heads = ["", "metric", "architecture", "published", "ours", "parameters", "chance", "verdict"]
-    source = f" Published: {escape_latex(board['source'])}." if board["source"] else ""
-    departs = " ".join(
+    source = f" Published: {escape_latex(board.source)}." if board.source else ""
+    note = " ".join(
         f"{escape_latex(task)} departs from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
-        for task, texts in wording.deviations_by_task(document["published"]).items()
+        for task, texts in wording.deviations_by_task(data.published).items()
     )
-    caption = f"{escape_latex(board['title'])}.{source}"
-    return _table([heads], [body], caption, f"tab:{board['name']}-published", texts=(0, 1, 2, 7), below=departs)
+    caption = f"{escape_latex(board.title)}.{source}"
+    return _Table([heads], [body], caption, f"tab:{board.name}-published", texts=(0, 1, 2, 7), note=note)
 
 
-def _ours(cell: Mapping[str, Any]) -> str:
-    """Our figure, and whether it is not the mean of our seeds but the best of them."""
-    if cell["ours"] is None:
+def _our_figure(cell: PublishedCell) -> str:
+    """Return our figure, and a note where it is the best of our seeds and not their mean."""
+    if cell.ours is None:
         return "--"
     best = wording.best_of_seeds(cell)
-    return f"${_digits(number_format.format_mean(cell['ours'], cell['half_width']))}$" + f" ({best})" * bool(best)
+    return f"${_math(number_format.format_mean(cell.ours, cell.half_width))}$" + f" ({best})" * bool(best)
 
 
 def _metric(name: str, direction: str) -> str:
@@ -187,40 +225,34 @@ def _metric(name: str, direction: str) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "--" if value is None else f"${_digits(format_four_digits(value))}$"
+    return "--" if value is None else f"${_math(number_format.format_four_digits(value))}$"
 
 
-def _digits(text: str) -> str:
-    """A figure as mathematics: ``5.3e-05`` is a power of ten, and ``±`` a sign between two numbers."""
+def _math(text: str) -> str:
+    r"""Return a formatted number for math mode: ``5.3e-05`` as a power of ten, and ``±`` as ``\pm``."""
     powers = re.sub(r"e([+-])0*(\d+)", lambda m: rf"\cdot 10^{{{m[1].strip('+')}{m[2]}}}", text)
     return powers.replace("±", r"\pm")
 
 
-def _table(
-    heads: Sequence[Sequence[str]],
-    parts: Sequence[Sequence[Sequence[str]]],
-    caption: str,
-    label: str,
-    texts: Sequence[int] = (0,),
-    below: str = "",
-) -> str:
-    columns = "".join("l" if place in texts else "r" for place in range(len(heads[0])))
-    ruled = [line for part in parts for line in [r"\midrule", *(_row(cells) for cells in part)]]
-    inside = [r"\toprule", *(_row(cells) for cells in heads), *ruled, r"\bottomrule"]
+def _render_table(table: _Table) -> str:
+    columns = "".join("l" if place in table.texts else "r" for place in range(len(table.heads[0])))
+    body = [line for part in table.parts for line in [r"\midrule", *map(_render_line, part)]]
+    lines = [r"\toprule", *map(_render_line, table.heads), *body, r"\bottomrule"]
+    note = [rf"  \par\medskip\parbox{{\linewidth}}{{\footnotesize {table.note}}}"] if table.note else []
     return "\n".join(
         [
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{{caption}}}",
-            rf"  \label{{{label}}}",
+            rf"  \caption{{{table.caption}}}",
+            rf"  \label{{{table.label}}}",
             rf"  \begin{{tabular}}{{{columns}}}",
-            *(f"    {line}" for line in inside),
+            *(f"    {line}" for line in lines),
             r"  \end{tabular}",
-            *([rf"  \par\medskip\parbox{{\linewidth}}{{\footnotesize {below}}}"] if below else []),
+            *note,
             r"\end{table}",
         ]
     )
 
 
-def _row(cells: Sequence[str]) -> str:
+def _render_line(cells: Sequence[str]) -> str:
     return " & ".join(cells) + r" \\"

@@ -1,44 +1,72 @@
-"""A chart in the making: two axes with their ticks, levels across, and one line or point for each row of a board."""
+"""One chart while it is drawn: two axes with ticks, reference levels, and a line or a point for each row."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any
+from typing import NamedTuple
 
 from markupsafe import Markup
 
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.svg import (
     DASHES,
+    Anchor,
     Axis,
     Labels,
-    format_coordinate,
-    shortened,
+    Place,
+    horizontal_line,
+    shorten,
     svg_marker,
     svg_path,
     svg_tag,
     svg_text,
+    vertical_line,
 )
 from seqbench.utils.number_format import format_tick
 
 LEFT, TOP, WIDTH, HEIGHT = 42, 8, 308, 186
-"""Of the inner drawing, in pixels of a chart that is 360 wide: what a phone has."""
-MOST_MARKED = 12
-"""Points up to which each of a line is marked; beyond, the last alone."""
+"""Position and size of the inner drawing in pixels. The whole chart is 360 pixels wide, as a phone's screen is."""
+MOST_MARKERS = 12
+"""A line with more points than this has a marker at its last point only."""
+
+
+class Point(NamedTuple):
+    """A point of a line: its position along the axis, the value there, and the lowest and highest seed.
+
+    Args:
+        x: the step, the length or the number of tried learning rates.
+        value: the mean.
+        low: the lowest seed.
+        high: the highest seed.
+    """
+
+    x: float
+    value: float
+    low: float
+    high: float
+
+
+class _Name(NamedTuple):
+    """A text that is placed after all marks are known; the fields are arguments of `Labels.place`."""
+
+    text: str
+    places: list[Place]
+    class_: str
+    required: bool
 
 
 @dataclass
 class Plot:
-    """A chart in the making.
+    """A chart while it is drawn.
 
     Args:
-        x: the axis across, on coordinates 0 to ``WIDTH``.
-        y: the axis upwards, on coordinates ``HEIGHT`` to 0.
-        label: what the chart shows, for those who hear it.
-        x_label: what stands under the axis.
-        x_tick: words for a tick.
+        x: the horizontal axis, on coordinates 0 to ``WIDTH``.
+        y: the vertical axis, on coordinates ``HEIGHT`` to 0.
+        label: what the chart shows, for screen readers.
+        x_label: the text under the horizontal axis.
+        x_tick: formats the value of a tick of the horizontal axis.
     """
 
     x: Axis
@@ -46,65 +74,84 @@ class Plot:
     label: str
     x_label: str
     x_tick: Callable[[float], str] = format_tick
-    taken: Labels = field(default_factory=lambda: Labels(WIDTH, HEIGHT))
+    occupied: Labels = field(default_factory=lambda: Labels(WIDTH, HEIGHT))
     marks: list[str] = field(default_factory=list)
-    # Put where there is room when all marks are known.
-    names: list[tuple[str, list[tuple[float, float, str]], str, bool]] = field(default_factory=list)
+    names: list[_Name] = field(default_factory=list)
 
-    def level(self, value: float, words: str, kind: str) -> None:
-        """A line across the chart with its name; one outside is named at the edge behind which it lies."""
-        ends = [(2.0, "start"), (WIDTH - 2.0, "end"), *((WIDTH * share, "middle") for share in (0.5, 0.25, 0.75))]
-        must = kind != "published"
-        if self.y.has(value):
+    def add_level(self, value: float, text: str, kind: str) -> None:
+        """Add a named horizontal line; a value outside the axis is named at the edge beyond which it lies.
+
+        Args:
+            value: the score at which the line lies.
+            text: its name.
+            kind: its class: ``chance``, ``best`` or ``published``. A published level outside the axis is left out.
+        """
+        ends: list[tuple[float, Anchor]] = [(2.0, "start"), (WIDTH - 2.0, "end")]
+        ends += [(WIDTH * share, "middle") for share in (0.5, 0.25, 0.75)]
+        required = kind != "published"
+        if self.y.contains(value):
             y = self.y(value)
-            title = svg_tag("title", svg_text(words))
-            self.marks.append(svg_tag("path", title, class_=f"level {kind}", d=f"M0 {format_coordinate(y)}H{WIDTH}"))
-            choices = [(x, y + below, anchor) for x, anchor in ends for below in (-3.0, 10.0)]
-            self.names.append((shortened(words, 40), choices, "line-label", must))
-        elif must:
+            title = svg_tag("title", svg_text(text))
+            self.marks.append(svg_tag("path", title, class_=f"level {kind}", d=horizontal_line(y, 0, WIDTH)))
+            places: list[Place] = [(x, y + offset, anchor) for x, anchor in ends for offset in (-3.0, 10.0)]
+            self.names.append(_Name(shorten(text, 40), places, "line-label", required))
+        elif required:
             y, arrow = (9.0, "↑") if value > self.y.high else (HEIGHT - 4.0, "↓")
-            choices = [(x, y, anchor) for x, anchor in ends]
-            self.names.append((f"{arrow} {words}", choices, "line-label", must))
+            self.names.append(_Name(f"{arrow} {text}", [(x, y, anchor) for x, anchor in ends], "line-label", required))
 
-    def series(self, row: Mapping[str, Any], slot: int | None, points: Sequence[tuple[float, ...]], title: str) -> None:
-        """A row's line through ``(x, value, low, high)``, with the band between the last two where it has a colour."""
-        on = [(self.x(x), self.y(value), self.y(low), self.y(high)) for x, value, low, high in points]
+    def add_series(self, label: str, slot: int | None, points: Sequence[Point], title: str) -> None:
+        """Add a row's line, with a band between its lowest and highest seeds where it has a colour.
+
+        Args:
+            label: the row's name.
+            slot: number of its style; None for grey.
+            points: the points from left to right, at least one.
+            title: text that a browser shows while the pointer is over the line.
+        """
+        drawn = [Point(self.x(x), self.y(value), self.y(low), self.y(high)) for x, value, low, high in points]
+        line = [(point.x, point.value) for point in drawn]
         parts: list[str] = [svg_tag("title", svg_text(title))]
-        if slot is not None and any(low != high for _, _, low, high in on):
-            edge = [(x, high) for x, _, _, high in on] + [(x, low) for x, _, low, _ in reversed(on)]
+        if slot is not None and any(point.low != point.high for point in drawn):
+            edge = [(point.x, point.high) for point in drawn] + [(point.x, point.low) for point in reversed(drawn)]
             parts.append(svg_tag("path", class_="band", d=svg_path(edge) + "Z"))
-        if len(on) > 1:
+        if len(drawn) > 1:
             dash = None if slot is None else DASHES[slot]
-            parts.append(svg_tag("path", class_="line", d=svg_path((x, y) for x, y, _, _ in on), stroke_dasharray=dash))
-        marked = on if slot is not None and len(on) <= MOST_MARKED else on[-1:]
-        parts += [svg_marker(x, y, slot) for x, y, _, _ in marked]
-        self.marks.append(group(row["label"], slot, *parts))
+            parts.append(svg_tag("path", class_="line", d=svg_path(line), stroke_dasharray=dash))
+        marked = line if slot is not None and len(line) <= MOST_MARKERS else line[-1:]
+        parts += [svg_marker(x, y, slot) for x, y in marked]
+        self.marks.append(series_group(label, slot, *parts))
         if slot is not None:
-            self._take([(x, y) for x, y, _, _ in on])
+            self._occupy_line(line)
 
-    def _take(self, points: Sequence[tuple[float, float]]) -> None:
-        """Keep the place of a line free of words, and of the lines between its points."""
-        for (x, y), (to_x, to_y) in pairwise(points):
-            parts = 1 + int(abs(to_x - x) / 10)
+    def _occupy_line(self, points: Sequence[tuple[float, float]]) -> None:
+        """Keep texts away from a line, including the segments between its points."""
+        for (x, y), (next_x, next_y) in pairwise(points):
+            parts = 1 + int(abs(next_x - x) / 10)
             for k in range(parts):
-                self.taken.take(x + (to_x - x) * k / parts, y + (to_y - y) * k / parts, 3.0)
-        self.taken.take(*points[-1])
+                self.occupied.occupy(x + (next_x - x) * k / parts, y + (next_y - y) * k / parts, 3.0)
+        self.occupied.occupy(*points[-1])
 
-    def point(self, row: Mapping[str, Any], slot: int | None, at: tuple[float, float, float], title: str) -> None:
-        """A row's point at ``(x, value, half width)`` with a bar for its interval, and its name if it has a colour."""
-        x, y = self.x(at[0]), self.y(at[1])
-        bar = f"M{format_coordinate(x)} {format_coordinate(self.y(at[1] - at[2]))}V{format_coordinate(self.y(at[1] + at[2]))}"
-        self.marks.append(
-            group(row["label"], slot, svg_tag("path", class_="bar", d=bar), svg_marker(x, y, slot, title))
-        )
+    def add_point(self, label: str, slot: int | None, point: Point, title: str) -> None:
+        """Add a row's point with an error bar, and its name where it has a colour.
+
+        Args:
+            label: the row's name.
+            slot: number of its style; None for grey.
+            point: the cost, the mean score, and the ends of the error bar.
+            title: text that a browser shows while the pointer is over the point.
+        """
+        x, y = self.x(point.x), self.y(point.value)
+        bar = svg_tag("path", class_="bar", d=vertical_line(x, self.y(point.low), self.y(point.high)))
+        self.marks.append(series_group(label, slot, bar, svg_marker(x, y, slot, title)))
         if slot is not None:
-            near = [(x + 8, y + 3.5, "start"), (x - 8, y + 3.5, "end"), (x, y - 8, "middle"), (x, y + 15, "middle")]
-            self.names.append((shortened(row["label"], 18), near, "label", False))
-        self.taken.take(x, y, 5.0)
+            places: list[Place] = [(x + 8, y + 3.5, "start"), (x - 8, y + 3.5, "end")]
+            places += [(x, y - 8, "middle"), (x, y + 15, "middle")]
+            self.names.append(_Name(shorten(label, 18), places, "label", False))
+        self.occupied.occupy(x, y, 5.0)
 
-    def markup(self) -> Markup:
-        """The drawing."""
-        names = [name for name in (self.taken.put(*wanted) for wanted in self.names) if name]
+    def render(self) -> Markup:
+        """Return the chart as SVG, with each name where it overlaps no mark."""
+        names = [name for name in (self.occupied.place(*wanted) for wanted in self.names) if name]
         inner = svg_tag("svg", *self.marks, *names, class_="inner", x=LEFT, y=TOP, width=WIDTH, height=HEIGHT)
         label = wording.visible_line(self.label)
         size = f"0 0 {LEFT + WIDTH + 10} {TOP + HEIGHT + 36}"
@@ -115,24 +162,36 @@ class Plot:
         parts: list[str] = []
         for value in self.y.ticks():
             y = TOP + self.y(value)
-            parts.append(svg_tag("path", class_="grid", d=f"M{LEFT} {format_coordinate(y)}H{right}"))
-            parts.append(tick(format_tick(value), LEFT - 5.0, y + 3.5, "end"))
+            parts.append(svg_tag("path", class_="grid", d=horizontal_line(y, LEFT, right)))
+            parts.append(axis_text(format_tick(value), LEFT - 5.0, y + 3.5, "end"))
         for value in self.x.ticks(5):
             x = LEFT + self.x(value)
-            parts.append(svg_tag("path", class_="grid", d=f"M{format_coordinate(x)} {bottom}v4"))
-            parts.append(tick(self.x_tick(value), x, bottom + 15.0))
-        parts.append(svg_tag("path", class_="axis", d=f"M{LEFT} {bottom}H{right}"))
-        parts.append(tick(self.x_label, LEFT + WIDTH / 2, bottom + 30.0))
+            parts.append(svg_tag("path", class_="grid", d=f"{svg_path([(x, bottom)])}v4"))
+            parts.append(axis_text(self.x_tick(value), x, bottom + 15.0))
+        parts.append(svg_tag("path", class_="axis", d=horizontal_line(bottom, LEFT, right)))
+        parts.append(axis_text(self.x_label, LEFT + WIDTH / 2, bottom + 30.0))
         return parts
 
 
-def group(label: str, slot: int | None, *inside: str) -> Markup:
-    """What belongs to one row, in its colour, so that a filter finds it by its name."""
-    return svg_tag(
-        "g", *inside, class_="series" if slot is None else f"series s{slot}", data_key=wording.visible_line(label)
-    )
+def series_group(label: str, slot: int | None, *inside: str) -> Markup:
+    """Return the group of everything that is drawn for one row; the page's filter finds it by the row's name.
+
+    Args:
+        label: the row's name.
+        slot: number of its style; None for grey.
+        inside: its elements.
+    """
+    class_ = "series" if slot is None else f"series s{slot}"
+    return svg_tag("g", *inside, class_=class_, data_key=wording.visible_line(label))
 
 
-def tick(words: str, x: float, y: float, anchor: str = "middle") -> Markup:
-    """Words of an axis."""
-    return svg_tag("text", svg_text(words), class_="tick", x=x, y=y, text_anchor=anchor)
+def axis_text(text: str, x: float, y: float, anchor: Anchor = "middle") -> Markup:
+    """Return a text that belongs to an axis.
+
+    Args:
+        text: what to write.
+        x: coordinate of its anchor.
+        y: coordinate of its baseline.
+        anchor: the end of the text that stands at ``x``.
+    """
+    return svg_tag("text", svg_text(text), class_="tick", x=x, y=y, text_anchor=anchor)

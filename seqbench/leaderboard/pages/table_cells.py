@@ -1,12 +1,11 @@
-"""What a page's table says of a task, row by row and cell by cell, each with the number by which it is sorted."""
+"""The cells of a task's table on the HTML page, each with its text and the number by which it is sorted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from seqbench.leaderboard.board_data import MISSING, NOT_APPLICABLE
+from seqbench.leaderboard.board_data import MISSING, NOT_APPLICABLE, RowData, SeedData, TaskData
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.pages.wording import COLUMNS, Column
@@ -15,7 +14,13 @@ from seqbench.utils import number_format
 
 @dataclass(frozen=True)
 class Cell:
-    """What a cell says, and the number by which it is sorted (None: by its text)."""
+    """One cell of a table.
+
+    Args:
+        text: what it shows.
+        number: the number by which it is sorted; None to sort by its text.
+        title: text that a browser shows while the pointer is over it.
+    """
 
     text: str = ""
     number: float | None = None
@@ -23,144 +28,147 @@ class Cell:
 
 
 @dataclass
-class Row:
+class TableRow:
     """One row of a task's table.
 
     Args:
-        label: its name.
-        distribution: that offers its architecture.
-        state: one of ``rows``' states.
-        reason: why it has no score at all, where it has none.
-        notes: what else must be seen beside its name.
-        rank: its rank, if it has one.
-        score: mean and half width.
-        seeds: every seed's score, in words.
-        cells: all further cells, in the order of the columns.
-        source: the row of the document.
+        label: name of the row.
+        distribution: the package that offers the architecture.
+        reason: why the row has no score; empty where it has one.
+        remarks: remarks below the name.
+        rank: its rank, or a dash.
+        score: mean score.
+        half_width: half width of the mean's interval.
+        seeds: one line for each seed.
+        cells: the cells after the score, in the order of the columns; empty for a row without a score.
+        source: the row of the board's data; None for a row without a score.
     """
 
     label: str
-    distribution: str
-    state: str
+    distribution: str = ""
     reason: str = ""
-    notes: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     rank: Cell = Cell()
     score: Cell = Cell()
     half_width: str = ""
     seeds: list[str] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
-    source: Mapping[str, Any] = field(default_factory=dict)
+    source: RowData | None = None
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A line that scores are compared with: chance, the best possible, a baseline or a published figure."""
+    """A score with which rows are compared: chance, the best possible, an anchor, a baseline or a published figure."""
 
     name: str
     value: str
     note: str = ""
 
 
-def shown_columns(task: Mapping[str, Any], chosen: Sequence[str]) -> tuple[list[Column], list[str]]:
-    """The columns of a task's table, and what all its rows have in common instead of a column.
+def choose_columns(task: TaskData, names: Sequence[str]) -> tuple[list[Column], list[str]]:
+    """Choose the cost columns of a task's table.
 
-    A device or distribution that is the same everywhere is said once; a column without any value is left out.
-    """
-    once = wording.shared_costs(task, [key for key in chosen if key in ("device", "distribution")])
-    common = [f"{COLUMNS[key].title.lower()} {words}" for key, words in once.items() if words]
-    known = {key for row in rows_with_scores(task) for key, value in row["costs"].items() if value not in (None, "")}
-    return [COLUMNS[key] for key in chosen if key in known and key not in once], common
-
-
-def table_rows(task: Mapping[str, Any], shown: Sequence[Column]) -> list[Row]:
-    """The rows of a task's table, in the order of the document.
+    A column without any value is left out. A device or a distribution that is the same in all rows becomes a phrase
+    above the table.
 
     Args:
-        task: a section of ``rows.of_task``.
-        shown: the columns of costs.
+        task: the task.
+        names: the columns of the board's card.
+
+    Returns:
+        The columns, and the phrases.
     """
-    places = number_format.decimal_places(row["mean"] for row in rows_with_scores(task))
-    return [_row(task, row, shown, places) for row in task["rows"]]
+    shared = wording.shared_costs(task, [name for name in names if name in ("device", "distribution")])
+    phrases = [f"{COLUMNS[name].title.lower()} {text}" for name, text in shared.items() if text]
+    known = {name for row in rows_with_scores(task) for name, value in row.costs.items() if value not in (None, "")}
+    return [COLUMNS[name] for name in names if name in known and name not in shared], phrases
 
 
-def _row(task: Mapping[str, Any], row: Mapping[str, Any], shown: Sequence[Column], places: int) -> Row:
-    if row.get("mean") is None:
-        lacking = row["state"] if row["state"] in (MISSING, NOT_APPLICABLE) else "no score"
-        return Row(row["label"], "", row["state"], f"{lacking}: {row['reason']}")
-    rank = Cell("–", None, "not ranked") if row["rank"] is None else Cell(str(row["rank"]), row["rank"])
-    half = row["half_width"]
-    return Row(
-        label=row["label"],
-        distribution=row["costs"].get("distribution", ""),
-        state=row["state"],
-        notes=_notes(row),
-        rank=rank,
-        score=Cell(number_format.format_score(row["mean"], places), row["mean"]),
+def table_rows(task: TaskData, columns: Sequence[Column]) -> list[TableRow]:
+    """Return the rows of a task's table, best first.
+
+    Args:
+        task: the task.
+        columns: the cost columns of the table.
+    """
+    places = number_format.decimal_places(row.mean for row in rows_with_scores(task) if row.mean is not None)
+    return [_table_row(task, row, columns, places) for row in task.rows]
+
+
+def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: int) -> TableRow:
+    if row.mean is None:
+        state = row.state if row.state in (MISSING, NOT_APPLICABLE) else "no score"
+        return TableRow(row.label, reason=f"{state}: {row.reason}")
+    half = row.half_width
+    return TableRow(
+        label=row.label,
+        distribution=str(row.costs.get("distribution", "")),
+        remarks=[": ".join(filter(None, remark)) for remark in wording.row_remarks(row)],
+        rank=Cell("–", None, "not ranked") if row.rank is None else Cell(str(row.rank), row.rank),
+        score=Cell(number_format.format_score(row.mean, places), row.mean),
         half_width=f"± {number_format.format_half_width(half, places)}" if half is not None else "one seed",
-        seeds=[_seed(seed) for seed in row["seeds"]],
+        seeds=[_seed_line(seed) for seed in row.seeds],
         cells=[
-            Cell(wording.format_solved(row), row["solved"]),
-            _normalised(row),
+            Cell(wording.format_solved(row), row.solved),
+            _normalised_score(row),
             _published(task, row),
-            *(_secondary(row, line["metric"]) for line in task["secondary"]),
-            *(_cost(row["costs"].get(column.key), column) for column in shown),
+            *(_secondary(row, line.metric) for line in task.secondary),
+            *(_cost(row.costs.get(column.key), column) for column in columns),
         ],
         source=row,
     )
 
 
-def _notes(row: Mapping[str, Any]) -> list[str]:
-    """What a reader must not overlook."""
-    return [": ".join(filter(None, mark)) for mark in wording.row_remarks(row)]
+def _seed_line(seed: SeedData) -> str:
+    score = "no score" if seed.value is None else f"{seed.value:.6g}"
+    return f"seed {seed.seed}: {score}{'' if seed.status == 'ok' else ', ' + seed.status}"
 
 
-def _seed(seed: Mapping[str, Any]) -> str:
-    said = "no score" if seed["value"] is None else f"{seed['value']:.6g}"
-    return f"seed {seed['seed']}: {said}{'' if seed['status'] == 'ok' else ', ' + seed['status']}"
-
-
-def _normalised(row: Mapping[str, Any]) -> Cell:
-    scores = [seed["score"] for seed in row["seeds"] if seed["score"] is not None]
+def _normalised_score(row: RowData) -> Cell:
+    scores = [seed.score for seed in row.seeds if seed.score is not None]
     if not scores:
         return Cell()
     mean = sum(scores) / len(scores)
     return Cell(number_format.format_score(mean, 3) if mean else "0.000", mean)
 
 
-def _published(task: Mapping[str, Any], row: Mapping[str, Any]) -> Cell:
-    found = [item for item in task["published"] if item["architecture"] == row["architecture"]]
-    if not found:
+def _published(task: TaskData, row: RowData) -> Cell:
+    figures = [figure for figure in task.published if figure.architecture == row.architecture]
+    if not figures:
         return Cell()
-    words = wording.published_figures(task)[row["architecture"]]
-    return Cell(words, found[0]["value"], "; ".join(f"{item['setting']}: {item['source']}" for item in found))
+    text = wording.published_figures(task)[row.architecture]
+    sources = "; ".join(f"{figure.setting}: {figure.source}" for figure in figures)
+    return Cell(text, figures[0].value, sources)
 
 
-def _secondary(row: Mapping[str, Any], metric: str) -> Cell:
-    found = row["secondary"].get(metric)
-    return Cell(wording.format_secondary(row, metric), found["mean"]) if found else Cell()
+def _secondary(row: RowData, metric: str) -> Cell:
+    interval = row.secondary.get(metric)
+    return Cell(wording.format_secondary(row, metric), interval.mean) if interval else Cell()
 
 
-def _cost(value: Any, column: Column) -> Cell:
+def _cost(value: float | str | None, column: Column) -> Cell:
     if value is None or value == "":
         return Cell()
-    return Cell(str(value)) if column.format_value is None else Cell(column.format_value(value), value)
+    if column.format_value is None or isinstance(value, str):
+        return Cell(str(value))
+    return Cell(column.format_value(value), value)
 
 
-def references(task: Mapping[str, Any]) -> list[Reference]:
-    """The lines with which a task's rows are compared."""
-    known = [value for value in (task["chance"], task["best"], task["anchor"]) if value is not None]
-    places = number_format.decimal_places([*(row["mean"] for row in rows_with_scores(task)), *known])
+def reference_rows(task: TaskData) -> list[Reference]:
+    """Return the scores with which a task's rows are compared, as rows at the top of its table."""
+    known = [value for value in (task.chance, task.best, task.anchor) if value is not None]
+    means = (row.mean for row in rows_with_scores(task) if row.mean is not None)
+    places = number_format.decimal_places([*means, *known])
 
-    def line(name: str, value: float | None, note: str = "") -> Reference:
+    def reference(name: str, value: float | None, note: str = "") -> Reference:
         return Reference(name, "unknown" if value is None else number_format.format_score(value, places), note)
 
-    lines = [line("chance", task["chance"]), line("best possible", task["best"], task["best_unknown"])]
-    if task["anchor"] is not None:
-        lines.append(line("anchor", task["anchor"], f"counts as 1: {task['anchor_source']}"))
-    lines += [line(f"baseline {name}", value) for name, value in task["baselines"].items()]
-    for item in task["published"]:
-        note = "; ".join(filter(None, (item["setting"], item["source"])))
-        lines.append(
-            Reference(f"published {item['architecture']}", number_format.format_published(item["value"]), note)
-        )
-    return lines
+    references = [reference("chance", task.chance), reference("best possible", task.best, task.best_unknown)]
+    if task.anchor is not None:
+        references.append(reference("anchor", task.anchor, f"counts as 1: {task.anchor_source}"))
+    references += [reference(f"baseline {name}", value) for name, value in task.baselines.items()]
+    for item in task.published:
+        note = "; ".join(filter(None, (item.setting, item.source)))
+        value = number_format.format_published(item.value)
+        references.append(Reference(f"published {item.architecture}", value, note))
+    return references

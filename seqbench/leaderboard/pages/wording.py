@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from seqbench.leaderboard import board_data
+from seqbench.leaderboard.board_data import RANKED, PublishedCell, RowData, TaskData
 from seqbench.utils import errors, number_format
 
 RANK_ERRORS = (
@@ -90,79 +89,77 @@ def format_cost(column: str, value: float | str | None) -> str:
     return (COLUMNS[column].format_value or number_format.format_count)(value)
 
 
-def format_solved(row: Mapping[str, Any]) -> str:
+def format_solved(row: RowData) -> str:
     """Return how many of a row's seeds solved the task, as ``2/3``; an empty string where that is unknown."""
-    return "" if row.get("solved") is None else f"{row['solved']}/{len(row['seeds'])}"
+    return "" if row.solved is None else f"{row.solved}/{len(row.seeds)}"
 
 
-def row_remarks(row: Mapping[str, Any]) -> list[tuple[str, str]]:
+def row_remarks(row: RowData) -> list[tuple[str, str]]:
     """Return the remarks on a row, each a few words and the reason for them; the reason may be empty."""
     remarks = []
-    if row["state"] != board_data.RANKED:
-        remarks.append((str(row["state"]), visible_line(row["reason"])))
-    diverged = [seed for seed in row["seeds"] if seed["status"] == "diverged"]
+    if row.state != RANKED:
+        remarks.append((str(row.state), visible_line(row.reason)))
+    diverged = [seed for seed in row.seeds if seed.status == "diverged"]
     if diverged:
-        reasons = "; ".join(
-            f"seed {seed['seed']}: {visible_line(seed['reason']) or 'no reason given'}" for seed in diverged
-        )
+        reasons = "; ".join(f"seed {seed.seed}: {visible_line(seed.reason) or 'no reason given'}" for seed in diverged)
         remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted as chance"))
-    if row.get("below_chance"):
+    if row.below_chance:
         remarks.append(("below chance", ""))
-    elif row.get("above_chance") is False:
+    elif row.above_chance is False:
         remarks.append(("not clearly above chance", ""))
     return remarks
 
 
-def shared_costs(task: Mapping[str, Any], columns: Sequence[str]) -> dict[str, str]:
+def shared_costs(task: TaskData, columns: Sequence[str]) -> dict[str, str]:
     """Return the columns whose value is the same in all rows of a task, with that value; none for fewer than two rows.
 
     The pages state such a value once, outside the table.
     """
-    costs = [row["costs"] for row in task["rows"] if row.get("costs")]
+    costs = [row.costs for row in task.rows if row.costs]
     if len(costs) < 2:
         return {}
     values = {column: {format_cost(column, cells.get(column)) for cells in costs} for column in columns}
     return {column: next(iter(texts)) for column, texts in values.items() if len(texts) == 1}
 
 
-def reference_scores(task: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+def reference_scores(task: TaskData) -> list[tuple[str, float, str]]:
     """Return the scores with which rows are compared, each with its name and its source.
 
     The order is the best possible score or the anchor, then the baselines, then chance.
     """
     references = []
-    if task["best"] is not None:
-        references.append(("best possible", task["best"], ""))
-    elif task["anchor"] is not None:
-        references.append(("anchor", task["anchor"], visible_line(task["anchor_source"])))
-    references += [(f"baseline {visible_line(name)}", value, "") for name, value in task["baselines"].items()]
-    return references + ([("chance", task["chance"], "")] if task["chance"] is not None else [])
+    if task.best is not None:
+        references.append(("best possible", task.best, ""))
+    elif task.anchor is not None:
+        references.append(("anchor", task.anchor, visible_line(task.anchor_source)))
+    references += [(f"baseline {visible_line(name)}", value, "") for name, value in task.baselines.items()]
+    return references + ([("chance", task.chance, "")] if task.chance is not None else [])
 
 
-def published_figures(task: Mapping[str, Any]) -> dict[str, str]:
+def published_figures(task: TaskData) -> dict[str, str]:
     """Return a task's published figures by architecture; several figures of one architecture are joined by commas."""
     figures: dict[str, list[str]] = {}
-    for item in task["published"]:
-        figures.setdefault(item["architecture"], []).append(number_format.format_published(item["value"]))
+    for item in task.published:
+        figures.setdefault(item.architecture, []).append(number_format.format_published(item.value))
     return {name: ", ".join(values) for name, values in figures.items()}
 
 
-def secondary_summary(task: Mapping[str, Any]) -> str:
+def secondary_summary(task: TaskData) -> str:
     """Return a phrase that names a task's secondary metrics with chance and best possible; empty without any."""
     metrics = []
-    for line in task["secondary"]:
-        known = [("chance", line["chance"]), ("best possible", line["best"])]
+    for line in task.secondary:
+        known = [("chance", line.chance), ("best possible", line.best)]
         ends = ", ".join(
             f"{name} {number_format.format_published(value)}" for name, value in known if value is not None
         )
-        metrics.append(f"{visible_line(line['metric'])} ({ends})" if ends else visible_line(line["metric"]))
+        metrics.append(f"{visible_line(line.metric)} ({ends})" if ends else visible_line(line.metric))
     return f"beside the score {', '.join(metrics)}, by which nobody ranks" if metrics else ""
 
 
-def format_secondary(row: Mapping[str, Any], metric: str) -> str:
+def format_secondary(row: RowData, metric: str) -> str:
     """Return a row's mean and half width of a secondary metric; an empty string where it has none."""
-    spread = row.get("secondary", {}).get(metric)
-    return number_format.format_mean(spread["mean"], spread["half_width"]) if spread else ""
+    interval = row.secondary.get(metric)
+    return number_format.format_mean(interval.mean, interval.half_width) if interval else ""
 
 
 def direction_text(direction: str) -> str:
@@ -170,37 +167,37 @@ def direction_text(direction: str) -> str:
     return "higher is better" if direction == "max" else "lower is better"
 
 
-def row_description(cell: Mapping[str, Any]) -> str:
+def row_description(cell: PublishedCell) -> str:
     """Return the metric, its direction and the setting of a row of a published table."""
-    return ", ".join(
-        filter(None, (visible_line(cell["metric"]), direction_text(cell["direction"]), setting_text(cell)))
-    )
+    return ", ".join(filter(None, (visible_line(cell.metric), direction_text(cell.direction), setting_text(cell))))
 
 
-def setting_text(cell: Mapping[str, Any]) -> str:
+def setting_text(cell: PublishedCell) -> str:
     """Return the setting of a published figure, and a note where our figure is the best seed, not the mean."""
-    ours = "ours is the best of our seeds" if cell["statistic"] == "best" else ""
-    return "; ".join(filter(None, (visible_line(cell["setting"]), ours)))
+    ours = "ours is the best of our seeds" if cell.statistic == "best" else ""
+    return "; ".join(filter(None, (visible_line(cell.setting), ours)))
 
 
-def best_of_seeds(cell: Mapping[str, Any]) -> str:
+def best_of_seeds(cell: PublishedCell) -> str:
     """Return ``best of 3 seeds`` where our figure is the best seed; an empty string where it is the mean."""
-    if cell["statistic"] != "best" or cell["ours"] is None:
+    if cell.statistic != "best" or cell.ours is None:
         return ""
-    return f"best of {cell['seeds']} seed{'s' * (cell['seeds'] != 1)}"
+    return f"best of {cell.seeds} seed{'s' * (cell.seeds != 1)}"
 
 
-def format_our_figure(cell: Mapping[str, Any]) -> str:
+def format_our_figure(cell: PublishedCell) -> str:
     """Return our figure beside a published one: ``8.450 ± 0.64`` or ``1.000, best of 3 seeds``; empty without one."""
-    mean = number_format.format_mean(cell["ours"], cell["half_width"])
+    mean = number_format.format_mean(cell.ours, cell.half_width)
     return ", ".join(filter(None, (mean, best_of_seeds(cell))))
 
 
-def format_parameters(cell: Mapping[str, Any]) -> str:
+def format_parameters(cell: PublishedCell) -> str:
     """Return the number of parameters of our model, with all digits; an empty string where it is unknown."""
-    return format_cost("parameters", cell["parameters"])
+    return format_cost("parameters", cell.parameters)
 
 
-def deviations_by_task(cells: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+def deviations_by_task(cells: Sequence[PublishedCell]) -> dict[str, list[str]]:
     """Return by task how the card's tier deviates from the published recipe."""
-    return {cell["task"]: [visible_line(text) for text in cell["deviations"]] for cell in cells if cell["deviations"]}
+    return {
+        cell.task: [visible_line(text) for text in cell.deviations] for cell in cells if cell.task and cell.deviations
+    }

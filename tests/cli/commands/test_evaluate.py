@@ -1,3 +1,5 @@
+"""``seqbench evaluate``: scores beside the recorded ones, at other lengths, and user errors."""
+
 from __future__ import annotations
 
 import json
@@ -15,27 +17,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("copy"), COPY)
 
 
-def test_scores_stand_between_their_lines_and_beside_the_recorded(
+def test_scores_are_beside_chance_best_possible_and_recorded_scores(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["evaluate", str(run)]) == 0
-    said = capsys.readouterr().out
-    assert said.splitlines()[0].split() == ["test", "metric", "value", "recorded", "chance", "best", "possible"]
-    name, star, value, recorded, chance, best = said.splitlines()[1].split()
+    text = capsys.readouterr().out
+    assert text.splitlines()[0].split() == ["test", "metric", "value", "recorded", "chance", "best", "possible"]
+    name, star, value, recorded, chance, best = text.splitlines()[1].split()
     assert (name, star, chance, best) == ("accuracy", "*", "0.125", "1")
     assert value == recorded
-    assert "the run's own options and data" in said
+    assert "options and data of the run" in text
     out = tmp_path / "new" / "scores.json"
     assert main(["evaluate", str(run), "--task.delay", "9", "--split=validation", "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "validation metric" in said
-    assert "  task.delay: 2 in the record, now 9" in said
-    found = json.loads(out.read_text())
-    assert found["changed"] == {"task.delay": {"recorded": 2, "now": 9}}
-    assert found["recorded"]["loss"] == records.read_record(run).results["metrics"]["validation"]["loss"]["value"]
+    text = capsys.readouterr().out
+    assert "validation metric" in text
+    assert "  task.delay: 2 in the record, now 9" in text
+    evaluation = json.loads(out.read_text())
+    assert evaluation["changed"] == {"task.delay": {"recorded": 2, "now": 9}}
+    assert evaluation["recorded"]["loss"] == records.read_record(run).results["metrics"]["validation"]["loss"]["value"]
 
 
-def test_the_curve_over_lengths_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_scores_over_lengths_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = train(tmp_path, PARITY)
     assert main(["evaluate", str(folder), "--task.probe_lengths", "[10, 30]"]) == 0
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
@@ -44,24 +46,24 @@ def test_the_curve_over_lengths_is_a_table(tmp_path: Path, capsys: pytest.Captur
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "message"),
     [
         (["--task.dely", "9"], "Did you mean --task.delay"),
         (["--optim.lr", "9"], "a trained model keeps its optim"),
         (["--split", "train"], "--split 'train' is unknown"),
         (["--out", "/dev/null/x"], "cannot be written"),
-        (["--task.delay"], "expected one argument"),
+        (["--task.delay"], "option --task.delay has no value"),
     ],
 )
-def test_mistakes_end_in_a_sentence(
-    run: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+def test_a_user_error_ends_with_status_2_and_a_message(
+    run: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", str(run), *words]) == 2
-    said = capsys.readouterr()
-    assert sentence in said.err
-    assert said.out == ""
+    assert main(["evaluate", str(run), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.out == ""
 
 
-def test_a_folder_without_a_run_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_without_a_run_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["evaluate", str(tmp_path)]) == 2
     assert "no record at" in capsys.readouterr().err

@@ -1,3 +1,5 @@
+"""``seqbench leaderboard``: pages built from runs, checks of committed boards, and submissions."""
+
 from __future__ import annotations
 
 import json
@@ -16,6 +18,7 @@ CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, ta
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the current folder, with a board's card and three runs."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(CARD)
     write_records(
@@ -31,7 +34,7 @@ def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[s
     assert main(["leaderboard", "build", "mine.yaml"]) == 0
     out, err = capsys.readouterr()
     assert [line.split() for line in out.splitlines()[:3]] == [
-        ["task", "records", "rows", "that", "rank", "first"],
+        ["task", "records", "ranked", "rows", "first"],
         ["copy", "3", "1", "gru"],
         ["parity", "0", "0", "-"],
     ]
@@ -47,11 +50,11 @@ def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[s
     ]
 
 
-def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
+def test_another_process_writes_the_same_bytes(place: Path) -> None:
     assert main(["leaderboard", "build", "mine.yaml", "--out", "a"]) == 0
     words = ["leaderboard", "build", "mine.yaml", "--out", "b"]
     environment = {**os.environ, "PYTHONHASHSEED": "7", "LC_ALL": "C", "TZ": "Asia/Tokyo"}
-    code = (  # Here records are read by several processes, however few there are.
+    code = (  # With MANY = 1, several processes read the records, however few there are.
         "import sys; from seqbench.leaderboard.data import record_collection; record_collection.MANY = 1;"
         "from seqbench.cli.main import main; status = main(sys.argv[1:]);"
         "assert not {'torch', 'lightning', 'wandb', 'matplotlib'} & set(sys.modules); sys.exit(status)"
@@ -62,7 +65,7 @@ def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "message"),
     [
         (["build", "no-board"], "unknown board 'no-board'"),
         (["build", "mine.yaml", "--from", "no-runs"], "there is no no-runs; give a folder of runs"),
@@ -71,19 +74,19 @@ def test_pages_are_the_same_to_the_byte_in_another_process(place: Path) -> None:
         (["check", "min", "--root", "."], "has no board 'min'. Did you mean 'mine'"),
         (["bild", "mine.yaml"], "invalid choice: 'bild'"),
         (["submit", "no-board", "--root", "."], "unknown board 'no-board'"),
-        (["submit", "small"], "there is no folder leaderboards; go into a clone"),
+        (["submit", "small"], "there is no folder leaderboards"),
     ],
 )
-def test_a_mistake_is_told_in_a_sentence(
-    place: Path, words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+def test_a_user_error_ends_with_status_2_and_a_message(
+    place: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["leaderboard", *words]) == 2
-    assert sentence in capsys.readouterr().err
+    assert main(["leaderboard", *arguments]) == 2
+    assert message in capsys.readouterr().err
     assert not Path("boards").exists()
 
 
 @pytest.mark.parametrize(
-    ("states", "retrain", "taken"),
+    ("states", "retrain", "submitted"),
     [
         ({"record": "ok", "scores": "ok"}, False, True),
         ({"record": "ok", "scores": "skipped"}, False, False),
@@ -92,28 +95,28 @@ def test_a_mistake_is_told_in_a_sentence(
         ({"record": "ok", "scores": "wrong"}, False, False),
     ],
 )
-def test_only_what_was_checked_is_called_so(
-    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], retrain: bool, taken: bool
+def test_a_run_with_a_skipped_check_is_not_submitted(
+    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], retrain: bool, submitted: bool
 ) -> None:
     from seqbench.verification import verify
 
     checks = tuple(verify.Check(name, state, "so") for name, state in states.items())
-    monkeypatch.setattr(verify, "verify_record", lambda path, **given: verify.Report(str(path), checks))
+    monkeypatch.setattr(verify, "verify_record", lambda path, **options: verify.Report(str(path), checks))
     Path("roots").mkdir()
     Path("roots/mine.yaml").write_text(CARD)
     words = ["leaderboard", "submit", "mine", "--root", "roots", *(["--retrain"] if retrain else [])]
-    assert main(words) == (0 if taken else 1)
-    found = [json.loads(path.read_text())["verified"]["how"] for path in Path("roots/mine/results").rglob("*.json")]
-    assert set(found) == ({"trained again" if retrain else "checkpoint scored again"} if taken else set())
+    assert main(words) == (0 if submitted else 1)
+    stamps = [json.loads(path.read_text())["verified"]["how"] for path in Path("roots/mine/results").rglob("*.json")]
+    assert set(stamps) == ({"trained again" if retrain else "checkpoint scored again"} if submitted else set())
 
 
-def test_a_page_that_cannot_be_written_leaves_the_others(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_in_place_of_the_folder_is_not_overwritten(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("out").write_text("a file")
     assert main(["leaderboard", "build", "mine.yaml", "--out", "out"]) == 2
     assert Path("out").read_text() == "a file"
 
 
-def test_a_check_names_what_is_wrong_and_fails(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_check_lists_problems_and_returns_1(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("roots").mkdir()
     Path("roots/mine.yaml").write_text(CARD.replace(", cpy: ", ""))
     assert main(["leaderboard", "check", "--root", "roots"]) == 1

@@ -1,4 +1,4 @@
-"""``seqbench reproduce``: a published table beside our records, and the runs that it lacks."""
+"""``seqbench reproduce``: a published table beside our records, and runs of the cells without one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ BOARD: dict[str, Any] = {
 
 @pytest.fixture
 def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A board's card in the folder where the user stands."""
+    """Return the card of a board in the current folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(BOARD, sort_keys=False))
     return tmp_path / "mine.yaml"
@@ -57,7 +57,7 @@ def card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """The command lines that would be run; each ends as ``then`` says, or well."""
+    """Return the list of commands that would run; each ends with status 0."""
     lines: list[list[str]] = []
 
     def run(words: list[str]) -> int:
@@ -68,33 +68,35 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     return lines
 
 
-def made(task: str, arch: str, seed: int, value: float, **more: Any) -> Record:
+def recipe_record(task: str, arch: str, seed: int, value: float, **changes: Any) -> Record:
+    """Return a record that follows the recipe of the tier ``paper``."""
     tier = cards.load_card(task).tier("paper")
     options = {**tier.arch, **tier.architectures.get(arch, {})}
-    return example_record(task, arch, seed, value, "paper", arch_options=options, matched=None, **more)
+    return example_record(task, arch, seed, value, "paper", arch_options=options, matched=None, **changes)
 
 
-def reproduced(capsys: pytest.CaptureFixture[str], *words: str, status: int = 0) -> str:
-    assert main(["reproduce", *words]) == status
+def run_reproduce(capsys: pytest.CaptureFixture[str], *arguments: str, status: int = 0) -> str:
+    """Run the command and return what it prints."""
+    assert main(["reproduce", *arguments]) == status
     return capsys.readouterr().out
 
 
 def rows(out: str) -> dict[str, list[str]]:
-    """The cells of each architecture's line, by row and architecture."""
-    found, row = {}, ""
+    """Return the cells of each architecture's line, by row and architecture."""
+    table, row = {}, ""
     for line in out.splitlines():
         if not line.startswith(" "):
             row = line.partition(":")[0]
         elif line.startswith("  ") and not line.startswith("  -"):
             name, *cells = [cell.strip() for cell in line.split("  ") if cell]
-            found[f"{row} {name}"] = cells
-    return found
+            table[f"{row} {name}"] = cells
+    return table
 
 
-def test_published_and_ours_stand_side_by_side(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    runs = [made("music-jsb", "gru", seed, 8.4 + seed / 10) for seed in range(2)]
-    write_records(card.parent / "mine" / "results", *runs, made("copy", "gru", 0, 0.126))
-    out = reproduced(capsys, "./mine.yaml")
+def test_published_figures_are_beside_ours(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [recipe_record("music-jsb", "gru", seed, 8.4 + seed / 10) for seed in range(2)]
+    write_records(card.parent / "mine" / "results", *runs, recipe_record("copy", "gru", 0, 0.126))
+    out = run_reproduce(capsys, "./mine.yaml")
     table = rows(out)
     assert "JSB: nll_per_frame, lower is better, 300K\n" in out
     assert table["JSB gru"] == ["8.43", "8.450 ± 0.64", "2/2", "100,000", "11.09", "+0.02", "agrees"]
@@ -112,96 +114,94 @@ def test_published_and_ours_stand_side_by_side(card: Path, capsys: pytest.Captur
     command = "seqbench sweep --arch tcn --task music-jsb --tier paper --seeds 2"
     assert f"cells without a record:\n  {command}\n\n" in out
     assert "4 cells: 1 agrees, 1 not run, 1 agrees: both are chance, 1 no such task yet\n" in out
-    assert "published: Somebody 2020\nmusic-jsb at tier paper departs from the published recipe:\n  - " in out
+    assert "published: Somebody 2020\nmusic-jsb at tier paper deviates from the published recipe:\n  - " in out
 
 
-def test_the_best_of_our_seeds_is_never_taken_for_their_mean(
-    card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_best_of_our_seeds_is_named_as_such(card: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = {**BOARD["published"][0], "statistic": "best", "setting": "minimum of 10 seeds"}
     card.write_text(yaml.safe_dump({**BOARD, "published": [first]}))
-    write_records(tmp_path / "mine" / "results", *(made("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2)))
-    out = reproduced(capsys, "./mine.yaml")
+    write_records(
+        tmp_path / "mine" / "results", *(recipe_record("music-jsb", "gru", seed, 8.4 + seed) for seed in range(2))
+    )
+    out = run_reproduce(capsys, "./mine.yaml")
     assert "JSB: nll_per_frame, lower is better, minimum of 10 seeds; ours is the best of our seeds\n" in out
     assert rows(out)["JSB gru"][1:3] == ["8.400, best of 2 seeds", "2/2"]
 
 
-def test_runs_are_read_where_they_are_and_from_where_one_says(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_records(card.parent / "runs", made("music-jsb", "gru", 0, 8.5))
-    write_records(card.parent / "other", made("music-jsb", "gru", 0, 8.3))
-    assert rows(reproduced(capsys, "./mine.yaml"))["JSB gru"][1] == "8.500"
-    other = reproduced(capsys, "./mine.yaml", "--from", "other")
+def test_records_come_from_runs_or_from_the_given_folders(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_records(card.parent / "runs", recipe_record("music-jsb", "gru", 0, 8.5))
+    write_records(card.parent / "other", recipe_record("music-jsb", "gru", 0, 8.3))
+    assert rows(run_reproduce(capsys, "./mine.yaml"))["JSB gru"][1] == "8.500"
+    other = run_reproduce(capsys, "./mine.yaml", "--from", "other")
     assert rows(other)["JSB gru"][1] == "8.300"
     assert "second record" not in other
-    both = reproduced(capsys, "./mine.yaml", "--from", "other", "--from", "runs", "--from", "other")
+    both = run_reproduce(capsys, "./mine.yaml", "--from", "other", "--from", "runs", "--from", "other")
     assert rows(both)["JSB gru"][1:3] == ["8.300", "1/2"]
     assert "it is a second record of one cell: its result is 8.5, that of other/" in both
     assert main(["reproduce", "./mine.yaml", "--from", "nowhere"]) == 2
     assert "there is no nowhere" in capsys.readouterr().err
 
 
-def test_committed_records_come_first_and_copies_of_them_are_not_mentioned(
+def test_committed_records_come_first_and_copies_of_them_are_not_named(
     card: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    same = made("music-jsb", "gru", 0, 8.4)
+    same = recipe_record("music-jsb", "gru", 0, 8.4)
     for folder in ("mine/results", "runs"):
         write_records(card.parent / folder, same)
-    out = reproduced(capsys, "./mine.yaml")
+    out = run_reproduce(capsys, "./mine.yaml")
     assert rows(out)["JSB gru"][1:3] == ["8.400", "1/2"]
     assert "not counted" not in out
-    write_records(card.parent / "aruns", made("music-jsb", "gru", 0, 8.6))
-    assert rows(reproduced(capsys, "./mine.yaml", "--from", "aruns"))["JSB gru"][1] == "8.400"
+    write_records(card.parent / "aruns", recipe_record("music-jsb", "gru", 0, 8.6))
+    assert rows(run_reproduce(capsys, "./mine.yaml", "--from", "aruns"))["JSB gru"][1] == "8.400"
 
 
-def test_what_does_not_count_is_named(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    changed = made("music-jsb", "gru", 0, 8.4, modified=("optim.steps",))
+def test_records_that_do_not_count_are_named(card: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = recipe_record("music-jsb", "gru", 0, 8.4, modified=("optim.steps",))
     wide = example_record("music-jsb", "tcn", 0, 7.0, "paper", arch_options={"d_model": 999})
     write_records(card.parent / "runs", changed, wide)
-    out = reproduced(capsys, "./mine.yaml")
+    out = run_reproduce(capsys, "./mine.yaml")
     assert "it departs from the card in optim.steps" in out
     assert "it is not of the recipe: arch.d_model is 999, the recipe's 150" in out
     assert rows(out)["JSB tcn"][1] == "-"
 
 
-def test_cells_without_records_are_run_seed_by_seed(
+def test_missing_seeds_are_run_one_by_one(
     card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_records(card.parent / "kept", made("music-jsb", "gru", 0, 8.4))
-    write_records(card.parent / "here", made("copy", "gru", 0, 0.5))
+    write_records(card.parent / "kept", recipe_record("music-jsb", "gru", 0, 8.4))
+    write_records(card.parent / "here", recipe_record("copy", "gru", 0, 0.5))
     assert main(["reproduce", "./mine.yaml", "--from", "kept", "--run", "--runs", "here"]) == 0
     end = ["--resume", "--runs", "here"]
-    wanted = ["gru music-jsb 1", "tcn music-jsb 0", "tcn music-jsb 1", "gru copy 1"]
+    expected = ["gru music-jsb 1", "tcn music-jsb 0", "tcn music-jsb 1", "gru copy 1"]
     assert started == [
         ["run", "--arch", arch, "--task", task, "--tier", "paper", "--seed", seed, *end]
-        for arch, task, seed in map(str.split, wanted)
+        for arch, task, seed in map(str.split, expected)
     ]
-    said = capsys.readouterr()
-    assert "gru on music-jsb, seed 1 (needs ten minutes)\n" in said.err
-    assert "gru on copy, seed 1\n" in said.err
-    assert said.out.count("JSB: nll_per_frame") == 2
+    captured = capsys.readouterr()
+    assert "gru on music-jsb, seed 1 (needs ten minutes)\n" in captured.err
+    assert "gru on copy, seed 1\n" in captured.err
+    assert captured.out.count("JSB: nll_per_frame") == 2
 
 
-def test_only_the_cells_that_are_named_are_run(
-    card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_records(card.parent / "runs", *(made("music-jsb", "gru", seed, 8.4) for seed in range(2)))
+def test_only_the_given_cells_are_run(card: Path, started: list[list[str]], capsys: pytest.CaptureFixture[str]) -> None:
+    write_records(card.parent / "runs", *(recipe_record("music-jsb", "gru", seed, 8.4) for seed in range(2)))
     assert main(["reproduce", "./mine.yaml", "--run", "gru:copy", "gru:music-jsb"]) == 0
     assert {line[4] for line in started} == {"copy"}
-    assert "gru:music-jsb has its records already" in capsys.readouterr().err
+    assert "gru:music-jsb has all its records" in capsys.readouterr().err
     assert main(["reproduce", "./mine.yaml", "--run", "gru:copi"]) == 2
-    assert "no cell 'gru:copi' that could be run. Did you mean 'gru:copy'?" in capsys.readouterr().err
+    assert "no cell 'gru:copi' that can be run. Did you mean 'gru:copy'?" in capsys.readouterr().err
 
 
-def test_what_was_run_stands_in_the_second_table(
+def test_the_table_after_the_runs_has_their_figures(
     card: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def run(words: list[str]) -> int:
         seed = int(words[words.index("--seed") + 1])
-        write_records(Path(words[-1]), made("copy", "gru", seed, 0.9))
+        write_records(Path(words[-1]), recipe_record("copy", "gru", seed, 0.9))
         return 0
 
     monkeypatch.setattr(child_process, "run_child", run)
-    out = reproduced(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "found.json")
+    out = run_reproduce(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "found.json")
     assert rows(out)["copy memory gru"][1:] == [
         "0.9000 ± 0",
         "2/2",
@@ -215,48 +215,48 @@ def test_what_was_run_stands_in_the_second_table(
 
 
 @pytest.mark.parametrize(
-    ("ends", "status", "count"),
+    ("statuses", "status", "count"),
     [([0, 0, 0], 0, 4), ([1, 0, 2], 1, 4), ([137], 1, 4), ([0, 130], 130, 2), ([75], 75, 1), ([1, 130], 130, 2)],
 )
-def test_a_failure_does_not_stop_the_others_and_a_signal_does(
-    ends: list[int],
+def test_a_failed_run_does_not_stop_the_others_but_a_signal_does(
+    statuses: list[int],
     status: int,
     count: int,
     card: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    answers = iter(ends)
+    ends = iter(statuses)
     runs: list[list[str]] = []
 
     def run(words: list[str]) -> int:
         runs.append(words)
-        return next(answers, 0)
+        return next(ends, 0)
 
     monkeypatch.setattr(child_process, "run_child", run)
-    out = reproduced(capsys, "./mine.yaml", "--run", "gru:copy", "tcn:music-jsb", status=status)
+    out = run_reproduce(capsys, "./mine.yaml", "--run", "gru:copy", "tcn:music-jsb", status=status)
     assert len(runs) == count
     assert out.count("JSB: nll_per_frame") == 2
 
 
 @pytest.mark.parametrize("name", ["tcn-table1", "chomsky-parity"])
-def test_the_boards_that_come_with_it_are_printed(
+def test_the_boards_of_seqbench_can_be_printed(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    out = reproduced(capsys, name)
+    out = run_reproduce(capsys, name)
     assert "no such task yet" in out
-    assert "departs from the published recipe:" in out
+    assert "deviates from the published recipe:" in out
 
 
-def test_a_mistake_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for words, said in (
-        (["small"], "'small' has no published figures; those that have: chomsky-parity, tcn-table1."),
+def test_a_user_error_is_a_message_of_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, message in (
+        (["small"], "'small' has no published figures; boards that have some: chomsky-parity, tcn-table1."),
         (["tcn-table"], "unknown board 'tcn-table'. Did you mean 'tcn-table1'?"),
         (["tcn-table1", "--run", "gru:sequential"], "the board has no cell 'gru:sequential'"),
         (["tcn-table1", "x"], "unexpected argument 'x'"),
     ):
-        assert main(["reproduce", *words]) == 2
+        assert main(["reproduce", *arguments]) == 2
         err = capsys.readouterr().err
-        assert said in err
+        assert message in err
         assert err.count("\n") == 1

@@ -1,3 +1,5 @@
+"""``seqbench verify``: the printed checks, the verdict and the exit status."""
+
 from __future__ import annotations
 
 import json
@@ -16,7 +18,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("copy"), COPY)
 
 
-def test_a_true_record_ends_with_0_a_list_and_a_verdict(
+def test_a_correct_record_has_status_0_and_a_verdict(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["verify", str(run), "--json", str(tmp_path / "report.json")]) == 0
@@ -29,7 +31,7 @@ def test_a_true_record_ends_with_0_a_list_and_a_verdict(
     assert {check["state"] for check in report["checks"]} == {"ok"}
 
 
-def test_a_false_record_ends_with_1_and_says_where(
+def test_a_changed_record_has_status_1_and_names_the_failed_checks(
     run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shutil.copy(run / records.NAME, tmp_path / "lone.json")
@@ -39,25 +41,27 @@ def test_a_false_record_ends_with_1_and_says_where(
     data["config"]["parameters"] -= 1
     (tmp_path / "lone.json").write_text(json.dumps(data))
     assert main(["verify", str(tmp_path / "lone.json")]) == 1
-    said = capsys.readouterr().out
-    assert said.splitlines()[-1].startswith("WRONG in record, size:")
-    assert "config.parameters is recorded as" in said
+    text = capsys.readouterr().out
+    assert text.splitlines()[-1].startswith("WRONG in record, size:")
+    assert "config.parameters is recorded as" in text
 
 
-def test_the_help_says_what_a_strangers_record_may_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_explains_skipped_checks_and_trust(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["verify", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert "a stranger's record chooses which file of it is run: that needs `--trust`" in said
-    assert "skipped, and is not wrong" in said
+    text = " ".join(capsys.readouterr().out.split())
+    assert "chooses which file of it is executed: that needs `--trust`" in text
+    assert "skipped, and does not count as wrong" in text
 
 
-@pytest.mark.parametrize("words", [[], ["--tolerance", "-1"], ["--tolerance", "nan"], ["--tolerance", "x"], ["--what"]])
-def test_what_is_no_record_or_no_option_ends_with_2(
-    run: Path, tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "arguments", [[], ["--tolerance", "-1"], ["--tolerance", "nan"], ["--tolerance", "x"], ["--what"]]
+)
+def test_a_missing_record_and_a_wrong_option_have_status_2(
+    run: Path, tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    place = run if words else tmp_path
-    assert main(["verify", str(place), *words]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "seqbench: " in said.err
+    path = run if arguments else tmp_path
+    assert main(["verify", str(path), *arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "seqbench: " in captured.err

@@ -1,9 +1,8 @@
-"""A board's page in a real browser: what a reader does with it, and what a hostile record cannot."""
+"""A board's page in a real browser: sorting, filtering, narrow screens, and records that attack the page."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -22,18 +21,18 @@ return [...document.querySelectorAll("#task-1 tbody.rows tr:not([hidden])")]
 
 
 @pytest.fixture(scope="module")
-def asked() -> list[str]:
+def requests() -> list[str]:
     return []
 
 
 @pytest.fixture(scope="module")
-def at(tmp_path_factory: pytest.TempPathFactory, asked: list[str]) -> Iterator[str]:
-    document = sample.example_document(tmp_path_factory.mktemp("records"))
+def address(tmp_path_factory: pytest.TempPathFactory, requests: list[str]) -> Iterator[str]:
+    data = sample.example_board_data(tmp_path_factory.mktemp("records"))
     folder = tmp_path_factory.mktemp("pages")
-    (folder / "page.html").write_text(html_page.render_html(document), encoding="utf-8")
-    (folder / "hostile.html").write_text(html_page.render_html(insert_attacks(document)), encoding="utf-8")
-    with browsers.serve_folder(folder, asked) as address:
-        yield address
+    (folder / "page.html").write_text(html_page.render_html(data), encoding="utf-8")
+    (folder / "hostile.html").write_text(html_page.render_html(insert_attacks(data)), encoding="utf-8")
+    with browsers.serve_folder(folder, requests) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -43,36 +42,36 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def browser(window: Browser, at: str) -> Browser:
-    window.screen(1280, 900)
-    window.scheme("light")
-    window.open(f"{at}/page.html")
+def browser(window: Browser, address: str) -> Browser:
+    window.resize(1280, 900)
+    window.set_colour_scheme("light")
+    window.open(f"{address}/page.html")
     return window
 
 
-def names(browser: Browser) -> list[Any]:
-    """Of the rows of the first task's table that are shown, in their order."""
-    found: list[Any] = browser.run(NAMES)
-    return found
+def row_names(browser: Browser) -> list[str]:
+    """Return the names of the visible rows of the first task's table, in their order."""
+    names: list[str] = browser.run(NAMES)
+    return names
 
 
-def head(browser: Browser, words: str) -> str:
-    """The selector of the button of the first task's column whose title begins so."""
+def head_button(browser: Browser, title: str) -> str:
+    """Return the selector of the sort button of the first task's column whose title begins with a text."""
     place = browser.run(
         'return [...document.querySelectorAll("#task-1 thead tr > *")]'
         ".findIndex(head => head.textContent.trim().startsWith(arguments[0]))",
-        words,
+        title,
     )
     return f"#task-1 thead tr > :nth-child({place + 1}) button"
 
 
-def test_a_click_sorts_by_number_and_another_turns_it_around(browser: Browser) -> None:
-    score = head(browser, "accuracy")
+def test_a_click_sorts_by_number_and_a_second_click_reverses(browser: Browser) -> None:
+    score = head_button(browser, "accuracy")
     browser.click(score)
-    rising = names(browser)
+    rising = row_names(browser)
     assert rising == ["rnn", "lstm", "mamba", "gru", "transformer", "bigru"]
     browser.click(score)
-    assert names(browser) == [*rising[-2::-1], "bigru"], "what has no number stays last"
+    assert row_names(browser) == [*rising[-2::-1], "bigru"], "a row without a number stays last"
     sorts = browser.run(
         'return [...document.querySelectorAll("#task-1 [aria-sort]")].map(h => h.getAttribute("aria-sort"))'
     )
@@ -80,7 +79,7 @@ def test_a_click_sorts_by_number_and_another_turns_it_around(browser: Browser) -
 
 
 def test_numbers_in_units_sort_as_numbers_and_names_as_words(browser: Browser) -> None:
-    browser.click(head(browser, "Time"))
+    browser.click(head_button(browser, "Time"))
     times = browser.run(
         'return [...document.querySelectorAll("#task-1 tbody.rows tr")].map(row => [...row.cells])'
         ".flatMap(cells => cells.filter(cell => / (min|s)$/.test(cell.textContent)))"
@@ -88,37 +87,37 @@ def test_numbers_in_units_sort_as_numbers_and_names_as_words(browser: Browser) -
     )
     assert len(times) == 5
     assert times == sorted(times)
-    browser.click(head(browser, "Architecture"))
-    assert names(browser) == ["bigru", "gru", "lstm", "mamba", "rnn", "transformer"]
+    browser.click(head_button(browser, "Architecture"))
+    assert row_names(browser) == ["bigru", "gru", "lstm", "mamba", "rnn", "transformer"]
 
 
-def test_equal_rows_keep_their_order(browser: Browser) -> None:
-    before = names(browser)[:5]
-    browser.click(head(browser, "State"))
-    assert names(browser)[:5] == before
-    browser.click(head(browser, "State"))
-    assert names(browser)[:5] == before
+def test_rows_with_equal_values_keep_their_order(browser: Browser) -> None:
+    before = row_names(browser)[:5]
+    browser.click(head_button(browser, "State"))
+    assert row_names(browser)[:5] == before
+    browser.click(head_button(browser, "State"))
+    assert row_names(browser)[:5] == before
 
 
-def test_the_keyboard_sorts_and_opens_the_seeds(browser: Browser) -> None:
-    browser.type(head(browser, "Architecture"), browsers.ENTER)
-    assert names(browser)[0] == "bigru"
+def test_the_enter_key_sorts_and_opens_the_seeds(browser: Browser) -> None:
+    browser.type(head_button(browser, "Architecture"), browsers.ENTER)
+    assert row_names(browser)[0] == "bigru"
     assert browser.run("return document.activeElement.textContent") == "Architecture"
     browser.type("#task-1 tbody.rows details summary", browsers.ENTER)
     assert browser.run('return document.querySelector("#task-1 tbody.rows details").innerText').count("seed ") == 3
 
 
-def test_reference_lines_stay_on_top_whatever_is_sorted_or_sought(browser: Browser) -> None:
-    browser.click(head(browser, "accuracy"))
+def test_references_stay_on_top_after_sorting_and_filtering(browser: Browser) -> None:
+    browser.click(head_button(browser, "accuracy"))
     browser.type("#filter", "gru")
     lines = 'return document.querySelector("#task-1 tbody").innerText'
     assert browser.run(lines).split()[0] == "chance"
 
 
-def test_the_filter_keeps_what_is_sought_in_all_tables_and_charts(browser: Browser) -> None:
+def test_the_filter_applies_to_all_tables_and_charts(browser: Browser) -> None:
     total = int(browser.run('return document.getElementById("shown").textContent').split()[2])
     browser.type("#filter", "GRU")
-    assert names(browser) == ["gru", "bigru"]
+    assert row_names(browser) == ["gru", "bigru"]
     seen = browser.run('return document.querySelectorAll("tr[data-key]:not([hidden])").length')
     assert browser.run('return document.getElementById("shown").textContent') == f"{seen} of {total} rows"
     bright = browser.run('return [...document.querySelectorAll("g[data-key]:not(.dim)")].map(g => g.dataset.key)')
@@ -126,11 +125,11 @@ def test_the_filter_keeps_what_is_sought_in_all_tables_and_charts(browser: Brows
     browser.run(
         'const box = document.getElementById("filter"); box.value = "other-pack"; box.dispatchEvent(new Event("input"))'
     )
-    assert names(browser) == ["mamba"], "a distribution is sought as well"
+    assert row_names(browser) == ["mamba"], "the filter also finds a distribution"
 
 
-def test_a_phone_scrolls_tables_and_never_the_page(browser: Browser) -> None:
-    browser.screen(360, 800, mobile=True)
+def test_on_a_narrow_screen_tables_scroll_and_the_page_does_not(browser: Browser) -> None:
+    browser.resize(360, 800, mobile=True)
     wide = browser.run(
         'document.querySelectorAll("details").forEach(d => d.open = true);'
         "const table = document.querySelector('#task-1 .scroll');"
@@ -140,8 +139,8 @@ def test_a_phone_scrolls_tables_and_never_the_page(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(("scheme", "dark"), [("dark", True), ("light", False)])
-def test_the_page_is_as_dark_as_its_reader_likes(browser: Browser, scheme: str, dark: bool) -> None:
-    browser.scheme(scheme)
+def test_the_page_follows_the_preferred_colour_scheme(browser: Browser, scheme: str, dark: bool) -> None:
+    browser.set_colour_scheme(scheme)
     paper, ink, series = browser.run(
         "const light = (what, key) => getComputedStyle(document.querySelector(what))[key].match(/[0-9.]+/g).slice(0, 3)"
         ".reduce((sum, part) => sum + Number(part), 0) / 3;"
@@ -151,46 +150,46 @@ def test_the_page_is_as_dark_as_its_reader_likes(browser: Browser, scheme: str, 
     assert abs(series - paper) > 80
 
 
-def test_nothing_is_asked_of_the_network_and_nothing_complained_of(browser: Browser, at: str, asked: list[str]) -> None:
-    browser.complaints()
-    asked.clear()
-    browser.open(f"{at}/page.html?again")
+def test_the_page_makes_no_request_and_logs_no_error(browser: Browser, address: str, requests: list[str]) -> None:
+    browser.console_messages()
+    requests.clear()
+    browser.open(f"{address}/page.html?again")
     loaded = browser.run('return performance.getEntriesByType("resource").map(entry => entry.name)')
     assert [address for address in loaded if not address.startswith("data:")] == []
-    assert asked == ["/page.html?again"]
-    assert browser.complaints() == []
+    assert requests == ["/page.html?again"]
+    assert browser.console_messages() == []
 
 
-def test_hostile_names_neither_run_nor_add_anything(browser: Browser, at: str, asked: list[str]) -> None:
+def test_hostile_names_run_no_script_and_add_no_element(browser: Browser, address: str, requests: list[str]) -> None:
     kinds = "return [...new Set([...document.querySelectorAll('*')].map(e => e.tagName.toLowerCase()))].sort()"
     usual = browser.run(kinds)
-    asked.clear()
-    browser.open(f"{at}/hostile.html")
-    assert not browser.alerted()
+    requests.clear()
+    browser.open(f"{address}/hostile.html")
+    assert not browser.has_alert()
     assert browser.run(kinds) == usual
     assert browser.run('return document.querySelectorAll("script").length') == 1
-    assert asked == ["/hostile.html"]
-    assert browser.complaints() == []
+    assert requests == ["/hostile.html"]
+    assert browser.console_messages() == []
     browser.type("#filter", "onerror=alert(1)>gru")
     assert browser.run('return document.querySelectorAll("tr[data-key]:not([hidden])").length') > 2
-    browser.screen(360, 800, mobile=True)
+    browser.resize(360, 800, mobile=True)
     assert browser.run("return document.documentElement.scrollWidth") <= 360
 
 
-def test_an_injected_script_would_not_run(browser: Browser) -> None:
-    """The second wall: what escaping missed, the policy stops."""
+def test_the_policy_blocks_an_injected_script(browser: Browser) -> None:
+    """The Content-Security-Policy is a second protection after escaping."""
     browser.run('document.body.insertAdjacentHTML("beforeend", "<img src=x onerror=\'window.broken = 1\'>");')
     browser.run(
         'const s = document.createElement("script"); s.textContent = "window.broken = 1"; document.body.append(s)'
     )
     assert browser.run("return window.broken === undefined")
-    assert all("Content Security Policy" in said for said in browser.complaints())
+    assert all("Content Security Policy" in message for message in browser.console_messages())
 
 
-def test_without_scripts_everything_is_shown(browser: Browser, at: str) -> None:
+def test_without_javascript_the_page_shows_everything(browser: Browser, address: str) -> None:
     browser.devtools("Emulation.setScriptExecutionDisabled", value=True)
     try:
-        browser.open(f"{at}/page.html")
+        browser.open(f"{address}/page.html")
         state = browser.run(
             'return [document.querySelectorAll("button").length, document.querySelector(".filter").hidden,'
             'document.querySelectorAll("[hidden]").length, document.querySelector("#task-1 tbody.rows").innerText]'

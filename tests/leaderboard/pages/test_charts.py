@@ -1,103 +1,122 @@
+"""The charts of a task, read back as XML."""
+
 from __future__ import annotations
 
-import copy
 import re
 import xml.etree.ElementTree as ElementTree
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
+from seqbench.leaderboard.board_data import BoardData, Curve, RowData, TaskData
 from seqbench.leaderboard.pages import charts, series_style
 from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH
 from tests.leaderboard import sample
+from tests.leaderboard.kit import change_row, change_rows, task_data
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return sample.example_document(tmp_path_factory.mktemp("records"))
+def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
+    return sample.example_board_data(tmp_path_factory.mktemp("records"))
 
 
-def task_of(document: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(copy.deepcopy(task) for task in document["tasks"] if task["task"] == name)
+@pytest.fixture
+def copy(data: BoardData) -> TaskData:
+    return task_data(data, "copy")
 
 
-def drawn(task: dict[str, Any], words: str, colours: series_style.Slots | None = None) -> ElementTree.Element:
-    """The chart whose caption has these words, as XML."""
-    colours = {row["label"]: k for k, row in enumerate(task["rows"])} if colours is None else colours
-    chart = next(chart for chart in charts.task_charts(task, colours) if words in chart.caption)
+@pytest.fixture
+def music(data: BoardData) -> TaskData:
+    return task_data(data, "music-jsb")
+
+
+def chart_as_xml(task: TaskData, text: str, slots: series_style.Slots | None = None) -> ElementTree.Element:
+    """Return the chart whose caption contains a text; without slots each row has one."""
+    slots = {row.label: k for k, row in enumerate(task.rows)} if slots is None else slots
+    chart = next(chart for chart in charts.task_charts(task, slots) if text in chart.caption)
     return ElementTree.fromstring(str(chart.drawing).replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1))
 
 
-def words_of(element: ElementTree.Element) -> str:
-    return " | ".join(element.itertext())
+def texts(element: ElementTree.Element) -> str:
+    return f"| {' | '.join(element.itertext())} |"
 
 
-def captions(task: dict[str, Any]) -> str:
+def captions(task: TaskData) -> str:
     return " | ".join(chart.caption for chart in charts.task_charts(task, {}))
 
 
-def test_each_task_has_the_charts_for_which_it_has_figures(document: dict[str, Any]) -> None:
-    copy_, parity = captions(task_of(document, "copy")), captions(task_of(document, "parity"))
-    for words in ("over training steps", "learning rates tried", "against peak memory", "against time"):
-        assert words in copy_
-    assert "over length" not in copy_
+def tick_labels(chart: ElementTree.Element) -> list[str]:
+    return [tick.text or "" for tick in chart.iter(f"{SVG}text") if tick.get("class") == "tick"]
+
+
+def vertical_ticks(chart: ElementTree.Element) -> list[float]:
+    """Return the numbers on the vertical axis."""
+    ticks = [tick for tick in chart.iter(f"{SVG}text") if tick.get("text-anchor") == "end"]
+    return [float(tick.text or "") for tick in ticks if tick.get("class") == "tick"]
+
+
+def with_equal_scores(task: TaskData, value: float) -> TaskData:
+    """Return the task with one value for all seeds of all rows that have a score."""
+
+    def change(row: RowData) -> RowData:
+        if row.mean is None:
+            return row
+        seeds = [replace(seed, value=value) for seed in row.seeds]
+        return replace(row, mean=value, half_width=0.0, seeds=seeds)
+
+    return change_rows(task, change)
+
+
+def with_one_other_seed(task: TaskData, value: float) -> TaskData:
+    """Return the task with another value for the first seed of the first row."""
+    row = task.rows[0]
+    return change_row(task, row.label, seeds=[replace(row.seeds[0], value=value), *row.seeds[1:]])
+
+
+def test_a_task_has_the_charts_for_which_it_has_data(data: BoardData, copy: TaskData) -> None:
+    parity = captions(task_data(data, "parity"))
+    for text in ("over training steps", "learning rates tried", "against peak memory", "against time"):
+        assert text in captions(copy)
+    assert "over length" not in captions(copy)
     assert "over length" in parity
     assert "learning rates tried" not in parity
 
 
-def test_models_of_one_size_have_no_chart_over_parameters(document: dict[str, Any]) -> None:
-    assert charts.one_size(task_of(document, "copy"))
-    assert "against parameters" not in captions(task_of(document, "copy"))
-    assert not charts.one_size(task_of(document, "parity"))
-    assert "against parameters" in captions(task_of(document, "parity"))
+def test_models_of_equal_size_have_no_chart_over_parameters(data: BoardData, copy: TaskData) -> None:
+    assert charts.sizes_are_equal(copy)
+    assert "against parameters" not in captions(copy)
+    parity = task_data(data, "parity")
+    assert not charts.sizes_are_equal(parity)
+    assert "against parameters" in captions(parity)
 
 
-def test_a_chart_says_what_it_is_and_each_mark_says_its_figures(document: dict[str, Any]) -> None:
-    chart = drawn(task_of(document, "copy"), "against peak memory")
+def test_a_chart_has_a_label_and_each_mark_a_title(copy: TaskData) -> None:
+    chart = chart_as_xml(copy, "against peak memory")
     assert chart.get("role") == "img"
     assert chart.get("aria-label") == "Test accuracy against peak memory"
     titles = [title.text or "" for title in chart.iter(f"{SVG}title")]
     assert any(re.fullmatch(r"gru: 0\.9\d+ ± 0\.\d+ at \d+ MiB", title) for title in titles), titles
 
 
-def test_lines_stand_for_chance_the_best_possible_and_published_figures(document: dict[str, Any]) -> None:
-    assert "chance 0.125" in words_of(drawn(task_of(document, "copy"), "training steps"))
-    assert "best possible 1" in words_of(drawn(task_of(document, "copy"), "training steps"))
-    jsb = words_of(drawn(task_of(document, "music-jsb"), "against time"))
-    assert "anchor 8.1" in jsb
-    assert "published lstm 8.45" in jsb
+def test_chance_best_possible_and_published_figures_are_levels(copy: TaskData, music: TaskData) -> None:
+    assert "chance 0.125" in texts(chart_as_xml(copy, "training steps"))
+    assert "best possible 1" in texts(chart_as_xml(copy, "training steps"))
+    assert "anchor 8.1" in texts(chart_as_xml(music, "against time"))
+    assert "published lstm 8.45" in texts(chart_as_xml(music, "against time"))
 
 
-def test_a_line_off_the_chart_is_named_at_its_edge(document: dict[str, Any]) -> None:
-    task = task_of(document, "copy")
-    task["chance"] = -5.0
-    assert "↓ chance -5" in words_of(drawn(task, "training steps"))
+def test_a_level_outside_the_axis_is_named_at_its_edge(copy: TaskData) -> None:
+    assert "↓ chance -5" in texts(chart_as_xml(replace(copy, chance=-5.0), "training steps"))
 
 
-def flat(task: dict[str, Any], value: float) -> dict[str, Any]:
-    """The task with one value for all seeds of all rows."""
-    for row in series_style.rows_with_scores(task):
-        row |= {"mean": value, "half_width": 0.0}
-        row["seeds"] = [{**seed, "value": value} for seed in row["seeds"]]
-    return task
-
-
-def ticks(chart: ElementTree.Element) -> list[float]:
-    """The numbers on the axis upwards."""
-    found = [tick for tick in chart.iter(f"{SVG}text") if tick.get("text-anchor") == "end"]
-    return [float(tick.text or "") for tick in found if tick.get("class") == "tick"]
-
-
-def test_scores_that_are_all_equal_stand_between_chance_and_the_best_possible(document: dict[str, Any]) -> None:
-    chart = drawn(flat(task_of(document, "copy"), 1.0), "against time")
-    assert ticks(chart) == [0.2, 0.4, 0.6, 0.8, 1.0]
-    assert "| chance 0.125 |" in words_of(chart)
-    nearly = flat(task_of(document, "copy"), 1.0)
-    nearly["rows"][0]["seeds"][0]["value"] = 0.9999
-    assert min(ticks(drawn(nearly, "against time"))) == 0.2
+def test_equal_scores_are_shown_between_chance_and_the_best_possible(copy: TaskData) -> None:
+    chart = chart_as_xml(with_equal_scores(copy, 1.0), "against time")
+    assert vertical_ticks(chart) == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert "| chance 0.125 |" in texts(chart)
+    nearly_equal = with_one_other_seed(with_equal_scores(copy, 1.0), 0.9999)
+    assert min(vertical_ticks(chart_as_xml(nearly_equal, "against time"))) == 0.2
 
 
 @pytest.mark.parametrize(
@@ -110,130 +129,91 @@ def test_scores_that_are_all_equal_stand_between_chance_and_the_best_possible(do
     ],
 )
 def test_no_tick_is_better_than_the_best_possible(
-    document: dict[str, Any], name: str, best: float, scores: tuple[float, float]
+    data: BoardData, name: str, best: float, scores: tuple[float, float]
 ) -> None:
-    for chance in (task_of(document, name)["chance"], None):
-        task = flat(task_of(document, name), scores[0]) | {"best": best, "anchor": None, "chance": chance}
-        task["rows"][0]["seeds"][0]["value"] = scores[1]
-        found = ticks(drawn(task, "against time"))
-        assert len(found) > 1
-        assert max(found) <= best if task["direction"] == "max" else min(found) >= best
+    original = task_data(data, name)
+    for chance in (original.chance, None):
+        changed = replace(original, best=best, anchor=None, chance=chance)
+        task = with_one_other_seed(with_equal_scores(changed, scores[0]), scores[1])
+        ticks = vertical_ticks(chart_as_xml(task, "against time"))
+        assert len(ticks) > 1
+        assert max(ticks) <= best if task.direction == "max" else min(ticks) >= best
 
 
-def test_chance_is_on_the_chart_where_it_is_within_reach(document: dict[str, Any]) -> None:
-    for low, said in ((0.4, "| chance 0.125 |"), (0.9, "| ↓ chance 0.125 |")):
-        task = flat(task_of(document, "copy"), 1.0)
-        task["rows"][0]["seeds"][0]["value"] = low
-        assert said in f"| {words_of(drawn(task, 'against time'))} |"
+@pytest.mark.parametrize(("low", "text"), [(0.4, "| chance 0.125 |"), (0.9, "| ↓ chance 0.125 |")])
+def test_the_axis_includes_chance_only_if_it_is_near_the_scores(copy: TaskData, low: float, text: str) -> None:
+    task = with_one_other_seed(with_equal_scores(copy, 1.0), low)
+    assert text in texts(chart_as_xml(task, "against time"))
 
 
-def test_the_front_holds_those_that_nothing_cheaper_beats() -> None:
+def test_the_pareto_front_holds_the_points_that_no_cheaper_point_beats() -> None:
     points = [(3.0, 0.9), (1.0, 0.5), (2.0, 0.4), (2.0, 0.7), (4.0, 0.9), (5.0, 1.0)]
     assert charts.pareto_front(points, "max") == [(1.0, 0.5), (2.0, 0.7), (3.0, 0.9), (5.0, 1.0)]
     assert charts.pareto_front(points, "min") == [(1.0, 0.5), (2.0, 0.4)]
 
 
-def test_a_row_without_all_seeds_is_not_on_the_front(document: dict[str, Any]) -> None:
-    task = task_of(document, "copy")
-    chart = drawn(task, "against time")
-    assert [mark for mark in chart.iter(f"{SVG}path") if mark.get("class") == "front"]
-    for row in task["rows"]:
-        row["state"] = "incomplete"
-    chart = drawn(task, "against time")
-    assert not [mark for mark in chart.iter(f"{SVG}path") if mark.get("class") == "front"]
+def test_an_incomplete_row_is_not_on_the_pareto_front(copy: TaskData) -> None:
+    def fronts(task: TaskData) -> int:
+        paths = chart_as_xml(task, "against time").iter(f"{SVG}path")
+        return sum(path.get("class") == "front" for path in paths)
+
+    assert fronts(copy) == 1
+    assert fronts(change_rows(copy, lambda row: replace(row, state="incomplete"))) == 0
 
 
-def test_a_better_score_stands_higher_where_it_is_larger_and_lower_where_it_is_a_loss(document: dict[str, Any]) -> None:
-    for name, higher in (("copy", True), ("music-jsb", False)):
-        chart = drawn(task_of(document, name), "against time")
-        heights = {}
-        for group in chart.iter(f"{SVG}g"):
-            mark = next(child for child in group if child.get("class") == "mark")
-            heights[group.get("data-key")] = float(re.findall(r"[\d.]+", mark.get("transform", ""))[1])
-        assert (heights["transformer"] < heights["rnn"]) is higher
+@pytest.mark.parametrize(("name", "transformer_is_higher"), [("copy", True), ("music-jsb", False)])
+def test_higher_values_stand_higher(data: BoardData, name: str, transformer_is_higher: bool) -> None:
+    heights = {}
+    for group in chart_as_xml(task_data(data, name), "against time").iter(f"{SVG}g"):
+        mark = next(child for child in group if child.get("class") == "mark")
+        heights[group.get("data-key")] = float(re.findall(r"[\d.]+", mark.get("transform", ""))[1])
+    assert (heights["transformer"] < heights["rnn"]) is transformer_is_higher
 
 
-def test_a_loss_that_blew_up_does_not_press_the_others_flat(document: dict[str, Any]) -> None:
-    task = task_of(document, "music-jsb")
-    for name in ("mean", "low", "high"):
-        task["rows"][0]["curve"][name][0] = 1e80
-    ticks = [
-        tick.text or "" for tick in drawn(task, "training steps").iter(f"{SVG}text") if tick.get("class") == "tick"
-    ]
-    assert not any("e+" in tick for tick in ticks), ticks
+def test_one_very_large_loss_does_not_flatten_the_chart(music: TaskData) -> None:
+    row = music.rows[0]
+    assert row.curve
+    ends = {name: [1e80, *getattr(row.curve, name)[1:]] for name in ("mean", "low", "high")}
+    labels = tick_labels(chart_as_xml(change_row(music, row.label, curve=replace(row.curve, **ends)), "training steps"))
+    assert not any("e+" in label for label in labels), labels
 
 
-def test_losses_of_many_magnitudes_get_a_logarithmic_axis(document: dict[str, Any]) -> None:
-    task = task_of(document, "music-jsb")
-    task |= {"chance": 0.17, "best": 0.0, "anchor": None, "published": []}
-    for k, row in enumerate(row for row in task["rows"] if row["seeds"]):
-        row["curve"] = {"step": [1, 2], "mean": [0.1, 10.0**-k], "low": [0.1, 10.0**-k], "high": [0.1, 10.0**-k]}
-    assert "| 0.001 |" in words_of(drawn(task, "training steps"))
+def test_losses_of_many_magnitudes_have_a_logarithmic_axis(music: TaskData) -> None:
+    task = replace(music, chance=0.17, best=0.0, anchor=None, published=[])
+    for k, row in enumerate(row for row in music.rows if row.seeds):
+        losses = [0.1, 10.0**-k]
+        task = change_row(task, row.label, curve=Curve("step", [1, 2], losses, losses, losses))
+    assert "| 0.001 |" in texts(chart_as_xml(task, "training steps"))
 
 
-def test_nothing_is_drawn_outside_of_what_is_shown(document: dict[str, Any]) -> None:
-    for task in document["tasks"]:
-        for chart in charts.task_charts(task, {}):
-            inner = re.search(r'class="inner" x="\d+" y="\d+" width="(\d+)" height="(\d+)"', str(chart.drawing))
-            assert inner
-            assert [int(size) for size in inner.groups()] == [WIDTH, HEIGHT]
+def test_the_inner_drawing_has_its_fixed_size(data: BoardData) -> None:
+    drawings = [str(chart.drawing) for task in data.tasks for chart in charts.task_charts(task, {})]
+    assert drawings
+    for drawing in drawings:
+        inner = re.search(r'class="inner" x="\d+" y="\d+" width="(\d+)" height="(\d+)"', drawing)
+        assert inner
+        assert [int(size) for size in inner.groups()] == [WIDTH, HEIGHT]
 
 
-def test_ten_rows_have_a_colour_and_the_others_are_grey_and_thinned(document: dict[str, Any]) -> None:
-    task = task_of(document, "copy")
-    row = task["rows"][0]
-    row["curve"] = {"step": list(range(200)), **{name: [0.5] * 200 for name in ("mean", "low", "high")}}
-    task["rows"] = [{**row, "label": f"net-{k}"} for k in range(100)]
-    slots = series_style.assign_slots({"overall": None, "tasks": [task]})["copy"]
+def test_ten_rows_have_a_colour_and_the_others_are_grey_and_thinned(data: BoardData, copy: TaskData) -> None:
+    scores = [0.5] * 200
+    row = replace(copy.rows[0], curve=Curve("step", list(range(200)), scores, scores, scores))
+    task = replace(copy, rows=[replace(row, label=f"net-{k}") for k in range(100)])
+    slots = series_style.assign_slots(replace(data, overall=None, tasks=[task]))["copy"]
     assert sorted(slots.values()) == list(range(10))
-    groups = list(drawn(task, "training steps", slots).iter(f"{SVG}g"))
+    groups = list(chart_as_xml(task, "training steps", slots).iter(f"{SVG}g"))
     grey = [group for group in groups if group.get("class") == "series"]
     assert len(grey) == 90
-    assert groups[:90] == grey, "they lie below the others"
-    assert groups[-1].get("data-key") == "net-0", "the best lies on top"
+    assert groups[:90] == grey, "grey lines are drawn below the others"
+    assert groups[-1].get("data-key") == "net-0", "the best row is drawn on top"
     assert grey[0][1].get("d", "").count("L") < 30
 
 
-def test_a_row_has_one_colour_in_all_tasks_and_colours_do_not_repeat_within_one() -> None:
-    def task(name: str, labels: list[str]) -> dict[str, Any]:
-        return {"task": name, "rows": [{"label": label, "mean": 1.0} for label in labels]}
-
-    names = [f"n{k}" for k in range(14)]
-    made = series_style.assign_slots(
-        {"overall": None, "tasks": [task("a", names), task("b", names[4:]), task("c", names[:3][::-1])]}
-    )
-    assert made["a"]["n5"] == made["b"]["n5"]
-    assert made["a"]["n1"] == made["c"]["n1"]
-    for slots in made.values():
-        assert len(set(slots.values())) == len(slots) <= 10
-
-
-def test_no_figures_make_no_charts(document: dict[str, Any], tmp_path: Path) -> None:
-    task = task_of(document, "copy")
-    task["rows"] = [row for row in task["rows"] if not row["seeds"]]
+def test_a_task_without_scores_has_no_charts(copy: TaskData) -> None:
+    task = replace(copy, rows=[row for row in copy.rows if not row.seeds])
+    assert task.rows
     assert charts.task_charts(task, {}) == []
-    assert series_style.strip_axis(task) is None
 
 
-def test_a_diverged_seed_does_not_stretch_the_chart_by_its_interval(document: dict[str, Any]) -> None:
-    chart = drawn(task_of(document, "copy"), "against time")
-    ticks = [tick.text or "" for tick in chart.iter(f"{SVG}text") if tick.get("class") == "tick"]
-    assert not any(tick.startswith("-") for tick in ticks)
-
-
-def test_better_is_further_right_on_a_strip(document: dict[str, Any]) -> None:
-    for name in ("copy", "music-jsb"):
-        task = task_of(document, name)
-        axis = series_style.strip_axis(task)
-        assert axis is not None
-        strips = {
-            row["label"]: series_style.draw_strip(task, row, axis, 0) for row in series_style.rows_with_scores(task)
-        }
-        places = {label: float(re.findall(r'cx="([\d.]+)"', strip)[0]) for label, strip in strips.items()}
-        assert places["transformer"] > places["gru"] > places["rnn"]
-
-
-def test_the_forest_has_a_row_for_each_label_with_its_interval(document: dict[str, Any]) -> None:
-    forest = str(series_style.draw_forest(document["overall"], {"gru": 1}))
-    assert re.search(r"<title>gru: 0\.9\d+, 95 % interval 0\.9\d* to 0\.9\d+</title>", forest)
-    assert forest.count("data-key") == len(document["overall"]["rows"])
+def test_the_interval_of_a_diverged_seed_does_not_stretch_the_axis(copy: TaskData) -> None:
+    assert not any(label.startswith("-") for label in tick_labels(chart_as_xml(copy, "against time")))

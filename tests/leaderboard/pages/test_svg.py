@@ -1,3 +1,5 @@
+"""SVG elements, axes, ticks and the placement of labels."""
+
 from __future__ import annotations
 
 import math
@@ -18,22 +20,22 @@ from seqbench.leaderboard.pages.svg import (
 from seqbench.utils.number_format import format_tick
 
 
-def test_an_element_escapes_values_and_text_of_others() -> None:
+def test_attribute_values_and_texts_are_escaped() -> None:
     drawn = svg_tag("g", svg_text("<script>"), data_key='"><b', class_="x", stroke_width=1.26, fill=None)
     assert drawn == '<g data-key="&#34;&gt;&lt;b" class="x" stroke-width="1.3">&lt;script&gt;</g>'
 
 
-def test_letters_that_turn_others_around_are_shown_as_such() -> None:
+def test_characters_that_reverse_the_text_are_replaced() -> None:
     assert svg_text("a\u202eb\x00\nc") == "a\ufffdb\ufffd c"
 
 
-def test_coordinates_are_short_and_hover_titles_stand_within_their_mark() -> None:
+def test_coordinates_have_one_decimal_place_and_titles_are_inside_their_mark() -> None:
     assert [format_coordinate(value) for value in (3.0, 3.14, -0.5)] == ["3", "3.1", "-0.5"]
     assert svg_path([(0.0, 1.0), (2.25, 3.0)]) == "M0 1L2.2 3"
     assert "<title>a &amp; b</title></path>" in svg_marker(1.0, 2.0, 0, "a & b")
 
 
-def test_ticks_are_round_and_on_the_axis() -> None:
+def test_ticks_are_round_numbers_on_the_axis() -> None:
     assert Axis(0.0, 1.0, 0, 100).ticks() == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
     assert Axis(8.13, 8.71, 0, 100).ticks() == [8.2, 8.3, 8.4, 8.5, 8.6, 8.7]
     assert Axis(20, 500, 0, 100, log=True).ticks() == [20, 50, 100, 200, 500]
@@ -41,22 +43,18 @@ def test_ticks_are_round_and_on_the_axis() -> None:
     assert Axis(0.9, 3.1, 0, 100, whole=True).ticks() == [1, 2, 3]
 
 
-def test_no_tick_lies_beyond_what_there_can_be() -> None:
+def test_no_tick_is_beyond_the_possible_values() -> None:
     assert Axis(0.55, 1.05, 0, 100).ticks()[-1] == 1.0
     assert Axis(0.55, 1.05, 0, 100, most=0.97).ticks()[-1] == 0.9
     assert Axis(0.1, 1.05, 0, 100, log=True, least=0.15).ticks()[0] > 0.15
 
 
-def test_one_value_alone_has_room_on_both_sides() -> None:
+def test_an_axis_of_one_value_extends_to_both_sides() -> None:
     axis = Axis.over([100.0, 100.0], 0, 100)
     assert (axis.low, axis.high) == pytest.approx((94.4, 105.6))
 
 
-def test_ticks_read_short() -> None:
-    assert [format_tick(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0)] == ["0.25", "4k", "1.5M", "1e-05", "0"]
-
-
-def test_an_axis_puts_values_where_they_belong_and_the_far_ones_not_too_far() -> None:
+def test_an_axis_maps_values_linearly_or_logarithmically_and_limits_distant_ones() -> None:
     assert Axis(0, 10, 100, 0)(2.5) == 75
     assert Axis(1, 100, 0, 100, log=True)(10) == pytest.approx(50)
     assert abs(Axis(0, 1, 0, 100)(1e90)) <= 1000
@@ -69,7 +67,7 @@ numbers = st.floats(-1e100, 1e100)
 @example([5e-324], True)
 @example([5e-324, 1e-323], False)
 @given(st.lists(numbers, max_size=5), st.booleans())
-def test_any_values_give_an_axis_with_a_few_increasing_ticks(values: list[float], log: bool) -> None:
+def test_an_axis_of_any_values_has_at_most_seven_increasing_ticks(values: list[float], log: bool) -> None:
     axis = Axis.over(values, 0, 100, log)
     ticks = axis.ticks()
     assert axis.low < axis.high
@@ -80,11 +78,11 @@ def test_any_values_give_an_axis_with_a_few_increasing_ticks(values: list[float]
     assert all(format_tick(tick) for tick in ticks)
 
 
-def test_words_stand_where_there_is_room_or_nowhere() -> None:
+def test_a_text_is_placed_where_nothing_overlaps_or_left_out() -> None:
     labels = Labels(100, 50)
     places = [(0.0, 20.0, "start"), (0.0, 40.0, "start")]
-    labels.take(5.0, 18.0)
-    assert 'y="40"' in str(labels.put("words", places, "label"))
-    assert labels.put("words", places, "label") is None
-    assert 'y="20"' in str(labels.put("words", places, "label", must=True))
-    assert Labels(100, 50).put("x" * 40, places, "label") is None
+    labels.occupy(5.0, 18.0)
+    assert 'y="40"' in str(labels.place("words", places, "label"))
+    assert labels.place("words", places, "label") is None
+    assert 'y="20"' in str(labels.place("words", places, "label", required=True))
+    assert Labels(100, 50).place("x" * 40, places, "label") is None

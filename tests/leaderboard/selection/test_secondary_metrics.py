@@ -55,7 +55,7 @@ def test_a_row_whose_seeds_do_not_all_have_it_has_none(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.9, 0.6), example_record(seed=2))
     found = rows(board_data(asking("longer"), tmp_path))["gru"]
     assert (found.secondary, found.rank) == ({}, 1)
-    assert wording.format_secondary(found.to_plain(), "longer") == ""
+    assert wording.format_secondary(found, "longer") == ""
 
 
 def test_a_metric_that_no_record_has_is_named_and_the_rest_is_built(tmp_path: Path) -> None:
@@ -75,15 +75,14 @@ def test_a_card_must_list_them() -> None:
 def test_every_form_shows_it(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.5, 0.625, 0.75), example_record(arch="lstm"))
     data = board_data(asking("longer"), tmp_path)
-    document = data.to_plain()
-    page = markdown_page.render_markdown(document)
+    page = markdown_page.render_markdown(data)
     assert "beside the score longer (chance 0, best possible 1), by which nobody ranks;" in page
     row = next(line for line in page.splitlines() if "`gru`" in line)
     cells = [cell.strip() for cell in row.split("|")]
     head = next(line for line in page.splitlines() if "`longer`" in line)
     assert cells[[cell.strip() for cell in head.split("|")].index("`longer`")] == "0.6250 ± 0.31"
 
-    tex = latex_tables.render_latex(document)
+    tex = latex_tables.render_latex(data)
     assert "By a metric without an arrow nobody ranks." in tex
     assert r"architecture & copy &  \\" in tex
     assert r" & accuracy $\uparrow$ & longer \\" in tex
@@ -93,13 +92,8 @@ def test_every_form_shows_it(tmp_path: Path) -> None:
     widths = {line.count("&") for line in tex.splitlines() if line.endswith(r"\\")}
     assert len(widths) == 1
 
-    names, lines = csv_table.csv_rows(document)
+    names, lines = csv_table.csv_rows(data)
     assert names[-1] == "test_longer"
     by_seed = {line["seed"]: line.get("test_longer") for line in lines if line["label"] == "gru"}
     assert by_seed == {0: 0.5, 1: 0.625, 2: 0.75}
     assert json.loads(data.to_json())["tasks"][0]["secondary"][0]["metric"] == "longer"
-
-
-def test_a_metric_named_by_a_stranger_stays_letters() -> None:
-    task = {"secondary": [{"metric": "a\n| b <i>", "chance": None, "best": None}]}
-    assert wording.secondary_summary(task) == "beside the score a | b <i>, by which nobody ranks"

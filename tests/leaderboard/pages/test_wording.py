@@ -1,0 +1,89 @@
+"""Texts that all forms of a page share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seqbench.leaderboard.board_data import BoardData, SecondaryMetric
+from seqbench.leaderboard.data.board_card import COLUMNS
+from seqbench.leaderboard.pages import wording
+from tests.leaderboard import sample
+from tests.leaderboard.kit import change_rows, task_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
+    return sample.example_board_data(tmp_path_factory.mktemp("records"))
+
+
+def test_every_column_that_a_card_may_name_has_a_title() -> None:
+    assert set(wording.COLUMNS) == set(COLUMNS)
+
+
+def test_invisible_characters_are_replaced() -> None:
+    assert wording.visible_line("a\u202eb\x00 \n c\ud800") == "a\ufffdb\ufffd c\ufffd"
+
+
+def test_costs_have_human_units() -> None:
+    assert wording.format_cost("seconds", 126.0) == "2.1 min"
+    assert wording.format_cost("parameters", 99_586) == "99,586"
+    assert wording.format_cost("parameters", 1e18).endswith("P")
+    assert wording.format_cost("device", "a\nprocessor") == "a processor"
+    assert wording.format_cost("seconds", None) == ""
+
+
+def test_a_row_has_remarks_on_state_divergence_and_chance(data: BoardData) -> None:
+    rows = {row.label: row for row in task_data(data, "copy").rows}
+    assert wording.row_remarks(rows["transformer"]) == []
+    assert wording.row_remarks(rows["rnn"]) == [("not clearly above chance", "")]
+    assert wording.row_remarks(replace(rows["rnn"], below_chance=True)) == [("below chance", "")]
+    assert wording.row_remarks(rows["mamba"]) == [("incomplete", "seed 2: no record")]
+    assert wording.row_remarks(rows["lstm"])[0][0] == "1 diverged"
+    assert "seed 1: the loss is nan at step 7" in wording.row_remarks(rows["lstm"])[0][1]
+
+
+def test_a_value_is_shared_only_if_at_least_two_rows_have_it(data: BoardData) -> None:
+    task = task_data(data, "copy")
+    assert wording.shared_costs(task, ["device", "distribution"]) == {"device": "a processor, 1 thread"}
+    one = replace(task, rows=[row for row in task.rows if row.label == "gru"])
+    assert wording.shared_costs(one, ["device"]) == {}
+    other = change_rows(task, lambda row: replace(row, costs={**row.costs, "device": row.label} if row.costs else {}))
+    assert wording.shared_costs(other, ["device"]) == {}
+
+
+def test_references_are_in_the_order_of_their_scores(data: BoardData) -> None:
+    names = [name for name, _, _ in wording.reference_scores(task_data(data, "copy"))]
+    assert names == ["best possible", "baseline repeat", "chance"]
+    music = wording.reference_scores(task_data(data, "music-jsb"))
+    assert music[0] == ("anchor", 8.1, "somebody's")
+
+
+def test_several_published_figures_of_an_architecture_are_joined(data: BoardData) -> None:
+    task = task_data(data, "music-jsb")
+    lstm = next(figure for figure in task.published if figure.architecture == "lstm")
+    task = replace(task, published=[*task.published, replace(lstm, value=9.1)])
+    assert wording.published_figures(task)["lstm"] == "8.45, 9.1"
+
+
+def test_the_name_of_a_secondary_metric_is_escaped_to_one_line(data: BoardData) -> None:
+    task = replace(task_data(data, "copy"), secondary=[SecondaryMetric("a\n| b <i>", None, None)])
+    assert "a | b <i>" in wording.secondary_summary(task)
+    assert wording.secondary_summary(task_data(data, "copy")) == ""
+
+
+def test_a_figure_of_ours_that_is_the_best_seed_is_named_as_such(data: BoardData) -> None:
+    mean = replace(data.published[0], ours=0.9, half_width=0.1, seeds=3)
+    assert wording.format_our_figure(mean) == "0.9000 ± 0.10"
+    best = replace(mean, statistic="best", half_width=None)
+    assert wording.format_our_figure(best) == "0.9000, best of 3 seeds"
+    assert wording.best_of_seeds(replace(best, seeds=1)) == "best of 1 seed"
+    assert "best" in wording.setting_text(best)
+    assert wording.format_our_figure(replace(best, ours=None)) == ""
+
+
+def test_deviations_are_listed_by_task(data: BoardData) -> None:
+    first, second, *_ = data.published
+    cells = [replace(first, deviations=["fewer steps"]), replace(second, deviations=[])]
+    assert wording.deviations_by_task(cells) == {"copy": ["fewer steps"]}
