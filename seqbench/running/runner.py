@@ -142,14 +142,14 @@ class _Attempt:
         self.described = provenance.describe_run(config, module)
 
     def run(self) -> Run:
-        with self.stopping.listening():
+        with self.stopping.handle_signals():
             return self._run()
 
     def _run(self) -> Run:
         earlier = run_folder.earlier_measurements(self.folder)
         provenance.forget_peak_memory(self.trainer.strategy.root_device)
         results, stopped_by = self._results()
-        self.stopping.be_patient()  # What was computed is written, whatever is asked meanwhile.
+        self.stopping.defer()  # What was computed is written, whatever is asked meanwhile.
         record = Record(results, self._measured(earlier, results["status"]), self.described)
         if not is_first_process():
             return Run(record, self.folder, stopped_by)

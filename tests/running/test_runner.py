@@ -20,7 +20,7 @@ from seqbench.protocol.config import TrainerOptions
 from seqbench.running import run_config, runner, trainer
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
-from seqbench.running.callbacks.stopping import HEARD
+from seqbench.running.callbacks.stopping import HANDLED_SIGNALS
 from seqbench.running.diagnostics import cost
 from seqbench.running.run_request import RunRequest
 from seqbench.running.samples import text_sample
@@ -158,7 +158,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals
 ) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
-    handlers = [signal.getsignal(heard) for heard in HEARD]
+    handlers = [signal.getsignal(number) for number in HANDLED_SIGNALS]
     with monkeypatch.context() as patch:
         signal_at(patch, step, number)
         stopped = runner.run(config(), tmp_path / "again")
@@ -168,7 +168,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
     # Where a validation was due next, the step before it was saved.
     saved = torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == (step if step % 40 else step - 1)
-    assert [signal.getsignal(heard) for heard in HEARD] == handlers
+    assert [signal.getsignal(number) for number in HANDLED_SIGNALS] == handlers
     resumed = runner.run(config(), tmp_path / "again", existing="resume")
     assert resumed.stopped_by is None
     assert plain(resumed.record.results) == plain(whole.results)

@@ -1,1 +1,1 @@
-"""What happens around training: the curve, progress, and views of both."""
+"""Callbacks of a run: its curve, checkpoints, progress, metrics table, and the response to signals."""

@@ -1,4 +1,4 @@
-"""The two checkpoints of a run: the best by validation, and the last; each written whole or not at all."""
+"""The two checkpoints of a run: the best on validation and the last one; each is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import contextlib
 import io
 import os
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.types import _PATH
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
@@ -18,14 +19,19 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.cards import Metric
 from seqbench.utils.errors import SeqbenchError
 
+_PATH_KEYS = ("best_model_path", "kth_best_model_path", "last_model_path")
+"""Keys of ``ModelCheckpoint.state_dict`` that hold the path of a checkpoint."""
+
 
 class BestAndLast(ModelCheckpoint):
-    """Writes ``best.ckpt`` and ``last.ckpt`` at the end of validations; between them, ``Stopping`` writes the last.
+    """Write ``best.ckpt`` and ``last.ckpt`` at the end of each validation; ``Stopping`` also writes the last one.
+
+    Of equal validation scores the latest weights are the best: where a task is solved before the last step, the first
+    weights with this score would be those of a short training, recorded beside the costs of the whole run.
 
     Args:
         folder: the run's folder.
-        metric: the task's primary metric; of equal scores the latest stands. Where a task is solved before the budget
-            is spent, the first would be weights half trained, beside the costs of a whole run.
+        metric: the task's primary metric.
     """
 
     def __init__(self, folder: Path, metric: Metric) -> None:
@@ -40,53 +46,79 @@ class BestAndLast(ModelCheckpoint):
         )
 
     def check_monitor_top_k(self, trainer: L.Trainer, current: Tensor | None = None) -> bool:
-        """Whether a score is the best so far, or equals it."""
+        """Return whether a score is better than the best so far, or equal to it."""
         if super().check_monitor_top_k(trainer, current):
             return True
         equal = current is not None and bool(current == self.best_model_score)
         return bool(trainer.strategy.reduce_boolean_decision(equal))
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the best score so far, also where the run's folder was moved in between.
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        """Restore the best score so far, with paths in the run's present folder.
 
-        Lightning would forget it then, and overwrite the best checkpoint at the next validation.
+        Where the folder was moved, Lightning would forget the score and overwrite the best checkpoint at the next
+        validation.
         """
-        here = {name: self._here(state_dict[name]) for name in _PATHS if state_dict.get(name)}
-        best = {self._here(path): score for path, score in state_dict["best_k_models"].items()}
-        super().load_state_dict({**state_dict, **here, "dirpath": self.dirpath, "best_k_models": best})
+        best_models = state_dict["best_k_models"]
+        assert isinstance(best_models, dict)
+        paths = {key: self._present_path(str(state_dict[key])) for key in _PATH_KEYS if state_dict.get(key)}
+        best = {self._present_path(path): score for path, score in best_models.items()}
+        super().load_state_dict({**state_dict, **paths, "dirpath": self.dirpath, "best_k_models": best})
 
-    def _here(self, path: str) -> str:
+    def _present_path(self, path: str) -> str:
         return str(Path(str(self.dirpath)) / Path(path).name)
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a checkpoint beside its place, flushes it to the disk, and renames it."""
+    """Write a checkpoint to a temporary file, flush it to the disk, and rename it."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any | None = None) -> None:
-        """Save it; what stood at ``path`` stays until the new file is whole.
+    def save_checkpoint(
+        self, checkpoint: dict[str, object], path: _PATH, storage_options: object | None = None
+    ) -> None:
+        """Save a checkpoint; an earlier file at ``path`` stays until the new one is complete.
+
+        Args:
+            checkpoint: what ``torch.save`` writes.
+            path: of the file.
+            storage_options: unused; Lightning's interface asks for it.
 
         Raises:
-            SeqbenchError: the disk refuses.
+            SeqbenchError: the file cannot be written.
         """
-        whole = Path(path)
-        part = whole.with_name(f".{whole.name}.part")
-        # By hand: Lightning writes it below /tmp, which may be full or small, and moves it from there.
+        target = Path(path)
+        part = target.with_name(f".{target.name}.part")
+        # Lightning would write to a temporary folder first, which may be full or small.
         data = io.BytesIO()
         torch.save(checkpoint, data)
         try:
-            whole.parent.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
                 file.write(data.getbuffer())
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(whole)
+            part.replace(target)
         except OSError as error:
             reason = error.strerror or error
-            raise SeqbenchError(f"{whole} cannot be written: {reason}; the earlier checkpoint stands.") from error
+            raise SeqbenchError(f"{target} cannot be written: {reason}; the earlier checkpoint stays.") from error
         finally:
-            # On a disk that may only be read there is none to remove, and that is no further error.
+            # A read-only disk has no temporary file to remove.
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
 
 
-_PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+class Checkpoint(TypedDict):
+    """The parts of a checkpoint file that seqbench reads; Lightning writes them."""
+
+    state_dict: dict[str, Tensor]
+    global_step: int
+    callbacks: dict[str, dict[str, dict[str, list[float]]]]
+    lr_schedulers: list[dict[str, list[float]]]
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Load a checkpoint onto the CPU; no code in it is executed.
+
+    Raises:
+        Exception: whatever PyTorch's unpickler raises for a broken file.
+    """
+    checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    return checkpoint

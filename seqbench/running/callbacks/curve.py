@@ -1,12 +1,14 @@
-"""The curve of a run: training loss and validation scores by step, kept in the checkpoint.
+"""The curve of a run: training loss and validation scores by step.
 
-It also stops a run that has no numbers left, before a checkpoint of it is written.
+The curve is part of each checkpoint and of the record. The callback also ends a run whose loss or score is no finite
+number, before a checkpoint of it is written.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 import lightning.pytorch as L
 import torch
@@ -14,40 +16,62 @@ from torch import Tensor
 
 from seqbench.models.module import SequenceModule
 
-EVERY = 50
-"""Steps that one point of the training curve is the mean of."""
+POINT_STEPS = 50
+"""Optimiser steps whose mean loss is one point of the training curve."""
+
+LOSSES_KEY = "seqbench_losses"
+"""Key of a checkpoint under which the losses since the last point are kept."""
+
+Columns = dict[str, list[float]]
+"""Columns of equal length by name; ``step`` holds whole numbers."""
+
+
+class CurveState(TypedDict):
+    """The points of a curve: ``train`` and ``validation``, each with a column ``step``."""
+
+    train: Columns
+    validation: Columns
 
 
 class DivergedError(Exception):
-    """Training met a loss or a score that is no finite number."""
+    """A loss or a score is no finite number."""
 
 
 class Curve(L.Callback):
-    """Collects ``train`` (step, loss) and ``validation`` (step, one column a metric), for the record.
+    """Collect ``train`` (step, loss) and ``validation`` (step, one column for each metric).
 
-    Losses stay on the device until ``EVERY`` steps are together or validation begins, so that a step costs
-    nothing. A checkpoint between two points holds those of its steps.
+    Losses stay on the device until ``POINT_STEPS`` of them are together or validation begins, so that no step waits for
+    the device. A checkpoint between two points holds the losses since the last one.
     """
 
     def __init__(self) -> None:
-        self.train: dict[str, list[Any]] = {"step": [], "loss": []}
-        self.validation: dict[str, list[Any]] = {"step": []}
+        self.train: Columns = {"step": [], "loss": []}
+        self.validation: Columns = {"step": []}
         self._losses: list[Tensor] = []
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    def on_train_batch_end(  # type: ignore[override]  # The training step of a SequenceModule returns a mapping.
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Mapping[str, Tensor],
+        batch: object,
+        batch_idx: int,
     ) -> None:
-        """Keep the loss; every ``EVERY`` steps make a point of them."""
+        """Keep the loss; add a point every ``POINT_STEPS`` steps."""
         self._losses.append(outputs["loss"].detach())
-        if trainer.global_step % EVERY == 0:
-            self._point(trainer)
+        if trainer.global_step % POINT_STEPS == 0:
+            self._add_point(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Make a point of what is left."""
-        self._point(trainer)
+        """Add a point of the losses since the last one."""
+        self._add_point(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add the validation scores; checkpoints are written after this."""
+        """Add the validation scores; checkpoints are written after this.
+
+        Raises:
+            DivergedError: a score is no finite number.
+        """
         if not isinstance(pl_module, SequenceModule):
             return
         scores = pl_module.evaluated["validation"]
@@ -56,49 +80,61 @@ class Curve(L.Callback):
                 raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")
             self.validation.setdefault(name, []).append(value)
         self.validation["step"].append(trainer.global_step)
-        self._log(trainer, {f"validation/{name}": value for name, value in scores.items()})
+        _log_metrics(trainer, {f"validation/{name}": value for name, value in scores.items()})
 
-    def _point(self, trainer: L.Trainer) -> None:
+    def _add_point(self, trainer: L.Trainer) -> None:
         if not self._losses:
             return
-        loss = float(self._of_all_ranks(trainer).mean())
+        loss = float(self._losses_of_all_ranks(trainer).mean())
         self._losses.clear()
         if not math.isfinite(loss):
             raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")
         self.train["step"].append(trainer.global_step)
         self.train["loss"].append(loss)
-        self._log(trainer, {"train/loss": loss, "train/lr": float(trainer.optimizers[0].param_groups[0]["lr"])})
+        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
+        _log_metrics(trainer, {"train/loss": loss, "train/lr": rate})
 
-    def _of_all_ranks(self, trainer: L.Trainer) -> Tensor:
-        """The losses since the last point, ``(steps,)``."""
-        # Each rank holds its share of the global loss times the number of ranks: their mean is the loss.
-        together: Any = trainer.strategy.reduce(torch.stack(self._losses), reduce_op="mean")
-        return together
+    def _losses_of_all_ranks(self, trainer: L.Trainer) -> Tensor:
+        """Return the losses since the last point, ``(steps,)``."""
+        # Each rank holds its share of the global loss times the number of ranks, so their mean is the loss.
+        losses = trainer.strategy.reduce(torch.stack(self._losses), reduce_op="mean")
+        assert isinstance(losses, Tensor)
+        return losses
 
-    @staticmethod
-    def _log(trainer: L.Trainer, figures: dict[str, float]) -> None:
-        for logger in trainer.loggers:
-            logger.log_metrics(figures, step=trainer.global_step)
-
-    def on_save_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Add the losses since the last point: all ranks are here, as they are not in ``state_dict``.
+    def on_save_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, object]
+    ) -> None:
+        """Add the losses since the last point; only here, unlike in ``state_dict``, do all ranks take part.
 
         Raises:
-            DivergedError: one is no finite number, so that nothing of this step is worth keeping.
+            DivergedError: a loss is no finite number, so that this step is not worth a checkpoint.
         """
-        losses = self._of_all_ranks(trainer).cpu() if self._losses else torch.empty(0)
+        losses = self._losses_of_all_ranks(trainer).cpu() if self._losses else torch.empty(0)
         if not losses.isfinite().all():
             raise DivergedError(f"the training loss is {float(losses.mean())} at step {trainer.global_step}")
-        checkpoint["seqbench_losses"] = losses
+        checkpoint[LOSSES_KEY] = losses
 
-    def on_load_checkpoint(self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Take them up."""
-        self._losses = list(checkpoint["seqbench_losses"].to(trainer.strategy.root_device))
+    def on_load_checkpoint(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, object]
+    ) -> None:
+        """Restore the losses since the last point."""
+        losses = checkpoint[LOSSES_KEY]
+        assert isinstance(losses, Tensor)
+        self._losses = list(losses.to(trainer.strategy.root_device))
 
-    def state_dict(self) -> dict[str, Any]:
-        """The points so far, for the checkpoint and the record."""
+    def curves(self) -> CurveState:
+        """Return the points so far."""
         return {"train": self.train, "validation": self.validation}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the points of a checkpoint."""
+    def state_dict(self) -> dict[str, object]:
+        """Return the points so far, for the checkpoint."""
+        return dict(self.curves())
+
+    def load_state_dict(self, state_dict: CurveState) -> None:  # type: ignore[override]  # What state_dict returned.
+        """Restore the points of a checkpoint."""
         self.train, self.validation = state_dict["train"], state_dict["validation"]
+
+
+def _log_metrics(trainer: L.Trainer, values: Mapping[str, float]) -> None:
+    for logger in trainer.loggers:
+        logger.log_metrics(dict(values), step=trainer.global_step)

@@ -1,4 +1,4 @@
-"""metrics.csv: the curve as a table, written anew and whole at each validation."""
+"""The table ``metrics.csv``: the curve of a run, written completely at each validation."""
 
 from __future__ import annotations
 
@@ -16,22 +16,36 @@ from seqbench.utils.errors import SeqbenchError
 
 
 class MetricsTable(L.Callback):
-    """Writes ``metrics.csv``: one row a step that has a value, empty cells where a column has none."""
+    """Write ``metrics.csv`` at each validation.
+
+    Args:
+        curve: the curve of the run.
+        folder: the run's folder.
+    """
 
     def __init__(self, curve: Curve, folder: Path) -> None:
         self.curve, self.path = curve, folder / run_folder.METRICS
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Write the table; on rank 0 alone."""
+        """Write the table; on rank 0 only."""
         if trainer.is_global_zero:
-            # A view: where the disk is full, the checkpoint and the record say so.
+            # A full disk is reported when the checkpoint and the record are written.
             with contextlib.suppress(SeqbenchError):
                 write_text(self.path, format_metrics(self.curve))
 
 
 def format_metrics(curve: Curve) -> str:
-    """The curve as CSV text."""
-    rows: dict[int, dict[str, float]] = {}
+    """Return the curve as CSV text: one row for each step with a value, empty cells where a column has none.
+
+    >>> curve = Curve()
+    >>> curve.train = {"step": [50], "loss": [0.5]}
+    >>> curve.validation = {"step": [100], "accuracy": [0.9]}
+    >>> print(format_metrics(curve), end="")
+    step,train/loss,validation/accuracy
+    50,0.5,
+    100,,0.9
+    """
+    rows: dict[float, dict[str, float]] = {}
     columns = ["step", "train/loss"]
     for step, loss in zip(curve.train["step"], curve.train["loss"], strict=True):
         rows.setdefault(step, {})["train/loss"] = loss

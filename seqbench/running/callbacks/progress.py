@@ -1,43 +1,58 @@
-"""What a person sees while a run trains, and how fast it was."""
+"""Progress on the screen while a run trains, and the time that training takes."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from typing import Any
+from collections.abc import Mapping
+from typing import Never, TypedDict
 
 import lightning.pytorch as L
+from torch import Tensor
 from tqdm import tqdm
 
+from seqbench.protocol.specs import Batch
 from seqbench.running.callbacks.curve import Curve
 from seqbench.utils.units import format_duration
 
 logger = logging.getLogger(__name__)
 
-PROBE_SECONDS = 2.0
-"""Seconds of training after which the whole run's time is estimated."""
+ESTIMATE_AFTER_SECONDS = 2.0
+"""Time of training after which the duration of the whole run is estimated (s)."""
+
+REFRESH_SECONDS = 0.2
+"""Shortest time between two updates of the progress bar (s)."""
+
+
+class ClockState(TypedDict):
+    """The counts of a clock: seconds of the run, seconds of training, steps and tokens."""
+
+    total: float
+    seconds: float
+    steps: int
+    tokens: int
 
 
 class Clock(L.Callback):
-    """Counts training seconds, steps and tokens of this process, validation left out, and the run's time in all.
+    """Count the seconds, steps and tokens of training in this process, without validation, and the run's seconds.
 
-    A checkpoint carries the counts on, so that a resumed run tells of all that its result took.
+    Checkpoints hold the counts, so that those of a resumed run cover all work that led to its result.
     """
 
     def __init__(self) -> None:
         self.seconds, self.steps, self.tokens = 0.0, 0, 0
-        self._since: float | None = None
-        self._before, self._born = 0.0, time.time()
+        self._running_since: float | None = None
+        self._earlier_seconds, self._created = 0.0, time.time()
 
     @property
     def total(self) -> float:
-        """Seconds from the start of the run, those of earlier attempts up to their checkpoint included."""
-        return self._before + time.time() - self._born
+        """Seconds since the start of the run, with those of earlier attempts up to their last checkpoint."""
+        return self._earlier_seconds + time.time() - self._created
 
-    def state_dict(self) -> dict[str, Any]:
-        """The counts so far, for the checkpoint."""
-        running = time.perf_counter() - self._since if self._since is not None else 0.0
+    def counts(self) -> ClockState:
+        """Return the counts so far."""
+        running = time.perf_counter() - self._running_since if self._running_since is not None else 0.0
         return {
             "total": self.total,
             "seconds": self.seconds + running,
@@ -45,27 +60,36 @@ class Clock(L.Callback):
             "tokens": self.tokens,
         }
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the counts of a checkpoint."""
-        self._before = state_dict["total"]
-        self.seconds, self.steps, self.tokens = (state_dict[name] for name in ("seconds", "steps", "tokens"))
+    def state_dict(self) -> dict[str, object]:
+        """Return the counts so far, for the checkpoint."""
+        return dict(self.counts())
+
+    def load_state_dict(self, state_dict: ClockState) -> None:  # type: ignore[override]  # What state_dict returned.
+        """Continue from the counts of a checkpoint."""
+        self._earlier_seconds = state_dict["total"]
+        self.seconds, self.steps, self.tokens = state_dict["seconds"], state_dict["steps"], state_dict["tokens"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
-        self._since = time.perf_counter()
+        self._running_since = time.perf_counter()
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Stop it while validation runs."""
+        """Stop the clock during validation."""
         self._stop()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Go on."""
-        self._since = time.perf_counter()
+        """Start the clock again."""
+        self._running_since = time.perf_counter()
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Tensor | Mapping[str, object] | None,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
-        """Count a step."""
+        """Count a step and its tokens."""
         self.steps += 1
         self.tokens += batch.inputs.numel()
 
@@ -78,49 +102,53 @@ class Clock(L.Callback):
         self._stop()
 
     def _stop(self) -> None:
-        if self._since is not None:
-            self.seconds += time.perf_counter() - self._since
-            self._since = None
+        if self._running_since is not None:
+            self.seconds += time.perf_counter() - self._running_since
+            self._running_since = None
 
 
 class Progress(L.Callback):
-    """A plain line at each validation, and on a terminal a bar. An estimate of the time comes first.
+    """Log an estimate of the duration and a line at each validation; on a terminal, show a progress bar as well.
 
     Args:
-        curve: where the loss and the scores are read.
+        curve: the curve of the run.
         total: optimiser steps of the whole run.
     """
 
     def __init__(self, curve: Curve, total: int) -> None:
         self.curve, self.total = curve, total
-        self._bar: Any = None
+        self._bar: tqdm[Never] | None = None
         self._estimated = False
-        self._start, self._first, self._next = 0.0, 0, 0.0
+        self._start, self._first_step, self._next_refresh = 0.0, 0, 0.0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Note where training starts, and show the bar."""
-        self._start, self._first = time.perf_counter(), trainer.global_step
-        if self._first:
-            self._log(f"resumed at step {self._first} of {self.total}")
+        """Note the time and the step at which training starts, and show the bar."""
+        self._start, self._first_step = time.perf_counter(), trainer.global_step
+        if self._first_step:
+            self._log(f"resumed at step {self._first_step} of {self.total}")
         if sys.stderr.isatty():
-            self._bar = tqdm(total=self.total, initial=self._first, unit="step", leave=False, dynamic_ncols=True)
+            self._bar = tqdm(total=self.total, initial=self._first_step, unit="step", leave=False, dynamic_ncols=True)
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Tensor | Mapping[str, object] | None,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
-        """Look at the clock; write at most five times a second."""
+        """Update the bar at most five times a second, and log the estimate once."""
         now = time.perf_counter()
-        if now < self._next:
+        if now < self._next_refresh:
             return
-        self._next = now + 0.2
+        self._next_refresh = now + REFRESH_SECONDS
         step = trainer.global_step
-        if not self._estimated and now - self._start > PROBE_SECONDS:
+        if not self._estimated and now - self._start > ESTIMATE_AFTER_SECONDS:
             self._estimated = True
-            rate = (step - self._first) / (now - self._start)
-            left = (self.total - step) / rate
+            rate = (step - self._first_step) / (now - self._start)
+            left = self.total - step
             self._log(
-                f"estimate: {format_duration(left)} for {self.total - step} steps at {rate:.0f} steps/s, "
-                f"plus evaluation"
+                f"estimate: {format_duration(left / rate)} for {left} steps at {rate:.0f} steps/s, plus evaluation"
             )
         if self._bar is not None:
             self._bar.n = step
@@ -129,24 +157,24 @@ class Progress(L.Callback):
             self._bar.refresh()
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """One line with the loss, the scores, the speed and the time left."""
-        step, points = trainer.global_step, self.curve
+        """Log the loss, the scores, the speed and the time left."""
+        step, curve = trainer.global_step, self.curve
         elapsed = time.perf_counter() - self._start
-        rate = (step - self._first) / max(elapsed, 1e-9)
-        scores = ", ".join(f"{k} {v[-1]:.4g}" for k, v in points.validation.items() if k != "step" and v)
+        rate = (step - self._first_step) / max(elapsed, 1e-9)
+        scores = ", ".join(f"{k} {v[-1]:.4g}" for k, v in curve.validation.items() if k != "step" and v)
         left = format_duration((self.total - step) / rate) if rate else "?"
         self._log(
-            f"step {step}/{self.total}: loss {points.train['loss'][-1]:.4g}, validation {scores}; "
+            f"step {step}/{self.total}: loss {curve.train['loss'][-1]:.4g}, validation {scores}; "
             f"{rate:.1f} steps/s, {left} left"
         )
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Take the bar away."""
-        self._close()
+        """Remove the bar."""
+        self._close_bar()
 
     def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
-        """Take the bar away."""
-        self._close()
+        """Remove the bar."""
+        self._close_bar()
 
     def _log(self, line: str) -> None:
         """Log a line; on a terminal it appears above the bar."""
@@ -154,7 +182,7 @@ class Progress(L.Callback):
             self._bar.clear()
         logger.info(line)
 
-    def _close(self) -> None:
+    def _close_bar(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None

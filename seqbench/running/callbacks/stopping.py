@@ -1,7 +1,7 @@
-"""Stopping when asked: a signal ends a run at the end of its step, with a checkpoint of that very step.
+"""Stop a run on a signal: training ends after the current step, with a checkpoint of this step.
 
-Ctrl-C, SIGTERM (a preemption), SIGUSR1 and SIGUSR2 (a scheduler's early warning) are heard alike. Asked a second
-time, a run stops at once, and goes on later from its last checkpoint.
+The signals are Ctrl-C, SIGTERM (sent before a preemption), SIGUSR1 and SIGUSR2 (early warnings of schedulers). After a
+second signal the run ends at once, and can be resumed from its last checkpoint.
 """
 
 from __future__ import annotations
@@ -10,24 +10,29 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import lightning.pytorch as L
 import torch
+from torch import Tensor
 
 from seqbench.running.callbacks.curve import DivergedError
 
 logger = logging.getLogger(__name__)
 
-HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""By SIGUSR1 Lightning would requeue a Slurm job, after a checkpoint in the midst of a step; submitit by SIGUSR2."""
+HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that end a run. Without our handler Lightning would requeue a Slurm job on SIGUSR1, with a checkpoint of an
+unfinished step; submitit would do so on SIGUSR2."""
 
 
 class Stopped(BaseException):
-    """A signal asked the run to end. No Exception, so that nothing on the way takes it for an error."""
+    """A signal ended the run. It is no ``Exception``, so that no code on the way handles it as an error.
+
+    Args:
+        number: of the signal.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -35,102 +40,118 @@ class Stopped(BaseException):
 
 
 class Stopping(L.Callback):
-    """Notes signals while training, and ends it between two steps; at other times they end the run at once.
+    """Note a signal while training and end training after the current step; at other times end the run at once.
 
-    It also saves a checkpoint one step before each validation: a validation that is cut off, however long it took,
-    then costs one step. (Of a checkpoint that lies between a step and its validation, Lightning would skip the latter.)
+    It also saves a checkpoint one step before each validation, so that an interrupted validation costs one step. (A
+    resumed run would skip the validation if the checkpoint were written between a step and its validation.)
 
     Args:
-        path: the last checkpoint.
+        path: of the last checkpoint.
         validate_every: optimiser steps between validations.
     """
 
     def __init__(self, path: Path, validate_every: int) -> None:
         self.path, self.validate_every = path, validate_every
-        self.asked: int | None = None
-        self._patient = False
-        self._waits_for = "stopping after this step; Ctrl-C again stops at once"
+        self.signal: int | None = None
+        self._deferred = False
+        self._message = "stopping after this step; Ctrl-C again stops at once"
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Hear the signals, and give them back at the end. In another thread than the main one nobody can."""
+    def handle_signals(self) -> Iterator[None]:
+        """Handle the signals until the end of the block; Python allows this in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        earlier = {number: signal.signal(number, self._hear) for number in HEARD}
+        earlier = {number: signal.signal(number, self._handle) for number in HANDLED_SIGNALS}
         try:
             yield
         finally:
             for number, handler in earlier.items():
                 signal.signal(number, handler)
 
-    def be_patient(self) -> None:
-        """From here on a first signal is only noted: the run is over, and its record is yet to be written."""
-        self._patient = True
-        self._waits_for = "the run is over and is being written; Ctrl-C again stops at once"
+    def defer(self) -> None:
+        """From now on only note the first signal: the run is over, and its record must still be written."""
+        self._deferred = True
+        self._message = "the run is over and is being written; Ctrl-C again stops at once"
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        if self.asked is not None and number == signal.SIGINT:
-            raise KeyboardInterrupt  # At which Lightning ends the processes that it started.
-        if self.asked is not None or not self._patient:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt  # Lightning then ends the processes that it started.
+        if self.signal is not None or not self._deferred:
             raise Stopped(number)
-        self.asked = number
-        logger.info(self._waits_for)
+        self.signal = number
+        logger.info(self._message)
 
-    # Lightning has put handlers of its own before ours, and would begin a broadcast in the midst of another.
-
-    def _take_back(self) -> None:
+    def _restore_handlers(self) -> None:
+        """Replace the handlers that Lightning has installed: they would start a broadcast during another one."""
         if threading.current_thread() is threading.main_thread():
-            for number in HEARD:
-                signal.signal(number, self._hear)
+            for number in HANDLED_SIGNALS:
+                signal.signal(number, self._handle)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From here on a signal waits for the end of a step."""
-        self._take_back()
-        self._patient = True
+        """From now on a signal waits for the end of the step."""
+        self._restore_handlers()
+        self._deferred = True
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: L.Trainer,
+        pl_module: L.LightningModule,
+        outputs: Tensor | Mapping[str, object] | None,
+        batch: object,
+        batch_idx: int,
     ) -> None:
-        """Save what a stop would lose, and stop if any process was asked to."""
-        due = trainer.global_step % self.validate_every == 0
-        next_due = (trainer.global_step + 1) % self.validate_every == 0
-        asked = self._agreed(trainer)
+        """Save a checkpoint before a stop or a validation, and stop if any process has received a signal.
+
+        Raises:
+            Stopped: a process has received a signal.
+        """
+        validates = trainer.global_step % self.validate_every == 0
+        validates_next = (trainer.global_step + 1) % self.validate_every == 0
+        number = self._signal_of_any_rank(trainer)
         try:
-            if not due and (asked or next_due):
+            if not validates and (number or validates_next):
                 trainer.save_checkpoint(self.path)
         except DivergedError:
-            # Without the signal it would have been noticed later: the resumed run will see to that.
-            if not asked:
+            # After a signal the run ends as interrupted; the resumed run will diverge again.
+            if not number:
                 raise
-        if asked:
-            raise Stopped(asked)
+        if number:
+            raise Stopped(number)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Evaluation changes nothing, so it need not come to an end; among several processes all must leave it."""
-        self._patient = trainer.world_size > 1
-        if self.asked is not None and not self._patient:
-            raise Stopped(self.asked)
+        """Let a signal end the validation, which changes nothing; with several processes all must finish it.
+
+        Raises:
+            Stopped: a signal came before, and there is one process.
+        """
+        self._deferred = trainer.world_size > 1
+        if self.signal is not None and not self._deferred:
+            raise Stopped(self.signal)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Its checkpoint, which is written next, is to be whole."""
-        self._patient = True
+        """From now on a signal waits: the checkpoint of this validation is written next."""
+        self._deferred = True
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """What follows can be done again."""
-        self._patient = False
-        if self.asked is not None and trainer.world_size == 1:
-            raise Stopped(self.asked)
+        """From now on a signal ends the run at once: the test can be repeated.
+
+        Raises:
+            Stopped: a signal came before, and there is one process.
+        """
+        self._deferred = False
+        if self.signal is not None and trainer.world_size == 1:
+            raise Stopped(self.signal)
 
     def on_test_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """As in validation."""
-        self._take_back()
+        """Handle signals again, because Lightning installs its handlers before the test too."""
+        self._restore_handlers()
 
-    def _agreed(self, trainer: L.Trainer) -> int:
-        """The signal that this process or another has heard; 0 for none."""
-        heard = self.asked or 0
+    def _signal_of_any_rank(self, trainer: L.Trainer) -> int:
+        """Return the number of a signal that this process or another one has received; 0 for none."""
+        number = self.signal or 0
         if trainer.world_size == 1:
-            return heard
-        agreed = torch.tensor(heard, device=trainer.strategy.root_device)
-        torch.distributed.all_reduce(agreed, op=torch.distributed.ReduceOp.MAX)
-        return int(agreed)
+            return number
+        numbers = torch.tensor(number, device=trainer.strategy.root_device)
+        torch.distributed.all_reduce(numbers, op=torch.distributed.ReduceOp.MAX)
+        return int(numbers)

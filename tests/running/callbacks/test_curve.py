@@ -6,41 +6,55 @@ from typing import Any
 import pytest
 import torch
 
-from seqbench.running.callbacks.curve import EVERY, Curve, DivergedError
+from seqbench.running.callbacks.curve import LOSSES_KEY, POINT_STEPS, Curve, DivergedError
+
+MODULE: Any = None
 
 
 def trainer(step: int) -> Any:
-    alone = SimpleNamespace(reduce=lambda tensor, reduce_op: tensor)
-    return SimpleNamespace(
-        global_step=step, loggers=[], strategy=alone, optimizers=[SimpleNamespace(param_groups=[{"lr": 0.1}])]
-    )
+    """A Trainer of one process at a step."""
+    strategy = SimpleNamespace(reduce=lambda tensor, reduce_op: tensor, root_device=torch.device("cpu"))
+    optimizers = [SimpleNamespace(param_groups=[{"lr": 0.1}])]
+    return SimpleNamespace(global_step=step, loggers=[], strategy=strategy, optimizers=optimizers)
 
 
 def train(curve: Curve, losses: list[float], start: int = 0) -> None:
     for step, loss in enumerate(losses, start + 1):
-        curve.on_train_batch_end(trainer(step), None, {"loss": torch.tensor(loss)}, None, 0)  # type: ignore[arg-type]
+        curve.on_train_batch_end(trainer(step), MODULE, {"loss": torch.tensor(loss)}, None, 0)
 
 
 def test_a_point_is_the_mean_of_its_steps_and_ends_at_a_validation() -> None:
     curve = Curve()
-    train(curve, [float(i) for i in range(EVERY + 10)])
-    curve.on_validation_start(trainer(EVERY + 10), None)  # type: ignore[arg-type]
-    assert curve.train["step"] == [EVERY, EVERY + 10]
-    assert curve.train["loss"] == [(EVERY - 1) / 2, EVERY + 4.5]
-    curve.on_validation_start(trainer(EVERY + 10), None)  # type: ignore[arg-type]
+    train(curve, [float(i) for i in range(POINT_STEPS + 10)])
+    curve.on_validation_start(trainer(POINT_STEPS + 10), MODULE)
+    assert curve.train["step"] == [POINT_STEPS, POINT_STEPS + 10]
+    assert curve.train["loss"] == [(POINT_STEPS - 1) / 2, POINT_STEPS + 4.5]
+    curve.on_validation_start(trainer(POINT_STEPS + 10), MODULE)
     assert len(curve.train["step"]) == 2
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_a_loss_that_is_no_number_stops_the_run_before_validation(bad: float) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_before_validation(bad: float) -> None:
     curve = Curve()
     train(curve, [1.0, bad, 1.0])
     with pytest.raises(DivergedError, match=r"training loss is (nan|inf) at step 3"):
-        curve.on_validation_start(trainer(3), None)  # type: ignore[arg-type]
+        curve.on_validation_start(trainer(3), MODULE)
 
 
-def test_the_points_survive_a_checkpoint() -> None:
-    curve, other = Curve(), Curve()
-    train(curve, [1.0] * EVERY)
-    other.load_state_dict(curve.state_dict())
-    assert other.state_dict() == curve.state_dict()
+def test_no_checkpoint_is_written_after_a_loss_that_is_not_finite() -> None:
+    curve = Curve()
+    train(curve, [1.0, float("nan")])
+    with pytest.raises(DivergedError, match="training loss is nan at step 2"):
+        curve.on_save_checkpoint(trainer(2), MODULE, {})
+
+
+def test_a_checkpoint_holds_the_points_and_the_losses_since_the_last_one() -> None:
+    curve, restored = Curve(), Curve()
+    train(curve, [1.0] * POINT_STEPS + [2.0, 4.0])
+    checkpoint: dict[str, object] = {}
+    curve.on_save_checkpoint(trainer(POINT_STEPS + 2), MODULE, checkpoint)
+    assert isinstance(checkpoint[LOSSES_KEY], torch.Tensor)
+    restored.load_state_dict(curve.curves())
+    restored.on_load_checkpoint(trainer(POINT_STEPS + 2), MODULE, checkpoint)
+    restored.on_validation_start(trainer(POINT_STEPS + 2), MODULE)
+    assert restored.train == {"step": [POINT_STEPS, POINT_STEPS + 2], "loss": [1.0, 3.0]}

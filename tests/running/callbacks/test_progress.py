@@ -6,65 +6,70 @@ from typing import Any
 
 import pytest
 
-from seqbench.running.callbacks import progress
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock, Progress
+
+MODULE: Any = None
+BATCH: Any = SimpleNamespace(inputs=SimpleNamespace(numel=lambda: 32))
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """A clock that only moves when it is told to."""
-    hands = SimpleNamespace(now=100.0)
-    monkeypatch.setattr(progress.time, "perf_counter", lambda: hands.now)
-    return hands
+    """The time of ``time.perf_counter``, which a test sets by ``now``."""
+    time = SimpleNamespace(now=100.0)
+    monkeypatch.setattr("seqbench.running.callbacks.progress.time.perf_counter", lambda: time.now)
+    return time
 
 
 def trainer(step: int) -> Any:
     return SimpleNamespace(global_step=step)
 
 
-BATCH = SimpleNamespace(inputs=SimpleNamespace(numel=lambda: 32))
-
-
-def test_the_clock_leaves_validation_out(clock: SimpleNamespace) -> None:
-    ours, none = Clock(), SimpleNamespace()
-    ours.on_train_start(trainer(0), none)  # type: ignore[arg-type]
+def test_the_clock_does_not_count_validation(clock: SimpleNamespace) -> None:
+    callback = Clock()
+    callback.on_train_start(trainer(0), MODULE)
     for _ in range(3):
         clock.now += 2
-        ours.on_train_batch_end(trainer(1), none, None, BATCH, 0)  # type: ignore[arg-type]
-    ours.on_validation_start(trainer(3), none)  # type: ignore[arg-type]
+        callback.on_train_batch_end(trainer(1), MODULE, None, BATCH, 0)
+    callback.on_validation_start(trainer(3), MODULE)
     clock.now += 50
-    ours.on_validation_end(trainer(3), none)  # type: ignore[arg-type]
+    callback.on_validation_end(trainer(3), MODULE)
     clock.now += 1
-    ours.on_train_end(trainer(3), none)  # type: ignore[arg-type]
-    assert (ours.seconds, ours.steps, ours.tokens) == (7.0, 3, 96)
+    callback.on_train_end(trainer(3), MODULE)
+    assert (callback.seconds, callback.steps, callback.tokens) == (7.0, 3, 96)
 
 
-def test_the_time_is_estimated_from_the_first_steps_and_once(
-    clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_resumed_clock_continues_from_the_counts_of_the_checkpoint(clock: SimpleNamespace) -> None:
+    first, second = Clock(), Clock()
+    first.on_train_start(trainer(0), MODULE)
+    clock.now += 2
+    first.on_train_batch_end(trainer(1), MODULE, None, BATCH, 0)
+    second.load_state_dict({**first.counts(), "total": 1000.0})
+    assert (second.seconds, second.steps, second.tokens) == (2.0, 1, 32)
+    assert second.total >= 1000
+
+
+def test_the_duration_is_estimated_once(clock: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "seqbench")
-    shown = Progress(Curve(), total=1000)
-    shown.on_train_start(trainer(0), None)  # type: ignore[arg-type]
+    callback = Progress(Curve(), total=1000)
+    callback.on_train_start(trainer(0), MODULE)
     for step in range(1, 31):
         clock.now += 0.1
-        shown.on_train_batch_end(trainer(step), None, None, BATCH, 0)  # type: ignore[arg-type]
+        callback.on_train_batch_end(trainer(step), MODULE, None, BATCH, 0)
     (line,) = caplog.messages
     assert line.startswith("estimate: 1 min 3")
     assert line.endswith("at 10 steps/s, plus evaluation")
 
 
-def test_a_validation_is_a_line_with_speed_and_time_left(
-    clock: SimpleNamespace, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_each_validation_logs_speed_and_time_left(clock: SimpleNamespace, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "seqbench")
     curve = Curve()
-    shown = Progress(curve, total=300)
-    shown.on_train_start(trainer(100), None)  # type: ignore[arg-type]
+    callback = Progress(curve, total=300)
+    callback.on_train_start(trainer(100), MODULE)
     clock.now += 10
     curve.train = {"step": [200], "loss": [0.25]}
     curve.validation = {"step": [200], "accuracy": [0.5]}
-    shown.on_validation_end(trainer(200), None)  # type: ignore[arg-type]
+    callback.on_validation_end(trainer(200), MODULE)
     assert caplog.messages == [
         "resumed at step 100 of 300",
         "step 200/300: loss 0.25, validation accuracy 0.5; 10.0 steps/s, 10 s left",
