@@ -113,12 +113,12 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
     kept = {"seed": seed, "test": figures, "validation": validation, "best_step": results["best_step"]}
     if "lengths" in results:
         kept["lengths"] = results["lengths"]
-    facts = run.record.config["data_facts"]
+    facts = run.record.config.data_facts
     signatures = {name: value for name, value in facts.items() if name.endswith("_signature")}
     return {
         **kept,
         **signatures,
-        "parameters": run.record.config["parameters"],
+        "parameters": run.record.config.parameters,
         "chance": {name: line["chance"] for name, line in results["metrics"]["test"].items()},
         "baselines": results["baselines"]["test"],
         "seconds": measured["seconds"],

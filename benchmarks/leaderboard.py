@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks._results import keep
 from seqbench.protocol import cards
 from seqbench.protocol.cards import Card
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import Record, build_record
 from seqbench.utils.plain_data import json_digest, to_json
 
 TASKS = ("copy", "parity", "adding", "music-jsb", "char-lm-shakespeare")
@@ -81,7 +81,26 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
     lines = {name: {"value": value, "chance": chance, "best": best, "best_unknown": "nobody knows"} for name in names}
     steps = list(range(50, 50 * (POINTS + 1), 50))
     curve = {name: [value + 1 / step for step in steps] for name in names}
-    options = {"arch": {"name": arch, "d_model": 128}, "optim": {"lr": 1e-3}, "task": {"name": card.name}, "body": {}}
+    options = {
+        "arch": {"name": arch, "d_model": 128},
+        "task": {"name": card.name},
+        "tier": "small",
+        "seed": seed,
+        "optim": {
+            **dict.fromkeys(("steps", "batch_size", "validate_every", "warmup"), 50),
+            **dict.fromkeys(("lr", "weight_decay", "momentum", "clip"), 1e-3),
+            "optimizer": "adam",
+            "schedule": "cosine",
+            "betas": [0.9, 0.999],
+        },
+        "body": {},
+        "trainer": {
+            **dict.fromkeys(("accelerator", "strategy", "precision"), "auto"),
+            **dict.fromkeys(("devices", "num_nodes", "threads"), 1),
+        },
+        "logger": "none",
+    }
+    trials = [{"lr": rate, "value": value, "status": "ok", "run": "a run"} for rate in (1e-3, 2e-3, 5e-3)]
     config = {
         "architecture": {"name": arch, "class": "x:Y", "distribution": "theirs", "version": "1.0"},
         "card": {
@@ -89,6 +108,8 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
             "version": card.version,
             "tier": "small",
             "digest": card.digest("small"),
+            "distribution": "theirs",
+            "distribution_version": "1.0",
             "metric": card.metric.name,
             "direction": card.metric.direction,
         },
@@ -97,11 +118,18 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
         "seed": seed,
         "digest": json_digest([options, seed]),
         "match_params": None,
-        "tuning": {"tried": [{"lr": rate, "value": value} for rate in (1e-3, 2e-3, 5e-3)]},
+        "tuning": {"seed": 0, "split": "validation", "metric": card.metric.name, "tried": trials, "lr": 1e-3},
+        "data": {},
+        "git_commit": None,
         "parameters": 100_000,
         "state_bytes": 512,
         "flops_per_token": 2e5,
-        "spec": {"rates": [round(1 / (k + 7), 6) for k in range(88)]},
+        "spec": {
+            "input": {"kind": "Tokens", "vocab": 8},
+            "output": {"kind": "StepLabels", "rates": [round(1 / (k + 7), 6) for k in range(88)]},
+            "max_length": 100,
+            "look_ahead": False,
+        },
         "packages": {f"package-{k}": f"1.{k}" for k in range(12)},
     }
     results = {
@@ -114,8 +142,8 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
         "sample": [[k, k + 4, k + 7] for k in range(60)],
         "weights": json_digest([arch, seed, card.name]),
     }
-    measured = {"seconds": 60.0, "tokens_per_second": 1e4, "peak_memory_bytes": 4e8, "device": "a processor"}
-    return Record(results, {**measured, "decode_tokens_per_second": 1e3}, config)
+    measured = {"seconds": 60.0, "tokens_per_second": 1e4, "peak_memory_bytes": 400_000_000, "device": "a processor"}
+    return build_record(results, {**measured, "decode_tokens_per_second": 1e3}, config)
 
 
 CHILD = """

@@ -77,7 +77,9 @@ def by_seqbench(steps: int) -> float:
             logger="none",
             runs=Path(folder),
         )
-    return float(run.record.measured["steps_per_second"])
+    speed = run.record.measured.steps_per_second
+    assert speed is not None
+    return float(speed)
 
 
 def main() -> None:

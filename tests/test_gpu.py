@@ -32,19 +32,19 @@ COPY = {"name": "copy", "delay": 3, "samples": 31}
 
 def record(arch: Any, runs: Path, task: Any = COPY, trainer: Any = GPU, **options: Any) -> Record:
     done = seqbench.run(arch, task, tier="smoke", optim=FEW, trainer=trainer, logger="none", runs=runs, **options)
-    assert done.record.results["status"] == "ok", done.record.results["reason"]
+    assert done.record.status == "ok", done.record.results.reason
     return done.record
 
 
 def losses(run: Record) -> list[float]:
-    found: list[float] = run.results["curves"]["train"]["loss"]
+    found: list[float] = run.results.curves.train["loss"]
     assert len(found) == 4
     assert all(map(math.isfinite, found))
     return found
 
 
 def scores(run: Record) -> dict[str, float]:
-    return {name: line["value"] for name, line in run.results["metrics"]["test"].items()}
+    return {name: line.value for name, line in run.results.metrics["test"].items()}
 
 
 @pytest.mark.parametrize("task", ["samples", "streams", "pairs"])
@@ -67,8 +67,8 @@ def test_a_run_on_cuda_is_that_of_the_cpu_to_rounding(
     for name, value in scores(theirs).items():
         if "loss" in name:
             assert scores(ours)[name] == pytest.approx(value, abs=1e-3)
-    assert ours.measured["device"] == torch.cuda.get_device_name(0)
-    assert ours.results["metrics"].keys() == theirs.results["metrics"].keys()
+    assert ours.measured.device == torch.cuda.get_device_name(0)
+    assert ours.results.metrics.keys() == theirs.results.metrics.keys()
 
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
@@ -112,9 +112,9 @@ def test_a_stack_of_cudnns_layers_has_the_outputs_and_gradients_of_the_cpu(cls: 
 
 
 def test_each_record_has_the_peak_memory_of_its_own_run(tmp_path: Path) -> None:
-    wide = record({"name": "gru", "d_model": 1024}, tmp_path).measured["peak_memory_bytes"]
+    wide = record({"name": "gru", "d_model": 1024}, tmp_path).measured.peak_memory_bytes
     gc.collect()
-    narrow = record({"name": "gru", "d_model": 16}, tmp_path).measured["peak_memory_bytes"]
+    narrow = record({"name": "gru", "d_model": 16}, tmp_path).measured.peak_memory_bytes
     # Weights, their gradients and Adam's two means of them, float32.
     assert wide > 4 * 4 * 6 * 1024**2
     assert 0 < narrow < wide / 4

@@ -23,9 +23,9 @@ FEW = {"steps": 400, "validate_every": 200}
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
 def test_a_gated_net_learns_parity_and_holds_beyond_its_training_lengths(arch: str, tmp_path: Path) -> None:
     results = seqbench.run(arch, "parity", tier="smoke", logger="none", runs=tmp_path).record.results
-    assert results["metrics"]["test"]["accuracy"]["value"] == 1.0
-    assert results["metrics"]["test"]["solved_length"]["value"] == 500
-    assert results["above_chance"] is True
+    assert results.metrics["test"]["accuracy"].value == 1.0
+    assert results.metrics["test"]["solved_length"].value == 500
+    assert results.above_chance is True
 
 
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
@@ -33,33 +33,33 @@ def test_every_architecture_recalls_at_once_what_it_has_just_seen(arch: str, tmp
     task = {"name": "copy", "delay": 1, "payload": 2}
     optim = {"steps": 600, "validate_every": 300}
     results = seqbench.run(arch, task, tier="smoke", optim=optim, logger="none", runs=tmp_path).record.results
-    assert results["metrics"]["test"]["accuracy"]["value"] > 0.95
-    assert results["metrics"]["test"]["loss_all_positions"]["value"] < 0.2
+    assert results.metrics["test"]["accuracy"].value > 0.95
+    assert results.metrics["test"]["loss_all_positions"].value < 0.2
 
 
 @pytest.mark.parametrize("task", ["char-lm-shakespeare", "char-lm-ptb"])
 def test_a_gru_reads_real_text_better_than_a_unigram_model(task: str, tmp_path: Path, real_data: Path) -> None:
     run = seqbench.run("gru", task, tier="smoke", optim=FEW, logger="none", runs=tmp_path)
-    bits = run.record.results["metrics"]["test"]["bits_per_character"]
-    assert bits["value"] < 0.75 * bits["chance"]
-    assert run.record.results["baselines"]["test"]["5-gram"]["bits_per_character"] < bits["value"]
-    assert "data" not in run.record.config["modified"]
-    assert len(set(run.record.results["sample"])) > 10
+    bits = run.record.results.metrics["test"]["bits_per_character"]
+    assert bits.value < 0.75 * bits.chance
+    assert run.record.results.baselines["test"]["5-gram"]["bits_per_character"] < bits.value
+    assert "data" not in run.record.config.modified
+    assert len(set(run.record.results.sample)) > 10
 
 
 def test_the_order_of_words_decides_for_a_recurrent_net_and_not_for_a_bag_of_words(tmp_path: Path) -> None:
     options: dict[str, Any] = {"tier": "smoke", "logger": "none", "runs": tmp_path}
     for arch, low, high in (("bow", 0.5, 0.5), ("bigru", 0.9, 1.0)):
         results = seqbench.run(arch, "sentiment-order", **options).record.results
-        assert low <= results["metrics"]["test"]["accuracy"]["value"] <= high
+        assert low <= results.metrics["test"]["accuracy"].value <= high
 
 
 def test_a_fixed_window_does_not_carry_over_to_another_place(tmp_path: Path) -> None:
     options: dict[str, Any] = {"tier": "smoke", "logger": "none", "runs": tmp_path}
     for arch, low, high in (({"name": "tdnn", "window": 24}, 0.3, 0.7), ("bigru", 0.95, 1.0)):
         results = seqbench.run(arch, "sentiment-position", **options).record.results
-        assert results["metrics"]["validation"]["accuracy"]["value"] > 0.9
-        assert low <= results["metrics"]["test"]["accuracy"]["value"] <= high
+        assert results.metrics["validation"]["accuracy"].value > 0.9
+        assert low <= results.metrics["test"]["accuracy"].value <= high
 
 
 @pytest.mark.parametrize(("task", "baseline"), [("music-jsb", "repeat"), ("music-nottingham", "repeat")])
@@ -67,9 +67,9 @@ def test_a_gru_foretells_music_better_than_repeating_it(
     task: str, baseline: str, tmp_path: Path, real_data: Path
 ) -> None:
     run = seqbench.run("gru", task, tier="smoke", logger="none", runs=tmp_path)
-    nats = run.record.results["metrics"]["test"]["nll_per_frame"]["value"]
-    assert nats < run.record.results["baselines"]["test"][baseline]["nll_per_frame"]
-    assert run.record.config["modified"] == []
+    nats = run.record.results.metrics["test"]["nll_per_frame"].value
+    assert nats < run.record.results.baselines["test"][baseline]["nll_per_frame"]
+    assert run.record.config.modified == []
     assert (run.folder / "continuation.mid").is_file()
 
 
@@ -79,10 +79,10 @@ def test_attention_learns_the_toy_grammar(tmp_path: Path) -> None:
     arch = {"name": "gru", "d_model": 64}
     optim = {"steps": 600, "validate_every": 300, "batch_size": 64, "lr": 5e-3}
     run = seqbench.run(arch, task, tier="smoke", optim=optim, encoder="bigru", logger="none", runs=tmp_path)
-    bleu = run.record.results["metrics"]["test"]["bleu"]
-    assert bleu["best"] == 100
-    assert bleu["value"] > max(40, 2 * bleu["chance"])
-    assert {"task.source", "data"} <= set(run.record.config["modified"])
+    bleu = run.record.results.metrics["test"]["bleu"]
+    assert bleu.best == 100
+    assert bleu.value > max(40, 2 * bleu.chance)
+    assert {"task.source", "data"} <= set(run.record.config.modified)
 
 
 def command(*words: str) -> list[str]:

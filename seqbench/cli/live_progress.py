@@ -93,5 +93,5 @@ def describe_result(progress: SweepProgress, cell: Cell, split: str) -> str:
     if status != "ok" or record is None:
         return f"{status}: {reason}" if reason else status
     metric = cell.config.card.metric.name
-    value = record.results["metrics"][split][metric]["value"]
-    return f"{split} {metric} {value:.4g} in {format_duration(record.measured['seconds'])}"
+    value = record.results.metrics[split][metric].value
+    return f"{split} {metric} {value:.4g} in {format_duration(record.measured.seconds or 0.0)}"

@@ -15,10 +15,10 @@ def format_report(record: Record, card: Card) -> str:
         record: the record of a finished run.
         card: the card of its task.
     """
-    metrics = record.results.get("metrics", {}).get("test")
+    metrics = record.results.metrics.get("test")
     if not metrics:
         return f"no scores: the run ended as {record.status}"
-    baselines = record.results["baselines"]["test"]
+    baselines = record.results.baselines.get("test", {})
     published = _published_figures(record, card)
     rows = [["test metric", "value", "chance", *baselines, "best possible", "published"]]
     notes = []
@@ -31,26 +31,26 @@ def format_report(record: Record, card: Card) -> str:
         rows.append(
             [
                 name + (" *" if name == card.metric.name else ""),
-                format_number(line["value"]),
-                format_number(line["chance"]),
+                format_number(line.value),
+                format_number(line.chance),
                 *(format_number(values.get(name)) for values in baselines.values()),
-                "unknown" if line["best"] is None else format_number(line["best"]),
+                "unknown" if line.best is None else format_number(line.best),
                 format_number(figure.value if figure else None),
             ]
         )
-    notes += [line["best_unknown"] for line in metrics.values() if "best_unknown" in line][:1]
-    if record.config["modified"]:
-        notes.append(f"differs from the card in {', '.join(record.config['modified'])}: it does not rank")
-    if record.results["above_chance"] is False:
+    notes += [line.best_unknown for line in metrics.values() if line.best_unknown][:1]
+    if record.config.modified:
+        notes.append(f"differs from the card in {', '.join(record.config.modified)}: it does not rank")
+    if record.results.above_chance is False:
         notes.append(f"{card.metric.name} is NOT clearly better than chance")
     return "\n".join([align_columns(rows), f"* decides; {_size_and_speed(record)}", *notes])
 
 
 def _published_figures(record: Record, card: Card) -> dict[str, Reference]:
     """Return the published figures of the run's architecture and tier, by metric; none if the task was modified."""
-    if any(name.startswith(("task.", "data")) for name in record.config["modified"]):
+    if any(name.startswith(("task.", "data")) for name in record.config.modified):
         return {}
-    architecture, tier = record.config["architecture"]["name"], record.config["card"]["tier"]
+    architecture, tier = record.config.architecture.name, record.config.card.tier
     return {
         figure.metric: figure
         for figure in card.references
@@ -60,6 +60,6 @@ def _published_figures(record: Record, card: Card) -> dict[str, Reference]:
 
 def _size_and_speed(record: Record) -> str:
     """Return the model's size, the step of the tested weights, and the duration and speed of the run."""
-    seconds, steps = record.measured["seconds"], record.measured["steps_per_second"]
-    size = f"{record.config['parameters']:,} parameters, best of validation at step {record.results['best_step']}"
+    seconds, steps = record.measured.seconds or 0.0, record.measured.steps_per_second
+    size = f"{record.config.parameters:,} parameters, best of validation at step {record.results.best_step}"
     return f"{size}; {seconds:.0f} s" + (f", {steps:.1f} steps/s" if steps else "")

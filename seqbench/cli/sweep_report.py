@@ -110,7 +110,7 @@ def log_failures(plan: Plan, progress: SweepProgress) -> None:
             logger.info(f"not run: {cell.name}: {progress.reasons[cell]}")
         elif status != "ok":
             record = cell.record()
-            recorded = record.results["reason"] if record else None
+            recorded = record.results.reason if record else None
             logger.info(f"{status}: {cell.name}: {progress.reasons.get(cell) or recorded}; {cell.folder}")
 
 

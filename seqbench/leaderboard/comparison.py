@@ -164,7 +164,7 @@ def compare_records(a: Record, b: Record) -> Comparison:
 def _value(record: Record, path: str) -> object:
     """Return the value at a dotted path that begins with a section of the record; None if a part is missing."""
     section, *keys = path.split(".")
-    value: object = getattr(record, section)
+    value: object = getattr(record, section).to_dict()
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value

@@ -22,6 +22,7 @@ from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.leaderboard.data.record_collection import CollectedRecord, ExcludedRecord, collect_records
 from seqbench.leaderboard.selection.record_selection import select_records
 from seqbench.protocol import records
+from seqbench.protocol.record_sections import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 
@@ -166,7 +167,7 @@ def _verify_and_write(folder: Path, checked: CheckedRecord, verify: Verify) -> P
     verification = verify(path.parent if path.name == records.NAME else path)
     if verification.problems:
         raise SeqbenchError("; ".join(verification.problems))
-    replace(record, verified={"how": verification.method}).write(target.parent, target.name)
+    replace(record, verified=VerificationStamp(how=verification.method)).write(target.parent, target.name)
     return target
 
 
@@ -186,18 +187,17 @@ def _committed_records(folder: Path) -> Iterable[CollectedRecord]:
 def _record_path(folder: Path, record: Record) -> Path:
     """Return the path of a record on a board: by task, architecture, tier, seed and configuration."""
     config = record.config
-    names = [config["architecture"]["name"], *([config["encoder"]["name"]] if config.get("encoder") else [])]
-    name = f"{config['card']['tier']}-s{config['seed']}-{str(config.get('digest'))[:8]}.json"
+    names = [config.architecture.name, *([config.encoder.name] if config.encoder else [])]
+    name = f"{config.card.tier}-s{config.seed}-{config.digest[:8]}.json"
     arch = re.sub(r"[^A-Za-z0-9._+-]", ".", "+".join(names)).lstrip(".") or "unnamed"
-    return Path(folder, RESULTS, config["card"]["name"], arch, name)
+    return Path(folder, RESULTS, config.card.name, arch, name)
 
 
 def _not_repeatable(checked: CheckedRecord, record: Record) -> str | None:
     """Return why others cannot repeat a run; None if they can."""
     if not checked.distribution:
         return "its architecture was given by its path; offer it as a package that others can install (docs/plugins.md)"
-    commit = record.config.get("git_commit")
-    if isinstance(commit, str) and commit.endswith("+changes"):
+    if (record.config.git_commit or "").endswith("+changes"):
         return "it used a checkout of seqbench with uncommitted changes; commit them, and run it again"
     return None
 
@@ -213,7 +213,7 @@ def _file_problems(folder: Path, path: Path, item: CollectedRecord | None) -> li
     problems = [] if path == target else [f"it belongs at {target.relative_to(folder / RESULTS).as_posix()}"]
     if reason := _not_repeatable(item, record):
         problems.append(reason)
-    if any(key in record.results for key in records.PRIVATE):
+    if record.results.model_fields_set.intersection(records.PRIVATE):
         problems.append("it holds a sample, which may quote data; submit it by `seqbench leaderboard submit`")
     if item.verified not in STAMPS:
         problems.append("it does not state how it was verified; submit it by `seqbench leaderboard submit`")

@@ -1,89 +1,116 @@
-"""The record of a run: all that is needed to believe it and to repeat it, as strict JSON.
+"""The record of a run, ``result.json``: everything needed to check a result and to repeat the run, as strict JSON.
 
-``results`` holds what the same seed must repeat bit for bit, ``measured`` what may differ from run to run,
-``config`` what was run. A checksum over the three tells whether a record is still what was written; it leaves out what
-may quote the data, so that a record can be published without it. A record is written whole or not at all.
+``results`` holds what a repetition with the same seed must reproduce bit for bit, ``measured`` what differs from run to
+run, and ``config`` what was run; ``record_sections`` describes every field. A checksum over the three sections shows
+whether a record was edited after it was written. The checksum leaves out the parts that may quote the task's data, so
+that a record can be published without them. A record is written completely or not at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from seqbench.utils.atomic_files import write_text
+from pydantic import JsonValue
+
+from seqbench.protocol.record_sections import (
+    Measured,
+    RecordFile,
+    Results,
+    RunDescription,
+    VerificationStamp,
+)
+from seqbench.utils.atomic_files import read_bytes, write_text
 from seqbench.utils.errors import SeqbenchError
-from seqbench.utils.plain_data import check_plain, json_digest, read_json, short_repr, to_json
+from seqbench.utils.plain_data import decode_json, json_digest, short_repr, to_json
+from seqbench.utils.strict_model import validate
 
 SCHEMA = 1
 NAME = "result.json"
 PRIVATE = ("sample", "sample_error")
-"""Of ``results``: what may quote the task's data, and is never published."""
+"""Fields of ``results`` that may quote the task's data and are never published."""
 TUNING_SEED = 999_999_937
-"""Of the runs that choose a learning rate: none that anybody would take for a result."""
-STATUSES = ("ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory")
+"""Seed of the runs that choose a learning rate; no result is computed with it."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """One run's record; see the module's docstring for the three sections.
+    """One run's record.
 
-    ``checksum`` is the one that was read, None for a record that has just been made. ``verified`` says how a submitted
-    record was verified; it is no part of the checksum.
+    Args:
+        results: what a repetition with the same seed must reproduce bit for bit.
+        measured: what differs from run to run.
+        config: what was run.
+        schema: version of the format.
+        checksum: as read from a file; None for a record that was not read.
+        verified: how a submitted record was verified; no part of the checksum.
     """
 
-    results: Mapping[str, Any]
-    measured: Mapping[str, Any]
-    config: Mapping[str, Any]
+    results: Results
+    measured: Measured
+    config: RunDescription
     schema: int = SCHEMA
     checksum: str | None = field(default=None, compare=False)
-    verified: Mapping[str, Any] | None = field(default=None, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.results.get("status") not in STATUSES:
-            raise SeqbenchError(
-                f"a record's status must be one of {', '.join(STATUSES)}, got {short_repr(self.results.get('status'))}."
-            )
+    verified: VerificationStamp | None = field(default=None, compare=False)
 
     @property
     def status(self) -> str:
         """One of ``STATUSES``."""
-        return str(self.results["status"])
+        return self.results.status
 
     def digest(self) -> str:
-        """SHA-256 (hex) over the three sections, without what is private: what ``checksum`` must be."""
-        return json_digest([self.without_sample().results, self.measured, self.config])
+        """Return the SHA-256 (hex) of the three sections without the private fields: what ``checksum`` must be."""
+        results = self.results.model_dump(exclude_unset=True, exclude=set(PRIVATE))
+        return json_digest([results, self.measured.to_dict(), self.config.to_dict()])
 
     def without_sample(self) -> Record:
-        """The same without what is private: what can be published."""
-        return replace(self, results={key: value for key, value in self.results.items() if key not in PRIVATE})
+        """Return the record without the private fields, as it can be published."""
+        kept = self.results.model_dump(exclude_unset=True, exclude=set(PRIVATE))
+        return replace(self, results=Results.model_validate(kept))
 
     def intact(self) -> bool:
-        """Whether the record reads as it was written: nobody has edited it, unless its checksum as well."""
+        """Return whether the record is as it was written: its checksum is that of its contents."""
         return self.checksum == self.digest()
 
-    def to_json(self) -> str:
-        """The record as strict JSON, with its checksum.
+    def to_dict(self) -> dict[str, JsonValue]:
+        """Return the record as plain data, with its checksum."""
+        sections = {"results": self.results, "measured": self.measured, "config": self.config}
+        return {
+            **{name: section.to_dict() for name, section in sections.items()},
+            "schema": self.schema,
+            "checksum": self.digest(),
+            **({} if self.verified is None else {"verified": self.verified.to_dict()}),
+        }
 
-        Raises:
-            SeqbenchError: a value is not plain data.
-        """
-        check_plain({"results": self.results, "measured": self.measured, "config": self.config}, "record")
-        data = {**asdict(self), "checksum": self.digest()}
-        if self.verified is None:
-            del data["verified"]
-        return to_json(data)
+    def to_json(self) -> str:
+        """Return the record as strict JSON, with its checksum."""
+        return to_json(self.to_dict())
 
     def write(self, folder: Path, name: str = NAME) -> Path:
-        """Write ``result.json`` (or another name) into the folder, atomically; return its path.
+        """Write the record into a folder atomically, and return the path of the file.
 
         Raises:
-            SeqbenchError: a value is not plain data, or the disk refuses; the earlier record stays.
+            SeqbenchError: the file cannot be written; an earlier record stays.
         """
         path = folder / name
         write_text(path, self.to_json())
         return path
+
+
+def build_record(results: Mapping[str, object], measured: Mapping[str, object], config: Mapping[str, object]) -> Record:
+    """Build a record from the plain data of its three sections, as it would be read back from its file.
+
+    Args:
+        results: fields of ``Results``.
+        measured: fields of ``Measured``.
+        config: fields of ``RunDescription``.
+
+    Raises:
+        SeqbenchError: a value is not plain data, a key is unknown or missing, or a value has the wrong type.
+    """
+    sections = {"results": results, "measured": measured, "config": config, "schema": SCHEMA}
+    return _build_record(decode_json(to_json(sections).encode()), "the record of this run")
 
 
 def read_record(path: Path) -> Record:
@@ -94,7 +121,7 @@ def read_record(path: Path) -> Record:
     """
     file = path / NAME if path.is_dir() else path
     try:
-        data = read_json(file)
+        data = decode_json(read_bytes(file))
     except FileNotFoundError:
         raise SeqbenchError(f"no record at {file}; give a run folder that holds a {NAME}.") from None
     except (OSError, ValueError) as error:
@@ -102,11 +129,12 @@ def read_record(path: Path) -> Record:
     return parse_record(data, str(file))
 
 
-def parse_record(data: Any, where: str) -> Record:
-    """The record of plain data.
+def parse_record(data: object, where: str) -> Record:
+    """Build a record from the plain data of a ``result.json``.
 
     Raises:
-        SeqbenchError: it is none, or a newer seqbench wrote it; the sentence names ``where`` it came from.
+        SeqbenchError: the data are no record, or a newer seqbench wrote them; the sentence names ``where`` they came
+            from.
     """
     sections = ("results", "measured", "config")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in sections):
@@ -116,5 +144,9 @@ def parse_record(data: Any, where: str) -> Record:
             f"{where} has schema {short_repr(data.get('schema'))}, this seqbench reads {SCHEMA}; "
             f"use the seqbench that wrote it."
         )
-    made = {key: data[key] for key in sections}
-    return Record(**made, checksum=data.get("checksum"), verified=data.get("verified"))
+    return _build_record(data, where)
+
+
+def _build_record(data: object, where: str) -> Record:
+    file = validate(RecordFile, data, where)
+    return Record(file.results, file.measured, file.config, checksum=file.checksum, verified=file.verified)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
@@ -136,6 +136,8 @@ def wandb_id(folder: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-def earlier_measurements(folder: Path) -> Mapping[str, Any]:
-    """What an earlier attempt measured, if it left a record."""
-    return records.read_record(folder).measured if (folder / records.NAME).is_file() else {}
+def recorded_seconds(folder: Path) -> float:
+    """Return the seconds that earlier attempts took, as the record in the folder says; 0 without a record."""
+    if not (folder / records.NAME).is_file():
+        return 0.0
+    return records.read_record(folder).measured.seconds or 0.0

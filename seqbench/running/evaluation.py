@@ -19,14 +19,13 @@ import torch
 
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import provenance, scoring, trainer
 from seqbench.running.reload import Restored, recorded_config, reload_run
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 
 logger = logging.getLogger(__name__)
-
-SPLITS = ("test", "validation")
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,8 @@ def evaluate(
     Raises:
         SeqbenchError: there is no run, an option is wrong, the data do not fit the model, or it breaks on them.
     """
-    if split not in SPLITS:
-        raise SeqbenchError(f"--split '{split}' is unknown.{did_you_mean(split, SPLITS)}")
+    if split not in SCORED_SPLITS:
+        raise SeqbenchError(f"--split '{split}' is unknown.{did_you_mean(split, SCORED_SPLITS)}")
     folder, record = run if run.is_dir() else run.parent, records.read_record(run)
     config = recorded_config(record, task_options or {}, trainer_options or {}, arguments)
     with use_threads(config.trainer.threads):
@@ -152,10 +151,5 @@ def use_threads(count: int) -> Iterator[None]:
 
 
 def _recorded(record: Record, split: str) -> dict[str, float]:
-    """The values that a record has for a split; whatever else stands there is left out."""
-    found: Any = record.results
-    for key in ("metrics", split):
-        found = found.get(key) if isinstance(found, Mapping) else None
-    lines = found.items() if isinstance(found, Mapping) else ()
-    values = {name: line.get("value") for name, line in lines if isinstance(line, Mapping)}
-    return {name: value for name, value in values.items() if isinstance(value, int | float)}
+    """The values that a record has for a split."""
+    return {name: score.value for name, score in record.results.metrics.get(split, {}).items()}

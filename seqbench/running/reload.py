@@ -20,6 +20,7 @@ from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import cards, records, run_folder
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.record_sections import RunDescription
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
 from seqbench.running import run_config, run_request, trainer
@@ -101,7 +102,7 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> Restored:
     data = loading.build_datamodule(config)
     changed = _changed(record, config)
     if changed and data.vocabulary_text() is not None:
-        facts = _mapping(record.config.get("data_facts"))
+        facts = record.config.data_facts
         data.use_vocabulary(_vocabulary(folder, record, data, facts), facts)
     _check_fit(record, data.spec)
     module = build.build_module_from_spec(config, data.spec)
@@ -119,10 +120,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _options(record: Record) -> dict[str, Any]:
-    given = record.config.get("options")
-    if not isinstance(given, Mapping):
-        raise SeqbenchError("the record holds no options, so it does not say what was run; give the record of a run.")
-    return dict(given)
+    return record.config.options.to_dict()
 
 
 def _changed(record: Record, config: RunConfig) -> dict[str, dict[str, Any]]:
@@ -130,8 +128,8 @@ def _changed(record: Record, config: RunConfig) -> dict[str, dict[str, Any]]:
     then, now = _flat(_options(record)), _flat(config.options())
     keys = sorted(key for key in {*then, *now} if key.startswith("task.") and key not in _OF_THE_PLACE)
     pairs = {key: (then.get(key), now.get(key)) for key in [*keys, "trainer.precision"]}
-    pairs["card"] = (_mapping(record.config.get("card")).get("digest"), config.card.digest(config.tier))
-    pairs["data"] = (checksums_by_part(_mapping(record.config.get("data"))), checksums_by_part(config.checksums))
+    pairs["card"] = (record.config.card.digest, config.card.digest(config.tier))
+    pairs["data"] = (checksums_by_part(record.config.data), checksums_by_part(config.checksums))
     return {key: {"recorded": old, "now": new} for key, (old, new) in pairs.items() if old != new}
 
 
@@ -172,11 +170,7 @@ def _vocabulary(folder: Path, record: Record, data: SequenceDataModule, facts: M
 
 def _check_fit(record: Record, spec: SequenceSpec) -> None:
     """Make sure that the data ask what the run's model can answer."""
-    try:
-        trained = SequenceSpec.from_dict(record.config["spec"]).to_dict()
-    # A record may say anything.
-    except Exception as error:
-        raise SeqbenchError("the record does not say what its model reads and answers; run the model again.") from error
+    trained = _recorded_spec(record.config).to_dict()
     asked = spec.to_dict()
     for side, verb in (("input", "reads"), ("output", "answers")):
         then, now = ({k: v for k, v in data[side].items() if k not in _FREE} for data in (trained, asked))
@@ -216,10 +210,24 @@ def load_module(run: Path) -> SequenceModule:
     return module.eval()
 
 
-def _described(recorded: Mapping[str, Any]) -> tuple[RunConfig, SequenceSpec]:
+def _recorded_spec(recorded: RunDescription) -> SequenceSpec:
+    """Return the spec in a record's ``config``.
+
+    Raises:
+        SeqbenchError: the record holds none, or one that is no spec.
+    """
+    try:
+        if recorded.spec is not None:
+            return SequenceSpec.from_dict(recorded.spec.to_dict())
+    except (LookupError, TypeError):  # An unknown kind, or arguments that its class does not take.
+        pass
+    raise SeqbenchError("the record does not say what its model reads and answers; run the model again.")
+
+
+def _described(recorded: RunDescription) -> tuple[RunConfig, SequenceSpec]:
     """The configuration and the spec in a record's ``config``."""
-    spec, saved = recorded["spec"], recorded["options"]
-    arch, encoder = dict(saved["arch"]), dict(saved.get("encoder", {}))
+    saved: Any = recorded.options.to_dict()  # Names and arguments of plug-ins; what is built of them may fail.
+    arch, encoder = dict(saved["arch"]), dict(saved.get("encoder") or {})
     config = RunConfig(
         card=cards.load_card(saved["task"]["name"]),
         tier=saved["tier"],
@@ -232,7 +240,7 @@ def _described(recorded: Mapping[str, Any]) -> tuple[RunConfig, SequenceSpec]:
         body=saved["body"],
         optim=cards.Optim(**saved["optim"]),
     )
-    return config, SequenceSpec.from_dict(spec)
+    return config, _recorded_spec(recorded)
 
 
 def load_weights(module: SequenceModule, folder: Path) -> int:

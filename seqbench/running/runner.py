@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import math
 import time
@@ -20,7 +21,7 @@ from seqbench.models.module import SequenceModule
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import Record, build_record
 from seqbench.protocol.run_folder import Existing
 from seqbench.running import provenance, reload, samples, scoring, trainer, wandb_logging
 from seqbench.running.callbacks.checkpoints import BestAndLast
@@ -146,11 +147,11 @@ class _Attempt:
             return self._run()
 
     def _run(self) -> Run:
-        earlier = run_folder.earlier_measurements(self.folder)
+        earlier_seconds = run_folder.recorded_seconds(self.folder)
         provenance.forget_peak_memory(self.trainer.strategy.root_device)
         results, stopped_by = self._results()
         self.stopping.defer()  # What was computed is written, whatever is asked meanwhile.
-        record = Record(results, self._measured(earlier, results["status"]), self.described)
+        record = build_record(results, self._measured(earlier_seconds, results["status"]), self.described)
         if not is_first_process():
             return Run(record, self.folder, stopped_by)
         # The record comes first: closing W&B may upload for long, and be cut short.
@@ -160,8 +161,7 @@ class _Attempt:
                 atomic_files.write_text(self.folder / run_folder.ERROR, self.traceback)
         if self.trainer.loggers:
             wandb = wandb_logging.finish_logger(self.trainer.logger, _summary(results), self.shown_files, record)
-            measured = {**record.measured, "wandb": wandb}
-            record = Record(results, measured, self.described)
+            record = dataclasses.replace(record, measured=record.measured.with_values(wandb=wandb))
             record.write(self.folder)
         return Run(record, self.folder, stopped_by)
 
@@ -246,14 +246,14 @@ class _Attempt:
         logger.info(f"W&B: {how} ({why})")
         return [wandb_logger]
 
-    def _measured(self, earlier: Mapping[str, Any], status: str) -> dict[str, Any]:
+    def _measured(self, earlier_seconds: float, status: str) -> dict[str, Any]:
         """Times, speeds and memory of this attempt; seconds add up over resumed ones."""
         device = self.trainer.strategy.root_device  # The module has been moved back to the CPU by now.
         clock = self.clock
         measured = {
             "started": self.started,
             # Of the work that a checkpoint carried on, or, where none was written yet, of all attempts.
-            "seconds": max(clock.total, time.time() - self.started + earlier.get("seconds", 0.0)),
+            "seconds": max(clock.total, time.time() - self.started + earlier_seconds),
             "training_seconds": clock.seconds,
             "steps_per_second": clock.steps / clock.seconds if clock.seconds else None,
             "tokens_per_second": clock.tokens / clock.seconds if clock.seconds else None,

@@ -135,7 +135,7 @@ def finish_logger(
         run.summary.update(dict(summary))
         if record is not None:
             # A resumed run has that of its last attempt.
-            run.config.update({RECORD: dict(record.config)}, allow_val_change=True)
+            run.config.update({RECORD: record.config.to_dict()}, allow_val_change=True)
             run.summary.update(_recorded(record))
         if shown:
             run.log({f"sample/{path.stem}": _media(path) for path in shown})

@@ -58,13 +58,13 @@ def _summarize_group(group: Group, cells: Sequence[Cell]) -> SummaryRow:
     ended_ok = [record for record in records if record is not None and record.status == "ok"]
     if not ended_ok:
         return SummaryRow(group, statuses)
-    scores = [record.results["metrics"]["test"][metric] for record in ended_ok]
+    scores = [record.results.metrics["test"][metric] for record in ended_ok]
     return SummaryRow(
         group,
         statuses,
-        values=[score["value"] for score in scores],
-        chance=scores[-1]["chance"],
-        best=scores[-1]["best"],
-        seconds=[record.measured["seconds"] for record in ended_ok],
-        parameters=ended_ok[-1].config["parameters"],
+        values=[score.value for score in scores],
+        chance=scores[-1].chance,
+        best=scores[-1].best,
+        seconds=[record.measured.seconds or 0.0 for record in ended_ok],
+        parameters=ended_ok[-1].config.parameters,
     )

@@ -203,9 +203,9 @@ def _determine_outcome(finished: FinishedJob, cell: Cell, started: float) -> Cel
     # A cell of several processes returns no value, but its record is valid. The record of a cell that reached its
     # time limit says only that it was interrupted.
     if record is not None:
-        by_this_job = record.measured.get("started", 0.0) >= started
+        by_this_job = (record.measured.started or 0.0) >= started
         if record.status in FINISHED_STATUSES or (by_this_job and failure.status != "timeout"):
-            return CellOutcome(record.status, record.results["reason"])
+            return CellOutcome(record.status, record.results.reason)
     try:
         failure_records.write_failure_record(cell, failure)
     except SeqbenchError as error:

@@ -30,11 +30,11 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(value: object, limit: int | None = None) -> str:
-    """Return the text of an error, or of any value, in one line and with at most ``limit`` characters.
+    r"""Return the text of an error, or of any value, in one line and with at most ``limit`` characters.
 
     Text that may hold a secret must be redacted before it is cut: ``redact(one_line(error))[:300]``.
 
-    >>> one_line(ValueError("expected 3 axes,\\n  got 2"), limit=15)
+    >>> one_line(ValueError("expected 3 axes,\n  got 2"), limit=15)
     'expected 3 axes'
     """
     return " ".join(str(value).split())[:limit]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
 import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqbench.utils.atomic_files import read_bytes
 from seqbench.utils.errors import SeqbenchError, one_line
+
+if TYPE_CHECKING:
+    from pydantic import JsonValue
 
 DEEPEST, MOST_BITS = 100, 1024
 """Levels of nesting, and bits of a whole number, up to which data is plain: what any reader of JSON can take."""
@@ -70,7 +72,7 @@ def check_plain(value: Any, where: str, depth: int = 0) -> None:
         raise SeqbenchError(f"{where} is a {type(value).__name__}, not plain data; it cannot be recorded.")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> JsonValue:
     """The plain data of a small file of strict JSON.
 
     Raises:
@@ -81,50 +83,28 @@ def read_json(path: Path) -> Any:
     return parse_json(read_bytes(path), str(path))
 
 
-def parse_json(text: bytes, where: str) -> Any:
-    """The plain data of strict JSON.
+def parse_json(text: bytes, where: str) -> JsonValue:
+    """Return the plain data of strict JSON.
 
     Raises:
-        ValueError: it is no strict JSON in UTF-8.
-        SeqbenchError: as ``check_plain``; ``where`` it came from is named.
+        ValueError: the text is no strict JSON in UTF-8.
+        SeqbenchError: as ``check_plain``, naming ``where`` the text came from.
     """
-    try:
-        data = json.loads(text.decode("utf-8"), parse_constant=_refuse_constant)
-    except RecursionError as error:
-        raise ValueError(f"it is nested more than {DEEPEST} levels deep") from error
-    if not _harmless(text):
-        check_plain(data, where)
+    data = decode_json(text)
+    check_plain(data, where)
     return data
 
 
-def _harmless(text: bytes) -> bool:
-    """Whether a text of JSON can only stand for plain data, seen without a look at each value.
+def decode_json(text: bytes) -> JsonValue:
+    """Return the data of strict JSON, of which whole numbers may be large and floats infinite (``1e999``).
 
-    A board reads thousands of records, and the look takes twice the time of the parsing. What is not obviously harmless
-    need not be harmful.
+    Raises:
+        ValueError: the text is no strict JSON in UTF-8, or it is nested more than 200 levels deep.
     """
-    if b"\\" in text:
-        if b"\\ud" in text.lower():  # Perhaps half of a character.
-            return False
-        bare = _STRING.sub(b"", text)
-    else:  # Every other piece between quotes is a string.
-        bare = b"".join(text.split(b'"')[::2])
-    digits = bare.translate(_DIGITS, b"+")
-    if any(large in digits for large in _LARGE):
-        return False
-    brackets = bare.translate(None, _NO_BRACKET)
-    for _ in range(DEEPEST):
-        if not brackets:
-            return True
-        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
-    return False
+    from pydantic_core import from_json  # Imported here, so that `seqbench list` does not wait for it.
 
-
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_DIGITS = bytes.maketrans(b"123456789E", b"000000000e")
-_LARGE = (b"0" * 100, b"e000")
-"""What stands in each number that may be too large, once all its digits are noughts."""
-_NO_BRACKET = bytes(sorted(set(range(256)) - set(b"[]{}")))
+    data: JsonValue = from_json(text, allow_inf_nan=False)
+    return data
 
 
 def read_yaml(path: Path) -> Any:
@@ -195,7 +175,3 @@ def short_repr(value: Any) -> str:
         return reprlib.repr(value)
     except ValueError:  # A whole number of thousands of digits.
         return f"something of type {type(value).__name__}"
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not strict JSON")

@@ -15,10 +15,12 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
+from seqbench.protocol.record_sections import Results
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import evaluation, provenance, reload, scoring
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
-from seqbench.verification.record_subject import SPLITS, SkippedError, Subject, weaker
+from seqbench.verification.record_subject import SkippedError, Subject, weaker
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +32,10 @@ def check_weights(subject: Subject) -> str:
     config, _ = subject.rebuilt
     restored = reload.reload_run(folder, record, reload.recorded_config(record))
     digest = weights_digest(restored.module)
-    compare_values(record.results["weights"], digest, 0, "results.weights")
-    compare_values(record.results["best_step"], restored.step, 0, "results.best_step")
+    compare_values(record.results.weights, digest, 0, "results.weights")
+    compare_values(record.results.best_step, restored.step, 0, "results.best_step")
     subject.restored = restored
-    _check_history(folder, record.results["curves"], config)
+    _check_history(folder, record.results.curves.to_dict(), config)
     return f"the checkpoint of step {restored.step} is the one that was scored: digest {digest[:8]}"
 
 
@@ -61,27 +63,27 @@ def check_scores(subject: Subject) -> str:
     if subject.restored is None:
         raise SkippedError("the checkpoint is not the one that was scored")
     results, restored, said = subject.record.results, subject.restored, "bit for bit"
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         logger.info(f"scoring {config.name} on {split}")
         evaluation.score_split(restored, split)
         found = {name: line["value"] for name, line in scoring.split_metrics(restored.module, split).items()}
-        recorded = {name: line["value"] for name, line in results["metrics"][split].items()}
+        recorded = {name: line.value for name, line in results.metrics[split].items()}
         said = weaker(said, compare_values(recorded, found, subject.tolerance, split))
     curve = dict(scoring.length_curves(restored.module)) or None
-    said = weaker(said, compare_values(results.get("lengths"), curve, subject.tolerance, "lengths"))
+    said = weaker(said, compare_values(results.lengths or None, curve, subject.tolerance, "lengths"))
     place = provenance.device_name(restored.trainer.strategy.root_device)
-    then = subject.record.measured.get("device")
+    then = subject.record.measured.device
     other = "" if then == place else f", on {place}; recorded on {plain_data.short_repr(then)}"
     return f"validation and test scored again: {said}{other}"
 
 
-def _check_choice(results: Mapping[str, Any], config: RunConfig) -> None:
+def _check_choice(results: Results, config: RunConfig) -> None:
     """Make sure that the curve, the chosen step and what is said of the scores go together.
 
     Raises:
         SeqbenchError: they do not.
     """
-    curve, metric, best_step = results["curves"]["validation"], config.card.metric, results["best_step"]
+    curve, metric, best_step = results.curves.validation, config.card.metric, results.best_step
     every, steps = config.optim.validate_every, config.optim.steps
     expected = range(every, steps + 1, every)
     lengths = {len(column) for column in curve.values()}
@@ -94,11 +96,11 @@ def _check_choice(results: Mapping[str, Any], config: RunConfig) -> None:
         )
     place = curve["step"].index(best)
     chosen = {name: column[place] for name, column in curve.items() if name != "step"}
-    values = {name: line["value"] for name, line in results["metrics"]["validation"].items()}
+    values = {name: line.value for name, line in results.metrics["validation"].items()}
     compare_values(values, chosen, 0, "validation")
-    primary = results["metrics"]["test"][metric.name]
-    clear = above_chance(primary["value"], primary["chance"], primary["best"], metric.direction)
-    compare_values(results["above_chance"], clear, 0, "results.above_chance")
+    primary = results.metrics["test"][metric.name]
+    clear = above_chance(primary.value, primary.chance, primary.best, metric.direction)
+    compare_values(results.above_chance, clear, 0, "results.above_chance")
 
 
 def _latest_best(column: list[float], direction: str) -> int:

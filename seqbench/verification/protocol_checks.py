@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +11,14 @@ from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
+from seqbench.protocol.record_sections import CardDescription, RunDescription
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
 from seqbench.running.diagnostics import cost
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import plain_data
 from seqbench.utils.errors import NotAtHand, SeqbenchError
-from seqbench.verification.record_subject import SPLITS, SkippedError, Subject, weaker
+from seqbench.verification.record_subject import SkippedError, Subject, weaker
 
 SCORES = ("metrics", "baselines", "lengths")
 """Of ``results``: what a run that diverged cannot have."""
@@ -29,46 +30,44 @@ def check_record(subject: Subject) -> str:
     if not record.intact():
         raise SeqbenchError("its checksum is not that of what it holds: it was edited after it was written")
     if record.status == "diverged":
-        if held := [key for key in SCORES if record.results.get(key) is not None]:
+        if held := [key for key in SCORES if key in record.results.model_fields_set]:
             raise SeqbenchError(f"the run diverged, and so has no scores, but it holds {', '.join(held)}")
-        return f"intact; the run diverged: {record.results['reason']}"
+        return f"intact; the run diverged: {record.results.reason}"
     if record.status != "ok":
         raise SeqbenchError(f"the run ended as {record.status}, not with a result; go on with it, or run it again")
-    for split in SPLITS:
-        lines = record.results["metrics"][split]
-        for name in {record.config["card"]["metric"], *lines}:
-            line = lines[name]
-            figures = [line["value"], *(figure for figure in (line["chance"], line["best"]) if figure is not None)]
-            if not all(type(figure) in (int, float) and math.isfinite(figure) for figure in figures):
-                raise SeqbenchError(f"{split} {name} holds what is no number: {plain_data.short_repr(figures)}")
+    for split in SCORED_SPLITS:
+        lines = record.results.metrics[split]
+        for name in {record.config.card.metric, *lines}:
+            if name not in lines:
+                raise SeqbenchError(f"it ended ok and has no {plain_data.short_repr(name)} on {split}")
     return "intact, with scores of validation and test between their lines"
 
 
 def check_card(subject: Subject) -> str:
     """Its card, as it is installed here."""
-    recorded = subject.record.config["card"]
-    _need_task(recorded["name"], recorded)
-    card = cards.load_card(str(recorded["name"]))
-    if recorded["version"] != card.version:
+    recorded = subject.record.config.card
+    _need_task(recorded.name, recorded)
+    card = cards.load_card(recorded.name)
+    if recorded.version != card.version:
         raise SeqbenchError(
-            f"it is of version {plain_data.short_repr(recorded['version'])} of '{card.name}', and version {card.version} is "
+            f"it is of version {plain_data.short_repr(recorded.version)} of '{card.name}', and version {card.version} is "
             f"installed; verify it with the seqbench that has it"
         )
-    tier = str(recorded["tier"])
+    tier = recorded.tier
     metric, direction = card.metric.name, card.metric.direction
     now = {"name": card.name, "digest": card.digest(tier), "metric": metric, "direction": direction}
-    compare_values({key: recorded[key] for key in now}, now, 0, "config.card")
+    compare_values({key: getattr(recorded, key) for key in now}, now, 0, "config.card")
     return f"{card.name}, version {card.version}, tier {tier}: as installed"
 
 
-def _need_task(name: Any, card: Mapping[str, Any]) -> None:
-    registry.require_distribution(registry.TASKS, name, card["distribution"], card["distribution_version"])
+def _need_task(name: Any, card: CardDescription) -> None:
+    registry.require_distribution(registry.TASKS, name, card.distribution, card.distribution_version)
 
 
-def _need_trust(subject: Subject, recorded: Mapping[str, Any]) -> None:
+def _need_trust(subject: Subject, recorded: RunDescription) -> None:
     """Skip what would import a file of this folder because a stranger's record names it."""
     for kind in ("arch", "encoder"):
-        name = (recorded["options"].get(kind) or {}).get("name")
+        name = (getattr(recorded.options, kind) or {}).get("name")
         if isinstance(name, str) and ":" in name and not subject.trust:
             raise SkippedError(
                 f"its architecture is given by a path, {plain_data.short_repr(name)}, which would be imported from where you "
@@ -80,28 +79,27 @@ def check_configuration(subject: Subject) -> str:
     """Its configuration, rebuilt from its options: the same digest, data and architecture."""
     recorded = subject.record.config
     _need_trust(subject, recorded)
-    _need_task(recorded["options"]["task"]["name"], recorded["card"])
+    _need_task(recorded.options.task.get("name"), recorded.card)
     for kind, key in (("arch", "architecture"), ("encoder", "encoder")):
-        if facts := recorded.get(key):
-            name = recorded["options"][kind]["name"]
-            registry.require_distribution(registry.ARCHITECTURES, name, facts["distribution"], facts["version"])
+        if facts := getattr(recorded, key):
+            name = (getattr(recorded.options, kind) or {}).get("name")
+            registry.require_distribution(registry.ARCHITECTURES, name, facts.distribution, facts.version)
     try:
-        config = run_config.resolve_config(RunRequest.from_mapping(recorded["options"]))
+        config = run_config.resolve_config(RunRequest.from_mapping(recorded.options.to_dict()))
         subject.config, subject.data = config, loading.build_datamodule(config)
     except NotAtHand as error:
         raise SkippedError(
             f"it cannot be rebuilt here, nor can its size, lines and scores be checked: {error}"
         ) from error
     found = provenance.describe_config(config)
-    compare_values(recorded["digest"], found["digest"], 0, "the digest of its options")
+    compare_values(recorded.digest, found["digest"], 0, "the digest of its options")
     for key in ("modified", "seed"):
-        compare_values(recorded[key], found[key], 0, f"config.{key}")
-    compare_values(
-        reload.checksums_by_part(recorded["data"]), reload.checksums_by_part(found["data"]), 0, "config.data"
-    )
-    other = ""
+        compare_values(getattr(recorded, key), found[key], 0, f"config.{key}")
+    compare_values(reload.checksums_by_part(recorded.data), reload.checksums_by_part(found["data"]), 0, "config.data")
+    then_facts: dict[str, Any] = recorded.to_dict()
+    other, then_facts = "", recorded.to_dict()
     for key, version in (("card", "distribution_version"), ("architecture", "version"), ("encoder", "version")):
-        then, now = dict(recorded.get(key) or {}), dict(found.get(key) or {})
+        then, now = dict(then_facts.get(key) or {}), dict(found.get(key) or {})
         versions = then.pop(version, None), now.pop(version, None)
         compare_values(then, now, 0, f"config.{key}")
         if versions[0] != versions[1]:
@@ -114,12 +112,14 @@ def check_parameter_count(subject: Subject) -> str:
     recorded, (config, data) = subject.record.config, subject.rebuilt
     # Counted where it takes no memory, before it is made: a record may ask for a module of any size.
     count = count_parameters(build.build_on_meta_device(config, data.spec))
-    compare_values(recorded["parameters"], count, 0, "config.parameters")
-    compare_values(recorded["spec"], data.spec.to_dict(), subject.tolerance, "config.spec")
+    compare_values(recorded.parameters, count, 0, "config.parameters")
+    compare_values(
+        recorded.spec.to_dict() if recorded.spec else None, data.spec.to_dict(), subject.tolerance, "config.spec"
+    )
     figures = cost.model_cost(config, data.spec)
     for key in ("state_bytes", "flops_per_token"):
-        compare_values(recorded[key], figures[key], subject.tolerance, f"config.{key}")
-    _check_match(config, recorded["match_params"], count)
+        compare_values(getattr(recorded, key), figures[key], subject.tolerance, f"config.{key}")
+    _check_match(config, recorded.match_params, count)
     return f"{count:,} parameters, state and FLOPs as recorded"
 
 
@@ -145,14 +145,14 @@ def check_chance_and_best(subject: Subject) -> str:
     subject.need_scores()
     results, (_, data) = subject.record.results, subject.rebuilt
     said = "bit for bit"
-    for split in SPLITS:
-        lines = results["metrics"][split]
-        recorded = {name: {"chance": line["chance"], "best": line["best"]} for name, line in lines.items()}
+    for split in SCORED_SPLITS:
+        lines = results.metrics[split]
+        recorded = {name: {"chance": line.chance, "best": line.best} for name, line in lines.items()}
         found = {"lines": scoring.chance_and_best(data, split, recorded), "baselines": data.baselines(split)}
-        recorded = {"lines": recorded, "baselines": results["baselines"][split]}
-        said = weaker(said, compare_values(recorded, found, subject.tolerance, split))
+        told = {"lines": recorded, "baselines": results.baselines[split]}
+        said = weaker(said, compare_values(told, found, subject.tolerance, split))
     # Texts among them name versions of libraries.
-    then, now = (_numbers(facts) for facts in (subject.record.config["data_facts"], data.describe_data()))
+    then, now = (_numbers(facts) for facts in (subject.record.config.data_facts, data.describe_data()))
     compare_values(then, now, subject.tolerance, "config.data_facts")
     return f"chance, best possible, baselines and counts computed anew from the data: {said}"
 

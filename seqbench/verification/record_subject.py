@@ -11,8 +11,6 @@ from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
 from seqbench.running import reload
 
-SPLITS = ("validation", "test")
-
 
 class SkippedError(Exception):
     """A check has nothing to look at."""
@@ -40,8 +38,8 @@ class Subject:
     @property
     def threads(self) -> int:
         """CPU threads of the run, 0 where the record does not say: with others bits may differ."""
-        count = self.record.measured.get("threads")
-        return count if type(count) is int and 0 < count <= reload.MOST_THREADS else 0
+        count = self.record.measured.threads
+        return count if count is not None and 0 < count <= reload.MOST_THREADS else 0
 
     @property
     def rebuilt(self) -> tuple[RunConfig, SequenceDataModule]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,6 @@ from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 from seqbench.verification import CHECKS, SkippedError, Subject
 
 OK, WRONG, SKIPPED = "ok", "wrong", "skipped"
-SHOWN = ("sample", "sample_error")
-"""Of ``results``: what may quote data, and is left out of records that are published."""
 ROUNDED = ("weights", "best_step")
 """Of ``results``: what any difference of rounding may change altogether."""
 
@@ -117,7 +115,7 @@ def _retrain(subject: Subject) -> str:
         if again.stopped_by is not None:
             raise KeyboardInterrupt
         repeated = records.read_record(again.folder)
-    then, now = ({k: v for k, v in one.results.items() if k not in SHOWN} for one in (record, repeated))
+    then, now = (one.without_sample().results.to_dict() for one in (record, repeated))
     if plain_data.json_digest(then) == plain_data.json_digest(now):
         return "run again, with the same results bit for bit"
     elsewhere = _elsewhere(record, repeated)
@@ -134,8 +132,7 @@ def _elsewhere(record: Record, repeated: Record) -> str:
     """What differs between the places of two runs, and so may explain a difference of results."""
     places = []
     for one in (record, repeated):
-        packages = one.config.get("packages")
-        places.append({**(packages if isinstance(packages, Mapping) else {}), "device": one.measured.get("device")})
+        places.append({**one.config.packages, "device": one.measured.device})
     then, now = places
     other = [
         f"{key} {plain_data.short_repr(then.get(key))}, here {now[key]}" for key in now if then.get(key) != now[key]

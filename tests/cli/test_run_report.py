@@ -7,6 +7,7 @@ from typing import Any
 from seqbench.cli import run_report
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
+from tests.record_data import complete_record
 
 
 def example_record(
@@ -24,7 +25,7 @@ def example_record(
         "best_step": 30,
     }
     config = {"architecture": {"name": arch}, "card": {"tier": tier}, "parameters": 12345, "modified": modified or []}
-    return Record({"status": "ok", **scores, **results}, {"seconds": 61.0, "steps_per_second": 20.0}, config)
+    return complete_record({**scores, **results}, {"seconds": 61.0, "steps_per_second": 20.0}, config)
 
 
 def test_each_metric_is_beside_its_references() -> None:
@@ -54,5 +55,5 @@ def test_a_result_at_chance_has_a_note() -> None:
 
 
 def test_a_run_without_scores_has_a_report_of_its_status() -> None:
-    empty = Record({"status": "diverged"}, {}, {})
+    empty = complete_record({"status": "diverged"})
     assert run_report.format_report(empty, cards.load_card("copy")) == "no scores: the run ended as diverged"

@@ -19,7 +19,7 @@ from seqbench.datamodules.sources import prepared_cache as caching
 from seqbench.models import build
 from seqbench.protocol import cards, records, run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import build_record
 from seqbench.running import provenance, run_config, run_request, runner
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import plain_data
@@ -94,7 +94,7 @@ def test_a_checkpoint_that_would_run_something_is_refused(
 
     folder = config.folder(runs)
     module = build.build_module(config)
-    Record({"status": "interrupted"}, {}, provenance.describe_run(config, module)).write(folder)
+    build_record(INTERRUPTED, {}, provenance.describe_run(config, module)).write(folder)
     for name in (run_folder.BEST, run_folder.LAST):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
@@ -108,6 +108,7 @@ def test_a_checkpoint_that_would_run_something_is_refused(
     assert (folder / run_folder.LAST).read_bytes() == data
 
 
+INTERRUPTED = {"status": "interrupted", "reason": "for a test", "curves": {}}
 TAGS = [
     "!!python/object/apply:builtins.open [witness, w]",
     "!!python/object/new:builtins.open [witness, w]",
@@ -145,7 +146,7 @@ def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config
     described = provenance.describe_run(config, build.build_module(config))
     described["architecture"] |= {"name": trap, "class": trap}
     described["options"]["arch"]["name"] = trap
-    Record({"status": "ok"}, {}, described).write(tmp_path / "run")
+    build_record(INTERRUPTED, {}, described).write(tmp_path / "run")
     card = plain_data.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
     with only_within(tmp_path) as watch:
         records.read_record(tmp_path / "run")

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from seqbench.cli.main import main
 from seqbench.models import build
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import build_record
 from seqbench.running import provenance, reload, run_config, run_request
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import atomic_files, plain_data
@@ -57,10 +57,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "reason": None,
         "metrics": {"test": {"bits_per_character": {"value": 3.2, "chance": 4.1, "best": None}}},
         "sample": "to be",
-        "curves": {"train": [[10, 3.9], [20, 3.5]], "validation": [[20, {"bits_per_character": 3.2}]]},
+        "curves": {
+            "train": {"step": [10, 20], "loss": [3.9, 3.5]},
+            "validation": {"step": [20], "bits_per_character": [3.2]},
+        },
     }
-    measured = {"seconds": 1.5, "steps_per_second": 100.0, "wandb": {"id": "abc", "mode": "offline"}}
-    Record(results, measured, provenance.describe_run(config, module)).write(folder)
+    wandb = {"id": "abc", "project": "seqbench", "name": "a run", "mode": "offline", "url": None}
+    measured = {"seconds": 1.5, "steps_per_second": 100.0, "wandb": wandb}
+    build_record(results, measured, provenance.describe_run(config, module)).write(folder)
     atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
     atomic_files.write_text(
         folder / run_folder.VOCABULARY,
@@ -115,7 +119,7 @@ def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> i
     """How many records were tried that are still JSON."""
     real = json.loads((run / records.NAME).read_text(encoding="utf-8"))
     # Mostly below what is read again: half of a record is figures.
-    origins = [real, {**real, "results": {"status": "ok"}, "measured": {}}]
+    origins = [real, {**real, "results": {"status": "ok", "reason": None, "curves": {}}, "measured": {}}]
     count = _fresh(run, folder)
 
     @strategies.tried(examples, random)

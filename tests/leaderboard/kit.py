@@ -12,8 +12,9 @@ from seqbench.leaderboard.board_data import BoardData, RowData, TaskData
 from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
 from seqbench.protocol import cards
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import TUNING_SEED, Record
 from seqbench.utils.plain_data import json_digest
+from tests.record_data import SECTIONS, complete_record
 
 REFERENCES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None), "adding": (1 / 6, 0.0)}
 """Chance and best possible score of the deciding metric on the test split."""
@@ -33,7 +34,7 @@ def example_record(
     parameters: int = 100_000,
     matched: int | None = 100_000,
     modified: tuple[str, ...] = (),
-    tuning: Mapping[str, object] | None = None,
+    tuning: Mapping[str, Any] | None = None,
     lr: float = 5e-3,
     secondary: Mapping[str, float] | None = None,
     **measured: object,
@@ -45,16 +46,16 @@ def example_record(
         "task": {"name": task},
         "tier": tier,
         "seed": seed,
-        "optim": {"lr": lr, "steps": 4000},
+        "optim": {**SECTIONS["config"]["options"]["optim"], "lr": lr},
         "body": {"dropout": 0.0},
-        "trainer": {"precision": "32-true", "threads": 1},
+        "trainer": SECTIONS["config"]["options"]["trainer"],
         "logger": "none",
     }
     results: dict[str, Any] = {"status": status, "reason": reason, "curves": {"train": {}, "validation": {}}}
     if status == "ok":
         weights = json_digest([task, arch, distribution, seed, value, arch_options or {}, lr])
         results |= {"weights": weights, **_scores(task, card.metric.name, value, secondary or {})}
-    return Record(
+    return complete_record(
         results,
         {
             "seconds": 60.0 + seed,
@@ -80,7 +81,7 @@ def example_record(
             "seed": seed,
             "digest": json_digest(options),
             "match_params": matched,
-            "tuning": tuning,
+            "tuning": _complete_tuning(tuning),
             "data": {},
             "parameters": parameters,
             "state_bytes": 512,
@@ -110,12 +111,21 @@ def _scores(task: str, metric: str, value: float, secondary: Mapping[str, float]
     return results
 
 
+def _complete_tuning(tuning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return how a learning rate was selected with every field; ``tried`` may leave out fields of its rows."""
+    if tuning is None:
+        return None
+    rows = [{"status": "ok", "run": "a run", **row} for row in tuning.get("tried", ())]
+    fixed = {"seed": TUNING_SEED, "split": "validation", "metric": "accuracy", "lr": None}
+    return {**fixed, **tuning, "tried": rows}
+
+
 def write_records(folder: Path, *records: Record) -> Path:
     """Write records as runs do, each into a folder of its own; return the folder that holds them."""
     for record in records:
         config = record.config
-        name = f"{config['card']['tier']}-s{config['seed']}-{record.digest()[:8]}"
-        record.write(folder / config["card"]["name"] / json_digest(config["architecture"])[:8] / name)
+        name = f"{config.card.tier}-s{config.seed}-{record.digest()[:8]}"
+        record.write(folder / config.card.name / json_digest(config.architecture.to_dict())[:8] / name)
     return folder
 
 

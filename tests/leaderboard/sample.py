@@ -67,5 +67,5 @@ def _record(arch: str, task: str, seed: int, generator: random.Random) -> Record
         parameters=small or round(3e6 * mean),
         secondary={"longer_score": mean / 2} if task == "parity" else None,
         seconds=generator.uniform(60, 600),
-        peak_memory_bytes=generator.uniform(3e8, 9e8),
+        peak_memory_bytes=round(generator.uniform(3e8, 9e8)),
     )

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,29 +10,28 @@ import pytest
 from seqbench.leaderboard import comparison
 from seqbench.leaderboard.comparison import CostPair
 from seqbench.protocol.records import Record
+from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import to_json
 from tests.leaderboard.kit import example_record
+from tests.record_data import changed_record
 
 
 def changed(run: Record, section: str, path: str, value: Any) -> Record:
     """Return the record with another value at a dotted path."""
 
-    def put(data: Any, keys: list[str]) -> Any:
-        inner = data.get(keys[0]) if isinstance(data, Mapping) else None
-        return {**data, keys[0]: put(inner or {}, keys[1:]) if keys[1:] else value}
-
-    return replace(run, **{section: put(getattr(run, section), path.split("."))})
+    return changed_record(run, f"{section}.{path}", value)
 
 
 def test_differences_are_named_and_those_of_the_machine_have_no_effect() -> None:
     a = example_record("copy", "gru", 0)
     b = changed(example_record("copy", "gru", 0, lr=1e-3), "config", "options.trainer.threads", 2)
+    a = changed(a, "config", "packages.torch", "9.8")
     b = changed(changed(b, "config", "packages.torch", "9.9"), "measured", "device", "another")
     found = comparison.compare_records(a, b)
     assert found.differs == {
         "optim.lr": [5e-3, 1e-3],
         "trainer.threads": [1, 2],
-        "packages.torch": [None, "9.9"],
+        "packages.torch": ["9.8", "9.9"],
         "device": ["a processor, 1 thread", "another"],
     }
     assert (found.changed, found.same_configuration) == (["optim.lr"], False)
@@ -131,8 +130,8 @@ def test_curves_are_compared_at_a_few_common_steps() -> None:
     found = comparison.compare_records(a, b).curve
     assert found is not None
     assert found.step == [1000, 2000, 3000, 4000]
-    metric = a.results["curves"]["validation"]["accuracy"]
-    assert found.score[0] == [metric[1], b.results["curves"]["validation"]["accuracy"][0]]
+    metric = a.results.curves.validation["accuracy"]
+    assert found.score[0] == [metric[1], b.results.curves.validation["accuracy"][0]]
     assert found.loss == [[1.0, None], [None, None], [None, None], [None, None]]
     whole = comparison.compare_records(a, a).curve
     assert whole is not None
@@ -142,7 +141,7 @@ def test_curves_are_compared_at_a_few_common_steps() -> None:
     assert comparison.compare_records(a, apart).curve is None
 
 
-ODD = [None, True, "x", [1], {"a": 1}, 10**400, -(2**1000), 1e308, -1e308, {"value": "x"}]
+ODD = [None, True, "x", [1], {"a": 1}, 10**18, -(2**62), 1e308, -1e308, {"value": "x"}]
 
 
 @pytest.mark.parametrize(
@@ -160,11 +159,13 @@ ODD = [None, True, "x", [1], {"a": 1}, 10**400, -(2**1000), 1e308, -1e308, {"val
 def test_records_with_odd_values_are_compared(section: str, path: str) -> None:
     plain = example_record()
     for odd in ODD:
-        odd_record = changed(plain, section, path, odd)
+        try:
+            odd_record = changed(plain, section, path, odd)
+        except SeqbenchError:  # No record can hold it.
+            continue
         for pair in ((odd_record, plain), (plain, odd_record), (odd_record, odd_record)):
             found = comparison.compare_records(*pair)
-            if not isinstance(odd, int) or abs(odd) < 2**1000:  # Reading a record refuses such a number.
-                assert json.loads(to_json(found.to_plain())) == found.to_plain()
+            assert json.loads(to_json(found.to_plain())) == found.to_plain()
 
 
 def test_an_edited_record_is_not_intact() -> None:

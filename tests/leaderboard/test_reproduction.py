@@ -15,6 +15,7 @@ from seqbench.leaderboard.data.board_card import Board, PublishedRow, load_board
 from seqbench.protocol import cards
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import board_data, example_board, example_record, write_records
+from tests.record_data import changed_record
 
 RECIPE = {"d_model": 200, "num_layers": 2, "dropout": 0.2}
 """Of music-jsb's paper tier."""
@@ -202,8 +203,8 @@ def test_several_rows_of_one_task_take_their_own_metric(tmp_path: Path) -> None:
     )
     line = {"value": 0.25, "chance": 0.0, "best": None}
     run = jsb(8.4)
-    results = {**run.results, "metrics": {"test": {**run.results["metrics"]["test"], "frame_accuracy": line}}}
-    both = board_data(rules, write_records(tmp_path, Record(results, run.measured, run.config))).published
+    run = changed_record(run, "results.metrics.test.frame_accuracy", line)
+    both = board_data(rules, write_records(tmp_path, run)).published
     assert [found.ours for found in both] == [8.4, 0.25]
 
 

@@ -17,9 +17,11 @@ from seqbench.leaderboard import submissions
 from seqbench.leaderboard.data import board_paths
 from seqbench.leaderboard.submissions import Verification
 from seqbench.protocol import records
+from seqbench.protocol.record_sections import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard.kit import example_record, write_records
+from tests.record_data import changed_record
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: }}"
 
@@ -36,7 +38,7 @@ def accept(path: Path) -> Verification:
 
 
 def with_stamp(record: Record, how: str = submissions.SCORED) -> Record:
-    return replace(record, verified={"how": how})
+    return replace(record, verified=VerificationStamp(how=how))
 
 
 def write_data(path: Path) -> None:
@@ -50,7 +52,7 @@ def submit(root: Path, runs: Path, verify: submissions.Verify = accept) -> submi
 
 def with_sample(record: Record) -> Record:
     private = {"sample": {"prompt": "not ours to publish"}, "sample_error": "could not decode 'not ours to publish'"}
-    return replace(record, results={**record.results, **private})
+    return replace(record, results=record.results.with_values(**private))
 
 
 def test_verified_runs_are_written_and_the_board_is_valid(root: Path, tmp_path: Path) -> None:
@@ -70,7 +72,7 @@ def test_verified_runs_are_written_and_the_board_is_valid(root: Path, tmp_path: 
         submitted = records.read_record(path)
         assert submitted.intact()
         assert "not ours" not in path.read_text()
-        assert submitted.verified == {"how": "checkpoint scored again"}
+        assert submitted.verified == VerificationStamp(how="checkpoint scored again")
     assert submissions.check_board(root, "mine") == (2, [])
     # A second submission of the same runs verifies nothing.
     assert submit(root, runs, lambda path: pytest.fail("again")).written == []
@@ -82,7 +84,7 @@ def test_verified_runs_are_written_and_the_board_is_valid(root: Path, tmp_path: 
         (example_record(distribution=None, version=None), "its architecture was given by its path"),
         (example_record(modified=("optim.steps",)), "departs from the card in optim.steps"),
         (
-            replace(example_record(), config={**example_record().config, "git_commit": "abc+changes"}),
+            changed_record(example_record(), "config.git_commit", "abc+changes"),
             "a checkout of seqbench with uncommitted changes",
         ),
     ],

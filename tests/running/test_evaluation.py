@@ -45,12 +45,12 @@ def train(folder: Path, task: dict[str, Any], arch: str = "gru", **changed: Any)
         )
     )
     run = runner.run(config, folder)
-    assert run.record.status == "ok", run.record.results["reason"]
+    assert run.record.status == "ok", run.record.results.reason
     return run.folder
 
 
 def values(folder: Path, split: str = "test") -> dict[str, float]:
-    return {name: line["value"] for name, line in records.read_record(folder).results["metrics"][split].items()}
+    return {name: line.value for name, line in records.read_record(folder).results.metrics[split].items()}
 
 
 def scored(found: Any) -> dict[str, float]:
@@ -76,10 +76,10 @@ def test_a_run_is_scored_again_as_it_was_and_its_folder_is_not_touched(run: Path
     results = records.read_record(run).results
     for split in ("test", "validation"):
         found = evaluate(run, split=split)
-        assert found.metrics == results["metrics"][split]
+        assert found.metrics == results.to_dict()["metrics"][split]  # type: ignore[index, call-overload]
         assert found.recorded == values(run, split)
-        assert found.baselines == results["baselines"][split]
-        assert (found.changed, found.best_step) == ({}, results["best_step"])
+        assert found.baselines == results.baselines[split]
+        assert (found.changed, found.best_step) == ({}, results.best_step)
     assert evaluate(run / "result.json", trainer_options={"threads": 2}).device.endswith("2 threads")
     assert torch.get_num_threads() == threads
     assert files(run) == before
@@ -95,10 +95,10 @@ def test_another_length_has_other_scores_and_lines_and_says_what_differs(run: Pa
 
 
 def test_probes_give_the_curve_over_lengths(probed: Path) -> None:
-    assert evaluate(probed).lengths == records.read_record(probed).results["lengths"]
+    assert evaluate(probed).lengths == records.read_record(probed).results.lengths
     found = evaluate(probed, arguments=["--task.probe_lengths", "[10, 30, 50]"])
     assert found.lengths["length"] == [10, 30, 50]
-    assert found.lengths["accuracy"][0] == records.read_record(probed).results["lengths"]["accuracy"][0]
+    assert found.lengths["accuracy"][0] == records.read_record(probed).results.lengths["accuracy"][0]
     assert found.metrics["solved_length"]["best"] == 50
     assert evaluate(probed, split="validation").lengths == {}
 
@@ -174,7 +174,7 @@ def test_other_data_are_read_with_the_vocabulary_of_the_run(tmp_path: Path, kind
     assert set(found.changed) == {"data"}
     if kind != "sentences":  # Whose classes are as frequent here as there.
         loss = "token_loss" if kind == "pairs" else "loss"
-        assert found.metrics[loss]["chance"] != records.read_record(folder).results["metrics"]["test"][loss]["chance"]
+        assert found.metrics[loss]["chance"] != records.read_record(folder).results.metrics["test"][loss].chance
     if kind == "texts":
         _without_vocabulary_or_data(folder, one / kind, two / kind)
     if kind == "pairs":

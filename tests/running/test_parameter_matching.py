@@ -224,7 +224,7 @@ def test_from_python(tmp_path: Path) -> None:
     optim = {"steps": 2, "batch_size": 4, "validate_every": 2}
     task = {"name": "copy", "delay": 2, "samples": 8}
     run = seqbench.run("gru", task, tier="smoke", match_params=5_000, optim=optim, logger="none", runs=tmp_path)
-    assert run.record.config["match_params"] == 5_000
-    assert abs(run.record.config["parameters"] - 5_000) <= 100
+    assert run.record.config.match_params == 5_000
+    assert abs(run.record.config.parameters - 5_000) <= 100
     assert "match_params" not in (run.folder / "config.yaml").read_text()
-    json.dumps(run.record.config["options"])
+    json.dumps(run.record.config.options.to_dict())

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from seqbench.protocol import records
 from seqbench.running import run_request
 from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
+from tests.record_data import complete_record
 
 COPY = {"arch": "gru", "task": "copy"}
 
@@ -89,9 +89,11 @@ def test_an_option_without_a_value_is_refused(words: list[str]) -> None:
 
 def test_options_are_read_from_a_configuration_a_record_or_a_folder(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("arch: gru\ntask: copy\n")
-    records.Record({"status": "ok"}, {}, {"options": COPY}).write(tmp_path)
+    record = complete_record()
+    record.write(tmp_path)
     for path in (tmp_path / "config.yaml", tmp_path / "result.json", tmp_path):
-        assert run_request.read_options_file(path) == COPY
+        expected = COPY if path.suffix == ".yaml" else record.config.options.to_dict()
+        assert run_request.read_options_file(path) == expected
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", "just text", "a: [", ""])

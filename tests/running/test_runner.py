@@ -17,6 +17,7 @@ import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.config import TrainerOptions
+from seqbench.protocol.record_sections import Results
 from seqbench.running import run_config, runner, trainer
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
@@ -44,8 +45,8 @@ def text_config(folder: Path, **changed: Any) -> Any:
     return config(task=task, **changed)
 
 
-def plain(results: Any) -> str:
-    return json.dumps(results, sort_keys=True)
+def plain(results: Results) -> str:
+    return json.dumps(results.to_dict(), sort_keys=True)
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
@@ -67,28 +68,28 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path, caplog: pytest.LogCaptureFi
     record = records.read_record(run.folder)
     assert record == run.record
     assert record.status == "ok"
-    test = record.results["metrics"]["test"]
-    assert test["accuracy"]["chance"] == 1 / 8
-    assert test["accuracy"]["best"] == 1.0
-    assert 0 <= test["accuracy"]["value"] <= 1
+    test = record.results.metrics["test"]
+    assert test["accuracy"].chance == 1 / 8
+    assert test["accuracy"].best == 1.0
+    assert 0 <= test["accuracy"].value <= 1
     assert set(test) == {"accuracy", "loss", "loss_all_positions"}
-    assert record.results["curves"]["train"]["step"] == [40, 50, 80, 100, 120]
-    assert record.results["curves"]["validation"]["step"] == [40, 80, 120]
-    assert record.config["parameters"] > 0
-    assert record.config["state_bytes"] == 2 * 8 * 4
-    assert record.config["flops_per_token"] == 2 * 12 * 8 * 8 + 2 * 8 * 10
-    assert record.config["match_params"] is None
-    assert record.measured["decode_tokens_per_second"] > 0
-    assert record.config["architecture"]["distribution"] == "seqbench"
-    assert record.config["modified"] == [
+    assert record.results.curves.train["step"] == [40, 50, 80, 100, 120]
+    assert record.results.curves.validation["step"] == [40, 80, 120]
+    assert record.config.parameters > 0
+    assert record.config.state_bytes == 2 * 8 * 4
+    assert record.config.flops_per_token == 2 * 12 * 8 * 8 + 2 * 8 * 10
+    assert record.config.match_params is None
+    assert record.measured.decode_tokens_per_second > 0
+    assert record.config.architecture.distribution == "seqbench"
+    assert record.config.modified == [
         "task.delay",
         "task.samples",
         "optim.steps",
         "optim.batch_size",
         "optim.validate_every",
     ]
-    assert record.config["packages"]["torch"] == torch.__version__
-    assert record.measured["steps_per_second"] > 0
+    assert record.config.packages["torch"] == torch.__version__
+    assert record.measured.steps_per_second > 0
     left = {"result.json", "config.yaml", "metrics.csv", "checkpoints", ".lock"}
     assert {p.name for p in run.folder.iterdir()} == left
     assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
@@ -99,17 +100,17 @@ def test_a_run_leaves_a_whole_record(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_the_width_found_for_a_number_of_parameters_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "seqbench")
     run = seqbench.run("gru", COPY, tier="smoke", match_params="10k", optim=OPTIM, logger="none", runs=tmp_path)
-    width, count = run.record.config["options"]["arch"]["d_model"], run.record.config["parameters"]
+    width, count = run.record.config.options.arch["d_model"], run.record.config.parameters
     assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in caplog.messages
 
 
 def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     results = run.record.results
-    curve = results["curves"]["validation"]
+    curve = results.curves.validation
     best = max(curve["accuracy"])
-    assert results["best_step"] == max(x for x, y in zip(curve["step"], curve["accuracy"], strict=True) if y == best)
-    assert results["metrics"]["validation"]["accuracy"]["value"] == best
+    assert results.best_step == max(x for x, y in zip(curve["step"], curve["accuracy"], strict=True) if y == best)
+    assert results.metrics["validation"]["accuracy"].value == best
     module = seqbench.load(run.folder)
     data = seqbench.build("gru", COPY, tier="smoke", optim=OPTIM).data
     assert data is not None
@@ -117,7 +118,7 @@ def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path
     for step in range(data.steps("test")):
         batch = data.stream("test", step)
         module.objective.update_metrics(scores, module.body(batch), batch)
-    assert float(scores.compute()["loss"]) == pytest.approx(results["metrics"]["test"]["loss"]["value"], rel=1e-9)
+    assert float(scores.compute()["loss"]) == pytest.approx(results.metrics["test"]["loss"].value, rel=1e-9)
 
 
 def test_the_same_seed_gives_the_same_results_bit_for_bit(tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
     assert "metrics" not in stopped.results
     resumed = runner.run(config(), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
-    assert resumed.measured["seconds"] > stopped.measured["seconds"]
+    assert resumed.measured.seconds > stopped.measured.seconds
 
 
 def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int, hook: str = "on_train_batch_end") -> None:
@@ -164,7 +165,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
         stopped = runner.run(config(), tmp_path / "again")
     name = "Ctrl-C" if number == signal.SIGINT else number.name
     assert (stopped.record.status, stopped.stopped_by) == ("interrupted", name)
-    assert stopped.record.results["reason"] == f"stopped by {name} at step {step} of 120"
+    assert stopped.record.results.reason == f"stopped by {name} at step {step} of 120"
     # Where a validation was due next, the step before it was saved.
     saved = torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == (step if step % 40 else step - 1)
@@ -289,8 +290,8 @@ def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monk
 def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path) -> None:
     run = runner.run(config(optim={**OPTIM, "lr": 1e-6}), tmp_path)  # Nothing is learnt.
     results = run.record.results
-    assert len(set(results["curves"]["validation"]["accuracy"])) == 1
-    assert results["best_step"] == 120
+    assert len(set(results.curves.validation["accuracy"])) == 1
+    assert results.best_step == 120
     last = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=False)["state_dict"]
     best = torch.load(run.folder / "checkpoints" / "best.ckpt", weights_only=False)["state_dict"]
     assert all(torch.equal(best[name], last[name]) for name in last)
@@ -299,7 +300,7 @@ def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path
 def test_memory_that_runs_out_is_told_from_other_errors(tmp_path: Path) -> None:
     run = runner.run(config(arch={"name": "tests.backbones:HugeAllocation", "d_model": 8}), tmp_path)
     assert run.record.status == "out_of_memory"
-    assert "memory" in run.record.results["reason"]
+    assert "memory" in run.record.results.reason
 
 
 def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -311,7 +312,7 @@ def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, mon
     with monkeypatch.context() as patch:
         patch.setattr(SequenceModule, "test_step", interrupt)
         stopped = runner.run(config(), tmp_path / "again").record
-    assert (stopped.status, stopped.results["reason"]) == ("interrupted", "stopped by Ctrl-C at step 120 of 120")
+    assert (stopped.status, stopped.results.reason) == ("interrupted", "stopped by Ctrl-C at step 120 of 120")
     resumed = runner.run(config(), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
 
@@ -322,7 +323,7 @@ def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
     # At so high a rate scores wander: of a few seeds one has its best before the last validation.
     tried = ({"optim": {**OPTIM, "lr": 1.0}, "seed": seed} for seed in range(8))
     done = ((runner.run(config(**given), tmp_path / f"whole-{given['seed']}").record, given) for given in tried)
-    whole, settings = next((record, given) for record, given in done if record.results["best_step"] < 90)
+    whole, settings = next((record, given) for record, given in done if record.results.best_step < 90)
     with monkeypatch.context() as patch:
         stop_at(patch, 90)
         runner.run(config(**settings), tmp_path / "here")
@@ -358,42 +359,42 @@ def test_a_resumed_stream_carries_its_state_on(
 def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: Path) -> None:
     run = runner.run(text_config(text_folder), tmp_path)
     results = run.record.results
-    assert len(results["sample"]) == text_sample.CHARACTERS
-    assert (run.folder / "sample.txt").read_text(encoding="utf-8") == results["sample"]
-    bits = results["metrics"]["test"]["bits_per_character"]
-    assert (bits["best"], bits["best_unknown"]) == (None, "nobody knows the entropy of real text")
-    assert results["baselines"]["test"]["5-gram"]["bits_per_character"] < bits["chance"]
-    assert run.record.config["data"].keys() == {"all/story.txt"}
-    assert "data" in run.record.config["modified"]
+    assert len(results.sample) == text_sample.CHARACTERS
+    assert (run.folder / "sample.txt").read_text(encoding="utf-8") == results.sample
+    bits = results.metrics["test"]["bits_per_character"]
+    assert (bits.best, bits.best_unknown) == (None, "nobody knows the entropy of real text")
+    assert results.baselines["test"]["5-gram"]["bits_per_character"] < bits.chance
+    assert run.record.config.data.keys() == {"all/story.txt"}
+    assert "data" in run.record.config.modified
 
 
 def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -> None:
     arch = {"name": "tests.backbones:CausalMean", "d_model": 8}
     run = runner.run(text_config(text_folder, arch=arch), tmp_path)
     assert run.record.status == "ok"
-    assert run.record.config["state_bytes"] is None
+    assert run.record.config.state_bytes is None
     assert "state_bytes_error" not in run.record.config
-    assert run.record.measured["decode_tokens_per_second"] is None
-    assert run.record.config["architecture"]["distribution"] is None
+    assert run.record.measured.decode_tokens_per_second is None
+    assert run.record.config.architecture.distribution is None
 
 
 def test_probes_become_a_curve_over_length(tmp_path: Path) -> None:
     task = {"name": "parity", "samples": 40, "probe_lengths": [10, 50, 60], "probe_samples": 16}
     results = runner.run(config(task=task), tmp_path).record.results
-    assert results["lengths"]["length"] == [10, 50, 60]
-    test = results["metrics"]["test"]
-    assert test["accuracy_longer"]["value"] == pytest.approx(sum(results["lengths"]["accuracy"][1:]) / 2)
-    assert test["accuracy_longer"]["chance"] == 0.5
-    assert test["solved_length"]["best"] == 60
-    assert results["above_chance"] is False
+    assert results.lengths["length"] == [10, 50, 60]
+    test = results.metrics["test"]
+    assert test["accuracy_longer"].value == pytest.approx(sum(results.lengths["accuracy"][1:]) / 2)
+    assert test["accuracy_longer"].chance == 0.5
+    assert test["solved_length"].best == 60
+    assert results.above_chance is False
 
 
 def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     run = runner.run(config(arch=arch), tmp_path)
     assert run.record.status == "diverged"
-    assert "the training loss is nan at step 79" in run.record.results["reason"]
-    assert run.record.results["curves"]["validation"]["step"] == [40]
+    assert "the training loss is nan at step 79" in run.record.results.reason
+    assert run.record.results.curves.validation["step"] == [40]
     saved = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == 40
     assert all(bool(p.isfinite().all()) for p in saved["state_dict"].values())
@@ -420,11 +421,11 @@ def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeyp
 )
 def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, status: str, reason: str) -> None:
     run = runner.run(config(arch={"name": f"tests.backbones:{name}", "d_model": 8}), tmp_path)
-    assert (run.record.status, run.record.results["reason"]) == (status, reason)
+    assert (run.record.status, run.record.results.reason) == (status, reason)
     assert (run.folder / "error.txt").exists() == (status == "failed")
-    assert run.record.config["flops_per_token"] is None
-    assert reason.removeprefix("RuntimeError: ") in run.record.config["flops_per_token_error"]
-    assert run.record.measured["decode_tokens_per_second"] is None
+    assert run.record.config.flops_per_token is None
+    assert reason.removeprefix("RuntimeError: ") in run.record.config.flops_per_token_error
+    assert run.record.measured.decode_tokens_per_second is None
 
 
 def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
@@ -452,10 +453,10 @@ def test_a_trainer_that_refuses_its_options_leaves_nothing(
 def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
     run = runner.run(config(arch={"name": "tests.backbones:BrokenUnroll", "d_model": 8}), tmp_path)
     assert run.record.status == "ok"
-    assert run.record.config["state_bytes"] is None
-    assert run.record.config["state_bytes_error"] == "RuntimeError: no state here"
-    assert run.record.config["flops_per_token"] > 0
-    assert run.record.measured["decode_tokens_per_second"] is None
+    assert run.record.config.state_bytes is None
+    assert run.record.config.state_bytes_error == "RuntimeError: no state here"
+    assert run.record.config.flops_per_token > 0
+    assert run.record.measured.decode_tokens_per_second is None
 
 
 def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,7 +466,7 @@ def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypa
     monkeypatch.setattr(cost, "decode_tokens_per_second", interrupt)
     run = runner.run(config(), tmp_path)
     assert records.read_record(run.folder).status == "ok"
-    assert run.record.measured["decode_tokens_per_second"] is None
+    assert run.record.measured.decode_tokens_per_second is None
 
 
 def test_an_architecture_that_looks_ahead_is_refused_where_it_must_not(tmp_path: Path) -> None:
@@ -517,7 +518,7 @@ def test_load_needs_no_data(tmp_path: Path, text_folder: Path) -> None:
 def test_records_can_be_read_by_others(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     assert (run.folder / "result.json").stat().st_mode & stat.S_IRGRP
-    assert math.isfinite(run.record.measured["seconds"])
+    assert math.isfinite(run.record.measured.seconds)
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import seqbench
 from seqbench.models.module import SequenceModule
-from seqbench.protocol.records import Record
 from seqbench.running import run_config, wandb_logging
 from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
 from tests import wandb_file
+from tests.record_data import complete_record
 from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
 
 SHORT = {"steps": 20, "validate_every": 20}
@@ -119,8 +119,8 @@ def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
 def test_without_a_key_a_run_is_offline_and_asks_nobody(offline: tuple[Run, list[str], WandbStub]) -> None:
     ran, lines, server = offline
     assert ran.record.status == "ok"
-    assert ran.record.measured["wandb"]["mode"] == "offline"
-    assert ran.record.measured["wandb"]["url"] is None
+    assert ran.record.measured.wandb.mode == "offline"
+    assert ran.record.measured.wandb.url is None
     assert "W&B: offline (no API key is set)" in lines
     assert server.requests == []
 
@@ -129,7 +129,7 @@ def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], Wan
     kept = only_file(offline[0].folder)
     assert (kept.project, kept.group, kept.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(kept.tags) == ["copy", "gru", "modified", "smoke"]
-    assert kept.id == offline[0].record.measured["wandb"]["id"]
+    assert kept.id == offline[0].record.measured.wandb.id
     assert kept.exit_code == 0
 
 
@@ -143,34 +143,34 @@ def test_the_config_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStu
 
 def test_the_record_is_in_it_whole(offline: tuple[Run, list[str], WandbStub]) -> None:
     kept, record = only_file(offline[0].folder), offline[0].record
-    assert kept.config["record"] == record.config
+    assert kept.config["record"] == record.config.to_dict()
     sent = json.loads(kept.summary["record"])
-    assert sent["measured"] == {**record.measured, "wandb": None}
-    assert sent["results"] == record.without_sample().results
+    assert sent["measured"] == {**record.measured.to_dict(), "wandb": None}
+    assert sent["results"] == record.without_sample().results.to_dict()
     checksum = sent.pop("checksum")
-    assert dataclasses.replace(record, measured=sent["measured"], checksum=checksum).intact()
+    assert dataclasses.replace(record, measured=record.measured.with_values(wandb=None), checksum=checksum).intact()
 
 
 def test_the_last_attempts_record_stands_and_its_sample_stays_here(tmp_path: Path, online: WandbStub) -> None:
     run_id = None
     for status in ("interrupted", "ok"):
-        record = Record({"status": status, "sample": "of the data"}, {}, {"status": status, "figure": 2.0})
+        record = complete_record({"status": status, "sample": "of the data"}, {"seconds": 2.0}, {"digest": status})
         logger, _, _ = start(tmp_path, run_id)
         run_id = wandb_logging.finish_logger(logger, {"status": status}, record=record)["id"]
     (sent,) = online.runs.values()
-    assert sent.config["record"]["status"] == json.loads(sent.summary["record"])["config"]["status"] == "ok"
+    assert sent.config["record"]["digest"] == json.loads(sent.summary["record"])["config"]["digest"] == "ok"
     assert "of the data" not in str(sent)
     assert json.loads(sent.summary["record"])["checksum"] == record.digest()
 
 
 def test_a_record_that_is_too_large_is_left_out_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = Record({"status": "ok"}, {}, {"text": "x" * 1000})
+    record = complete_record(config={"digest": "x" * 1000})
     monkeypatch.setattr(wandb_logging, "MOST_LETTERS", 1000)
     logger, _, _ = start(tmp_path)
     wandb_logging.finish_logger(logger, {"status": "ok"}, record=record)
     summary = only_file(tmp_path).summary
     assert summary["record"] is None
-    assert re.fullmatch(r"it has 1,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
+    assert re.fullmatch(r"it has \d,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
 
 
 def test_the_history_is_the_curve_over_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
@@ -202,7 +202,7 @@ def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) 
     arch = {"name": "gru", "d_model": 8}
     options = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
     ran = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
-    assert ran.record.status == "ok", ran.record.results["reason"]
+    assert ran.record.status == "ok", ran.record.results.reason
     wandb.teardown()
     kept = only_file(ran.folder)
     shown = {name: value for row in kept.history for name, value in row.items() if name.startswith("sample/")}
@@ -218,7 +218,7 @@ def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str],
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    kept, sent = wandb_file.read(path), online.runs[offline[0].record.measured["wandb"]["id"]]
+    kept, sent = wandb_file.read(path), online.runs[offline[0].record.measured.wandb.id]
     assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
     # On the way it loses what is empty, which is why a record travels as a text.
     kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
@@ -233,9 +233,9 @@ def test_two_runs_in_one_process_are_two(tmp_path: Path) -> None:
     kept = [only_file(one.folder) for one in ran]
     assert kept[0].id != kept[1].id
     for seed, (one, its) in enumerate(zip(ran, kept, strict=True)):
-        assert its.id == one.record.measured["wandb"]["id"]
+        assert its.id == one.record.measured.wandb.id
         assert (its.name, its.config["seed"]) == (f"gru-copy-s{seed}", seed)
-        assert list(points(its.history, "train/loss").values()) == one.record.results["curves"]["train"]["loss"]
+        assert list(points(its.history, "train/loss").values()) == one.record.results.curves.train["loss"]
 
 
 def test_a_run_that_someone_left_open_swallows_nothing(tmp_path: Path) -> None:
@@ -269,15 +269,15 @@ def test_with_a_key_a_run_reaches_the_server(
     caplog.set_level(logging.INFO, "seqbench")
     ran = run(tmp_path)
     assert "W&B: online (an API key is set)" in caplog.messages
-    named = ran.record.measured["wandb"]
+    named = ran.record.measured.wandb
     (sent,) = online.runs.values()
     assert (named["id"], named["mode"]) == (sent.id, "online")
     assert named["url"] == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
     assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(sent.tags) == ["copy", "gru", "modified", "smoke"]
     assert sent.config["arch"]["name"] == "gru"
-    assert points(sent.history, "train/loss") == {20: ran.record.results["curves"]["train"]["loss"][0]}
-    assert sent.summary["final/test/accuracy"] == ran.record.results["metrics"]["test"]["accuracy"]["value"]
+    assert points(sent.history, "train/loss") == {20: ran.record.results.curves.train["loss"][0]}
+    assert sent.summary["final/test/accuracy"] == ran.record.results.metrics["test"]["accuracy"].value
     assert sent.exit_code == 0
     assert online.unknown == []
     assert "wandb" not in "".join(capfd.readouterr()), "the screen is the run's own"
@@ -298,9 +298,9 @@ def test_a_server_that_is_not_there_costs_no_run(
     ran = run(tmp_path)
     assert time.monotonic() - began < 15
     assert ran.record.status == "ok"
-    assert ran.record.measured["wandb"]["mode"] == "offline"
+    assert ran.record.measured.wandb.mode == "offline"
     assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
-    assert only_file(ran.folder).id == ran.record.measured["wandb"]["id"]
+    assert only_file(ran.folder).id == ran.record.measured.wandb.id
 
 
 def test_a_server_that_says_nothing_is_left_alone(
@@ -366,7 +366,7 @@ def test_a_run_without_wandb_is_still_a_run(
     caplog.set_level(logging.INFO, "seqbench")
     ran = run(tmp_path)
     assert ran.record.status == "ok"
-    assert ran.record.measured["wandb"] is None
+    assert ran.record.measured.wandb is None
     assert "W&B could not be started (no such thing); going on without it" in caplog.messages
 
 
@@ -388,7 +388,7 @@ def test_a_run_that_ends_badly_is_closed_as_failed(
     assert ran.record.status == ending
     assert wandb.run is None
     kept = only_file(ran.folder)
-    assert kept.id == ran.record.measured["wandb"]["id"]
+    assert kept.id == ran.record.measured.wandb.id
     assert (kept.exit_code, kept.summary["status"]) == (1, ending)
 
 
@@ -399,7 +399,7 @@ def test_disabled_is_disabled(tmp_path: Path, online: WandbStub, monkeypatch: py
     monkeypatch.setenv("WANDB_MODE", "disabled")
     ran = run(tmp_path)
     assert ran.record.status == "ok"
-    assert ran.record.measured["wandb"] is None
+    assert ran.record.measured.wandb is None
     assert online.requests == []
     assert files(tmp_path) == []
     assert not (ran.folder / "wandb").exists()

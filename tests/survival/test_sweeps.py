@@ -48,7 +48,7 @@ def test_a_cell_that_kills_its_process_costs_itself_alone(tmp_path: Path, capsys
     for name, reason in reasons.items():
         record = records.read_record(folders[name])
         assert record.status == "failed"
-        assert reason in record.results["reason"]
+        assert reason in record.results.reason
     assert records.read_record(folders["CausalMean"]).status == "ok"
     last_words = (folders["Segfaulting"] / "error.txt").read_text()
     assert "Segmentation fault" in last_words
@@ -67,7 +67,7 @@ def test_a_cell_that_hangs_is_ended_when_its_time_is_up(
     assert sweep(tmp_path, "Hanging", words=("--limit", "5s")) == 1
     folders = cells(tmp_path)
     record = records.read_record(folders["Hanging"])
-    assert (record.status, record.results["reason"]) == ("timeout", "ended after 5 s, its limit")
+    assert (record.status, record.results.reason) == ("timeout", "ended after 5 s, its limit")
     assert records.read_record(folders["CausalMean"]).status == "ok"
     assert "Traceback" not in capsys.readouterr().err
 
@@ -92,7 +92,7 @@ def test_workers_save_their_state_and_end_when_their_sweep_is_killed(tmp_path: P
         killed.end()
     left = [records.read_record(path) for path in tmp_path.rglob(records.NAME)]
     assert [record.status for record in left] == ["interrupted"] * 2
-    assert "stopped by SIGTERM" in left[0].results["reason"]
+    assert "stopped by SIGTERM" in left[0].results.reason
     assert len(list(tmp_path.rglob("last.ckpt"))) == 2
 
 

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from seqbench.protocol.records import Record
 from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.planning import sweep_plan
 from seqbench.sweep.planning.sweep_plan import Cell, Plan, PlanRequest
 from seqbench.sweep.workers.run_cell import CellOutcome
+from tests.record_data import complete_record
 
 ARGUMENTS = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
 ARGUMENTS += ["--optim.steps", "20", "--optim.validate_every", "10"]
@@ -36,7 +36,7 @@ def write_record(cell: Cell, status: str = "ok", value: float = 0.5, seconds: fl
     if status == "ok":
         results["metrics"] = {"validation": score, "test": score}
     config = {"parameters": 123, "tuning": cell.config.tuning}
-    Record(results, {"seconds": seconds, "started": time.time()}, config).write(cell.folder)
+    complete_record(results, {"seconds": seconds, "started": time.time()}, config).write(cell.folder)
 
 
 class ScriptedEngine:

@@ -82,7 +82,7 @@ def test_the_failure_of_a_process_is_recorded_and_the_other_cells_run(tmp_path: 
     progress, _ = run_script(cells, lambda cell, attempt: failure if cell is cells[1] else "ok")
     assert [progress.statuses[cell] for cell in cells] == ["ok", status, "ok"]
     record = records.read_record(cells[1].folder)
-    assert (record.status, record.results["reason"]) == (status, "killed by a test")
+    assert (record.status, record.results.reason) == (status, "killed by a test")
 
 
 def test_the_record_of_a_failed_process_counts_unless_it_reached_its_time_limit(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_record_of_a_failed_process_counts_unless_it_reached_its_time_limit(
     assert [progress.statuses[cell] for cell in cells] == ["failed", "timeout", "ok"]
     assert progress.reasons[cells[0]] == "as scripted"
     timeout = records.read_record(cells[1].folder)
-    assert (timeout.status, timeout.config["parameters"]) == ("timeout", 123)  # The rest of the record is kept.
+    assert (timeout.status, timeout.config.parameters) == ("timeout", 123)  # The rest of the record is kept.
     assert records.read_record(cells[2].folder).status == "ok"
 
 

@@ -47,4 +47,4 @@ def test_a_value_out_of_range_is_refused(wrong: dict[str, int]) -> None:
 def test_a_short_training_ends_well(tmp_path: Path) -> None:
     optim = {"steps": 20, "validate_every": 20}
     run = seqbench.run("gru", "dyck", tier="smoke", optim=optim, logger="none", runs=tmp_path)
-    assert run.record.results["status"] == "ok"
+    assert run.record.status == "ok"

@@ -45,10 +45,7 @@ def main(options: argparse.Namespace) -> int:
     if not 0 <= options.seed < 2**63:
         raise SeqbenchError(f"--seed must be from 0 to {2**63 - 1}, got {options.seed}.")
     folder = options.run.parent if options.run.name == records.NAME else options.run
-    recorded_card = records.read_record(folder).config.get("card")
-    if not isinstance(recorded_card, dict) or not isinstance(recorded_card.get("name"), str):
-        raise SeqbenchError(f"the record in {folder} names no task; give the folder of a finished run.")
-    card = cards.load_card(recorded_card["name"])
+    card = cards.load_card(records.read_record(folder).config.card.name)
 
     from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.running import samples

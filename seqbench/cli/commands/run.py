@@ -114,7 +114,7 @@ def _report(run: Run, config: RunConfig) -> None:
     print(f"\nrecord: {run.folder / records.NAME}")
     if run.record.status == "ok":
         return
-    logger.info(f"seqbench: the run ended as {run.record.status}: {run.record.results['reason']}.")
+    logger.info(f"seqbench: the run ended as {run.record.status}: {run.record.results.reason}.")
     for name, content in ((run_folder.ERROR, "the traceback"), (run_folder.LAST, "the last good checkpoint")):
         if (run.folder / name).is_file():
             logger.info(f"{content}: {run.folder / name}")

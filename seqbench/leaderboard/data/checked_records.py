@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from seqbench.leaderboard.data.board_card import LARGEST
+from seqbench.protocol.record_sections import Curves, Results, RunDescription, Score, Tuning
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
@@ -25,8 +25,6 @@ MEASURED_COSTS = ("seconds", "tokens_per_second", "decode_tokens_per_second", "p
 
 OptionValue = str | int | float | None
 """Value of an option of a run, a boolean among them."""
-
-T = TypeVar("T", str, int, float)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class CheckedRecord:
         learning_rate: that of the run.
         matched: number of parameters that ``d_model`` was chosen for; None if it was not.
         seed: of the run.
-        status: one of ``records.STATUSES``.
+        status: one of ``record_sections.STATUSES``.
         reason: why the status is not ``ok``; empty if it is.
         modified: options in which the run departs from the task card.
         weights: digest of the weights that were scored.
@@ -117,54 +115,55 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
     """Return the parts of a record that a board uses.
 
     Raises:
-        SeqbenchError: the record was edited, or a value is missing or has the wrong type.
+        SeqbenchError: the record was edited, or a number is beyond any score.
     """
     if record.checksum is None:
         raise SeqbenchError("it has no checksum; an older seqbench wrote it, or it was edited")
     if not record.intact():
         raise SeqbenchError("it was edited after it was written: its checksum does not match its contents")
     results, config = record.results, record.config
-    metric = _required(config, "card.metric", str)
+    metric = config.card.metric
     # The scores in the record of a run that did not end well were computed by nobody.
-    scored = results if record.status == "ok" else {}
+    scored = results if record.status == "ok" else Results(status=results.status, reason=None, curves=Curves())
     test = {
-        str(name)[:MOST_TEXT]: _metric_score(score, f"results.metrics.test.{name}")
-        for name, score in _mapping(scored, "metrics.test").items()
+        name[:MOST_TEXT]: _metric_score(score, f"results.metrics.test.{name}")
+        for name, score in scored.metrics.get("test", {}).items()
     }
     if record.status == "ok" and metric not in test:
         raise SeqbenchError(f"it ended ok and has no {short_repr(metric)} on test")
-    validation_curve, lengths = _mapping(results, "curves.validation"), _mapping(scored, "lengths")
-    steps, curve = _points(validation_curve.get("step"), validation_curve.get(metric))
+    validation = scored.metrics.get("validation", {}).get(metric)
+    validation_curve, lengths = results.curves.validation, scored.lengths
+    steps, curve = _points(validation_curve.get("step", []), validation_curve.get(metric, []))
     return CheckedRecord(
         origin=origin,
         checksum=record.checksum,
-        task=_required(config, "card.name", str),
-        card_version=_required(config, "card.version", int),
-        tier=_required(config, "card.tier", str),
-        card_digest=_required(config, "card.digest", str),
-        metric=metric,
-        direction=_required(config, "card.direction", str),
-        architecture=_architecture(config),
-        distribution=_optional(config, "architecture.distribution", str) or "",
-        distribution_version=_optional(config, "architecture.version", str) or "",
+        task=config.card.name[:MOST_TEXT],
+        card_version=config.card.version,
+        tier=config.card.tier[:MOST_TEXT],
+        card_digest=config.card.digest[:MOST_TEXT],
+        metric=metric[:MOST_TEXT],
+        direction=config.card.direction,
+        architecture="+".join(one.name[:MOST_TEXT] for one in (config.architecture, config.encoder) if one),
+        distribution=(config.architecture.distribution or "")[:MOST_TEXT],
+        distribution_version=(config.architecture.version or "")[:MOST_TEXT],
         options=_options(config),
-        learning_rate=_required(config, "options.optim.lr", float),
-        matched=_optional(config, "match_params", int),
-        seed=_required(config, "seed", int),
+        learning_rate=_score(config.options.optim.lr, "config.options.optim.lr"),
+        matched=config.match_params,
+        seed=config.seed,
         status=record.status,
-        reason=one_line(results.get("reason") or "", MOST_TEXT),
-        modified=_modified(config),
-        weights=_optional(scored, "weights", str) or "",
+        reason=one_line(results.reason or "", MOST_TEXT),
+        modified=tuple(name[:MOST_TEXT] for name in config.modified),
+        weights=scored.weights[:MOST_TEXT],
         test=test,
-        validation=_optional(scored, f"metrics.validation.{metric}.value", float),
-        baselines=_baselines(_mapping(scored, "baselines.test"), metric),
+        validation=_score(validation.value, f"results.metrics.validation.{metric}") if validation else None,
+        baselines=_baselines(scored.baselines.get("test", {}), metric),
         steps=steps,
         curve=curve,
-        lengths=_points(lengths.get("length"), next((lengths[key] for key in lengths if key != "length"), None)),
+        lengths=_points(lengths.get("length", []), next((lengths[key] for key in lengths if key != "length"), [])),
         costs=_costs(record),
-        device=str(record.measured.get("device") or "")[:MOST_TEXT],
-        tried=_tried(config.get("tuning")),
-        verified=_optional(record.verified or {}, "how", str) or "",
+        device=(record.measured.device or "")[:MOST_TEXT],
+        tried=_tried(config.tuning),
+        verified=record.verified.how[:MOST_TEXT] if record.verified else "",
     )
 
 
@@ -181,131 +180,62 @@ def short_option_value(value: object) -> OptionValue:
     return json_digest(value)[:DIGEST_LENGTH]
 
 
-def _value(data: object, path: str) -> object:
-    """Return the value at a dotted path; None if a part of the path is missing."""
-    for key in path.split("."):
-        data = data.get(key) if isinstance(data, dict) else None
-    return data
-
-
-def _wrong_type(path: str, expected: str, value: object) -> SeqbenchError:
-    return SeqbenchError(f"it is no record of a run: {path} should be {expected}, got {short_repr(value)}")
-
-
-def _optional(data: object, path: str, kind: type[T]) -> T | None:
-    """Return the value at a dotted path, a long text cut short; None if it is missing.
-
-    Args:
-        data: the record, or a section of it.
-        path: keys from ``data`` to the value, joined by dots.
-        kind: type of the value: ``str``, ``int`` or ``float`` (which accepts whole numbers as well).
+def _score(value: float, path: str) -> float:
+    """Return a number of a record as a float.
 
     Raises:
-        SeqbenchError: the value has another type, or is a number beyond any score.
+        SeqbenchError: the number is beyond any score.
     """
-    value = _value(data, path)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float) if kind is float else kind):
-        raise _wrong_type(path, _KINDS[kind], value)
-    if isinstance(value, str):
-        return kind(value[:MOST_TEXT])
-    if kind is float and abs(value) > LARGEST:
+    if abs(value) > LARGEST:
         raise SeqbenchError(f"it is no record of a run: {path} is {short_repr(value)}, beyond any score")
-    return kind(value)
+    return float(value)
 
 
-def _required(data: object, path: str, kind: type[T]) -> T:
-    """Return the value at a dotted path, as ``_optional`` does, but refuse a missing one.
-
-    Raises:
-        SeqbenchError: the value is missing, has another type, or is a number beyond any score.
-    """
-    value = _optional(data, path, kind)
-    if value is None:
-        raise _wrong_type(path, _KINDS[kind], value)
-    return value
+def _metric_score(score: Score, path: str) -> MetricScore:
+    chance = None if score.chance is None else _score(score.chance, f"{path}.chance")
+    best = None if score.best is None else _score(score.best, f"{path}.best")
+    return MetricScore(_score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT])
 
 
-_KINDS: Mapping[type, str] = {str: "text", int: "a whole number", float: "a number"}
-
-
-def _mapping(data: object, path: str) -> Mapping[str, object]:
-    """Return the mapping at a dotted path; an empty one if it is missing.
-
-    Raises:
-        SeqbenchError: the value is no mapping.
-    """
-    value = _value(data, path)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _wrong_type(path, "a mapping", value)
-    return value
-
-
-def _modified(config: Mapping[str, object]) -> tuple[str, ...]:
-    names = config.get("modified")
-    if not isinstance(names, list):
-        raise _wrong_type("modified", "a list", names)
-    return tuple(str(name)[:MOST_TEXT] for name in names)
-
-
-def _metric_score(data: object, path: str) -> MetricScore:
-    if not isinstance(data, Mapping):
-        raise _wrong_type(path, "a mapping", data)
-    try:
-        value, chance, best = (_optional(data, key, float) for key in ("value", "chance", "best"))
-    except SeqbenchError as error:
-        raise SeqbenchError(f"{error} in {path}") from None
-    if value is None:
-        raise SeqbenchError(f"it is no record of a run: {path} has no value")
-    return MetricScore(value, chance, best, str(data.get("best_unknown") or "")[:MOST_TEXT])
-
-
-def _architecture(config: Mapping[str, object]) -> str:
-    name = _required(config, "architecture.name", str)
-    return f"{name}+{_required(config, 'encoder.name', str)}" if config.get("encoder") else name
-
-
-def _options(config: Mapping[str, object]) -> dict[str, OptionValue]:
+def _options(config: RunDescription) -> dict[str, OptionValue]:
     """Return the options that may distinguish two configurations of one architecture."""
-    options: dict[str, OptionValue] = {}
-    for section in ("arch", "encoder", "body"):
-        for key, value in _mapping(config, f"options.{section}").items():
-            if key != "name":
-                options[f"{section}.{key}"[:MOST_TEXT]] = short_option_value(value)
-    options["optim.lr"] = _required(config, "options.optim.lr", float)
-    options["trainer.precision"] = str(_mapping(config, "options.trainer").get("precision"))[:20]
+    recorded = config.options
+    sections = {"arch": recorded.arch, "encoder": recorded.encoder or {}, "body": recorded.body}
+    options: dict[str, OptionValue] = {
+        f"{section}.{key}"[:MOST_TEXT]: short_option_value(value)
+        for section, values in sections.items()
+        for key, value in values.items()
+        if key != "name"
+    }
+    options["optim.lr"] = _score(recorded.optim.lr, "config.options.optim.lr")
+    options["trainer.precision"] = recorded.trainer.precision[:20]
     return options
 
 
-def _points(x: object, y: object) -> tuple[list[float], list[float]]:
-    """Return two columns of numbers, thinned out to ``MOST_POINTS``; empty unless both are numbers of equal count."""
-    if not isinstance(x, list) or not isinstance(y, list) or len(x) != len(y):
-        return [], []
-    if not all(type(n) in (int, float) and abs(n) <= LARGEST for column in (x, y) for n in column):
+def _points(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Return two columns of numbers, thinned out to ``MOST_POINTS``; empty unless they are of equal length."""
+    if len(x) != len(y) or not all(abs(number) <= LARGEST for column in (x, y) for number in column):
         return [], []
     stride = max(1, -(-len(x) // MOST_POINTS))
     # Counted from the end, so that the last point stays.
-    return x[::-1][::stride][::-1], [float(value) for value in y[::-1][::stride][::-1]]
+    return list(x[::-1][::stride][::-1]), [float(value) for value in y[::-1][::stride][::-1]]
 
 
-def _baselines(data: Mapping[str, object], metric: str) -> dict[str, float]:
-    scores = {str(name)[:MOST_TEXT]: _optional(baseline, metric, float) for name, baseline in data.items()}
-    return {name: score for name, score in scores.items() if score is not None}
+def _baselines(data: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:
+    return {
+        name[:MOST_TEXT]: _score(scores[metric], f"results.baselines.test.{name}")
+        for name, scores in data.items()
+        if metric in scores
+    }
 
 
 def _costs(record: Record) -> dict[str, float]:
-    costs = {name: _optional(record.config, name, float) for name in CONFIG_COSTS}
-    costs |= {name: _optional(record.measured, name, float) for name in MEASURED_COSTS}
-    return {name: cost for name, cost in costs.items() if cost is not None}
+    costs: dict[str, float | None] = {name: getattr(record.config, name) for name in CONFIG_COSTS}
+    costs |= {name: getattr(record.measured, name) for name in MEASURED_COSTS}
+    return {name: _score(cost, name) for name, cost in costs.items() if cost is not None}
 
 
-def _tried(tuning: object) -> list[float | None]:
+def _tried(tuning: Tuning | None) -> list[float | None]:
     """Return the validation score of each learning rate that was tried, in order."""
-    tried = tuning.get("tried") if isinstance(tuning, Mapping) else None
-    if not isinstance(tried, list):
-        return []
-    scores = [trial.get("value") if isinstance(trial, Mapping) else None for trial in tried[:MOST_POINTS]]
-    return [float(s) if isinstance(s, int | float) and abs(s) <= LARGEST else None for s in scores]
+    scores = [trial.value for trial in tuning.tried[:MOST_POINTS]] if tuning else []
+    return [float(score) if score is not None and abs(score) <= LARGEST else None for score in scores]

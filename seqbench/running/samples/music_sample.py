@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import mido
 import numpy as np
@@ -60,7 +61,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
 
 
 def _first_prompt(folder: Path) -> list[list[int]]:
-    sample_drawn = records.read_record(folder).results.get("sample")
+    sample_drawn: Any = records.read_record(folder).results.sample
     if not sample_drawn:
         raise SeqbenchError(f"{folder} holds no sample to go on from; give frames of MIDI notes with --prompt.")
     return [list(frame) for frame in sample_drawn["prompt"]]

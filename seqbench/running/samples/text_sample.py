@@ -55,7 +55,7 @@ def _characters(path: Path) -> str:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
     if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
         raise SeqbenchError(f"{path} is no list of characters; run the model again.")
-    return "".join(characters)
+    return "".join(str(character) for character in characters)
 
 
 def continue_text(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypedDict
@@ -134,11 +133,11 @@ def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
     problems = []
     for cell in cells:
         record = cell.record()
-        if cell.config.tuning is None or record is None or record.config.get("tuning"):
+        if cell.config.tuning is None or record is None or record.config.tuning:
             continue
         try:
             with run_folder.lock_folder(cell.folder):
-                config = {**record.config, "tuning": dict(cell.config.tuning)}
+                config = record.config.with_values(tuning=dict(cell.config.tuning))
                 dataclasses.replace(record, config=config).write(cell.folder)
         except SeqbenchError as error:
             problems.append(f"the learning-rate trials are missing in the record of {cell.name}: {error}")
@@ -149,11 +148,10 @@ def _describe_trial(cell: Cell, metric: str) -> Trial:
     record = cell.record()
     value = None
     if record is not None and record.status == "ok":
-        value = record.results["metrics"]["validation"][metric]["value"]
-    finite = isinstance(value, int | float) and math.isfinite(value)
+        value = record.results.metrics["validation"][metric].value
     return {
         "lr": cell.config.optim.lr,
-        "value": value if finite else None,
+        "value": value,
         "status": record.status if record else None,
         "run": cell.folder.name,
     }

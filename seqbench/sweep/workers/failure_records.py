@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from seqbench.protocol import run_folder
-from seqbench.protocol.records import Record
+from seqbench.protocol.records import build_record
 from seqbench.sweep.engines.engine import JobFailure
 from seqbench.sweep.planning.sweep_plan import Cell
 from seqbench.utils import atomic_files, redaction
@@ -31,10 +31,11 @@ def write_failure_record(cell: Cell, failure: JobFailure) -> None:
         if earlier is None:
             from seqbench.running import provenance  # Imports torch, which the process of a sweep rarely needs.
 
-            record = Record({"curves": {}, **outcome}, {"wandb": None}, provenance.describe_config(cell.config))
+            described = provenance.describe_config(cell.config)
+            record = build_record({"curves": {}, **outcome}, {"wandb": None}, described)
             atomic_files.write_text(cell.folder / run_folder.CONFIG, provenance.to_yaml(cell.config.options()))
         else:
-            record = dataclasses.replace(earlier, results={**earlier.results, **outcome})
+            record = dataclasses.replace(earlier, results=earlier.results.with_values(**outcome))
         record.write(cell.folder)  # Before the output, which could fill a disk that is almost full.
         if failure.output.strip():
             atomic_files.write_text(cell.folder / run_folder.ERROR, redaction.redact(failure.output))

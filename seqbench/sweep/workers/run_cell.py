@@ -56,7 +56,7 @@ def run_cell(config: RunConfig, runs: Path) -> CellOutcome:
         return CellOutcome("busy", str(error))
     except SeqbenchError as error:
         return CellOutcome("refused", str(error))
-    return CellOutcome(record.status, record.results["reason"])
+    return CellOutcome(record.status, record.results.reason)
 
 
 def is_launched_externally() -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 from seqbench.cli.main import main
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import example_record
+from tests.record_data import changed_record, complete_record
 
 
 def compare(folder: Path, capsys: pytest.CaptureFixture[str], a: Record, b: Record, *arguments: str) -> str:
@@ -112,9 +112,9 @@ def test_the_json_file_holds_the_same_comparison(tmp_path: Path, capsys: pytest.
 
 
 def test_an_empty_record_and_a_hostile_one_can_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    bare = Record({"status": "ok"}, {}, {})
+    bare = complete_record()
     assert last_line(compare(tmp_path, capsys, bare, bare)) == "Both are the same record."
-    hostile = replace(example_record(), config={"architecture": {"name": "\x1b[31m\nx"}, "card": [], "modified": "no"})
+    hostile = changed_record(example_record(), "config.architecture.name", "\x1b[31m\nx")
     assert "\x1b" not in compare(tmp_path, capsys, hostile, example_record())
 
 

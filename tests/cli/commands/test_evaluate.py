@@ -34,7 +34,7 @@ def test_scores_are_beside_chance_best_possible_and_recorded_scores(
     assert "  task.delay: 2 in the record, now 9" in text
     evaluation = json.loads(out.read_text())
     assert evaluation["changed"] == {"task.delay": {"recorded": 2, "now": 9}}
-    assert evaluation["recorded"]["loss"] == records.read_record(run).results["metrics"]["validation"]["loss"]["value"]
+    assert evaluation["recorded"]["loss"] == records.read_record(run).results.metrics["validation"]["loss"].value
 
 
 def test_scores_over_lengths_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

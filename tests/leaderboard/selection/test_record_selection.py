@@ -11,6 +11,7 @@ from seqbench.leaderboard.board_data import BoardData, RowData
 from seqbench.protocol.records import TUNING_SEED, Record
 from tests.leaderboard import kit
 from tests.leaderboard.kit import board_data, example_record, write_records
+from tests.record_data import changed_record, complete_record
 
 
 def reasons(document: BoardData) -> list[str]:
@@ -24,7 +25,7 @@ def rows(document: BoardData, task: str = "copy") -> dict[str, RowData]:
 
 def other_card(**changed: Any) -> Record:
     made = example_record(seed=1)
-    return replace(made, config={**made.config, "card": {**made.config["card"], **changed}})
+    return replace(made, config=made.config.with_values(card={**made.config.card.to_dict(), **changed}))
 
 
 @pytest.mark.parametrize(
@@ -43,12 +44,10 @@ def other_card(**changed: Any) -> Record:
         (other_card(version=2), "it is of version 2 of the card copy; this board's is 1"),
         (other_card(digest="0" * 64), "its card copy differs from the installed card"),
         (other_card(direction="min"), "its metric is accuracy (min), the card's accuracy (max)"),
-        (other_card(name=7), "it is no record of a run: card.name should be text, got 7"),
         (example_record(value=0.91), "it is a second record of one cell: its result is 0.91"),
         (example_record(value=0.9, seconds=7.0), "it is the same run as "),
         (example_record(arch="other", status="failed", reason="x" * 999), None),
-        (replace(example_record(seed=1), config={}), "card.metric should be text, got None"),
-        (replace(example_record(seed=1), results={"status": "ok"}), "it ended ok and has no 'accuracy' on test"),
+        (complete_record(config=example_record(seed=1).config.to_dict()), "it ended ok and has no 'accuracy' on test"),
     ],
 )
 def test_what_does_not_count_is_named_and_the_rest_is_built(
@@ -76,6 +75,7 @@ def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
         "edited": json.dumps(good).replace("0.9", "0.99"),
         "old": json.dumps({key: value for key, value in good.items() if key != "checksum"}),
         "list": "[]",
+        "number": json.dumps({**good, "config": {**good["config"], "seed": "one"}}),
     }.items():
         (tmp_path / name).mkdir()
         (tmp_path / name / "result.json").write_text(text)
@@ -87,6 +87,7 @@ def test_files_that_are_no_records_are_named(tmp_path: Path) -> None:
     assert "it was edited after it was written" in found["edited"]
     assert "it has no checksum" in found["old"]
     assert "it is not a record" in found["list"]
+    assert "config.seed must be a whole number, got 'one'" in found["number"]
 
 
 def test_other_tasks_other_tiers_and_trials_are_counted_not_named(tmp_path: Path) -> None:
@@ -117,10 +118,7 @@ def test_a_short_name_stands_for_its_task(tmp_path: Path) -> None:
 
 
 def test_a_record_whose_lines_are_not_those_of_the_others_is_set_aside(tmp_path: Path) -> None:
-    odd = example_record(seed=2)
-    metrics = json.loads(json.dumps(odd.results["metrics"]))
-    metrics["test"]["accuracy"]["chance"] = 0.01
-    odd = replace(odd, results={**odd.results, "metrics": metrics})
+    odd = with_chance(example_record(seed=2), 0.01)
     document = board_data(kit.example_board(), write_records(tmp_path, example_record(), example_record(seed=1), odd))
     assert "its chance and best possible are 0.01 and 1.0, the others' 0.125 and 1.0" in reasons(document)[0]
 
@@ -163,7 +161,7 @@ def test_nobody_gets_into_anothers_row_by_a_name(tmp_path: Path) -> None:
 
 def test_one_training_counts_once(tmp_path: Path) -> None:
     first = example_record()
-    copy = replace(first, config={**first.config, "seed": 1})
+    copy = changed_record(first, "config.seed", 1)
     document = board_data(kit.example_board(), write_records(tmp_path, first, copy))
     assert document.records == 1
     assert "it has the same weights as copy/" in reasons(document)[0]
@@ -173,11 +171,8 @@ def test_a_run_that_diverged_says_nothing_of_lines(tmp_path: Path) -> None:
     honest = [example_record(seed=seed) for seed in range(2)]
     poison = []
     for seed in range(3):
-        made_up = json.loads(json.dumps(example_record(arch=f"evil-{seed}").results))
-        made_up["metrics"]["test"]["accuracy"]["chance"] = 0.9
-        poison.append(
-            replace(example_record(arch=f"evil-{seed}"), results={**made_up, "status": "diverged", "reason": "x"})
-        )
+        made_up = with_chance(example_record(arch=f"evil-{seed}"), 0.9)
+        poison.append(replace(made_up, results=made_up.results.with_values(status="diverged", reason="x")))
     document = board_data(kit.example_board(), write_records(tmp_path, *honest, *poison))
     assert document.tasks[0].chance == 0.125
     assert document.set_aside == []
@@ -185,9 +180,7 @@ def test_a_run_that_diverged_says_nothing_of_lines(tmp_path: Path) -> None:
 
 
 def with_chance(made: Record, chance: float) -> Record:
-    results = json.loads(json.dumps(made.results))
-    results["metrics"]["test"]["accuracy"]["chance"] = chance
-    return replace(made, results=results)
+    return changed_record(made, "results.metrics.test.accuracy.chance", chance)
 
 
 def test_lines_of_another_processor_are_the_same_lines(tmp_path: Path) -> None:

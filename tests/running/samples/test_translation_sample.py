@@ -21,18 +21,18 @@ def test_a_run_leaves_translations_that_can_be_scored_again(folder: Path, tmp_pa
         runs=tmp_path / "runs", optim=options, body={"bridge": bridge},
     )  # fmt: skip
     results = run.record.results
-    assert results["status"] == "ok", results["reason"]
+    assert results.status == "ok", results.reason
     hypotheses = (run.folder / "hypotheses.txt").read_text().splitlines()
     references = (folder / "test.fr").read_text().splitlines()
     assert len(hypotheses) == len(references)
     again = sacrebleu.corpus_bleu(hypotheses, [references]).score
-    assert results["metrics"]["test"]["bleu"]["value"] == pytest.approx(again)
-    assert results.get("sample_error") is None
-    assert results["sample"][0]["translation"] in hypotheses
+    assert results.metrics["test"]["bleu"].value == pytest.approx(again)
+    assert results.sample_error == ""
+    assert results.sample[0]["translation"] in hypotheses
     assert references[0] in (run.folder / "translations.txt").read_text()
     assert (run.folder / "attention.png").is_file() == (bridge in ("additive", "multihead"))
-    assert results["lengths"]["sentences"]
-    assert "bleu_signature" in run.record.config["data_facts"]
+    assert results.lengths["sentences"]
+    assert "bleu_signature" in run.record.config.data_facts
     assert records.read_record(run.folder).results == results
 
 
@@ -46,7 +46,7 @@ def test_a_loaded_run_translates(folder: Path, tmp_path: Path) -> None:
         {"name": "gru", "d_model": 8}, task, tier="smoke", logger="none", runs=tmp_path, optim=options,
         encoder={"name": "lstm", "num_layers": 2},
     )  # fmt: skip
-    assert run.record.config["encoder"]["name"] == "lstm"
+    assert run.record.config.encoder.name == "lstm"
     assert "gru+lstm" in str(run.folder)
     module = seqbench.load(run.folder)
     tokenizer = Tokenizer.from_json((run.folder / "tokenizer.json").read_text())

@@ -101,22 +101,26 @@ def test_the_trials_are_added_to_a_finished_record_once(tmp_path: Path) -> None:
     assert tuned.folder == finished.folder
     assert tuning.add_tuning_to_records([tuned]) == []
     after = records.read_record(finished.folder)
-    assert after.config["tuning"] == selection
+    assert after.config.tuning is not None
+    assert after.config.tuning.to_dict() == selection
     assert (after.results, after.measured) == (before.results, before.measured)
     written = (finished.folder / "result.json").stat().st_mtime_ns
     assert tuning.add_tuning_to_records([tuned]) == []
     assert (finished.folder / "result.json").stat().st_mtime_ns == written
 
 
+TUNING = {"seed": TUNING_SEED, "split": "validation", "metric": "accuracy", "tried": [], "lr": 1.0}
+
+
 def test_a_locked_record_is_reported_and_the_others_are_written(tmp_path: Path) -> None:
     cells = build_small_plan(tmp_path, seeds=[0, 1]).cells()
     for cell in cells:
         write_record(cell)
-    tuned = [Cell(cell.group, dataclasses.replace(cell.config, tuning={"lr": 1.0}), tmp_path) for cell in cells]
+    tuned = [Cell(cell.group, dataclasses.replace(cell.config, tuning=TUNING), tmp_path) for cell in cells]
     with run_folder.lock_folder(tuned[0].folder):
         (problem,) = tuning.add_tuning_to_records(tuned)
     assert tuned[0].name in problem
-    assert records.read_record(tuned[1].folder).config["tuning"] == {"lr": 1.0}
+    assert records.read_record(tuned[1].folder).config.to_dict()["tuning"] == TUNING
 
 
 def test_finished_trials_are_not_pending(tmp_path: Path) -> None:
