@@ -107,22 +107,22 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
         **model,
     )
     results, measured = run.record.results, run.record.measured
-    assert results["status"] == "ok", results["reason"]
-    figures = {name: line["value"] for name, line in results["metrics"]["test"].items()}
-    validation = {name: line["value"] for name, line in results["metrics"]["validation"].items()}
-    kept = {"seed": seed, "test": figures, "validation": validation, "best_step": results["best_step"]}
-    if "lengths" in results:
-        kept["lengths"] = results["lengths"]
+    assert results.status == "ok", results.reason
+    figures = {name: line.value for name, line in results.metrics["test"].items()}
+    validation = {name: line.value for name, line in results.metrics["validation"].items()}
+    kept: dict[str, Any] = {"seed": seed, "test": figures, "validation": validation, "best_step": results.best_step}
+    if results.lengths:
+        kept["lengths"] = results.lengths
     facts = run.record.config.data_facts
     signatures = {name: value for name, value in facts.items() if name.endswith("_signature")}
     return {
         **kept,
         **signatures,
         "parameters": run.record.config.parameters,
-        "chance": {name: line["chance"] for name, line in results["metrics"]["test"].items()},
-        "baselines": results["baselines"]["test"],
-        "seconds": measured["seconds"],
-        "threads": measured["threads"],
+        "chance": {name: line.chance for name, line in results.metrics["test"].items()},
+        "baselines": results.baselines["test"],
+        "seconds": measured.seconds,
+        "threads": measured.threads,
     }
 
 

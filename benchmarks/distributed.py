@@ -39,8 +39,8 @@ def run(words: list[str], runs: Path) -> Path:
 
 def values(folder: Path) -> dict[str, float]:
     """The test metrics of a run, by split and name."""
-    metrics = records.read_record(folder).results["metrics"]
-    return {f"{split}/{name}": line["value"] for split, lines in metrics.items() for name, line in lines.items()}
+    metrics = records.read_record(folder).results.metrics
+    return {f"{split}/{name}": line.value for split, lines in metrics.items() for name, line in lines.items()}
 
 
 def compare(words: list[str], scratch: Path) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def compare(words: list[str], scratch: Path) -> dict[str, Any]:
     shutil.copytree(one, same)
     (same / records.NAME).unlink()
     run([*words, *TWO, "--resume"], scratch / "same")
-    curves = [records.read_record(folder).results["curves"]["train"]["loss"] for folder in (one, two)]
+    curves = [records.read_record(folder).results.curves.train["loss"] for folder in (one, two)]
     ours, theirs = values(one), values(same)
     written = [folder / run_folder.HYPOTHESES for folder in (one, same)]
     decoded = {"same_hypotheses": written[0].read_text() == written[1].read_text()} if written[0].is_file() else {}

@@ -132,7 +132,7 @@ def record(card: Card, arch: str, seed: int, skill: float) -> Record:
         },
         "packages": {f"package-{k}": f"1.{k}" for k in range(12)},
     }
-    results = {
+    results: dict[str, Any] = {
         "status": "ok",
         "reason": None,
         "metrics": {"validation": lines, "test": lines},

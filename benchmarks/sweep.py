@@ -69,7 +69,7 @@ def results(runs: Path) -> dict[str, str]:
     from seqbench.protocol import records
 
     return {
-        str(path.parent.relative_to(runs)): plain_data.to_json(records.read_record(path).results)
+        str(path.parent.relative_to(runs)): plain_data.to_json(records.read_record(path).results.to_dict())
         for path in runs.rglob(records.NAME)
     }
 

@@ -92,7 +92,7 @@ def test_options_are_read_from_a_configuration_a_record_or_a_folder(tmp_path: Pa
     record = complete_record()
     record.write(tmp_path)
     for path in (tmp_path / "config.yaml", tmp_path / "result.json", tmp_path):
-        expected = COPY if path.suffix == ".yaml" else record.config.options.to_dict()
+        expected = record.config.options.to_dict() if path.suffix == ".json" else COPY
         assert run_request.read_options_file(path) == expected
 
 

@@ -105,7 +105,7 @@ BROKEN = {
     "newer": (example_record().to_json().replace('"schema": 1', '"schema": 2'), "schema 2, this seqbench reads 1"),
     "constant": (example_record().to_json().replace("2.0", "NaN"), "not readable"),
     "deep": ("[" * 10**5, "not readable"),
-    "huge": (example_record().to_json().replace("2.0", "9" * 400), "must be a finite number"),
+    "huge": (example_record().to_json().replace("2.0", "9" * 400), "a whole number of"),
     "status": (example_record().to_json().replace('"ok"', '"fine"'), "results.status must be"),
 }
 
