@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_architectures_and_tasks, list_tasks
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import registry
-from seqbench.protocol.cards import TIERS
+from seqbench.protocol.choices import TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.redaction import redact
 
