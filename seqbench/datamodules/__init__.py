@@ -1,1 +1,1 @@
-"""Tasks' data: one file per family, each a pure sampler or reader and its LightningDataModule."""
+"""Datamodules of the tasks: one module per family, each with a pure sampler or reader and its LightningDataModule."""

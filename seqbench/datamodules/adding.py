@@ -1,10 +1,10 @@
-"""The adding problem: what is the sum of the two marked numbers, one in each half?
+"""The adding problem: output the sum of two marked numbers, one in each half of the sequence.
 
     value   .9 .1 .5 .7 .3 .2 .8 .4
     mark     0  1  0  0  0  1  0  0
     target  .1 + .2 = .3
 
-Hochreiter & Schmidhuber 1997; in this form Bai, Kolter & Koltun 2018 (arXiv 1803.01271), section 4.
+The task is from Hochreiter & Schmidhuber 1997, this form from Bai, Kolter & Koltun 2018 (arXiv 1803.01271), section 4.
 """
 
 from __future__ import annotations
@@ -20,7 +20,23 @@ from seqbench.protocol.specs import Batch, Features, SequenceSpec, SequenceValue
 
 
 def sample_adding(rng: np.random.Generator, batch: int, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw inputs ``(batch, length, 2)`` and targets ``(batch, 1, 1)``, float32: values uniform in [0, 1), marks."""
+    """Draw inputs and targets of the adding problem.
+
+    Args:
+        rng: random generator.
+        batch: number of sequences.
+        length: steps of each sequence.
+
+    Returns:
+        Inputs ``(batch, length, 2)`` float32, values uniform in [0, 1) and marks of 0 or 1; and targets ``(batch, 1,
+        1)`` float32, the sum of the two marked values.
+
+    >>> inputs, targets = sample_adding(np.random.default_rng(0), batch=1, length=4)
+    >>> inputs[0, :, 1].tolist()
+    [1.0, 0.0, 1.0, 0.0]
+    >>> bool(targets == inputs[:, 0, 0] + inputs[:, 2, 0])
+    True
+    """
     values = rng.random((batch, length), dtype=np.float32)
     marks = np.zeros((batch, length), np.float32)
     rows, half = np.arange(batch), length // 2
@@ -30,13 +46,13 @@ def sample_adding(rng: np.random.Generator, batch: int, length: int) -> tuple[np
 
 
 class Adding(SequenceDataModule):
-    """The adding problem; fresh sequences at every step.
+    """The adding problem, with new sequences at every training step.
 
     Args:
-        length: steps of every sequence (T of the literature); at least 2.
-        samples: sequences in validation, and in test.
+        length: steps of each sequence (T in the literature); at least 2.
+        samples: number of sequences in validation and in test.
         batch_size: sequences in one batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     def __init__(self, length: int, batch_size: int, keys: Keys, samples: int = 1000) -> None:
@@ -47,7 +63,7 @@ class Adding(SequenceDataModule):
         self.spec = SequenceSpec(Features(2), SequenceValue(1), max_length=length, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh sequences for training; ``samples`` fixed ones for validation and test."""
+        """Return new sequences in training, and ``samples`` fixed sequences in validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
         inputs, targets = sample_adding(self.keys.generator(split, step), rows, self.length)
@@ -61,17 +77,18 @@ class Adding(SequenceDataModule):
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which all of a split's samples come once."""
+        """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self.samples / self.batch_size)
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """The marked numbers' sum, ``(batch, 1, 1)``."""
+        """Return the sum of the marked numbers, ``(batch, 1, 1)``."""
         return batch.inputs.prod(-1).sum(1)[:, None, None]
 
     def chance(self, split: str) -> Scores:
-        """Always 1, the mean of two uniform numbers' sum: their variances of 1/12 add up."""
+        """Return the scores of the constant prediction 1, the mean of the sum of two uniform numbers."""
+        # The variance of the sum of two independent uniform numbers is 1/12 + 1/12.
         return {"mse": 1 / 6, "mae": 1 / 3}
 
     def best(self, split: str) -> Scores:
-        """The sum is a function of the input."""
+        """Return errors of 0: the sum is a function of the input."""
         return {"mse": 0.0, "mae": 0.0}

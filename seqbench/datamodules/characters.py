@@ -1,12 +1,12 @@
-"""Character language modelling: given the text so far, which character comes next?
+"""Character language modelling: predict the next character of a text.
 
     input   F i r s t   C i t i z e n
     target  i r s t   C i t i z e n :
 
-The text is cut into as many contiguous streams as a batch has rows. A backbone with ``unroll`` reads them
-chunk by chunk and carries its state over (truncated back-propagation through time, Williams & Peng 1990); one
-without reads overlapping windows whose first part is context and is not scored. Either way each character of
-validation and test is scored exactly once, but for the first, which nothing precedes.
+The text is divided into one contiguous stream for each row of a batch. A backbone with ``unroll`` reads the streams
+chunk by chunk and carries its state over (truncated backpropagation through time, Williams & Peng 1990). A backbone
+without ``unroll`` reads overlapping windows; the first part of a window is context and is not scored. In both cases
+each character of validation and test is scored exactly once, except the first one, which has no context.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -31,22 +31,23 @@ from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
 
 NGRAM_ORDER = 5
+"""Longest n-gram of the baseline."""
 
 
 class Characters(SequenceDataModule):
     """Next-character prediction on a text.
 
     Args:
-        dataset: the published text, a name in ``seqbench.datamodules.sources.published_datasets``.
-        length: characters in one chunk, over which gradients flow.
-        window: characters in one window for backbones that cannot carry state; its last ``length`` count.
-        evaluation_rows: streams that validation and test are each cut into.
-        data_dir: folder (or file) to read instead: the published files, or any ``*.txt``.
+        dataset: name of the published text, see ``seqbench.datamodules.sources.published_datasets``.
+        length: characters in one chunk; gradients are truncated at its start.
+        window: characters in one window, for backbones that cannot carry state; only the last ``length`` are scored.
+        evaluation_rows: number of streams into which validation and test are each divided.
+        data_dir: folder or file to read instead: the published files, or any ``*.txt``.
         source: where the text comes from: auto (a folder, else the hub), folder, hub, or synthetic (a generated
-            stand-in whose entropy is known).
-        carry_state: whether chunks follow each other with carried state; False gives windows.
-        batch_size: streams that the training text is cut into.
-        keys: what random draws are keyed by.
+            text whose entropy is known).
+        carry_state: whether the backbone carries its state from chunk to chunk; False gives windows.
+        batch_size: number of streams into which the training text is divided.
+        keys: keys of the random generators.
     """
 
     streaming: ClassVar[bool] = True
@@ -77,10 +78,11 @@ class Characters(SequenceDataModule):
         self.text = texts.read_texts(data_location.locate_data(dataset, data_dir, source))
         if self.text.entropy is None:
             self.best_unknown = "nobody knows the entropy of real text"
-        self._read(Vocabulary.from_text(self.text.splits["train"]))
+        self._encode(Vocabulary.from_text(self.text.splits["train"]))
         self._check_size()
 
-    def _read(self, vocabulary: Vocabulary) -> None:
+    def _encode(self, vocabulary: Vocabulary) -> None:
+        """Encode all splits with a vocabulary."""
         self.vocabulary = vocabulary
         self.ids = {split: vocabulary.encode(text) for split, text in self.text.splits.items()}
         size = len(vocabulary)
@@ -88,29 +90,33 @@ class Characters(SequenceDataModule):
         self.spec = SequenceSpec(Tokens(size), output, max_length=self.length + self.context)
 
     def vocabulary_text(self) -> str:
-        """The characters, as JSON."""
+        """Return the characters of the vocabulary as a JSON list."""
         return plain_data.to_json(list(self.vocabulary.characters))
 
-    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
-        """Read the text with another's characters: what that one never showed is the unknown.
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, object]) -> None:
+        """Encode the text with the characters of another text; all other characters become the unknown token.
+
+        Args:
+            vocabulary: ``vocabulary_text()`` of the other text.
+            facts: not used.
 
         Raises:
-            SeqbenchError: it is no list of characters.
+            SeqbenchError: If the vocabulary is not a JSON list of single characters.
         """
         try:
             characters = json.loads(vocabulary)
         except (ValueError, RecursionError):
             characters = None
         if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
-            raise SeqbenchError("the run's vocabulary is no list of characters; run the model again.")
-        self._read(Vocabulary("".join(characters)))
+            raise SeqbenchError("the vocabulary of the run must be a JSON list of characters; train the model again.")
+        self._encode(Vocabulary("".join(characters)))
 
     def _check_size(self) -> None:
         needed = self.batch_size * self.length + 2 * self.length + self.context
-        have = len(self.ids["train"])
-        if have < needed:
+        size = len(self.ids["train"])
+        if size < needed:
             raise SeqbenchError(
-                f"the training text has {have} characters, but {self.batch_size} streams of chunks of "
+                f"the training text has {size} characters, but {self.batch_size} streams of chunks of "
                 f"{self.length} need {needed}; give a longer text, or lower --optim.batch_size or --task.length."
             )
         for split in ("validation", "test"):
@@ -121,20 +127,20 @@ class Characters(SequenceDataModule):
                 )
 
     def stream(self, split: str, step: int) -> Batch:
-        """Chunk ``step`` of the split's streams; training starts anew, elsewhere, in each epoch."""
+        """Return chunk ``step`` of the streams; each training epoch starts again, at another offset."""
         return self._training_chunk(step) if split == "train" else self._evaluation_chunk(split, step)
 
     @property
     def chunks_per_epoch(self) -> int:
-        """Training chunks in one pass over the text."""
+        """Number of training chunks in one pass over the text."""
         return (len(self.ids["train"]) - 1 - self.length - self.context) // self.batch_size // self.length
 
     def _training_chunk(self, step: int) -> Batch:
         ids, epoch, chunk = self.ids["train"], *divmod(step, self.chunks_per_epoch)
-        row = self.chunks_per_epoch * self.length
-        # Chunk borders fall elsewhere in each epoch, so that no place in the text is always near one.
+        row_length = self.chunks_per_epoch * self.length
+        # Another offset in each epoch, so that no character is always near the border of a chunk.
         offset = int(self.keys.generator("train", epoch).integers(0, self.length))
-        starts = offset + np.arange(self.batch_size) * row + chunk * self.length
+        starts = offset + np.arange(self.batch_size) * row_length + chunk * self.length
         place = starts[:, None] + np.arange(self.context + self.length)[None, :]
         weights = np.ones(place.shape, np.float32)
         weights[:, : self.context] = 0
@@ -142,10 +148,10 @@ class Characters(SequenceDataModule):
 
     def _evaluation_chunk(self, split: str, chunk: int) -> Batch:
         ids, rows = self.ids[split], self.evaluation_rows
-        row = self._row(split)
-        steps = np.arange(chunk * self.length, min((chunk + 1) * self.length, row))
+        row_length = self._stream_length(split)
+        steps = np.arange(chunk * self.length, min((chunk + 1) * self.length, row_length))
         steps = np.concatenate([np.arange(steps[0] - self.context, steps[0]), steps])
-        place = np.arange(rows)[:, None] * row + steps[None, :]
+        place = np.arange(rows)[:, None] * row_length + steps[None, :]
         inside = (place >= 0) & (place < len(ids) - 1)
         inputs = np.where(inside, ids[np.clip(place, 0, len(ids) - 1)], 0)
         targets = np.where(inside, ids[np.clip(place + 1, 0, len(ids) - 1)], 0)
@@ -165,39 +171,42 @@ class Characters(SequenceDataModule):
             first=chunk == 0 if self.carry_state else None,
         )
 
-    def _row(self, split: str) -> int:
+    def _stream_length(self, split: str) -> int:
+        """Return the number of characters in each stream of an evaluation split."""
         return math.ceil((len(self.ids[split]) - 1) / self.evaluation_rows)
 
     def steps(self, split: str) -> int:
-        """Chunks in which every character of the split comes once."""
-        return math.ceil(self._row(split) / self.length)
+        """Return the number of chunks that contain each character of the split once."""
+        return math.ceil(self._stream_length(split) / self.length)
 
     @cached_property
     def _unigrams(self) -> np.ndarray:
+        """Frequency of each character in the training text, with one added to each count."""
         counts = np.bincount(self.ids["train"], minlength=len(self.vocabulary)) + 1
-        return counts / counts.sum()
+        frequencies: np.ndarray = counts / counts.sum()
+        return frequencies
 
     def chance(self, split: str) -> Scores:
-        """The training text's unigram distribution (plus one count each), scored on the split."""
+        """Return the scores of the unigram distribution of the training text."""
         frequency = self._unigrams
         nats = float(-np.log(frequency[self.ids[split][1:]]).mean())
         majority = float((self.ids[split][1:] == frequency.argmax()).mean())
         return {"bits_per_character": nats / math.log(2), "loss": nats, "accuracy": majority}
 
     def best(self, split: str) -> Scores:
-        """The entropy of a synthetic source; unknown for real text."""
+        """Return the entropy rate of the synthetic source; unknown for real text."""
         nats = self.text.entropy
         bits = None if nats is None else nats / math.log(2)
         return {"bits_per_character": bits, "loss": nats, "accuracy": self.text.accuracy}
 
-    def describe_data(self) -> dict[str, Any]:
-        """Characters of each split, and how many different ones training shows."""
+    def describe_data(self) -> dict[str, object]:
+        """Return the number of characters in each split, and the size of the vocabulary."""
         return {**{split: len(ids) for split, ids in self.ids.items()}, "vocabulary": len(self.vocabulary)}
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
-        """An n-gram model of the training text (see ``ngrams``): a 5-gram for all but huge vocabularies."""
+        """Return the scores of an n-gram model of the training text: a 5-gram, or less for a huge vocabulary."""
         size = len(self.vocabulary)
-        nats = ngrams.cross_entropy(self.ids["train"], self.ids[split], size, NGRAM_ORDER)
+        nats = ngrams.ngram_cross_entropy(self.ids["train"], self.ids[split], size, NGRAM_ORDER)
         return {
             f"{ngrams.usable_order(size, NGRAM_ORDER)}-gram": {"bits_per_character": nats / math.log(2), "loss": nats}
         }

@@ -1,10 +1,10 @@
-"""Copy memory: remember a few symbols over a long silence.
+"""Copy memory: recall a few symbols after a long delay.
 
     input   3 1 4 1 5 9 2 6 5 3 . . . . . . # # # # # # # # # # #
     target  . . . . . . . . . . . . . . . . . 3 1 4 1 5 9 2 6 5 3
 
-(payload 10, delay 7.) Hochreiter & Schmidhuber 1997; in this form Arjovsky et al. 2016, section 4.1. The
-score is read at the recalled symbols only: over all positions, predicting blanks alone looks nearly perfect.
+(payload 10, delay 7.) The task is from Hochreiter & Schmidhuber 1997, this form from Arjovsky et al. 2016, section
+4.1. Only the recalled symbols are scored: over all positions, a model that predicts only blanks looks nearly perfect.
 """
 
 from __future__ import annotations
@@ -24,10 +24,24 @@ BLANK = 0
 def sample_copy(
     rng: np.random.Generator, batch: int, delay: int, alphabet: int, payload: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw inputs and targets, both ``(batch, delay + 2 * payload)`` int64.
+    """Draw inputs and targets of the copy task.
 
-    Symbols are 1 to ``alphabet``, the blank is 0 and the delimiter ``alphabet + 1``. The input is the payload,
-    ``delay - 1`` blanks and ``payload + 1`` delimiters; the target is blank until the payload is due.
+    Symbols are 1 to ``alphabet``, the blank is 0 and the delimiter is ``alphabet + 1``. The input consists of the
+    payload, ``delay - 1`` blanks and ``payload + 1`` delimiters. The target is blank before the last ``payload`` steps.
+
+    Args:
+        rng: random generator.
+        batch: number of sequences.
+        delay: blank steps plus one between payload and recall.
+        alphabet: number of different symbols.
+        payload: number of symbols to recall.
+
+    Returns:
+        Inputs and targets, both ``(batch, delay + 2 * payload)`` int64.
+
+    >>> inputs, targets = sample_copy(np.random.default_rng(0), batch=1, delay=3, alphabet=8, payload=2)
+    >>> inputs.tolist(), targets.tolist()
+    ([[7, 6, 0, 0, 9, 9, 9]], [[0, 0, 0, 0, 0, 7, 6]])
     """
     symbols = rng.integers(1, alphabet + 1, size=(batch, payload))
     time = delay + 2 * payload
@@ -40,17 +54,17 @@ def sample_copy(
 
 
 class Copy(SequenceDataModule):
-    """The copy-memory task; fresh sequences at every step.
+    """The copy-memory task, with new sequences at every training step.
 
     Args:
-        delay: T of the literature, blank steps plus one between payload and recall; at least 1.
-        alphabet: how many different symbols.
-        payload: how many symbols are to be recalled.
-        samples: sequences in validation, and in test.
-        blank_weight: weight in the training loss of a step that asks for a blank, where a recalled symbol has
-            1. The published loss has 1 for all; less lets the long silence drown the recall less.
+        delay: blank steps plus one between payload and recall (T in the literature); at least 1.
+        alphabet: number of different symbols; at least 2.
+        payload: number of symbols to recall.
+        samples: number of sequences in validation and in test.
+        blank_weight: weight of a blank target in the training loss; a recalled symbol has weight 1. The published
+            loss uses 1; a smaller weight gives the few recalled symbols more influence.
         batch_size: sequences in one batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     def __init__(
@@ -76,7 +90,7 @@ class Copy(SequenceDataModule):
         self.spec = SequenceSpec(Tokens(alphabet + 2), output, max_length=self.time)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh sequences for training; ``samples`` fixed ones for validation and test."""
+        """Return new sequences in training, and ``samples`` fixed sequences in validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
         rng = self.keys.generator(split, step)
@@ -96,17 +110,17 @@ class Copy(SequenceDataModule):
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which all of a split's samples come once."""
+        """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self.samples / self.batch_size)
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """Blanks, then the payload again: ``(batch, time)`` ids."""
-        said = torch.full_like(batch.inputs, BLANK)
-        said[:, -self.payload :] = batch.inputs[:, : self.payload]
-        return said
+        """Return blanks followed by the payload, ``(batch, time)`` ids."""
+        answer = torch.full_like(batch.inputs, BLANK)
+        answer[:, -self.payload :] = batch.inputs[:, : self.payload]
+        return answer
 
     def chance(self, split: str) -> Scores:
-        """A predictor that knows the time of recall and guesses symbols uniformly."""
+        """Return the scores of a predictor that knows when to recall and guesses the symbols uniformly."""
         loss = math.log(self.alphabet)
         return {
             "accuracy": 1 / self.alphabet,
@@ -115,5 +129,5 @@ class Copy(SequenceDataModule):
         }
 
     def best(self, split: str) -> Scores:
-        """The payload is in the input, so all of it can be recalled."""
+        """Return perfect scores: the input contains the payload."""
         return {"accuracy": 1.0, "loss": 0.0, "loss_all_positions": 0.0}

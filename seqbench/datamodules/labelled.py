@@ -1,81 +1,90 @@
-"""Sentences with one label each, read or generated: which of the classes is it?
+"""Labelled sentences: predict the class of a sentence.
 
-input   a gorgeous , witty , seductive movie .
-target  1
+    input   a gorgeous , witty , seductive movie .
+    target  1
+
+``Labelled`` makes batches of encoded sentences. ``Sentences`` reads them from files; ``templates`` generates them.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from seqbench.datamodules.base import Scores, SequenceDataModule, require
-from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
-from seqbench.datamodules.sources import data_location, labelled_sentences, prepared_cache
+from seqbench.datamodules.encoded_sentences import (
+    EncodedSentences,
+    VocabularyOptions,
+    encode_texts,
+    read_encoded_sentences,
+)
+from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
+from seqbench.datamodules.sources import data_location, labelled_sentences
 from seqbench.datamodules.sources.folder_layouts import SPLITS
-from seqbench.datamodules.text.tokenization import TOKENIZERS_VERSION, UNKNOWN, Tokenizer
+from seqbench.datamodules.text.tokenization import UNKNOWN, Tokenizer
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Tokens
 from seqbench.utils.errors import did_you_mean
 from seqbench.utils.plain_data import short_repr
 
 EVALUATION_ROWS = 256
-"""Sentences in one evaluation batch, whatever the training batch."""
+"""Sentences in one evaluation batch, for any training batch size."""
 
 DIVERGENCES = {"last": "last", "mean": "mean", "uniform": "every", "ramp": "every"}
-"""What the loss is taken of, and which steps answer then (see ``SequenceClass.reads``)."""
+"""Option ``divergence`` -> the hidden vectors that are classified (see ``SequenceClass.reads``)."""
 
-Prepared = Mapping[str, np.ndarray]
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """Options of the training batches and of the loss; see ``Sentences``.
+
+    Raises:
+        SeqbenchError: If a value is out of range.
+    """
+
+    unknown_rate: float = 0.0
+    divergence: str = "last"
+    max_length: int | None = None
+    """Maximum number of tokens in a training sentence; None keeps all sentences."""
+
+    def __post_init__(self) -> None:
+        require(
+            self.divergence in DIVERGENCES,
+            f"task.divergence '{self.divergence}' is unknown.{did_you_mean(self.divergence, DIVERGENCES)}",
+        )
+        require(0 <= self.unknown_rate < 1, f"task.unknown_rate must be in [0, 1), got {self.unknown_rate}.")
 
 
 class Labelled(SequenceDataModule):
-    """Token ids with a class for each sentence: batches, and the lines that need no more than the labels.
+    """Batches of encoded sentences with one class each, and the scores that follow from the labels alone.
 
     Args:
-        tokenizer: of the ids.
-        prepared: what ``encoded`` gives.
-        classes: names of the classes.
+        sentences: the encoded sentences.
         batch_size: sentences in one training batch.
-        keys: what random draws are keyed by.
-        unknown_rate: see ``Sentences``.
-        divergence: see ``Sentences``.
-        max_length: see ``Sentences``; None leaves nothing out.
+        keys: keys of the random generators.
+        options: options of the training batches and of the loss.
     """
 
     def __init__(
-        self,
-        tokenizer: Tokenizer,
-        prepared: Prepared,
-        classes: Sequence[str],
-        batch_size: int,
-        keys: Keys,
-        unknown_rate: float = 0.0,
-        divergence: str = "last",
-        max_length: int | None = None,
+        self, sentences: EncodedSentences, batch_size: int, keys: Keys, options: TrainingOptions | None = None
     ) -> None:
         super().__init__(batch_size, keys)
-        require(
-            divergence in DIVERGENCES,
-            f"task.divergence '{divergence}' is unknown.{did_you_mean(divergence, DIVERGENCES)}",
-        )
-        require(0 <= unknown_rate < 1, f"task.unknown_rate must be in [0, 1), got {unknown_rate}.")
-        self.classes = tuple(classes)
-        self.unknown_rate, self.divergence, self._max_length = unknown_rate, divergence, max_length
-        self._take(tokenizer, prepared)
-        self._epoch: tuple[int, list[np.ndarray]] = (-1, [])
+        self._options = options or TrainingOptions()
+        self._use_sentences(sentences)
 
-    def _take(self, tokenizer: Tokenizer, prepared: Prepared) -> None:
-        """Take up what was prepared, and leave out training sentences that are too long."""
-        self.tokenizer, max_length = tokenizer, self._max_length
-        self.ids = {split: prepared[f"{split}-ids"] for split in SPLITS}
-        self.offsets = {split: prepared[f"{split}-offsets"] for split in SPLITS}
-        self.labels = {split: prepared[f"{split}-labels"] for split in SPLITS}
+    def _use_sentences(self, sentences: EncodedSentences) -> None:
+        """Set the data of all splits, and exclude training sentences that are too long."""
+        self.tokenizer, self.classes = sentences.tokenizer, sentences.classes
+        self.ids, self.offsets, self.labels = (
+            {split: sentences.arrays[f"{split}-{kind}"] for split in SPLITS} for kind in ("ids", "offsets", "labels")
+        )
         lengths = {split: np.diff(offsets) for split, offsets in self.offsets.items()}
-        self.samples = {split: np.arange(len(some)) for split, some in lengths.items()}
+        self.samples = {split: np.arange(len(lengths[split])) for split in SPLITS}
+        max_length = self._options.max_length
         if max_length is not None:
             self.samples["train"] = np.flatnonzero(lengths["train"] <= max_length)
             require(
@@ -83,51 +92,58 @@ class Labelled(SequenceDataModule):
                 f"no training sentence has at most {max_length} tokens; raise --task.max_length.",
             )
         self.lengths = {split: lengths[split][self.samples[split]] for split in SPLITS}
-        self.evaluation = {
+        self._evaluation = {
             split: batches_by_length(self.lengths[split], EVALUATION_ROWS) for split in ("validation", "test")
         }
-        output = SequenceClass(len(self.classes), DIVERGENCES[self.divergence])
-        longest = max(int(some.max()) for some in self.lengths.values())
-        self.spec = SequenceSpec(Tokens(len(tokenizer)), output, max_length=longest, look_ahead=True)
+        self._epochs = EpochCache(self._draw_epoch)
+        output = SequenceClass(len(self.classes), DIVERGENCES[self._options.divergence])
+        longest = max(int(split_lengths.max()) for split_lengths in self.lengths.values())
+        self.spec = SequenceSpec(Tokens(len(self.tokenizer)), output, max_length=longest, look_ahead=True)
 
     def vocabulary_text(self) -> str:
-        """The tokenizer, as JSON."""
+        """Return the tokenizer as JSON."""
         return self.tokenizer.to_json()
 
-    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
-        """Read the sentences with another's tokens.
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, object]) -> None:
+        """Encode the sentences again, with the tokenizer of a model that was trained on other sentences.
+
+        Args:
+            vocabulary: ``vocabulary_text()`` of the training data.
+            facts: ``describe_data()`` of the training data.
 
         Raises:
-            SeqbenchError: it is no tokenizer, or was learnt with other classes than these sentences have.
+            SeqbenchError: If the text is not a tokenizer, or the classes of the two data sets differ.
         """
-        known = facts.get("classes")
+        classes = facts.get("classes")
         require(
-            known == list(self.classes),
-            f"the model knows the classes {short_repr(known)}, and these sentences have {short_repr(list(self.classes))}; give "
-            f"sentences with the same labels.",
+            classes == list(self.classes),
+            f"the model knows the classes {short_repr(classes)}, but these sentences have the classes "
+            f"{short_repr(list(self.classes))}; give sentences with the same labels.",
         )
         tokenizer = Tokenizer.from_json(vocabulary)
-        self._take(tokenizer, encode_texts(tokenizer, *self._raw()))
+        texts, labels = self._texts_and_labels()
+        self._use_sentences(EncodedSentences(tokenizer, encode_texts(tokenizer, texts, labels), self.classes))
 
-    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
-        """Texts and labels of each split, as ``encoded`` takes them."""
+    def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+        """Return texts and labels of each split, as ``encode_texts`` takes them."""
         raise NotImplementedError(f"{type(self).__name__} keeps no texts")
 
     def stream(self, split: str, step: int) -> Batch:
-        """A batch of sentences of like length; in training of the epoch's permutation."""
+        """Return a batch of sentences of similar length; in training, from the permutation of the epoch."""
         if split != "train":
-            return self._batch(split, self.evaluation[split][step])
+            return self._batch(split, self._evaluation[split][step])
         epoch, place = divmod(step, math.ceil(len(self.samples["train"]) / self.batch_size))
-        if self._epoch[0] != epoch:
-            rng = self.keys.generator("train", epoch)
-            # Small pools: where length tells something of the class, batches of one length would swing.
-            self._epoch = (epoch, batches_of_epoch(rng, self.lengths["train"], self.batch_size, pool=20))
-        batch = self._batch("train", self._epoch[1][place])
-        if self.unknown_rate > 0:
-            # Negative numbers: not those that key the permutations.
+        batch = self._batch("train", self._epochs.batches(epoch)[place])
+        unknown_rate = self._options.unknown_rate
+        if unknown_rate > 0:
+            # Negative epoch numbers, so that these keys never equal those of the permutations.
             drawn = self.keys.generator("train", -1 - step).random(batch.inputs.shape)
-            batch.inputs[torch.from_numpy(drawn < self.unknown_rate)] = UNKNOWN
+            batch.inputs[torch.from_numpy(drawn < unknown_rate)] = UNKNOWN
         return batch
+
+    def _draw_epoch(self, epoch: int) -> list[np.ndarray]:
+        # A small pool: if length and class are correlated, batches of a single length would make the loss oscillate.
+        return batches_of_epoch(self.keys.generator("train", epoch), self.lengths["train"], self.batch_size, pool=20)
 
     def _batch(self, split: str, places: np.ndarray) -> Batch:
         index, lengths = self.samples[split][places], self.lengths[split][places]
@@ -146,26 +162,27 @@ class Labelled(SequenceDataModule):
         )
 
     def _weights(self, lengths: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weight of each answer in the loss, those of a sentence adding up to 1, and in the metrics."""
-        if DIVERGENCES[self.divergence] != "every":
+        """Return the weights of each answer in the loss, which sum to 1 per sentence, and in the metrics."""
+        divergence = self._options.divergence
+        if DIVERGENCES[divergence] != "every":
             return np.ones((len(lengths), 1)), np.ones((len(lengths), 1))
         steps = np.arange(inside.shape[1])
-        rising = inside * (steps + 1.0 if self.divergence == "ramp" else 1.0)
-        return rising / rising.sum(1, keepdims=True), steps == lengths[:, None] - 1
+        weights = inside * (steps + 1.0 if divergence == "ramp" else 1.0)
+        return weights / weights.sum(1, keepdims=True), steps == lengths[:, None] - 1
 
     def steps(self, split: str) -> int:
-        """Batches in which each sentence of the split comes once."""
-        return len(self.evaluation[split])
+        """Return the number of batches that contain each sentence of the split once."""
+        return len(self._evaluation[split])
 
     def chance(self, split: str) -> Scores:
-        """The majority class of training, always; the loss of its class frequencies."""
+        """Return the scores of the majority class of training, and the loss of its class frequencies."""
         counts = np.bincount(self.labels["train"], minlength=len(self.classes))
-        always = np.full(len(self.labels[split]), counts.argmax())
+        constant = np.full(len(self.labels[split]), counts.argmax())
         loss = float(-np.log(counts / counts.sum())[self.labels[split]].mean())
-        return {**agreement(always, self.labels[split]), "loss": loss}
+        return {**score_classes(constant, self.labels[split]), "loss": loss}
 
-    def describe_data(self) -> dict[str, Any]:
-        """Sentences of each split, those left out, the classes, the vocabulary, and the share it does not know."""
+    def describe_data(self) -> dict[str, object]:
+        """Return the number of sentences, the classes, the vocabulary, and the share of unknown tokens."""
         return {
             **{split: len(index) for split, index in self.samples.items()},
             "left_out": len(self.labels["train"]) - len(self.samples["train"]),
@@ -177,22 +194,23 @@ class Labelled(SequenceDataModule):
 
 
 class Sentences(Labelled):
-    """Labelled sentences of a published data set, or of the user's own.
+    """Labelled sentences of a published data set, or of the user.
 
     Args:
-        dataset: the published sentences, a name in ``seqbench.datamodules.sources.published_datasets``.
-        tokens: ``words`` (between white space) or ``bpe`` (byte pairs); learnt from the training split alone.
-        vocabulary_size: most tokens in the vocabulary.
-        min_count: occurrences in training from which a word is known.
-        unknown_rate: share of the training tokens that read as unknown, so that the unknown's vector is learnt.
-        divergence: what the loss is taken of: ``last`` (one answer, read at the last step, or at both ends of a
-            backbone that looks ahead), ``mean`` (one answer, read from the mean of the steps), ``uniform`` and
-            ``ramp`` (every step answers, weighted equally or rising in step; the last one is scored).
-        max_length: most tokens of a training sentence; longer ones are left out and counted. None is cut.
-        data_dir: folder (or file) to read instead, lines of ``sentence<TAB>label`` or ``label sentence``.
+        dataset: name of the published sentences, see ``seqbench.datamodules.sources.published_datasets``.
+        tokens: ``words`` (between white space) or ``bpe`` (byte pairs); learned from the training split alone.
+        vocabulary_size: maximum number of tokens in the vocabulary.
+        min_count: minimum number of occurrences of a word in training; rarer words are unknown.
+        unknown_rate: share of the training tokens that are replaced by the unknown token, so that its embedding is
+            trained.
+        divergence: answers that the loss is computed from: ``last`` (one answer, from the last step, or from both
+            ends if the backbone looks ahead), ``mean`` (one answer, from the mean of the steps), ``uniform`` or
+            ``ramp`` (one answer at each step, with equal or linearly rising weights; the last answer is scored).
+        max_length: maximum number of tokens in a training sentence; longer ones are excluded and counted.
+        data_dir: folder or file to read instead, with lines of ``sentence<TAB>label`` or ``label sentence``.
         source: where the sentences come from: auto (a folder, else the hub), folder or hub.
         batch_size: sentences in one training batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     best_unknown = "nobody knows how far readers agree on these labels"
@@ -211,65 +229,45 @@ class Sentences(Labelled):
         data_dir: str | None = None,
         source: str = "auto",
     ) -> None:
-        require(tokens in ("words", "bpe"), f"task.tokens must be 'words' or 'bpe', got '{tokens}'.")
-        require(min_count >= 1, f"task.min_count must be at least 1 occurrence, got {min_count}.")
+        vocabulary = VocabularyOptions(tokens, vocabulary_size, min_count)
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
-        self._location = location = data_location.locate_data(dataset, data_dir, source)
-        options: dict[str, Any] = {"tokens": tokens, "vocabulary_size": vocabulary_size, "min_count": min_count}
-        key = {"data": data_location.verified_checksums(location), "library": TOKENIZERS_VERSION, **options}
-        arrays = prepared_cache.load_or_prepare(
-            "sentences-1", key, lambda: _prepare(labelled_sentences.read_labelled_sentences(location), **options)
-        )
-        tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
-        classes = arrays["classes"].tobytes().decode().split("\n")
-        super().__init__(tokenizer, arrays, classes, batch_size, keys, unknown_rate, divergence, max_length)
+        options = TrainingOptions(unknown_rate, divergence, max_length)
+        self._location = data_location.locate_data(dataset, data_dir, source)
+        super().__init__(read_encoded_sentences(self._location, vocabulary), batch_size, keys, options)
 
-    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
-        read = labelled_sentences.read_labelled_sentences(self._location)
-        return read.texts, read.labels
+    def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+        sentences = labelled_sentences.read_labelled_sentences(self._location)
+        return sentences.texts, sentences.labels
 
     def best(self, split: str) -> Scores:
-        """Unknown: see ``best_unknown``."""
+        """Return None for each metric; ``best_unknown`` gives the reason."""
         return {"accuracy": None, "macro_f1": None, "loss": None}
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
-        """Multinomial naive Bayes over the tokens, plus one count each: what a bag of words gives at once."""
+        """Return the scores of multinomial naive Bayes, a bag-of-words model, with one added to each count."""
         counts = np.ones((len(self.classes), len(self.tokenizer)))
         np.add.at(counts, (np.repeat(self.labels["train"], np.diff(self.offsets["train"])), self.ids["train"]), 1)
         likelihood = np.log(counts / counts.sum(1, keepdims=True))
-        likelihood[:, UNKNOWN] = 0.0  # Training shows none: it tells nothing.
+        likelihood[:, UNKNOWN] = 0.0  # Training contains no unknown token, so its counts carry no information.
         sums = np.add.reduceat(likelihood[:, self.ids[split]], self.offsets[split][:-1], axis=1)
         prior = np.log(np.bincount(self.labels["train"], minlength=len(self.classes)))
-        return {"naive Bayes": agreement((prior[:, None] + sums).argmax(0), self.labels[split])}
+        return {"naive Bayes": score_classes((prior[:, None] + sums).argmax(0), self.labels[split])}
 
 
-def encode_texts(
-    tokenizer: Tokenizer, texts: Mapping[str, list[str]], labels: Mapping[str, np.ndarray]
-) -> dict[str, np.ndarray]:
-    """Arrays of each split: ``ids (tokens,)``, ``offsets (sentences + 1,)`` and ``labels (sentences,)``."""
-    arrays: dict[str, np.ndarray] = {}
-    for split in SPLITS:
-        arrays[f"{split}-ids"], arrays[f"{split}-offsets"] = tokenizer.encode(texts[split])
-        arrays[f"{split}-labels"] = np.asarray(labels[split], np.int64)
-    return arrays
+def score_classes(predicted: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Return the accuracy, and the mean F1 of the classes that are predicted or true.
 
+    Args:
+        predicted: class numbers ``(sentences,)``.
+        true: class numbers ``(sentences,)``.
 
-def agreement(said: np.ndarray, true: np.ndarray) -> dict[str, float]:
-    """Accuracy, and the mean F1 of the classes that occur or are said; both ``(sentences,)``."""
+    >>> score_classes(np.array([1, 1, 1, 1]), np.array([1, 1, 1, 0]))
+    {'accuracy': 0.75, 'macro_f1': 0.42857142857142855}
+    """
     scores = [
-        2 * float(((said == name) & (true == name)).sum()) / float((said == name).sum() + (true == name).sum())
-        for name in np.union1d(said, true)
+        2
+        * float(((predicted == name) & (true == name)).sum())
+        / float((predicted == name).sum() + (true == name).sum())
+        for name in np.union1d(predicted, true)
     ]
-    return {"accuracy": float((said == true).mean()), "macro_f1": sum(scores) / len(scores)}
-
-
-def _prepare(
-    read: labelled_sentences.LabelledSentences, tokens: str, vocabulary_size: int, min_count: int
-) -> prepared_cache.Arrays:
-    texts = read.texts["train"]
-    tokenizer = (
-        Tokenizer.bpe(texts, vocabulary_size) if tokens == "bpe" else Tokenizer.words(texts, min_count, vocabulary_size)
-    )
-    names = {"tokenizer": tokenizer.to_json(), "classes": "\n".join(read.classes)}
-    as_bytes = {name: np.frombuffer(text.encode(), np.uint8) for name, text in names.items()}
-    return {**as_bytes, **encode_texts(tokenizer, read.texts, read.labels)}
+    return {"accuracy": float((predicted == true).mean()), "macro_f1": sum(scores) / len(scores)}

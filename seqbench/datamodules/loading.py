@@ -1,9 +1,9 @@
-"""Load the datamodule class that a card names, and build the datamodule of a run."""
+"""Import the datamodule class that a card names, and build the datamodule of a run."""
 
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Card
@@ -14,44 +14,43 @@ if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
 
 
-def import_datamodule_class(card: Card) -> Any:
-    """The class that a card names, imported.
+def import_datamodule_class(card: Card) -> type[SequenceDataModule]:
+    """Import and return the datamodule class of a card.
 
     Raises:
-        SeqbenchError: it cannot be imported, or is no task's datamodule.
+        SeqbenchError: If the class cannot be imported, does not extend ``SequenceDataModule``, or lacks a method.
     """
-    # It is its card's distribution that is to blame; a card that is only checked has none.
-    offers = registry.list_entries(registry.TASKS).get(card.name) or (registry.Entry(card.name, "", None, None),)
-    entry = dataclasses.replace(offers[0], value=card.datamodule)
-    datamodule = entry.load()
+    # Errors name the distribution of the card; a card that is not installed has none.
+    entries = registry.list_entries(registry.TASKS).get(card.name) or (registry.Entry(card.name, "", None, None),)
+    entry = dataclasses.replace(entries[0], value=card.datamodule)
+    datamodule: object = entry.load()
 
-    from seqbench.datamodules.base import SequenceDataModule  # Lightning, which any task's class has imported.
+    # Imported here because it imports Lightning, which is slow. The class of any task has imported it by now.
+    from seqbench.datamodules.base import SequenceDataModule
 
-    unusable = f"task '{card.name}'{entry.owner} cannot be used: its datamodule {card.datamodule}"
+    problem = f"task '{card.name}'{entry.owner} cannot be used: its datamodule {card.datamodule}"
     if not (isinstance(datamodule, type) and issubclass(datamodule, SequenceDataModule)):
-        raise SeqbenchError(f"{unusable} is no class that extends seqbench.datamodules.base.SequenceDataModule.")
-    if lacking := sorted(datamodule.__abstractmethods__):
-        raise SeqbenchError(f"{unusable} lacks {', '.join(lacking)}.")
+        raise SeqbenchError(f"{problem} is no class that extends seqbench.datamodules.base.SequenceDataModule.")
+    if missing := sorted(datamodule.__abstractmethods__):
+        raise SeqbenchError(f"{problem} lacks {', '.join(missing)}.")
     return datamodule
 
 
 def build_datamodule(config: RunConfig) -> SequenceDataModule:
-    """The task's data alone.
+    """Build the datamodule of a run, without a model.
 
     Raises:
-        SeqbenchError: the datamodule refuses its options, or the data is not at hand.
+        SeqbenchError: If the datamodule refuses its options, or the data is not available.
     """
-    from seqbench.protocol.batches import Keys  # torch, which ``import_datamodule_class`` has imported.
+    from seqbench.protocol.batches import Keys  # Here: it imports torch.
 
     datamodule = import_datamodule_class(config.card)
-    protocol: dict[str, Any] = {
-        "batch_size": config.optim.batch_size,
-        "keys": Keys(config.seed, config.card.name, config.card.version),
-    }
+    streaming_options = {}
     if datamodule.streaming:
-        protocol["carry_state"] = hasattr(registry.find_entry(registry.ARCHITECTURES, config.arch).load(), "unroll")
+        backbone = registry.find_entry(registry.ARCHITECTURES, config.arch).load()
+        streaming_options["carry_state"] = hasattr(backbone, "unroll")
+    keys = Keys(config.seed, config.card.name, config.card.version)
     try:
-        data: SequenceDataModule = datamodule(**config.task_options, **protocol)
-        return data
+        return datamodule(batch_size=config.optim.batch_size, keys=keys, **config.task_options, **streaming_options)
     except (TypeError, ValueError) as error:
         raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error

@@ -1,10 +1,10 @@
-"""Parity: is the number of ones so far odd?
+"""Parity: output whether the number of ones so far is odd.
 
     input   0 1 1 1 1 0 1
-    target  0 1 0 1 0 0 1      at every step, or (weights: last) asked at the last step alone
+    target  0 1 0 1 0 0 1      at every step, or (weights: last) at the last step only
 
-The smallest regular language that no fixed window can recognise. Trained on short strings and tested on
-longer ones, as Delétang et al. 2022 (arXiv 2207.02098) do; one recurrent bit solves it at any length.
+Parity is the simplest regular language that no fixed window can recognise; one recurrent bit solves it at any length.
+Training uses short strings and the test longer ones, as in Delétang et al. 2022 (arXiv 2207.02098).
 """
 
 from __future__ import annotations
@@ -19,25 +19,30 @@ from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 PROBE = "length-"
+"""Prefix of the names of test splits with one length; the length in bits follows."""
 
 
 def running_parity(bits: np.ndarray) -> np.ndarray:
-    """Parity of each prefix of ``bits``, both ``(batch, time)``: the oracle that solves the task."""
+    """Return the parity of each prefix of ``bits``; both are ``(batch, time)``.
+
+    >>> running_parity(np.array([[0, 1, 1, 1]])).tolist()
+    [[0, 1, 0, 1]]
+    """
     return np.bitwise_xor.accumulate(bits, axis=1)
 
 
 class Parity(SequenceDataModule):
-    """Running parity of random bits, with probes at lengths that training never shows.
+    """Running parity of random bits, also tested at lengths that do not occur in training.
 
     Args:
         min_length: shortest training sequence, in bits.
         max_length: longest training sequence, in bits; lengths are uniform between the two.
-        probe_lengths: lengths at which the last bit's parity is tested as well.
-        probe_samples: sequences at each probe length.
-        weights: ``everywhere`` (every step counts) or ``last`` (the last one alone).
-        samples: sequences in validation, and in test.
+        probe_lengths: lengths, in bits, at which the parity of the last bit is also tested.
+        probe_samples: number of sequences at each probe length.
+        weights: steps that count in the loss: ``everywhere`` (all) or ``last`` (only the last one).
+        samples: number of sequences in validation and in test.
         batch_size: sequences in one batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     def __init__(
@@ -74,48 +79,48 @@ class Parity(SequenceDataModule):
         self.spec = SequenceSpec(Tokens(2), StepClasses(2), max_length=longest)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh bits for training, fixed ones for evaluation; a probe split has one length only."""
+        """Return new bits in training and fixed bits in evaluation; all sequences of a probe split have one length."""
         rng = self.keys.generator(split, step)
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self._count(split) - first)
         if split.startswith(PROBE):
             lengths = np.full(rows, int(split.removeprefix(PROBE)))
-            return self._batch(rng, lengths, first, probed=True)
+            return self._batch(rng, lengths, first, is_probe=True)
         lengths = rng.integers(self.min_length, self.max_length + 1, size=rows)
         return self._batch(rng, lengths, first)
 
-    def _batch(self, rng: np.random.Generator, lengths: np.ndarray, first: int, probed: bool = False) -> Batch:
-        """Bits of these lengths; probes are scored at the last one alone, whatever is asked."""
+    def _batch(self, rng: np.random.Generator, lengths: np.ndarray, first: int, is_probe: bool = False) -> Batch:
+        """Draw bits of the given lengths; a probe is scored at its last bit, whatever the loss weights are."""
         time = int(lengths.max())
         bits = rng.integers(0, 2, size=(len(lengths), time))
         position = np.arange(time)[None, :]
         last = (position == lengths[:, None] - 1).astype(np.float32)
-        asked = last if self.weights == "last" else (position < lengths[:, None]).astype(np.float32)
+        weights = last if self.weights == "last" else (position < lengths[:, None]).astype(np.float32)
         return Batch(
             inputs=torch.from_numpy(bits),
             targets=torch.from_numpy(running_parity(bits)),
             lengths=torch.from_numpy(lengths),
-            weights=torch.from_numpy(asked),
-            total=float(asked.sum()),
-            scored=torch.from_numpy(last) if probed else None,
+            weights=torch.from_numpy(weights),
+            total=float(weights.sum()),
+            scored=torch.from_numpy(last) if is_probe else None,
             index=torch.arange(first, first + len(lengths)),
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which all of a split's samples come once."""
+        """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self._count(split) / self.batch_size)
 
     def _count(self, split: str) -> int:
         return self.probe_samples if split.startswith(PROBE) else self.samples
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """Count the ones: ``(batch, time)`` of 0 and 1."""
+        """Return the running parity of the inputs, ``(batch, time)`` of 0 and 1."""
         return torch.from_numpy(running_parity(batch.inputs.numpy()))
 
     def chance(self, split: str) -> Scores:
-        """A fair coin."""
+        """Return the scores of random guesses."""
         return {"accuracy": 0.5, "loss": math.log(2)}
 
     def best(self, split: str) -> Scores:
-        """The answer is a function of the input."""
+        """Return perfect scores: the answer is a function of the input."""
         return {"accuracy": 1.0, "loss": 0.0}

@@ -1,10 +1,10 @@
-"""A plan: one constant vector in, a whole movement out.
+"""Plans: generate a whole movement from one constant vector.
 
-    plan    cos(.9) sin(.9) .6                                from the angle .9 on, .6 radians a step
+    plan    cos(.9) sin(.9) .6                                start at angle .9, move by .6 radians per step
     target  (cos .9, sin .9) (cos 1.5, sin 1.5) (cos 2.1, sin 2.1) ...
 
-What Jordan (1986) built his network for: nothing in the input says where in the sequence the net is; it has to
-know by what it did before. A net that looks at its input alone gives one point for all steps.
+Jordan (1986) built his network for this problem. The input does not tell the position in the sequence, so the model
+must derive it from its own state. A model without memory outputs the same point at all steps.
 """
 
 from __future__ import annotations
@@ -19,11 +19,29 @@ from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, Context, SequenceSpec, StepValues
 
 
-def sample_plan(rng: np.random.Generator, batch: int, length: int, slow: float, fast: float) -> tuple[np.ndarray, ...]:
-    """Draw plans ``(batch, 3)`` and their ways round the circle ``(batch, length, 2)``, float32.
+def sample_plan(
+    rng: np.random.Generator, batch: int, length: int, slow: float, fast: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw plans and their trajectories on the unit circle.
 
-    A plan is the cosine and the sine of the first angle, uniform on the circle, and the speed, uniform in [slow, fast)
-    radians a step.
+    A plan consists of the cosine and the sine of the first angle, uniform on the circle, and of the speed, uniform in
+    [slow, fast).
+
+    Args:
+        rng: random generator.
+        batch: number of plans.
+        length: steps of each trajectory.
+        slow: lowest speed, in radians per step.
+        fast: highest speed, in radians per step.
+
+    Returns:
+        Plans ``(batch, 3)`` and trajectories ``(batch, length, 2)``, both float32.
+
+    >>> plans, trajectories = sample_plan(np.random.default_rng(0), batch=4, length=10, slow=0.2, fast=1.0)
+    >>> plans.shape, trajectories.shape
+    ((4, 3), (4, 10, 2))
+    >>> bool((plans[:, :2] == trajectories[:, 0]).all())
+    True
     """
     start = rng.uniform(0, 2 * math.pi, size=(batch, 1))
     speed = rng.uniform(slow, fast, size=(batch, 1))
@@ -33,15 +51,15 @@ def sample_plan(rng: np.random.Generator, batch: int, length: int, slow: float, 
 
 
 class Plan(SequenceDataModule):
-    """Ways round a circle from plans; fresh ones at every step.
+    """Trajectories on a circle from plans, new ones at every training step.
 
     Args:
-        length: steps of every way.
-        slow: lowest speed, radians a step.
-        fast: highest speed, radians a step; at most pi.
-        samples: ways in validation, and in test.
-        batch_size: ways in one batch.
-        keys: what random draws are keyed by.
+        length: steps of each trajectory.
+        slow: lowest speed, in radians per step.
+        fast: highest speed, in radians per step; at most pi.
+        samples: number of trajectories in validation and in test.
+        batch_size: trajectories in one batch.
+        keys: keys of the random generators.
     """
 
     def __init__(
@@ -51,20 +69,20 @@ class Plan(SequenceDataModule):
         require(length >= 1, f"plan's length must be at least 1 step, got {length}.")
         require(
             0 <= slow < fast <= math.pi,
-            f"plan needs 0 <= slow < fast <= pi radians a step, got {slow} and {fast}.",
+            f"plan needs 0 <= slow < fast <= pi radians per step, got {slow} and {fast}.",
         )
-        require(samples >= 1, f"plan's samples must be at least 1 way, got {samples}.")
+        require(samples >= 1, f"plan's samples must be at least 1 trajectory, got {samples}.")
         self.length, self.slow, self.fast, self.samples = length, slow, fast, samples
         self.spec = SequenceSpec(Context(3), StepValues(2), max_length=length, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh ways for training; ``samples`` fixed ones for validation and test."""
+        """Return new trajectories in training, and ``samples`` fixed ones in validation and test."""
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self.samples - first)
-        plans, ways = sample_plan(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
+        plans, trajectories = sample_plan(self.keys.generator(split, step), rows, self.length, self.slow, self.fast)
         return Batch(
             inputs=torch.from_numpy(plans),
-            targets=torch.from_numpy(ways),
+            targets=torch.from_numpy(trajectories),
             lengths=torch.full((rows,), self.length),
             weights=torch.ones(rows, self.length),
             total=float(rows * self.length),
@@ -72,19 +90,20 @@ class Plan(SequenceDataModule):
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which all of a split's samples come once."""
+        """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self.samples / self.batch_size)
 
     def chance(self, split: str) -> Scores:
-        """Always the centre: on the circle the mean of sin^2 is 1/2 and that of abs(sin) is 2/pi."""
+        """Return the scores of the constant prediction (0, 0), the centre of the circle."""
+        # On the circle the mean of sin^2 is 1/2, and the mean of abs(sin) is 2/pi.
         return {"mse": 0.5, "mae": 2 / math.pi}
 
     def best(self, split: str) -> Scores:
-        """The way is a function of the plan."""
+        """Return errors of 0: the trajectory is a function of the plan."""
         return {"mse": 0.0, "mae": 0.0}
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """The ways of a batch's plans, ``(batch, time, 2)``."""
+        """Return the trajectories of the plans, ``(batch, time, 2)``."""
         cosine, sine, speed = batch.inputs.double().unbind(1)
         angles = torch.atan2(sine, cosine)[:, None] + speed[:, None] * torch.arange(self.length, dtype=torch.float64)
         return torch.stack([angles.cos(), angles.sin()], dim=-1).float()

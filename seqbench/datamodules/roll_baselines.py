@@ -1,6 +1,7 @@
-"""What simple predictors score on piano rolls and melodies: the lines that a trained model stands between.
+"""Scores of simple predictors on piano rolls and melodies, as chance level and baselines.
 
-All are estimated on the training split, with one added to every count, and scored on pairs of a frame and the next.
+All predictors are estimated on the training split with one added to each count. They are scored on pairs of a frame and
+the next frame.
 """
 
 from __future__ import annotations
@@ -8,61 +9,117 @@ from __future__ import annotations
 import numpy as np
 
 
-def frequencies(frames: np.ndarray) -> np.ndarray:
-    """How often each key sounds, ``(keys,)``, of frames ``(total, keys)`` of 0 and 1."""
-    return (frames.sum(0, dtype=np.int64) + 1) / (len(frames) + 2)
+def key_frequencies(frames: np.ndarray) -> np.ndarray:
+    """Return how often each key sounds, ``(keys,)``, in frames ``(total, keys)`` of 0 and 1.
+
+    >>> key_frequencies(np.array([[1, 0], [1, 0]])).tolist()
+    [0.75, 0.25]
+    """
+    frequencies: np.ndarray = (frames.sum(0, dtype=np.int64) + 1) / (len(frames) + 2)
+    return frequencies
 
 
-def transitions(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """How often each key sounds after silence and after sounding, ``(2, keys)``, of pairs of frames."""
-    return np.stack([frequencies_where(before == was, after) for was in (0, 1)])
+def transition_frequencies(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return how often each key sounds after a frame in which it was silent, or sounded.
+
+    Args:
+        before: frames ``(total, keys)`` of 0 and 1.
+        after: the frame after each of them, ``(total, keys)``.
+
+    Returns:
+        ``(2, keys)``: row 0 for keys that were silent, row 1 for keys that sounded.
+
+    >>> transition_frequencies(np.array([[1], [1], [0]]), np.array([[1], [1], [0]])).tolist()
+    [[0.3333333333333333], [0.75]]
+    """
+    rows = [
+        ((chosen & (after == 1)).sum(0) + 1) / (chosen.sum(0) + 2) for chosen in (before == state for state in (0, 1))
+    ]
+    return np.stack(rows)
 
 
-def frequencies_where(chosen: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """How often each key sounds among the frames chosen for it, both ``(total, keys)``."""
-    return ((chosen & (frames == 1)).sum(0) + 1) / (chosen.sum(0) + 2)
+def score_constant(probabilities: np.ndarray, after: np.ndarray) -> dict[str, float | None]:
+    """Return the scores of fixed probabilities ``(keys,)`` on frames ``(total, keys)``.
+
+    The metrics are those of ``StepLabels``.
+
+    >>> scores = score_constant(np.array([0.75, 0.25]), np.array([[1, 0], [1, 1]]))
+    >>> round(scores["nll_per_frame"], 4), scores["frame_accuracy"]
+    (1.1247, 0.6666666666666666)
+    """
+    cases = [(probabilities, after.sum(0, dtype=np.int64), np.full(len(probabilities), len(after)))]
+    return _score(cases, len(after))
 
 
-def score_constant(chances: np.ndarray, after: np.ndarray) -> dict[str, float | None]:
-    """What fixed chances ``(keys,)`` score on frames ``(total, keys)``, by the metrics of ``StepLabels``."""
-    return _score([(chances, after.sum(0, dtype=np.int64), np.full(len(chances), len(after)))], len(after))
+def score_transitions(probabilities: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict[str, float | None]:
+    """Return the scores of predictions from the previous frame, by the metrics of ``StepLabels``.
 
-
-def score_transitions(chances: np.ndarray, before: np.ndarray, after: np.ndarray) -> dict[str, float | None]:
-    """What chances after silence and after sounding, ``(2, keys)``, score on pairs of frames."""
-    cases = [(chances[was], ((before == was) & (after == 1)).sum(0), (before == was).sum(0)) for was in (0, 1)]
+    Args:
+        probabilities: ``(2, keys)`` as ``transition_frequencies`` returns them.
+        before: frames ``(total, keys)`` of 0 and 1.
+        after: the frame after each of them, ``(total, keys)``.
+    """
+    cases = [
+        (probabilities[state], ((before == state) & (after == 1)).sum(0), (before == state).sum(0)) for state in (0, 1)
+    ]
     return _score(cases, len(after))
 
 
 def _score(cases: list[tuple[np.ndarray, np.ndarray, np.ndarray]], frames: int) -> dict[str, float | None]:
-    """Metrics of cases, each with its chances, how often keys sounded then and how often it came, ``(keys,)``."""
-    nats, hits, either = 0.0, 0, 0
-    for chances, sounded, came in cases:
-        nats -= float((sounded * np.log(chances) + (came - sounded) * np.log1p(-chances)).sum())
-        said = chances > 0.5
-        hits += int(sounded[said].sum())
-        either += int(came[said].sum() + sounded[~said].sum())
-    return {"nll_per_frame": nats / frames, "frame_accuracy": hits / either if either else None}
+    """Return the metrics of constant predictions in several cases.
+
+    Args:
+        cases: for each case the probabilities, how often each key sounded, and how often the case occurred, all
+            ``(keys,)``.
+        frames: number of frames.
+    """
+    nats, hits, union = 0.0, 0, 0
+    for probabilities, sounded, occurred in cases:
+        nats -= float((sounded * np.log(probabilities) + (occurred - sounded) * np.log1p(-probabilities)).sum())
+        predicted = probabilities > 0.5
+        hits += int(sounded[predicted].sum())
+        union += int(occurred[predicted].sum() + sounded[~predicted].sum())
+    return {"nll_per_frame": nats / frames, "frame_accuracy": hits / union if union else None}
 
 
-def unigrams(tokens: np.ndarray, classes: int) -> np.ndarray:
-    """The distribution ``(classes,)`` of tokens."""
+def token_frequencies(tokens: np.ndarray, classes: int) -> np.ndarray:
+    """Return the frequency of each token, ``(classes,)``, with one added to each count.
+
+    >>> token_frequencies(np.array([0, 0]), classes=2).tolist()
+    [0.75, 0.25]
+    """
     counts = np.bincount(tokens, minlength=classes) + 1
-    return counts / counts.sum()
+    frequencies: np.ndarray = counts / counts.sum()
+    return frequencies
 
 
-def bigrams(before: np.ndarray, after: np.ndarray, classes: int) -> np.ndarray:
-    """What follows each token, ``(classes, classes)``: counts, and as many more spread as the unigrams are.
+def bigram_frequencies(before: np.ndarray, after: np.ndarray, classes: int) -> np.ndarray:
+    """Return the distribution of the token after each token, interpolated with the unigram distribution.
 
-    As many as a token has different followers (Witten & Bell 1991), at least one.
+    The weight of the unigram distribution is the number of different successors of a token (Witten & Bell 1991), and at
+    least 1.
+
+    Args:
+        before: tokens ``(total,)``.
+        after: the token after each of them, ``(total,)``.
+        classes: number of different tokens.
+
+    Returns:
+        ``(classes, classes)``; each row sums to 1.
     """
     counts = np.zeros((classes, classes))
     np.add.at(counts, (before, after), 1)
-    more = np.maximum((counts > 0).sum(1, keepdims=True), 1)
-    return (counts + more * unigrams(after, classes)) / (counts.sum(1, keepdims=True) + more)
+    weight = np.maximum((counts > 0).sum(1, keepdims=True), 1)
+    smoothed = counts + weight * token_frequencies(after, classes)
+    frequencies: np.ndarray = smoothed / (counts.sum(1, keepdims=True) + weight)
+    return frequencies
 
 
-def score_tokens(chances: np.ndarray, after: np.ndarray) -> dict[str, float]:
-    """What predicted distributions ``(total, classes)`` score on tokens ``(total,)``."""
-    nats = -np.log(np.take_along_axis(chances, after[:, None], 1)).mean()
-    return {"loss": float(nats), "accuracy": float((chances.argmax(1) == after).mean())}
+def score_tokens(probabilities: np.ndarray, after: np.ndarray) -> dict[str, float]:
+    """Return the scores of predicted distributions ``(total, classes)`` on tokens ``(total,)``.
+
+    >>> score_tokens(np.array([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]))["accuracy"]
+    0.5
+    """
+    nats = -np.log(np.take_along_axis(probabilities, after[:, None], 1)).mean()
+    return {"loss": float(nats), "accuracy": float((probabilities.argmax(1) == after).mean())}

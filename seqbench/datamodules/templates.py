@@ -1,14 +1,14 @@
-"""Generated sentiment, which needs no data: does a model read the order of words, and find them where they stand?
+"""Generated sentiment tasks, which test whether a model uses word order, and finds a word at any position.
 
     order       the soup was tasty , not bland at all .      1
-                the soup was bland , not tasty at all .      0      the same words
+                the soup was bland , not tasty at all .      0      (the same words)
 
-    position    trained  so tasty this then or now well here and  1    the word that matters stands early
-                trained  this or well so then here and stale now  0    or late,
-                tested   or then so now tasty this well here and  1    and then in between
+    position    trained  so tasty this then or now well here and  1    the decisive word is near the start
+                trained  this or well so then here and stale now  0    or the end,
+                tested   or then so now tasty this well here and  1    and in the middle in the test
 
-In ``order`` both members of every tested pair are there, so that whatever ignores order scores exactly 50 %. In
-``position`` a net with weights of its own for each place cannot know the tested ones.
+In ``order`` the test contains both members of each pair, so a model that ignores word order has an accuracy of exactly
+50 %. In ``position`` a model with separate weights for each position has not trained those of the test positions.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ import numpy as np
 import torch
 
 from seqbench.datamodules.base import Scores, require
-from seqbench.datamodules.labelled import Labelled, encode_texts
+from seqbench.datamodules.encoded_sentences import EncodedSentences, encode_texts
+from seqbench.datamodules.labelled import Labelled
 from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.protocol.batches import Keys
@@ -62,14 +63,14 @@ PAIRS = (
     ("i feared a {a} {n} and got a {b} one .", "b"),
     ("instead of {a} , the {n} was simply {b} .", "b"),
 )
-"""Sentences with two adjectives of opposite polarity, and which of the two tells the class."""
+"""Templates with two adjectives of opposite polarity, and the one that decides the class."""
 
 PAIR_WORDS = {"train": slice(0, 20), "validation": slice(20, 25), "test": slice(25, 30)}
-"""Which adjectives and nouns stand in the pairs of a split."""
+"""Slice of the lists of adjectives and nouns that the pairs of a split use."""
 
 
 def simple_sentences() -> list[tuple[str, int]]:
-    """Every adjective with every noun in sentences of one adjective: here all words are learnt."""
+    """Return sentences with one adjective, for all adjectives and nouns, so that training contains all words."""
     return [
         (template.format(n=noun, a=adjective), label)
         for label, adjectives in enumerate((NEGATIVE, POSITIVE))
@@ -78,11 +79,17 @@ def simple_sentences() -> list[tuple[str, int]]:
 
 
 def pair_sentences(split: str) -> list[tuple[str, int]]:
-    """All pairs of a split, the two members next to each other: the same words, opposite classes."""
+    """Return all pairs of a split as sentences and labels; the two members of a pair are adjacent.
+
+    Both members have the same words and opposite classes.
+
+    >>> pair_sentences("test")[:2]
+    [('the cake was honest , not messy at all .', 1), ('the cake was messy , not honest at all .', 0)]
+    """
     words = PAIR_WORDS[split]
     return [
-        (template.format(n=noun, a=first, b=second), label if tells == "a" else 1 - label)
-        for (template, tells), noun, good, bad in itertools.product(
+        (template.format(n=noun, a=first, b=second), label if decisive == "a" else 1 - label)
+        for (template, decisive), noun, good, bad in itertools.product(
             PAIRS, NOUNS[words], POSITIVE[words], NEGATIVE[words]
         )
         for first, second, label in ((good, bad, 1), (bad, good, 0))
@@ -90,69 +97,74 @@ def pair_sentences(split: str) -> list[tuple[str, int]]:
 
 
 def polarity(text: str) -> int:
-    """The class of a sentence: that of its adjective, or of the one of two that its template says tells."""
+    """Return the class of a sentence, from its adjective or, of two adjectives, from the decisive one.
+
+    >>> polarity("the soup was tasty , not bland at all .")
+    1
+    """
     words = text.split()
-    first, *second = [word for word in words if word in POSITIVE or word in NEGATIVE]
-    told = first
-    if second:
+    adjectives = [word for word in words if word in POSITIVE or word in NEGATIVE]
+    adjective = adjectives[0]
+    if len(adjectives) == 2:
+        first, second = adjectives
         noun = next(word for word in words if word in NOUNS)
-        (tells,) = (t for form, t in PAIRS if form.format(n=noun, a=first, b=second[0]) == text)
-        told = first if tells == "a" else second[0]
-    return int(told in POSITIVE)
+        (decisive,) = (name for template, name in PAIRS if template.format(n=noun, a=first, b=second) == text)
+        adjective = first if decisive == "a" else second
+    return int(adjective in POSITIVE)
 
 
 class _Generated(Labelled):
-    """What the two share: sentences as text for each split, and that all can be told."""
+    """Base of both tasks: generated sentences, whose class is a function of the text."""
 
-    def __init__(self, split: dict[str, list[tuple[str, int]]], batch_size: int, keys: Keys) -> None:
-        texts = {name: [text for text, _ in split[name]] for name in SPLITS}
-        labels = {name: np.array([label for _, label in split[name]]) for name in SPLITS}
+    def __init__(self, sentences: Mapping[str, list[tuple[str, int]]], batch_size: int, keys: Keys) -> None:
+        texts = {split: [text for text, _ in sentences[split]] for split in SPLITS}
+        labels = {split: np.array([label for _, label in sentences[split]]) for split in SPLITS}
         tokenizer = Tokenizer.words(texts["train"], min_count=1)
-        super().__init__(tokenizer, encode_texts(tokenizer, texts, labels), CLASSES, batch_size, keys)
+        super().__init__(EncodedSentences(tokenizer, encode_texts(tokenizer, texts, labels), CLASSES), batch_size, keys)
         self.texts = texts
 
-    def _raw(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
+    def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
         return self.texts, self.labels
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """Read each sentence by the rules it was made by: ``(batch, 1)`` classes."""
+        """Return the class of each sentence by the rules that generated it, ``(batch, 1)``."""
         rows = zip(batch.inputs, batch.lengths, strict=True)
         texts = [self.tokenizer.decode(ids[:length].tolist()) for ids, length in rows]
         return torch.tensor([[polarity(text)] for text in texts])
 
     def best(self, split: str) -> Scores:
-        """The class is a function of the words and their order."""
+        """Return perfect scores: the class is a function of the words and their order."""
         return {"accuracy": 1.0, "macro_f1": 1.0, "loss": 0.0}
 
 
 class WordOrder(_Generated):
-    """Which of two adjectives counts; tested on words that training shows in simple sentences only.
+    """Decide which of two adjectives counts; the words of the test pairs are in training only in simple sentences.
 
     Args:
-        pairs: training pairs, drawn from the 64,000 there are; the same for every seed.
+        pairs: number of training pairs, drawn from all 64,000; the same pairs for each seed.
         batch_size: sentences in one training batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     def __init__(self, batch_size: int, keys: Keys, pairs: int = 6000) -> None:
-        every = pair_sentences("train")
-        most = len(every) // 2
-        require(1 <= pairs <= most, f"sentiment-order's pairs must be from 1 to {most}, got {pairs}.")
-        drawn = keys.generator("pairs", 0).choice(most, size=pairs, replace=False)
-        train = [every[2 * pair + member] for pair in drawn for member in (0, 1)]
-        split = {"train": simple_sentences() + train, **{name: pair_sentences(name) for name in SPLITS[1:]}}
-        super().__init__(split, batch_size, keys)
+        members = pair_sentences("train")
+        available = len(members) // 2
+        require(1 <= pairs <= available, f"sentiment-order's pairs must be from 1 to {available}, got {pairs}.")
+        drawn = keys.generator("pairs", 0).choice(available, size=pairs, replace=False)
+        train = [members[2 * pair + member] for pair in drawn for member in (0, 1)]
+        sentences = {"train": simple_sentences() + train, **{split: pair_sentences(split) for split in SPLITS[1:]}}
+        super().__init__(sentences, batch_size, keys)
 
 
 class Position(_Generated):
-    """One adjective among neutral words: in the outer thirds in training and validation, in the middle one in test.
+    """Find one adjective among neutral words: in the outer thirds in training and validation, in the middle in test.
 
     Args:
-        length: words in every sentence; at least 3.
-        sentences: training sentences; the same for every seed.
-        samples: sentences in validation, and in test.
+        length: words in each sentence; at least 3.
+        sentences: number of training sentences; the same sentences for each seed.
+        samples: number of sentences in validation and in test.
         batch_size: sentences in one training batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     def __init__(
@@ -164,18 +176,25 @@ class Position(_Generated):
             f"sentiment-position needs at least 2 sentences and 2 samples, got {sentences} and {samples}.",
         )
         third = length // 3
-        # In the middle, not at one end: a recurrent net may learn how long to wait, and that is another question.
+        # The test uses the middle and not one end, because a recurrent net may learn how long to wait after a start.
         outer = [*range(third), *range(length - third, length)]
         places = {"train": outer, "validation": outer, "test": range(third, length - third)}
-        split = {
-            name: _placed(keys.generator(f"{name}-words", 0), count, length, places[name])
-            for name, count in zip(SPLITS, (sentences, samples, samples), strict=True)
+        generated = {
+            split: _sentences_at(keys.generator(f"{split}-words", 0), count, length, places[split])
+            for split, count in zip(SPLITS, (sentences, samples, samples), strict=True)
         }
-        super().__init__(split, batch_size, keys)
+        super().__init__(generated, batch_size, keys)
 
 
-def _placed(rng: np.random.Generator, count: int, length: int, places: Sequence[int]) -> list[tuple[str, int]]:
-    """Sentences of neutral words with one adjective at one of ``places``; every other one is positive."""
+def _sentences_at(rng: np.random.Generator, count: int, length: int, places: Sequence[int]) -> list[tuple[str, int]]:
+    """Generate sentences of neutral words with one adjective.
+
+    Args:
+        rng: random generator.
+        count: number of sentences; every second one is positive.
+        length: words in each sentence.
+        places: positions at which the adjective may be.
+    """
     words = np.array(FILLERS)[rng.integers(len(FILLERS), size=(count, length))].astype(object)
     labels = np.arange(count) % 2
     adjectives = np.array([NEGATIVE, POSITIVE])[labels, rng.integers(len(POSITIVE), size=count)]

@@ -1,10 +1,10 @@
-"""Translation: read a sentence, write it in another language.
+"""Translation: read a sentence and write it in another language.
 
     source  A man is riding a bicycle .
     target  Ein Mann fährt Fahrrad .
 
-Source and target share one vocabulary of byte pairs, learnt from the training split. Training shows the true
-target (teacher forcing); scores are of what a model writes by itself, against the raw, cased reference: BLEU
+Source and target share one byte-pair vocabulary, learned from the training split. Training uses the true target as
+input of the decoder (teacher forcing). Scores compare decoded translations with the raw, cased reference: BLEU
 (Papineni et al. 2002) and chrF (Popović 2015) as sacrebleu computes them (Post 2018).
 """
 
@@ -12,46 +12,76 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 
 from seqbench.datamodules.base import Scores, SequenceDataModule, require
-from seqbench.datamodules.length_buckets import batches_by_length, batches_of_epoch
+from seqbench.datamodules.encoded_pairs import END, START, encode_pairs, pad_rows, read_encoded_pairs
+from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
 from seqbench.datamodules.sources import data_location, prepared_cache, sentence_pairs
 from seqbench.datamodules.text import bleu
-from seqbench.datamodules.text.tokenization import TOKENIZERS_VERSION, Tokenizer
+from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.protocol import run_folder
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 
-SPECIALS = ("[START]", "[END]")
-START, END = 1, 2
 EVALUATION_ROWS = 128
+"""Pairs in one evaluation batch, for any training batch size."""
 LENGTHS = (8, 10, 12, 15)
-"""Words of a source up to which it falls into a bin of the curve over length; the last bin is open."""
+"""Upper limits of the bins of scores by source length, in words; the last bin has no limit."""
+EXACT_SCORES: Scores = {"bleu": 100.0, "chrf": 100.0, "token_loss": 0.0, "token_accuracy": 1.0}
+"""Scores of translations that equal their reference."""
+
+
+@dataclass(frozen=True)
+class DecodingOptions:
+    """Options of the training loss and of decoding; see ``Translation``.
+
+    Raises:
+        SeqbenchError: If a value is out of range.
+    """
+
+    longest: int
+    smoothing: float
+    beam: int
+    length_penalty: float
+
+    def __post_init__(self) -> None:
+        require(self.longest >= 1, f"translation's longest must be at least 1 token, got {self.longest}.")
+        require(0 <= self.smoothing < 1, f"translation's smoothing must be in [0, 1), got {self.smoothing}.")
+        require(self.beam >= 1, f"translation's beam must be at least 1 hypothesis, got {self.beam}.")
+        require(
+            0 <= self.length_penalty < math.inf,
+            f"translation's length_penalty must be a finite number of at least 0, got {self.length_penalty}.",
+        )
+
+    def output(self, vocab: int) -> TokenSequence:
+        """Return the output specification for a vocabulary of ``vocab`` tokens."""
+        return TokenSequence(vocab, START, END, self.longest, self.smoothing, self.beam, self.length_penalty)
 
 
 class Translation(SequenceDataModule):
     """Sentence pairs as token ids.
 
     Args:
-        dataset: the published pairs, a name in ``seqbench.datamodules.sources.published_datasets``.
-        source_language: of the sentences that are read, as files are named (``en``).
-        target_language: of those that are written.
-        vocabulary_size: byte pairs of both languages together.
-        max_length: most tokens on either side of a training pair; longer pairs are left out and counted.
-        longest: most tokens that decoding may write.
+        dataset: name of the published pairs, see ``seqbench.datamodules.sources.published_datasets``.
+        source_language: language to translate from, as in the names of the files (``en``).
+        target_language: language to translate into.
+        vocabulary_size: number of byte-pair tokens of both languages together.
+        max_length: maximum number of tokens on either side of a training pair; longer pairs are excluded and counted.
+        longest: maximum number of tokens that decoding generates.
         smoothing: label smoothing of the training loss.
-        beam: hypotheses that decoding keeps; 1 is greedy search.
-        length_penalty: hypotheses are compared by log-probability / length ** length_penalty.
+        beam: number of hypotheses in beam search; 1 is greedy search.
+        length_penalty: exponent in log-probability / length ** length_penalty, by which hypotheses are ranked.
         data_dir: folder to read instead, with ``train``, ``val`` and ``test`` in both languages.
-        source: where the pairs come from: auto (a folder, else the hub), folder, hub, or synthetic (a toy
-            grammar pair, whose translations are exact).
+        source: where the pairs come from: auto (a folder, else the hub), folder, hub, or synthetic (a toy grammar
+            with exact translations).
         batch_size: pairs in one training batch.
-        keys: what random draws are keyed by.
+        keys: keys of the random generators.
     """
 
     sequence_to_sequence: ClassVar[bool] = True
@@ -76,55 +106,42 @@ class Translation(SequenceDataModule):
     ) -> None:
         super().__init__(batch_size, keys)
         require(max_length >= 1, f"translation's max_length must be at least 1 token, got {max_length}.")
-        require(longest >= 1, f"translation's longest must be at least 1 token, got {longest}.")
-        require(0 <= smoothing < 1, f"translation's smoothing must be in [0, 1), got {smoothing}.")
-        require(beam >= 1, f"translation's beam must be at least 1 hypothesis, got {beam}.")
-        require(
-            0 <= length_penalty < math.inf, f"translation's length_penalty must be from 0 on, got {length_penalty}."
-        )
+        self._max_length = max_length
+        self._decoding = DecodingOptions(longest, smoothing, beam, length_penalty)
         require(
             source_language != target_language, f"source and target are both '{source_language}'; give two languages."
         )
-        self._location = location = data_location.locate_data(
-            dataset, data_dir, source, (source_language, target_language)
-        )
-        self._max_length, self._decoding = max_length, (longest, smoothing, beam, length_penalty)
-        self.exact = location.source == "synthetic"
+        languages = (source_language, target_language)
+        self._location = data_location.locate_data(dataset, data_dir, source, languages)
+        self.exact = self._location.source == "synthetic"
         if not self.exact:
             self.best_unknown = "a sentence has more right translations than its reference"
-        key = {
-            "data": data_location.verified_checksums(location),
-            "library": TOKENIZERS_VERSION,
-            "languages": [source_language, target_language],
-            "vocabulary_size": vocabulary_size,
-        }
-        self._take(
-            prepared_cache.load_or_prepare(
-                "pairs-1", key, lambda: _prepare(sentence_pairs.read_sentence_pairs(location), vocabulary_size)
-            )
-        )
-        self._kept: tuple[int, list[np.ndarray]] = (-1, [])
+        self._use_arrays(read_encoded_pairs(self._location, vocabulary_size))
 
     def vocabulary_text(self) -> str:
-        """The tokenizer, as JSON."""
+        """Return the tokenizer as JSON."""
         return self.tokenizer.to_json()
 
-    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, Any]) -> None:
-        """Read the sentences with another's byte pairs.
+    def use_vocabulary(self, vocabulary: str, facts: Mapping[str, object]) -> None:
+        """Encode the sentences again, with the byte pairs of a model that was trained on other sentences.
+
+        Args:
+            vocabulary: ``vocabulary_text()`` of the training data.
+            facts: not used.
 
         Raises:
-            SeqbenchError: it is no tokenizer, or has no start and end.
+            SeqbenchError: If the text is not a tokenizer, or has no start and end tokens.
         """
         tokenizer = Tokenizer.from_json(vocabulary)
-        require(len(tokenizer) > END, "the run's tokenizer has no special tokens; run the model again.")
-        self._take(_encoded(sentence_pairs.read_sentence_pairs(self._location), tokenizer))
+        require(len(tokenizer) > END, "the tokenizer of the run has no start and end tokens; train the model again.")
+        self._use_arrays(encode_pairs(sentence_pairs.read_sentence_pairs(self._location), tokenizer))
 
-    def _take(self, arrays: prepared_cache.Arrays) -> None:
-        """Take up what was prepared, and leave out training pairs that are too long."""
-        max_length = self._max_length
-        self.tokenizer = Tokenizer.from_json(arrays["tokenizer"].tobytes().decode())
+    def _use_arrays(self, arrays: prepared_cache.Arrays) -> None:
+        """Set the data of all splits, and exclude training pairs that are too long."""
+        self.tokenizer = Tokenizer.from_json(prepared_cache.array_text(arrays["tokenizer"]))
         self.references = {
-            split: arrays[f"{split}-references"].tobytes().decode().split("\n") for split in ("validation", "test")
+            split: prepared_cache.array_text(arrays[f"{split}-references"]).split("\n")
+            for split in ("validation", "test")
         }
         self.sides = {
             split: tuple(
@@ -133,42 +150,40 @@ class Translation(SequenceDataModule):
             for split in ("train", "validation", "test")
         }
         lengths = {split: [np.diff(offsets) for _, offsets in both] for split, both in self.sides.items()}
-        fits = np.maximum(*lengths["train"]) <= max_length
+        fits = np.maximum(*lengths["train"]) <= self._max_length
         self.samples = {split: np.arange(len(both[0])) for split, both in lengths.items()}
         self.left_out = int((~fits).sum())
         self.samples["train"] = self.samples["train"][fits]
         require(
             len(self.samples["train"]) > 0,
-            f"no training pair has at most {max_length} tokens; raise --task.max_length.",
+            f"no training pair has at most {self._max_length} tokens; raise --task.max_length.",
         )
         self.lengths = {split: [side[self.samples[split]] for side in both] for split, both in lengths.items()}
-        self._evaluation = {s: batches_by_length(self.lengths[s][0], EVALUATION_ROWS) for s in ("validation", "test")}
+        self._evaluation = {
+            split: batches_by_length(self.lengths[split][0], EVALUATION_ROWS) for split in ("validation", "test")
+        }
+        self._epochs = EpochCache(self._draw_epoch)
+        longest_source = max(int(both[0].max()) for both in self.lengths.values())
         size = len(self.tokenizer)
-        output = TokenSequence(size, START, END, *self._decoding)
-        most = max(int(both[0].max()) for both in self.lengths.values())
-        self.spec = SequenceSpec(Tokens(size), output, max_length=most, look_ahead=True)
+        self.spec = SequenceSpec(Tokens(size), self._decoding.output(size), max_length=longest_source, look_ahead=True)
 
     def stream(self, split: str, step: int) -> Batch:
-        """A batch of pairs of like length; in training of the epoch's permutation."""
+        """Return a batch of pairs of similar length; in training, from the permutation of the epoch."""
         if split != "train":
             return self._batch(split, self._evaluation[split][step])
         epoch, place = divmod(step, math.ceil(len(self.samples["train"]) / self.batch_size))
-        return self._batch(split, self._epoch(epoch)[place])
+        return self._batch(split, self._epochs.batches(epoch)[place])
 
-    def _epoch(self, epoch: int) -> list[np.ndarray]:
-        """The batches of one epoch; the last one asked for is kept."""
-        if self._kept[0] != epoch:
-            source, target = self.lengths["train"]
-            rng = self.keys.generator("train", epoch)
-            # By the target first, which costs most; by the source among equals.
-            self._kept = (epoch, batches_of_epoch(rng, target * 1000 + source, self.batch_size, pool=50))
-        return self._kept[1]
+    def _draw_epoch(self, epoch: int) -> list[np.ndarray]:
+        source, target = self.lengths["train"]
+        # Sorted by target length, which determines most of the cost, and then by source length.
+        return batches_of_epoch(self.keys.generator("train", epoch), target * 1000 + source, self.batch_size, pool=50)
 
     def _batch(self, split: str, places: np.ndarray) -> Batch:
         index = self.samples[split][places]
-        sources, targets = (_padded(ids, offsets, index) for ids, offsets in self.sides[split])
+        sources, targets = (pad_rows(ids, offsets, index) for ids, offsets in self.sides[split])
         lengths, target_lengths = (side[places] for side in self.lengths[split])
-        # Each target is followed by its end.
+        # The end token follows each target.
         ended = np.concatenate([targets, np.zeros_like(targets[:, :1])], axis=1)
         ended[np.arange(len(index)), target_lengths] = END
         weights = (np.arange(ended.shape[1]) <= target_lengths[:, None]).astype(np.float32)
@@ -183,80 +198,87 @@ class Translation(SequenceDataModule):
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which each pair of the split comes once."""
+        """Return the number of batches that contain each pair of the split once."""
         return len(self._evaluation[split])
 
-    # Lines, and what decoding is judged by.
-
     def score_decoded(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
-        """BLEU and chrF (0 to 100) of a whole split's translations.
+        """Return BLEU and chrF (0 to 100) of the translations of a whole split.
+
+        Args:
+            split: evaluation split of the samples.
+            decoded: token ids of each translation, by the index of its pair.
 
         Raises:
-            RuntimeError: a sentence is missing or strange: the evaluation went wrong.
+            RuntimeError: If the indices are not those of all pairs of the split.
         """
         if sorted(decoded) != list(range(len(self.references[split]))):
             raise RuntimeError(f"{len(decoded)} of {len(self.references[split])} {split} sentences were translated")
-        return bleu.bleu_scores(self.written(decoded), self.references[split])
+        return bleu.bleu_scores(self.decoded_texts(decoded), self.references[split])
 
-    def written(self, decoded: Mapping[int, list[int]]) -> list[str]:
-        """Translations as text, in the order of the split."""
-        # A line each: what bytes a model writes is its own affair.
+    def decoded_texts(self, decoded: Mapping[int, list[int]]) -> list[str]:
+        """Return translations as text, each in one line, in the order of the pairs."""
         return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]
 
-    def scores_by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[Any]]:
-        """Test BLEU and chrF over the length of the source, in words: columns of length (mean), sentences and both."""
+    def scores_by_length(self, decoded: Mapping[int, list[int]]) -> dict[str, list[float]]:
+        """Return test BLEU and chrF in bins of source length.
+
+        Args:
+            decoded: token ids of each test translation, by the index of its pair.
+
+        Returns:
+            Columns ``length`` (mean, in words), ``sentences`` (number), ``bleu`` and ``chrf``.
+        """
         words = np.array([len(sentence.split()) for sentence in self.source_texts("test")])
-        hypotheses, references = self.written(decoded), self.references["test"]
+        hypotheses, references = self.decoded_texts(decoded), self.references["test"]
         bins = np.searchsorted(LENGTHS, words, side="left")
-        found: dict[str, list[Any]] = {"length": [], "sentences": [], "bleu": [], "chrf": []}
+        columns: dict[str, list[float]] = {"length": [], "sentences": [], "bleu": [], "chrf": []}
         for number in np.unique(bins):
             places = np.flatnonzero(bins == number)
-            found["length"].append(float(words[places].mean()))
-            found["sentences"].append(len(places))
-            for name, score in bleu.bleu_scores(
-                [hypotheses[i] for i in places], [references[i] for i in places]
-            ).items():
-                found[name].append(score)
-        return found
+            scores = bleu.bleu_scores([hypotheses[i] for i in places], [references[i] for i in places])
+            row = {"length": float(words[places].mean()), "sentences": len(places), **scores}
+            for name, value in row.items():
+                columns[name].append(value)
+        return columns
 
     def source_texts(self, split: str) -> list[str]:
-        """The source sentences of a split, in order."""
-        return self._texts(split, 0, self.samples[split])
+        """Return the source sentences of a split, in order."""
+        return self._side_texts(split, 0, self.samples[split])
 
-    def _texts(self, split: str, side: int, index: np.ndarray) -> list[str]:
+    def _side_texts(self, split: str, side: int, index: np.ndarray) -> list[str]:
         ids, offsets = self.sides[split][side]
         return [self.tokenizer.decode(ids[offsets[i] : offsets[i + 1]]) for i in index]
 
     @cached_property
     def _unigrams(self) -> np.ndarray:
+        """Frequency of each token in the training targets, with one added to each count."""
         ids, offsets = self.sides["train"][1]
         counts = np.bincount(ids, minlength=len(self.tokenizer)) + 1.0
         counts[END] += len(offsets) - 1
-        return counts / counts.sum()
+        frequencies: np.ndarray = counts / counts.sum()
+        return frequencies
 
     def chance(self, split: str) -> Scores:
-        """A training sentence drawn for each, whatever its source; for tokens the training targets' unigrams."""
+        """Return BLEU and chrF of random training targets, and token scores of the unigram distribution."""
         rng = self.keys.generator(f"chance-{split}", 0)
         drawn = rng.choice(self.samples["train"], size=len(self.references[split]))
         ids, offsets = self.sides[split][1]
         tokens = np.concatenate([ids, np.full(len(offsets) - 1, END)])
         return {
-            **bleu.bleu_scores(self._texts("train", 1, drawn), self.references[split]),
+            **bleu.bleu_scores(self._side_texts("train", 1, drawn), self.references[split]),
             "token_loss": float(-np.log(self._unigrams[tokens]).mean()),
             "token_accuracy": float((tokens == self._unigrams.argmax()).mean()),
         }
 
     def best(self, split: str) -> Scores:
-        """Of the toy grammar, whose translations are exact; unknown for real sentences."""
-        exact = {"bleu": 100.0, "chrf": 100.0, "token_loss": 0.0, "token_accuracy": 1.0}
-        return exact if self.exact else dict.fromkeys(exact)
+        """Return the scores of exact translations for the toy grammar; unknown for real sentences."""
+        return dict(EXACT_SCORES) if self.exact else dict.fromkeys(EXACT_SCORES)
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
-        """The source itself, handed on untranslated."""
+        """Return the scores of the source sentences, used as translations."""
         return {"copied source": bleu.bleu_scores(self.source_texts(split), self.references[split])}
 
-    def describe_data(self) -> dict[str, Any]:
-        """Pairs of each split, those left out, the vocabulary, and how BLEU and chrF are computed."""
+    def describe_data(self) -> dict[str, object]:
+        """Return the number of pairs, the vocabulary, and the signatures of BLEU and chrF."""
         return {
             **{split: len(index) for split, index in self.samples.items()},
             "left_out": self.left_out,
@@ -264,30 +286,3 @@ class Translation(SequenceDataModule):
             "tokenizer": self.tokenizer.checksum,
             **bleu.bleu_signatures(),
         }
-
-
-def _prepare(read: sentence_pairs.SentencePairs, vocabulary_size: int) -> prepared_cache.Arrays:
-    sources, targets = read.splits["train"]
-    return _encoded(read, Tokenizer.bpe([*sources, *targets], vocabulary_size, SPECIALS))
-
-
-def _encoded(read: sentence_pairs.SentencePairs, tokenizer: Tokenizer) -> prepared_cache.Arrays:
-    arrays = {"tokenizer": _bytes(tokenizer.to_json())}
-    for split, both in read.splits.items():
-        for side, sentences in zip(("source", "target"), both, strict=True):
-            arrays[f"{split}-{side}"], arrays[f"{split}-{side}-offsets"] = tokenizer.encode(sentences)
-        if split != "train":
-            arrays[f"{split}-references"] = _bytes("\n".join(both[1]))
-    return arrays
-
-
-def _bytes(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode(), np.uint8)
-
-
-def _padded(ids: np.ndarray, offsets: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Rows ``index`` of a ragged array, ``(batch, time)`` int64, padded with 0."""
-    starts, lengths = offsets[index], offsets[index + 1] - offsets[index]
-    steps = np.arange(int(lengths.max()))
-    inside = steps < lengths[:, None]
-    return np.where(inside, ids[np.where(inside, starts[:, None] + steps, 0)], 0).astype(np.int64)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqbench.datamodules import loading
-from seqbench.datamodules.sources import data_location
+from seqbench.datamodules.sources import data_contents, data_location
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Card, Optim, Tier, load_card
@@ -41,7 +41,7 @@ def resolve_config(request: RunRequest) -> RunConfig:
     card = load_card(request.task)
     tier = card.tier(request.tier)
     location = _find_data(card, tier, request.group("task"))
-    checksums = data_location.file_checksums(location) if location else {}
+    checksums = data_contents.file_checksums(location) if location else {}
 
     datamodule = loading.import_datamodule_class(card)
     parser = _option_parser(request, entry.load(), card, tier, datamodule)
@@ -62,7 +62,7 @@ def resolve_config(request: RunRequest) -> RunConfig:
         trainer=validate(TrainerOptions, options["trainer"], "trainer"),
         logger=request.logger,
         checksums=checksums,
-        published=data_location.is_published(location.dataset, checksums) if location else True,
+        published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],
     )
     _check_secrets(config.options(), "option")

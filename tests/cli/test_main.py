@@ -124,7 +124,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
         (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
         (["run", "--config", "none.yaml"], "none.yaml cannot be read"),
         (["run", "--resume", "--overwrite"], "not allowed with argument"),
-        (["run", "--arch", "gru", "--task", "char-lm"], "Ways out: (1)"),
+        (["run", "--arch", "gru", "--task", "char-lm"], "Options: (1)"),
         (["generate", "nowhere"], "no record at nowhere"),
         (["generate", "x", "--length", "0"], "--length must be at least 1, got 0"),
         (["generate", "x", "--seed", "-1"], "--seed must be from 0"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.datamodules.labelled import EVALUATION_ROWS, Sentences, agreement
+from seqbench.datamodules.labelled import EVALUATION_ROWS, Sentences, score_classes
 from seqbench.protocol.batches import Keys
 from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
@@ -188,14 +188,14 @@ def test_agreement_is_that_of_the_objective() -> None:
     scores = objective.build_metrics()
     objective.update_metrics(scores, torch.nn.functional.one_hot(torch.from_numpy(said)[:, None], 6).float(), batch)
     found = {name: float(value) for name, value in scores.compute().items() if name != "loss"}
-    assert agreement(said, true) == pytest.approx(found)
+    assert score_classes(said, true) == pytest.approx(found)
 
 
 def test_what_was_prepared_is_used_again_and_made_anew_for_other_options(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = make(folder)
-    monkeypatch.setattr("seqbench.datamodules.labelled._prepare", None)
+    monkeypatch.setattr("seqbench.datamodules.encoded_sentences._prepare", None)
     again = make(folder)
     assert kit.same(first.stream("train", 0), again.stream("train", 0))
     assert again.describe_data() == first.describe_data()

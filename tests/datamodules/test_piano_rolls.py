@@ -12,7 +12,7 @@ import pytest
 import torch
 from scipy.io import loadmat
 
-from seqbench.datamodules.piano_rolls import PianoRolls, melody, segments_of
+from seqbench.datamodules.piano_rolls import PianoRolls, cut_segments, melody
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch
 from seqbench.utils.errors import SeqbenchError
@@ -113,7 +113,7 @@ def test_segments_cover_each_piece_and_begin_anywhere() -> None:
     lengths = np.array([1, 6, 7, 8, 14, 15, 100])
     firsts: dict[int, set[int]] = {piece: set() for piece in range(len(lengths))}
     for seed in range(300):
-        found = segments_of(np.random.default_rng(seed), lengths, 7)
+        found = cut_segments(np.random.default_rng(seed), lengths, 7)
         for piece, length in enumerate(lengths):
             own = found[found[:, 0] == piece]
             assert own[:, 1].tolist() == [0, *np.cumsum(own[:, 2])[:-1]]
@@ -194,7 +194,7 @@ def test_the_melody_stands_between_unigrams_and_bigrams(folder: Path) -> None:
     log = torch.from_numpy(np.log(counts / counts.sum())).float()
     found = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
     assert found == pytest.approx(dict(data.chance("test")), rel=1e-5)
-    table = torch.from_numpy(data._after_each).float()
+    table = torch.from_numpy(data._transitions).float()
     torch.testing.assert_close(table.sum(1), torch.ones(89))
     found = kit.score(data, "test", lambda batch: table[batch.inputs].log())
     assert found == pytest.approx(data.baselines("test")["bigram"], rel=1e-5)

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from seqbench.datamodules import templates
-from seqbench.datamodules.labelled import agreement
+from seqbench.datamodules.labelled import score_classes
 from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.templates import Position, WordOrder
 from seqbench.protocol.batches import Keys
@@ -71,7 +71,7 @@ def test_a_bag_of_words_is_at_exactly_one_half(split: str) -> None:
     weight = rng.integers(-1000, 1000, size=len(data.tokenizer))
     said = np.array([int(weight[data.tokenizer.encode([text])[0]].sum() > 0) for text in data.texts[split]])
     assert 0 < said.mean() < 1
-    assert agreement(said, data.labels[split])["accuracy"] == 0.5
+    assert score_classes(said, data.labels[split])["accuracy"] == 0.5
 
 
 def test_no_word_of_a_tested_pair_stands_in_a_training_pair() -> None:

@@ -159,9 +159,9 @@ def test_preparation_is_quick_and_quicker_from_the_cache(real_data: Path, cache:
         ({"beam": 0}, "beam must be at least 1"),
         ({"smoothing": 1.0}, r"smoothing must be in \[0, 1\)"),
         ({"longest": 0}, "longest must be at least 1"),
-        ({"length_penalty": -1.0}, "length_penalty must be from 0 on"),
+        ({"length_penalty": -1.0}, "length_penalty must be a finite number"),
         ({"target_language": "en"}, "source and target are both 'en'"),
-        ({"target_language": "de"}, r"holds no such data: expected .*train\.LANGUAGE"),
+        ({"target_language": "de"}, r"does not contain this data: expected .*train\.LANGUAGE"),
         ({"vocabulary_size": 10}, "a vocabulary of 10 tokens is too small"),
     ],
 )

@@ -192,7 +192,7 @@ def _without_vocabulary_or_data(folder: Path, own: Path, other: Path) -> None:
         evaluate(folder, {"data_dir": str(other)})
     own.with_name("away").rename(own)
     assert scored(evaluate(folder, {"data_dir": str(other)})) == values(folder)
-    broken = {'["a", "b"]': "reads Tokens", "{": "no list of characters", '["b", "a"]': "in code-point order"}
+    broken = {'["a", "b"]': "reads Tokens", "{": "a JSON list of characters", '["b", "a"]': "in code-point order"}
     for text, sentence in broken.items():
         kept.write_text(text)
         with pytest.raises(SeqbenchError, match=sentence):

@@ -81,7 +81,7 @@ class Ledger:
             except Exception as error:
                 self.counts.corrupted.append(f"{path}: {error}")
         for path in self.folder.rglob("prepared/*-*"):
-            if not path.name.startswith(".") and prepared_cache._load(path) is None:
+            if not path.name.startswith(".") and prepared_cache._read_entry(path) is None:
                 self.counts.corrupted.append(str(path))
         for lock in self.folder.rglob(run_folder.LOCK):
             if run_folder.is_locked(lock.parent):

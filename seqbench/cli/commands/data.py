@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from seqbench.cli.text_tables import align_columns
-from seqbench.datamodules.sources import data_files, data_location, hub_download, published_datasets
+from seqbench.datamodules.sources import data_contents, data_files, data_location, hub_download, published_datasets
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.utils.errors import SeqbenchError
 
@@ -75,7 +75,7 @@ def _is_intact(location: DataLocation) -> bool:
         SeqbenchError: a file of the user differs from the published one.
     """
     try:
-        data_location.verified_checksums(location)
+        data_contents.verified_checksums(location)
     except SeqbenchError:
         paths = [path for paths in location.files.values() for path in paths]
         if not all(path.is_relative_to(data_files.fetched_folder()) for path in paths):
@@ -95,7 +95,7 @@ def _verify_datasets(names: Sequence[str]) -> int:
             problems += bool(names)
             continue
         try:
-            data_location.check_published(location, data_location.file_checksums(location))
+            data_contents.verified_checksums(location)
             dataset = published_datasets.find_dataset(name)
             counts = _COUNTERS[dataset.format](location)
             if counts != dict(dataset.rows):

@@ -1,1 +1,1 @@
-"""Where real data comes from: a folder of the published files, or the hub; found without torch."""
+"""Sources of real and synthetic data: folders of published files, the Hugging Face hub, packages; without torch."""

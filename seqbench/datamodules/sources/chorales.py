@@ -1,89 +1,139 @@
-"""Bach's chorales out of music21's own collection: no download, and other data than the published ``jsb``.
+"""Bach's chorales from the music21 package, without download; not the same data as the published ``jsb``.
 
-Every quarter note makes one frame, of the notes that sound at it; repeats are not played out. Pieces of one title
-are settings of one tune, so the title decides the split: no setting of a test piece's title is trained on (a tune may
-still go by two titles).
+Each quarter note is one frame with the notes that sound at that time. Repeats are not expanded. Pieces with the same
+title are settings of the same tune, so the title determines the split: no title is in both training and test. A tune
+with two titles may still be in both.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 
 VERSION = 1
-"""Of the preparation: part of the cache's key, raised when its outcome changes."""
+"""Version of the preparation, part of the cache key; raise it when the rolls change."""
 
 
 @dataclass(frozen=True)
 class Chorales:
-    """Piano rolls by split, and how many pieces could not be read.
+    """Piano rolls by split.
 
     Args:
         splits: rolls ``(frames, 88)`` of 0 and 1.
-        failed: pieces that music21 could not parse, or that hold fewer than 2 frames.
+        failed: number of pieces that music21 could not parse, or that have fewer than 2 frames.
     """
 
     splits: Mapping[str, list[np.ndarray]]
     failed: int
 
 
+class Pitch(Protocol):
+    """A pitch of music21."""
+
+    @property
+    def midi(self) -> int:
+        """MIDI note."""
+
+
+class Duration(Protocol):
+    """A duration of music21."""
+
+    @property
+    def quarterLength(self) -> float:
+        """Length in quarter notes."""
+
+
+class Note(Protocol):
+    """A note or chord of music21; percussion has no ``pitches``."""
+
+    offset: float
+    duration: Duration
+
+
+class FlatScore(Protocol):
+    """A score of music21 without nested parts."""
+
+    @property
+    def notes(self) -> Iterable[Note]:
+        """Notes and chords."""
+
+
+class Score(Protocol):
+    """What ``score_frames`` uses of a music21 score; the package has no type annotations."""
+
+    highestTime: float
+
+    def toSoundingPitch(self) -> Score:
+        """Return the score without transposing instruments."""
+
+    def flatten(self) -> FlatScore:
+        """Return the score without nested parts."""
+
+
 def read_chorales(limit: int | None = None) -> Chorales:
-    """Parse the chorales in the order of Riemenschneider's edition; about 40 s for all.
+    """Parse the chorales in the order of the edition of Riemenschneider; all take about 40 s.
 
     Args:
-        limit: how many at most; None for all.
+        limit: maximum number of pieces; None for all.
     """
-    from music21 import corpus  # 0.3 s, and an extra.
+    from music21 import corpus  # Here: the import takes 0.3 s, and the package is optional.
 
     splits: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     failed = 0
-    for number, title in list(_listed().items())[:limit]:
+    for number, title in list(_chorale_titles().items())[:limit]:
         try:
-            # Its pickles lie in a folder that other users may write to.
+            # forceSource: the pickles of music21 are in a folder to which other users may write.
             roll = score_frames(corpus.parse(f"bach/bwv{number}", forceSource=True))
-        # One broken piece, in whichever way it is broken, is left out and counted.
+        # The parser raises exceptions of many types; a piece that it cannot parse is counted.
         except Exception:
             roll = None
         if roll is None or len(roll) < 2:
             failed += 1
         else:
-            splits[split_of(title)].append(roll)
+            splits[split_of_title(title)].append(roll)
     return Chorales(splits, failed)
 
 
-def _listed() -> dict[str, str]:
-    """Titles by BWV number; Riemenschneider prints some pieces twice."""
+def _chorale_titles() -> dict[str, str]:
+    """Return titles by BWV number; the edition contains some pieces twice."""
     from music21.corpus import chorales
 
-    entries = chorales.ChoraleListRKBWV().byRiemenschneider
-    found: dict[str, str] = {}
+    entries = chorales.ChoraleListRKBWV().byRiemenschneider  # type: ignore[no-untyped-call]
+    titles: dict[str, str] = {}
     for number in sorted(entries):
-        found.setdefault(str(entries[number]["bwv"]), str(entries[number]["title"]))
-    return found
+        titles.setdefault(str(entries[number]["bwv"]), str(entries[number]["title"]))
+    return titles
 
 
-def split_of(title: str) -> str:
-    """60 % of titles train, 20 % validate, 20 % test, by a hash: adding pieces moves no others."""
+def split_of_title(title: str) -> str:
+    """Return the split of a title by a hash: 60 % train, 20 % validation, 20 % test.
+
+    So the split of a piece does not depend on the other pieces.
+
+    >>> split_of_title("Jesu, meine Freude") == split_of_title("Jesu meine Freude ")
+    True
+    """
     letters = "".join(letter for letter in title.lower() if letter.isalnum())
     share = int.from_bytes(hashlib.blake2b(letters.encode(), digest_size=8).digest(), "big") / 2**64
     return "train" if share < 0.6 else "validation" if share < 0.8 else "test"
 
 
-def score_frames(score: Any) -> np.ndarray:
-    """The piano roll ``(quarter notes, 88)`` of a music21 score: which keys sound at each quarter note."""
+def score_frames(score: Score) -> np.ndarray:
+    """Return the piano roll ``(quarter notes, 88)`` of a music21 score: the keys that sound at each quarter note."""
     score = score.toSoundingPitch()
     roll = np.zeros((int(np.ceil(float(score.highestTime))), KEYS), np.uint8)
     for note in score.flatten().notes:
         start = float(note.offset)
-        # Quarter notes that fall into [start, start + duration): none for a grace note or a short off-beat one.
+        # Quarter notes in [start, start + duration): none for a grace note, or a short note off the beat.
         sounding = slice(int(np.ceil(start)), int(np.ceil(start + float(note.duration.quarterLength))))
-        for pitch in getattr(note, "pitches", ()):
+        pitches: Iterable[Pitch] = getattr(note, "pitches", ())
+        for pitch in pitches:
             key = pitch.midi - LOWEST
             if 0 <= key < KEYS:
                 roll[sounding, key] = 1

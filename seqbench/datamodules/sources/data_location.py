@@ -1,7 +1,8 @@
-"""Where a task's data is, found without reading it: no torch, no large read, an answer within two seconds.
+"""Search for the data of a task, without reading it: no torch, and an answer within two seconds.
 
-Looked for in this order: the folder the user names, ``$SEQBENCH_DATA``, what was fetched before, the hub. Two more
-sources only where the user names them: ``package`` (music21's chorales) and ``synthetic`` (generated stand-ins).
+The data is searched in this order: the folder that the user names, ``$SEQBENCH_DATA``, the folder of downloaded data,
+the hub. Two more sources are used only if the user names them: ``package`` (the chorales of music21) and
+``synthetic``.
 """
 
 from __future__ import annotations
@@ -13,266 +14,186 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqbench.datamodules.sources import data_files, folder_layouts, hub_download, published_datasets
+from seqbench.datamodules.sources.published_datasets import PublishedDataset
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean
 
 SOURCES = ("auto", "folder", "hub", "package", "synthetic")
-_PACKAGES = {"rolls": "music21"}
-_SYNTHETIC = ("text", "rolls", "pairs")
+"""Values of the option ``source`` of a task."""
+
+PACKAGES: Mapping[str, str] = {"rolls": "music21"}
+"""Package that contains data of a format."""
+
+_SYNTHETIC_FORMATS = ("text", "rolls", "pairs")
 
 
 @dataclass(frozen=True)
 class DataLocation:
-    """Where a data set is.
+    """The place of a data set.
 
     Args:
-        dataset: its name in the table.
+        dataset: name of the data set in ``published_datasets``.
         source: ``folder``, ``hub``, ``package`` or ``synthetic``.
-        files: by part, the files (several are joined); empty for another source than a folder.
-        strict: whether they must be the published ones; a folder the user names may hold other data.
-        languages: of source and target, for pairs.
-        folder: the one that the user named, if any: other data than the published must not lead out of it by links.
+        files: files of each part; several files of one part are joined. Empty if the source is not a folder.
+        must_be_published: whether the files must be the published ones; a folder of the user may contain other data.
+        languages: source and target language of sentence pairs; empty for other formats.
     """
 
     dataset: str
     source: str
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
-    strict: bool = True
+    must_be_published: bool = True
     languages: tuple[str, ...] = ()
-    folder: Path | None = None
 
     @property
-    def entry(self) -> published_datasets.PublishedDataset:
-        """What the table says of it."""
+    def entry(self) -> PublishedDataset:
+        """Entry of the data set in ``published_datasets``."""
         return published_datasets.find_dataset(self.dataset)
+
+    def part_name(self, part: str) -> str:
+        """Return the files of a part, or the names of data set and part, for error messages."""
+        return ", ".join(map(str, self.files.get(part, ()))) or f"'{self.dataset}', {part}"
 
 
 def locate_data(
     dataset: str, data_dir: str | None = None, source: str = "auto", languages: Sequence[str] = ()
 ) -> DataLocation:
-    """Find a data set without reading it.
+    """Return the location of a data set, without reading the data.
 
     Args:
-        dataset: a name in ``sources.table``.
-        data_dir: the user's own folder (or file).
-        source: where to look: one of ``SOURCES``.
-        languages: the two of a translation.
+        dataset: name of the data set in ``published_datasets``.
+        data_dir: folder or file of the user; links are followed.
+        source: where to search, one of ``SOURCES``.
+        languages: source and target language of sentence pairs.
 
     Raises:
-        NotAtHand: the folder does not hold it, or there is neither a folder nor a network (said within two seconds,
-            with the ways out).
-        SeqbenchError: there is no such data set or source, or two options exclude each other.
+        NotAtHand: If the folder does not contain the data, or there is neither a folder nor a network. The message
+            lists what the user can do.
+        SeqbenchError: If the data set or the source is unknown, or two options exclude each other.
     """
     entry = published_datasets.find_dataset(dataset)
     if source not in SOURCES:
         raise SeqbenchError(f"task.source '{source}' is unknown.{did_you_mean(str(source), SOURCES)}")
     if data_dir is not None and source not in ("auto", "folder"):
         raise SeqbenchError(f"--task.data_dir and --task.source {source} exclude each other; give one of them.")
-    two = tuple(languages)
+    language_pair = tuple(languages)
     if source == "synthetic":
-        return _synthetic(dataset, entry, two)
+        return _locate_synthetic(dataset, entry, language_pair)
     if source == "package":
-        return _package(dataset, entry)
+        return _locate_package(dataset, entry)
     if data_dir is not None:
-        return _in_folder(dataset, _place(data_dir), two)
+        return _locate_in_user_folder(dataset, entry, _user_path(data_dir), language_pair)
     if source != "hub":
         for root in data_files.data_roots():
-            found = _published(root, entry, two)
-            if found:
-                return DataLocation(dataset, "folder", found, languages=two)
+            files = published_files(root, entry, language_pair)
+            if files:
+                return DataLocation(dataset, "folder", files, languages=language_pair)
     if source == "folder" or entry.hub is None or not hub_download.hub_is_reachable():
-        raise NotAtHand(_not_at_hand(dataset, entry))
-    return DataLocation(dataset, "hub", languages=two)
+        raise NotAtHand(_not_available(dataset, entry))
+    return DataLocation(dataset, "hub", languages=language_pair)
 
 
-def file_checksums(location: DataLocation) -> dict[str, str]:
-    """What tells this data from another: SHA-256 (hex) of each file by ``part/file``, else the source's name."""
-    if location.source == "hub":
-        return {f"{part}/{Path(name).name}": location.entry.sha256[part] for part, name in location.entry.files.items()}
-    if location.source == "package":
-        from importlib.metadata import version
-
-        name = _PACKAGES[location.entry.format]
-        return {f"all/{name}": version(name)}
-    if location.source == "synthetic":
-        return {"all/synthetic": "1"}
-    return {
-        f"{part}/{path.name}": data_files.checksum(path) for part, paths in location.files.items() for path in paths
-    }
-
-
-def is_published(dataset: str, sums: Mapping[str, str]) -> bool:
-    """Whether checksums by ``part/file`` are, part by part, the data set's own: names of files do not count."""
-    entry = published_datasets.find_dataset(dataset)
-    return sorted((name.rpartition("/")[0], value) for name, value in sums.items()) == sorted(entry.sha256.items())
-
-
-def verified_checksums(location: DataLocation) -> dict[str, str]:
-    """As ``checksums``, of files that are what they seem.
-
-    Files in a data folder must be the published ones; then it does not matter where they come from, so
-    ``$SEQBENCH_DATA`` and the folders in it may be links. In a folder that the user names they may be others: a
-    stranger's, perhaps, with a link to what is none of his business and would show up in vocabularies and samples. So
-    a file that leads out of that folder is refused unless all are the published ones. The folder itself may be a link,
-    and so may a file that is named.
-
-    Raises:
-        NotAtHand: a file is not the published one where it must be.
-        SeqbenchError: a file leads out of the user's folder.
-    """
-    sums = file_checksums(location)
-    if location.strict and location.source == "folder":
-        check_published(location, sums)
-    for path in outside_links(location):
-        if not is_published(location.dataset, sums):
-            raise SeqbenchError(
-                f"{path} is a link that leads out of {location.folder}, to {path.resolve()}; put a copy in its place, "
-                f"or name the folder that it leads to with --task.data_dir."
-            )
-    return sums
-
-
-def outside_links(location: DataLocation) -> list[Path]:
-    """Files that do not lie below the folder that the user named."""
-    if location.folder is None:
-        return []
-    root = location.folder.resolve()
-    return [path for paths in location.files.values() for path in paths if not path.resolve().is_relative_to(root)]
-
-
-def read_contents(location: DataLocation, expected: str) -> tuple[dict[str, bytes], dict[str, str]]:
-    """The bytes of each part, unpacked, and their checksums; fetched first where the hub has them.
+def published_files(root: Path, entry: PublishedDataset, languages: Sequence[str]) -> dict[str, tuple[Path, ...]]:
+    """Return the published files of a data set in a data folder by part; empty if one of them is missing.
 
     Args:
-        location: where they are.
-        expected: the format that the task reads.
-
-    Raises:
-        SeqbenchError: the data set has another format, a file cannot be read, or is not the published one where
-            it must be.
+        root: data folder.
+        entry: entry of the data set.
+        languages: source and target language of sentence pairs.
     """
-    if location.entry.format != expected:
-        fitting = ", ".join(name for name, entry in published_datasets.DATASETS.items() if entry.format == expected)
-        raise SeqbenchError(
-            f"the data set '{location.dataset}' holds {location.entry.format}, and this task reads {expected}; "
-            f"give --task.dataset one of {fitting}."
-        )
-    if location.source == "hub":
-        root = hub_download.fetch_dataset(location.dataset, location.entry)
-        location = DataLocation(
-            location.dataset, "folder", _published(root, location.entry, location.languages), True, location.languages
-        )
-    sums = verified_checksums(location)
-    return {
-        part: b"".join(data_files.read_file(path) for path in paths) for part, paths in location.files.items()
-    }, sums
+    return _all_or_none({part: root / name for part, name in _published_names(entry, languages).items()})
 
 
-def check_published(location: DataLocation, sums: Mapping[str, str]) -> None:
-    """Make sure that files in a data folder are the published ones.
-
-    Raises:
-        NotAtHand: naming those that are not.
-    """
-    expected = location.entry.sha256
-    wrong = [name for name, value in sums.items() if expected.get(name.rpartition("/")[0]) != value]
-    if wrong:
-        names = ", ".join(name.rpartition("/")[2] for name in wrong)
-        folder = next(iter(location.files.values()))[0].parent
-        raise NotAtHand(
-            f"{names} of '{location.dataset}' in {folder} is not the published file (its SHA-256 differs: "
-            f"{sums[wrong[0]][:16]}…, expected {expected.get(wrong[0].rpartition('/')[0], 'none')[:16]}…); fetch it "
-            f"again, or name the folder with --task.data_dir to run on your own data."
-        )
+def _all_or_none(paths: Mapping[str, Path]) -> dict[str, tuple[Path, ...]]:
+    """Return the existing file of each path; empty if one of them is missing."""
+    files = {part: data_files.existing_file(path) for part, path in paths.items()}
+    if not all(files.values()):
+        return {}
+    return {part: (path,) for part, path in files.items() if path}
 
 
-def _published(
-    root: Path, entry: published_datasets.PublishedDataset, languages: Sequence[str]
-) -> dict[str, tuple[Path, ...]]:
-    """The data set's own files under a data folder; empty if one of them is missing."""
-    wanted = _wanted(entry, languages)
-    found = {part: data_files.existing_file(root / name) for part, name in wanted.items()}
-    return {part: (path,) for part, path in found.items() if path} if wanted and all(found.values()) else {}
-
-
-def _wanted(entry: published_datasets.PublishedDataset, languages: Sequence[str]) -> dict[str, str]:
-    """The files of a data set, by part: for pairs, those of two languages; empty if it lacks one."""
+def _published_names(entry: PublishedDataset, languages: Sequence[str]) -> dict[str, str]:
+    """Return the names of the published files by part; for two languages only theirs, or none if one is missing."""
     if not languages:
         return dict(entry.files)
     parts = [f"{split}/{language}" for split in folder_layouts.SPLITS for language in languages]
     return {part: entry.files[part] for part in parts} if all(part in entry.files for part in parts) else {}
 
 
-def _place(data_dir: str) -> Path:
+def _user_path(data_dir: str) -> Path:
     if not isinstance(data_dir, str) or not data_dir.strip():
         raise SeqbenchError(f"--task.data_dir must name a folder or a file, got {data_dir!r}.")
     try:
-        place = Path(data_dir).expanduser()
-        place.is_dir()  # Raises where the name is impossible, or a folder above may not be searched.
+        path = Path(data_dir).expanduser()
+        path.is_dir()  # Raises if the name is impossible, or a parent folder may not be searched.
     except (OSError, RuntimeError, ValueError) as error:
-        raise NotAtHand(f"--task.data_dir {data_dir} cannot be looked at: {error}.") from None
-    return place
+        raise NotAtHand(f"--task.data_dir {data_dir} cannot be read: {error}.") from None
+    return path
 
 
-def _in_folder(dataset: str, place: Path, languages: tuple[str, ...]) -> DataLocation:
-    entry = published_datasets.find_dataset(dataset)
-    look, expected = folder_layouts.LAYOUTS[entry.format]
-    if place.is_file():
+def _locate_in_user_folder(
+    dataset: str, entry: PublishedDataset, path: Path, languages: tuple[str, ...]
+) -> DataLocation:
+    layout = folder_layouts.LAYOUTS[entry.format]
+    if path.is_file():
         if entry.format == "pairs":
-            raise SeqbenchError(f"--task.data_dir {place} is a file; give the folder that holds {expected}.")
-        return DataLocation(dataset, "folder", {"all": (place,)}, strict=False)
-    if not place.is_dir():
-        raise NotAtHand(f"--task.data_dir {place} is neither a folder nor a file; give one that exists.")
-    names = {part: Path(name).name for part, name in _wanted(entry, languages).items()}
-    inside = {part: data_files.existing_file(place / name) for part, name in names.items()}
-    # The data set's own folder, or the data folder above it, or a folder in no published layout.
-    found: dict[str, tuple[Path, ...]] = {}
-    if names and all(inside.values()):
-        found = {part: (path,) for part, path in inside.items() if path}
-    found = found or _published(place, entry, languages) or dict(look(place, languages))
-    if not found:
+            raise SeqbenchError(
+                f"--task.data_dir {path} is a file; give the folder that contains {layout.description}."
+            )
+        return DataLocation(dataset, "folder", {"all": (path,)}, must_be_published=False)
+    if not path.is_dir():
+        raise NotAtHand(f"--task.data_dir {path} is neither a folder nor a file; give one that exists.")
+    names = {part: Path(name).name for part, name in _published_names(entry, languages).items()}
+    files = (
+        _all_or_none({part: path / name for part, name in names.items()})  # The folder of this data set.
+        or published_files(path, entry, languages)  # A data folder with several data sets.
+        or dict(layout.find_files(path, languages))
+    )
+    if not files:
         published = f"{', '.join(names.values())} (the published files of '{dataset}') or " if names else ""
         raise NotAtHand(
-            f"{place} holds no such data: expected {published}{expected}, found {folder_layouts.list_folder(place)}."
+            f"{path} does not contain this data: expected {published}{layout.description}, found "
+            f"{folder_layouts.describe_folder(path)}."
         )
-    return DataLocation(dataset, "folder", found, strict=False, languages=languages, folder=place)
+    return DataLocation(dataset, "folder", files, must_be_published=False, languages=languages)
 
 
-def _synthetic(dataset: str, entry: published_datasets.PublishedDataset, languages: tuple[str, ...]) -> DataLocation:
-    if entry.format not in _SYNTHETIC:
+def _locate_synthetic(dataset: str, entry: PublishedDataset, languages: tuple[str, ...]) -> DataLocation:
+    if entry.format not in _SYNTHETIC_FORMATS:
         raise SeqbenchError(
-            f"there is no synthetic stand-in for '{dataset}'; the tasks sentiment-order and sentiment-position "
+            f"there is no synthetic data in place of '{dataset}'; the tasks sentiment-order and sentiment-position "
             f"are generated and need no data."
         )
-    return DataLocation(dataset, "synthetic", strict=False, languages=languages)
+    return DataLocation(dataset, "synthetic", must_be_published=False, languages=languages)
 
 
-def _package(dataset: str, entry: published_datasets.PublishedDataset) -> DataLocation:
-    package = _PACKAGES.get(entry.format)
+def _locate_package(dataset: str, entry: PublishedDataset) -> DataLocation:
+    package = PACKAGES.get(entry.format)
     if package is None:
-        raise SeqbenchError(f"no package holds '{dataset}'; leave out --task.source package.")
+        raise SeqbenchError(f"no package contains '{dataset}'; remove --task.source package.")
     if importlib.util.find_spec(package) is None:
         raise NotAtHand(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
-    return DataLocation(dataset, "package", strict=False)
+    return DataLocation(dataset, "package", must_be_published=False)
 
 
-def _not_at_hand(dataset: str, entry: published_datasets.PublishedDataset) -> str:
-    wanted = ", ".join(Path(name).name for name in entry.files.values())
+def _not_available(dataset: str, entry: PublishedDataset) -> str:
+    """Return the message for data that was not found, with the options that the user has."""
+    names = ", ".join(Path(name).name for name in entry.files.values())
     root = os.environ.get("SEQBENCH_DATA")
-    beside = (
+    reasons = [
         f"{Path(root).expanduser()} lacks {', '.join(entry.files.values())}" if root else "SEQBENCH_DATA is not set"
-    )
-    ways = [
-        "put the files into a folder and add --task.data_dir FOLDER",
-        f"put them into a data folder (as {next(iter(entry.files.values()))}) and set SEQBENCH_DATA to it",
+    ]
+    options = [
+        "copy the files into a folder and add --task.data_dir FOLDER",
+        f"copy them into a data folder (as {next(iter(entry.files.values()))}) and set SEQBENCH_DATA to it",
     ]
     if entry.hub is not None:
-        beside += f", and the hub ({entry.hub.id}) cannot be reached"
-        ways.append("connect to the network (or unset HF_HUB_OFFLINE) and run again")
+        reasons.append(f"the hub ({entry.hub.id}) cannot be reached")
+        options.append("connect to the network (or unset HF_HUB_OFFLINE) and run again")
     else:
-        beside += ", and no hub has them"
-    if entry.format in _PACKAGES:
-        ways.append(f"add --task.source package for the chorales of {_PACKAGES[entry.format]}, which are other data")
-    if entry.format in _SYNTHETIC:
-        ways.append("add --task.source synthetic for a generated stand-in, which never ranks")
-    numbered = "; ".join(f"({number}) {way}" for number, way in enumerate(ways, 1))
-    return f"the data set '{dataset}' ({wanted}) is not at hand: {beside}. Ways out: {numbered}."
+        reasons.append("the data is not on a hub")
+    if entry.format in PACKAGES:
+        options.append(f"add --task.source package for the chorales of {PACKAGES[entry.format]}, which are other data")
+    if entry.format in _SYNTHETIC_FORMATS:
+        options.append("add --task.source synthetic for generated data, whose results are never ranked")
+    numbered = "; ".join(f"({number}) {option}" for number, option in enumerate(options, 1))
+    return f"the data set '{dataset}' ({names}) was not found: {', and '.join(reasons)}. Options: {numbered}."

@@ -1,7 +1,7 @@
-"""Prepared arrays on disk, memory-mapped: made once, safe under concurrent runs and kills.
+"""A cache of prepared arrays on disk, memory-mapped, and safe under concurrent and killed runs.
 
-An entry is a folder of ``.npy`` files, written under another name and renamed when it is whole: a half-written
-one is never read. Two runs that prepare the same at once both get the right arrays; the first to finish keeps its.
+An entry is a folder of ``.npy`` files. It is written under a temporary name and renamed when it is complete, so a
+partial entry is never read. If two runs prepare the same arrays at once, the entry of the first to finish is kept.
 """
 
 from __future__ import annotations
@@ -15,95 +15,110 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqbench.datamodules.sources import data_files
-from seqbench.utils import atomic_files
 
 Arrays = dict[str, np.ndarray]
+"""Arrays of one entry by name."""
 
 STALE_SECONDS = 24 * 3600.0
-"""Age from which a half-written entry is that of a killed run."""
+"""Age in seconds after which an incomplete entry is deleted: the run that wrote it was killed."""
+
+_PARTIAL = ".half-"
+"""Prefix of the names of incomplete entries."""
 
 
-def load_or_prepare(kind: str, key: Mapping[str, Any], make: Callable[[], Arrays]) -> Arrays:
-    """The arrays that ``make`` gives, from the cache if they are there.
+def load_or_prepare(kind: str, key: Mapping[str, object], prepare: Callable[[], Arrays]) -> Arrays:
+    """Return arrays from the cache, or prepare them and store them.
 
-    Where the cache cannot be written, they are made anew each time and held in memory.
+    If the cache is not writable, the arrays are prepared each time and kept in memory.
 
     Args:
-        kind: what they are, for the folder's name; with a version that changes when their making does.
-        key: plain data that decides them: checksums of the files and options.
-        make: makes them.
+        kind: name of the kind of data, with a version that changes when the preparation changes.
+        key: plain data that determines the arrays: checksums of files and options.
+        prepare: function that prepares the arrays.
     """
     text = json.dumps(key, sort_keys=True, separators=(",", ":"))
     folder = data_files.cache_root() / "prepared" / f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
-    found = _load(folder)
-    if found is not None:
-        return found
-    arrays = make()
+    cached = _read_entry(folder)
+    if cached is not None:
+        return cached
+    arrays = prepare()
     with contextlib.suppress(OSError):
-        _keep(folder, arrays)
-        return _load(folder) or arrays
+        _write_entry(folder, arrays)
+        return _read_entry(folder) or arrays
     return arrays
 
 
-def _load(folder: Path) -> Arrays | None:
+def text_array(text: str) -> np.ndarray:
+    """Return a text as an array of its bytes, so that it can be stored beside arrays.
+
+    >>> array_text(text_array("naïve"))
+    'naïve'
+    """
+    return np.frombuffer(text.encode(), np.uint8)
+
+
+def array_text(array: np.ndarray) -> str:
+    """Return the text that ``text_array`` encoded."""
+    return array.tobytes().decode()
+
+
+def _read_entry(folder: Path) -> Arrays | None:
+    """Return the arrays of an entry; None, after removing it, if it is damaged."""
     if not folder.is_dir():
         return None
     try:
-        found = {path.stem: _mapped(path) for path in sorted(folder.glob("*.npy"))}
-        names = json.loads(atomic_files.read_bytes(folder / "names.json"))
-        if sorted(found) == names:
-            return found
-    # Damaged bytes make numpy's reader of headers raise what Python's own parser raises.
+        arrays = {path.stem: _map_array(path) for path in sorted(folder.glob("*.npy"))}
+        if sorted(arrays) == json.loads((folder / "names.json").read_bytes()):
+            return arrays
+    # The header parser of numpy raises exceptions of many types for damaged bytes.
     except Exception:
         pass
-    # Damaged after it was written: make room for a whole one.
     shutil.rmtree(folder, ignore_errors=True)
     return None
 
 
-def _mapped(path: Path) -> np.ndarray:
-    with atomic_files.open_regular_file(path) as file:
-        np.lib.format.read_magic(file)
-        shape = np.lib.format.read_array_header_1_0(file)[0]
-    # An empty file part cannot be mapped.
-    mapped: np.ndarray = np.load(path, mmap_mode="r" if 0 not in shape else None, allow_pickle=False)
+def _map_array(path: Path) -> np.ndarray:
+    try:
+        mapped: np.ndarray = np.lib.format.open_memmap(path, mode="r")
+    except ValueError:  # An empty array cannot be mapped.
+        with path.open("rb") as file:
+            mapped = np.lib.format.read_array(file, allow_pickle=False)
     return mapped
 
 
-def _keep(folder: Path, arrays: Arrays) -> None:
+def _write_entry(folder: Path, arrays: Arrays) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder.parent)
-    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".half-"))
+    _remove_stale(folder.parent)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=_PARTIAL))
     try:
         for name, array in arrays.items():
-            _write(work / f"{name}.npy", array)
-        with (work / "names.json").open("w", encoding="utf-8") as file:
+            _write_array(partial / f"{name}.npy", array)
+        with (partial / "names.json").open("w", encoding="utf-8") as file:
             json.dump(sorted(arrays), file)
             file.flush()
             os.fsync(file.fileno())
-        work.chmod(0o755)  # mkdtemp makes private folders; a cache may be shared.
-        # Fails where another run was faster: its entry is as good.
+        partial.chmod(0o755)  # mkdtemp creates private folders, but a cache may be shared.
+        # The rename fails if another run has stored the same entry.
         with contextlib.suppress(OSError):
-            work.rename(folder)
+            partial.rename(folder)
     finally:
-        shutil.rmtree(work, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
-def _write(path: Path, array: np.ndarray) -> None:
+def _write_array(path: Path, array: np.ndarray) -> None:
     with path.open("wb") as file:
         np.save(file, array, allow_pickle=False)
         file.flush()
         os.fsync(file.fileno())
 
 
-def _sweep(parent: Path) -> None:
-    """Remove what runs that were killed long ago left half-written."""
-    for path in parent.glob(".half-*"):
+def _remove_stale(parent: Path) -> None:
+    """Remove the incomplete entries of killed runs."""
+    for path in parent.glob(f"{_PARTIAL}*"):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE_SECONDS:
                 shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""The one table of published data sets: ids, revisions, files, checksums, sizes, licence, citation.
+"""The table of published data sets: files, checksums, sizes, licences, citations, and repositories on the hub.
 
-A wrong hub id or a changed file fails loudly against these checksums and is mended in one line here. Files are
-named by *part*: a split, ``all`` where one file holds all three, or ``split/language``.
+Data that differs from these checksums is refused. Files are named by *part*: a split, ``split/language``, or ``all``
+for a file that contains all splits.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ from dataclasses import dataclass, field
 
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 
-# The parquet copies that the hub itself makes: `datasets` no longer runs these repositories' scripts.
 _PARQUET = "refs/convert/parquet"
+"""Revision with the parquet files that the hub generates; ``datasets`` no longer runs the scripts of repositories."""
 
 
 @dataclass(frozen=True)
 class HubRepository:
-    """Where a data set lies on the Hugging Face hub, and how its rows become the published files.
+    """A repository on the Hugging Face hub, and how its rows become the published files.
 
     Args:
-        id: of the repository.
-        lines: how one row is written into a part, as a format string over its columns; by the part's suffix
-            (a language), or "" where parts are splits.
-        revision: of the repository; None for its present one.
-        splits: the hub's names of our splits.
+        id: name of the repository.
+        row_templates: format string that writes the columns of one row into a part, by the suffix of the part (a
+            language), or by "" if parts are splits.
+        revision: revision of the repository; None for the latest one.
+        splits: name of each split on the hub.
     """
 
     id: str
-    lines: Mapping[str, str]
+    row_templates: Mapping[str, str]
     revision: str | None = None
     splits: Mapping[str, str] = field(
         default_factory=lambda: {"train": "train", "validation": "validation", "test": "test"}
@@ -40,13 +40,13 @@ class PublishedDataset:
     """One published data set.
 
     Args:
-        format: how its files are read: text, sentences, rolls or pairs.
-        files: path of each part under a data folder; one that ends in ``.gz`` may lie there unpacked.
-        sha256: of each part's bytes (unpacked, where the file is packed), hex.
-        rows: sequences of each split (characters, for a text).
-        licence: as its publishers state it.
-        citation: what to cite.
-        hub: where the hub has it; None where it does not.
+        format: format of the files: text, sentences, rolls or pairs.
+        files: path of each part in a data folder; a file in ``.gz`` may also be unpacked.
+        sha256: SHA-256 (hex) of the unpacked bytes of each part.
+        rows: number of sequences (for a text, of characters) in each split.
+        licence: licence as its publishers state it.
+        citation: publications to cite.
+        hub: repository on the hub; None if there is none.
     """
 
     format: str
@@ -59,7 +59,7 @@ class PublishedDataset:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those of a data set of pairs, in the order of its files; empty for others."""
+        """Languages of a data set of pairs in the order of the files; empty for other formats."""
         suffixes = (part.partition("/")[2] for part in self.files)
         return tuple(dict.fromkeys(suffix for suffix in suffixes if suffix))
 
@@ -106,7 +106,7 @@ DATASETS: Mapping[str, PublishedDataset] = {
     ),
     "sst2-phrases": PublishedDataset(
         format="sentences",
-        # GLUE keeps the labels of its test; those of the same sentences are published with the other form.
+        # The labels of the GLUE test set are not public; they are public for the same sentences of `sst2`.
         files={"train": "sst2/train.tsv", "validation": "sst2/dev.tsv", "test": "sst2-sentences/test.tsv"},
         sha256={
             "train": "48eac26399f8456935f81dd9e3a745c1430adb6c62e233ccfe22db4a0d15d1d1",
@@ -157,10 +157,13 @@ DATASETS: Mapping[str, PublishedDataset] = {
 
 
 def find_dataset(name: str) -> PublishedDataset:
-    """The data set of that name.
+    """Return the data set with this name.
 
     Raises:
-        SeqbenchError: the table has none such.
+        SeqbenchError: If there is none.
+
+    >>> find_dataset("ptb").format
+    'text'
     """
     if name not in DATASETS:
         raise SeqbenchError(f"unknown data set '{name}'.{did_you_mean(name, DATASETS)}")

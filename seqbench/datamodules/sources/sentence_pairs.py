@@ -1,55 +1,61 @@
-"""Sentences and their translations, line by line."""
+"""Sentence pairs: two files with one sentence per line, where each line translates the same line of the other."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from seqbench.datamodules.sources import data_files, data_location, synthetic_pairs
+from seqbench.datamodules.sources import data_contents, data_files, synthetic_pairs
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
-Lines = tuple[list[str], list[str]]
+PairedSentences = tuple[list[str], list[str]]
+"""Source sentences and target sentences, in the same order."""
 
 
 @dataclass(frozen=True)
 class SentencePairs:
-    """Source and target sentences of each split; ``exact`` where each source has one right translation."""
+    """The splits of a data set of sentence pairs.
 
-    splits: Mapping[str, Lines]
+    Args:
+        splits: source and target sentences of each split.
+        exact: whether each source has exactly one right translation.
+    """
+
+    splits: Mapping[str, PairedSentences]
     exact: bool = False
 
 
 def read_sentence_pairs(location: DataLocation) -> SentencePairs:
-    """Read the two sides of each split.
+    """Read the source and target sentences of each split.
 
     Raises:
-        SeqbenchError: a file is not the published one, not UTF-8 or empty, a sentence is empty, or the two sides
-            differ in their number of lines (both are named).
+        SeqbenchError: If a file is empty, is not UTF-8 text, contains an empty sentence, has another number of lines
+            than its translation, or is not the published one where it must be.
     """
     if location.source == "synthetic":
-        return SentencePairs(synthetic_pairs.make_splits(), exact=True)
-    parts, _ = data_location.read_contents(location, "pairs")
-    return SentencePairs({split: _both(location, split, parts) for split in SPLITS})
+        return SentencePairs(synthetic_pairs.generate_pairs(), exact=True)
+    parts, _ = data_contents.read_contents(location, "pairs")
+    return SentencePairs({split: _read_split(location, split, parts) for split in SPLITS})
 
 
-def _both(location: DataLocation, split: str, parts: Mapping[str, bytes]) -> Lines:
-    names = [f"{split}/{language}" for language in location.languages]
-    named = [", ".join(path.name for path in location.files.get(name, ())) or name for name in names]
-    sides = [_lines(name, parts[part]) for name, part in zip(named, names, strict=True)]
-    if len(sides[0]) != len(sides[1]):
+def _read_split(location: DataLocation, split: str, parts: Mapping[str, bytes]) -> PairedSentences:
+    part_names = [f"{split}/{language}" for language in location.languages]
+    file_names = [", ".join(path.name for path in location.files.get(part, ())) or part for part in part_names]
+    source, target = (_sentence_lines(name, parts[part]) for name, part in zip(file_names, part_names, strict=True))
+    if len(source) != len(target):
         raise SeqbenchError(
-            f"{named[0]} has {len(sides[0])} lines and {named[1]} has {len(sides[1])}: each line must be the "
-            f"translation of the same line of the other; give files of equal length."
+            f"{file_names[0]} has {len(source)} lines and {file_names[1]} has {len(target)}: each line must be the "
+            f"translation of the same line of the other file; give files with equal numbers of lines."
         )
-    return sides[0], sides[1]
+    return source, target
 
 
-def _lines(name: str, data: bytes) -> list[str]:
-    # Not splitlines: a sentence may hold one of the rarer separators of Unicode.
+def _sentence_lines(name: str, data: bytes) -> list[str]:
+    # Not splitlines, which also splits at rare Unicode separators inside a sentence.
     lines = [line.strip() for line in data_files.decode_text(name, data).removesuffix("\n").split("\n")]
     empty = next((number for number, line in enumerate(lines, 1) if not line), None)
     if empty is not None:
-        raise SeqbenchError(f"{name} has an empty sentence in line {empty}; remove it there and on the other side.")
+        raise SeqbenchError(f"{name} has an empty sentence in line {empty}; remove this line from both files.")
     return lines

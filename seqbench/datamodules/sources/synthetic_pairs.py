@@ -1,11 +1,11 @@
-"""A toy grammar pair: sentences of one language and their one right translation into another.
+"""Sentence pairs of two toy languages, where each source sentence has exactly one translation.
 
     the old fox sees a bird under the green tree .
-    fisa alde avu unde ebe tredo gruno li seca .
+    fisa alda li ebe avu unde tredo gruno seca .
 
-The target puts its adjectives behind their noun and lets them agree with its class, and its verb at the end of
-the clause: so words move further the longer a sentence is. Each source has exactly one translation, so that the
-best possible loss is 0 nats and the best possible BLEU 100.
+In the target language, adjectives follow their noun and agree with its class, and the verb is at the end of the
+clause. So words move farther in longer sentences. Because translations are exact, the best possible loss is 0 nats,
+and the best possible BLEU is 100.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from __future__ import annotations
 import numpy as np
 
 SIZES = {"train": 20_000, "validation": 500, "test": 500}
+"""Number of pairs in each split."""
 
-# Nouns end in the vowel of their class, and adjectives take it over.
+# The last vowel of a noun is its class; adjectives take the same ending.
 NOUNS = {
     **{"fox": "fisa", "house": "hora", "king": "kuna", "stone": "sena", "garden": "garda", "woman": "vima"},
     **{"tree": "tredo", "child": "kindo", "dog": "dogo", "horse": "horso", "boat": "boto"},
@@ -33,11 +34,11 @@ ARTICLES = {"the": "", "a": "ebe"}
 CONNECTIVES = {"and": "ja", "while": "dum", "because": "nam"}
 
 
-def make_splits(seed: int = 0) -> dict[str, tuple[list[str], list[str]]]:
-    """Sources and targets of each split; no source occurs in two of them."""
+def generate_pairs(seed: int = 0) -> dict[str, tuple[list[str], list[str]]]:
+    """Return source and target sentences of each split; no source sentence is in two splits."""
     seen: set[str] = set()
-    found: dict[str, tuple[list[str], list[str]]] = {}
-    # The small splits first, so that training gives way to them.
+    splits: dict[str, tuple[list[str], list[str]]] = {}
+    # The evaluation splits first, so that training excludes their sentences.
     for number, split in enumerate(("test", "validation", "train")):
         rng = np.random.Generator(np.random.Philox(key=[seed, number]))
         pairs: dict[str, str] = {}
@@ -46,12 +47,12 @@ def make_splits(seed: int = 0) -> dict[str, tuple[list[str], list[str]]]:
             if source not in seen:
                 pairs[source] = target
         seen |= set(pairs)
-        found[split] = (list(pairs), list(pairs.values()))
-    return {split: found[split] for split in SIZES}
+        splits[split] = (list(pairs), list(pairs.values()))
+    return {split: splits[split] for split in SIZES}
 
 
 def _sentence(rng: np.random.Generator) -> tuple[str, str]:
-    """One to three clauses, joined."""
+    """Return a sentence of one to three clauses, as source and target."""
     source, target = _clause(rng)
     for _ in range(int(rng.choice([0, 1, 2], p=[0.6, 0.3, 0.1]))):
         word = _pick(rng, CONNECTIVES)
@@ -61,15 +62,15 @@ def _sentence(rng: np.random.Generator) -> tuple[str, str]:
 
 
 def _clause(rng: np.random.Generator) -> tuple[list[str], list[str]]:
-    """Subject, verb, object; in the target the verb comes last."""
+    """Return a clause of subject, verb and object; in the target the verb is last."""
     subject, subject_target = _phrase(rng)
     verb = _pick(rng, VERBS)
-    thing, thing_target = _phrase(rng)
-    return [*subject, verb, *thing], [*subject_target, "li", *thing_target, VERBS[verb]]
+    obj, obj_target = _phrase(rng)
+    return [*subject, verb, *obj], [*subject_target, "li", *obj_target, VERBS[verb]]
 
 
 def _phrase(rng: np.random.Generator, depth: int = 0) -> tuple[list[str], list[str]]:
-    """An article, adjectives, a noun, and perhaps a preposition with another such phrase."""
+    """Return a phrase of article, adjectives and noun, sometimes with a preposition and another phrase."""
     article, noun = _pick(rng, ARTICLES), _pick(rng, NOUNS)
     adjectives = [_pick(rng, ADJECTIVES) for _ in range(int(rng.choice([0, 1, 2], p=[0.5, 0.35, 0.15])))]
     ending = NOUNS[noun][-1]

@@ -31,7 +31,7 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
     """
     data = module.data
     assert isinstance(data, Translation)
-    written = data.written(module.decoded["test"])
+    written = data.decoded_texts(module.decoded["test"])
     atomic_files.write_text(folder / run_folder.HYPOTHESES, "\n".join(written) + "\n")
     atomic_files.write_text(folder / run_folder.TOKENIZER, data.tokenizer.to_json())
     sources = data.source_texts("test")

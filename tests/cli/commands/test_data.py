@@ -50,11 +50,11 @@ def test_a_data_set_that_is_missing_or_unknown_is_reported(capsys: pytest.Captur
     assert run_data(capsys, "verify", "jsb") == (1, "jsb: not at hand\n")
     assert run_data(capsys, "verify")[0] == 0
     for action in ("path", "fetch"):
-        with pytest.raises(SeqbenchError, match=r"'sst2' .* is not at hand"):
+        with pytest.raises(SeqbenchError, match=r"'sst2' .* was not found"):
             run_data(capsys, action, "sst2")
         with pytest.raises(SeqbenchError, match="name at least one data set"):
             run_data(capsys, action)
-    with pytest.raises(SeqbenchError, match="no hub has 'jsb'"):
+    with pytest.raises(SeqbenchError, match="'jsb' is not on a hub"):
         run_data(capsys, "fetch", "jsb")
     with pytest.raises(SeqbenchError, match="Did you mean 'jsb'"):
         run_data(capsys, "path", "jbs")

@@ -18,11 +18,11 @@ def test_a_few_chorales_become_rolls() -> None:
     for piece in pieces:
         assert piece.shape[1] == 88
         assert set(np.unique(piece)) == {0, 1}
-        # Four voices that hardly ever rest, now and then on one note.
+        # Four voices, which rarely rest and sometimes sound the same note.
         assert 3 < piece.sum(1).mean() <= 4.2
 
 
-def test_frames_are_what_sounds_at_each_quarter_note() -> None:
+def test_a_frame_contains_the_notes_that_sound_at_a_quarter_note() -> None:
     from music21 import chord, note, stream
 
     score = stream.Score()
@@ -37,32 +37,32 @@ def test_frames_are_what_sounds_at_each_quarter_note() -> None:
 
 
 def test_a_piece_that_cannot_be_parsed_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    listed = {"0.0": "There is no such piece", **dict(list(chorales._listed().items())[:1])}
-    monkeypatch.setattr(chorales, "_listed", lambda: listed)
+    titles = {"0.0": "There is no such piece", **dict(list(chorales._chorale_titles().items())[:1])}
+    monkeypatch.setattr(chorales, "_chorale_titles", lambda: titles)
     found = chorales.read_chorales()
     assert found.failed == 1
     assert sum(map(len, found.splits.values())) == 1
 
 
-def test_titles_are_split_60_20_20_by_themselves() -> None:
-    titles = chorales._listed()
+def test_titles_are_divided_60_20_20_by_a_hash() -> None:
+    titles = chorales._chorale_titles()
     assert len(titles) > 340
-    count = Counter(chorales.split_of(title) for title in set(titles.values()))
+    count = Counter(chorales.split_of_title(title) for title in set(titles.values()))
     assert 0.5 < count["train"] / count.total() < 0.7
     assert min(count["validation"], count["test"]) > 0.14 * count.total()
-    # The same on every machine, and whatever the spelling.
-    assert chorales.split_of("Jesu, meine Freude") == chorales.split_of("Jesu meine Freude ")
+    # The same on every machine, and for every spelling.
+    assert chorales.split_of_title("Jesu, meine Freude") == chorales.split_of_title("Jesu meine Freude ")
     fixed = {"Nun danket alle Gott": "train", "Christ lag in Todesbanden": "validation", "Ach Gott und Herr": "test"}
-    assert {title: chorales.split_of(title) for title in fixed} == fixed
+    assert {title: chorales.split_of_title(title) for title in fixed} == fixed
 
 
-def test_the_package_is_parsed_once_and_says_what_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_package_is_parsed_once_and_failures_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path))
     piece = np.eye(2, 88, dtype=np.uint8)
-    asked = []
+    calls = []
 
     def read() -> chorales.Chorales:
-        asked.append(1)
+        calls.append(1)
         return chorales.Chorales({split: [piece] for split in ("train", "validation", "test")}, failed=7)
 
     monkeypatch.setattr(chorales, "read_chorales", read)
@@ -70,7 +70,7 @@ def test_the_package_is_parsed_once_and_says_what_failed(tmp_path: Path, monkeyp
         found = rolls.read_rolls(data_location.locate_data("jsb", source="package"))
         assert found.failed == 7
         assert found.pieces("test")[0].tolist() == piece.tolist()
-    assert asked == [1]
+    assert calls == [1]
     keys: list[object] = []
     monkeypatch.setattr(prepared_cache, "load_or_prepare", lambda kind, key, make: keys.append((kind, key)) or make())
     rolls.read_rolls(data_location.locate_data("jsb", source="package"))

@@ -31,7 +31,7 @@ def plain(found: labelled_sentences.LabelledSentences) -> dict[str, list[tuple[s
     }
 
 
-def test_sentences_and_labels_in_the_order_of_the_lines(tmp_path: Path) -> None:
+def test_sentences_and_labels_have_the_order_of_the_lines(tmp_path: Path) -> None:
     found = read(put(tmp_path, **GOOD))
     assert found.classes == ("0", "1")
     assert found.labels["train"].dtype == np.int64
@@ -42,7 +42,7 @@ def test_sentences_and_labels_in_the_order_of_the_lines(tmp_path: Path) -> None:
     }
 
 
-def test_both_forms_headers_blank_lines_and_line_ends_say_the_same(tmp_path: Path) -> None:
+def test_both_line_forms_headers_blank_lines_and_line_ends_give_the_same_data(tmp_path: Path) -> None:
     tabbed = read(put(tmp_path / "a", **GOOD))
     first = {"train": "1 so good\n\n0 so bad", "dev": "1  fine \n", "test": "0 awful\n"}
     headed = {name: f"sentence\tlabel\r\n{text}".replace("\n", "\r\n") for name, text in GOOD.items()}
@@ -50,12 +50,12 @@ def test_both_forms_headers_blank_lines_and_line_ends_say_the_same(tmp_path: Pat
         assert plain(read(put(tmp_path / str(number), **other))) == plain(tabbed)
 
 
-def test_tabs_and_odd_separators_within_a_sentence_are_kept(tmp_path: Path) -> None:
+def test_tabs_and_unicode_separators_in_a_sentence_are_kept(tmp_path: Path) -> None:
     found = read(put(tmp_path, **{**GOOD, "train": "a\tb\u2028c\t1\nd\t0\n"}))
     assert found.texts["train"] == ["a\tb\u2028c", "d"]
 
 
-def test_integer_labels_are_ordered_as_numbers_others_as_words(tmp_path: Path) -> None:
+def test_integer_labels_are_sorted_by_value_and_others_alphabetically(tmp_path: Path) -> None:
     lines = "".join(f"s\t{label}\n" for label in (10, 9, -1))
     assert read(put(tmp_path / "n", **{"train": lines, "dev": "s\t9\n", "test": "s\t10\n"})).classes == (
         "-1",
@@ -66,19 +66,19 @@ def test_integer_labels_are_ordered_as_numbers_others_as_words(tmp_path: Path) -
     assert read(put(tmp_path / "w", **words)).classes == ("neg", "pos")
 
 
-def test_one_collection_is_cut_80_10_10_always_alike(tmp_path: Path) -> None:
+def test_a_collection_without_splits_is_always_divided_in_the_same_way(tmp_path: Path) -> None:
     folder = put(tmp_path, mine="".join(f"sentence {i}\t{i % 2}\n" for i in range(100)))
     found = plain(read(folder))
     assert [len(found[name]) for name in SPLITS] == [80, 10, 10]
     assert Counter(pair for name in SPLITS for pair in found[name]) == Counter(
         (f"sentence {i}", str(i % 2)) for i in range(100)
     )
-    # These very ones, on every machine: a changed cut would move sentences from training into test.
+    # Fixed on every machine: another division would move training sentences into the test split.
     assert [text for text, _ in found["test"]][:3] == ["sentence 77", "sentence 22", "sentence 15"]
     assert plain(read(folder)) == found
 
 
-def test_files_without_a_last_line_end_do_not_run_together(tmp_path: Path) -> None:
+def test_the_last_line_of_a_file_is_not_joined_with_the_next_file(tmp_path: Path) -> None:
     folder = put(tmp_path, a="sentence\tlabel\n" + "x\t0\n" * 9 + "y\t1", b="sentence\tlabel\n" + "z\t1\n" * 10)
     found = plain(read(folder))
     assert Counter(p for name in SPLITS for p in found[name]) == {("x", "0"): 9, ("y", "1"): 1, ("z", "1"): 10}
@@ -87,32 +87,35 @@ def test_files_without_a_last_line_end_do_not_run_together(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"train": "so good\t1\n\t0\n"}, r"train\.tsv, line 2 has no sentence beside its label '0'"),
+        ({"train": "so good\t1\n\t0\n"}, r"train\.tsv, line 2 has the label '0' but no sentence"),
         ({"train": "so good\t1\nso bad\t\n"}, r"train\.tsv, line 2 has no label; .* got 'so bad'"),
         ({"train": "so good\t1\nso bad\n"}, r"train\.tsv, line 2 has no label"),
-        ({"train": "1 so good\n0\n"}, r"line 2 has no sentence beside its label '0'; expected 'label sentence'"),
-        ({"train": "good\t1\nfine\t1\n"}, r"1 different label\(s\) \(1\), at least 2 are needed"),
-        ({"dev": "fine\t1\nso-so\t2\n"}, r"dev\.tsv, line 2: label '2' does not occur in training, which knows 0, 1"),
-        ({"test": "index\tsentence\n0\tfine\n"}, "GLUE keeps those of its test"),
+        ({"train": "1 so good\n0\n"}, r"line 2 has the label '0' but no sentence; expected 'label sentence'"),
+        ({"train": "good\t1\nfine\t1\n"}, r"1 different label\(s\) \(1\)"),
+        (
+            {"dev": "fine\t1\nso-so\t2\n"},
+            r"dev\.tsv, line 2: label '2' does not occur in training, whose labels are 0, 1",
+        ),
+        ({"test": "index\tsentence\n0\tfine\n"}, "it has no labels"),
         ({"test": "sentence\tlabel\n"}, "the test split has no sentences"),
     ],
 )
-def test_what_is_amiss_is_named(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
+def test_an_invalid_line_or_split_is_refused(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         read(put(tmp_path, **{**GOOD, **changed}))
 
 
-def test_the_published_sentences(real_data: Path) -> None:
+def test_the_published_sentences_have_their_published_size(real_data: Path) -> None:
     found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2"))
     assert [len(found.texts[name]) for name in SPLITS] == [6920, 872, 1821]
     assert [int(found.labels[name].sum()) for name in SPLITS] == [3610, 444, 909]
     assert found.classes == ("0", "1")
 
 
-def test_the_published_phrases(real_data: Path) -> None:
+def test_the_published_phrases_have_their_published_size(real_data: Path) -> None:
     found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2-phrases"))
     assert [len(found.texts[name]) for name in SPLITS] == [67_349, 872, 1821]
     assert int(found.labels["train"].sum()) == 37_569
     assert found.texts["train"][0] == "hide new secretions from the parental units"
-    with pytest.raises(SeqbenchError, match="GLUE keeps"):
+    with pytest.raises(SeqbenchError, match="it has no labels"):
         read(str(real_data / "sst2" / "test.tsv"))

@@ -19,7 +19,7 @@ def entries(cache: Path) -> list[str]:
     return sorted(path.name for path in (cache / "prepared").iterdir())
 
 
-def test_the_second_time_is_read_from_disk_mapped(cache: Path) -> None:
+def test_arrays_are_prepared_once_and_then_memory_mapped(cache: Path) -> None:
     made: list[int] = []
 
     def make() -> caching.Arrays:
@@ -38,8 +38,8 @@ def test_the_second_time_is_read_from_disk_mapped(cache: Path) -> None:
     assert len(entries(cache)) == 3
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "unnamed", "header", "names", "pipe"])
-def test_a_damaged_entry_is_made_anew(cache: Path, damage: str) -> None:
+@pytest.mark.parametrize("damage", ["cut", "gone", "unnamed", "header", "names"])
+def test_a_damaged_entry_is_prepared_again(cache: Path, damage: str) -> None:
     caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
     (folder,) = (cache / "prepared").iterdir()
     if damage == "cut":
@@ -49,25 +49,22 @@ def test_a_damaged_entry_is_made_anew(cache: Path, damage: str) -> None:
         (folder / "ids.npy").write_bytes(whole.replace(b"'descr'", b"{{{{{{{"))
     elif damage == "names":
         (folder / "names.json").write_text('[1, "ids"]')
-    elif damage == "pipe":
-        (folder / "ids.npy").unlink()
-        os.mkfifo(folder / "ids.npy")
     else:
         (folder / {"gone": "ids.npy", "unnamed": "names.json"}[damage]).unlink()
     found = caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
     np.testing.assert_array_equal(found["ids"], ARRAYS["ids"])
 
 
-def test_what_a_killed_run_left_is_never_read_and_swept_later(cache: Path) -> None:
-    """The process is killed while it writes its second array."""
+def test_the_partial_entry_of_a_killed_run_is_not_read_and_is_removed_later(cache: Path) -> None:
+    """Kill a process while it writes its second array."""
     code = (
         "import numpy as np, os, signal\n"
         "from seqbench.datamodules.sources import prepared_cache as cache\n"
-        "write = cache._write\n"
+        "write = cache._write_array\n"
         "def killed(path, array):\n"
         "    if path.stem == 'two': path.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)\n"
         "    write(path, array)\n"
-        "cache._write = killed\n"
+        "cache._write_array = killed\n"
         "cache.load_or_prepare('ids1', {}, lambda: {'one': np.arange(9), 'two': np.arange(9)})\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
@@ -83,7 +80,7 @@ def test_what_a_killed_run_left_is_never_read_and_swept_later(cache: Path) -> No
     assert half not in entries(cache)
 
 
-def test_two_that_prepare_the_same_at_once_both_get_it_right(cache: Path) -> None:
+def test_processes_that_prepare_the_same_arrays_at_once_all_get_them(cache: Path) -> None:
     code = (
         "import numpy as np, time\n"
         "from seqbench.datamodules.sources import prepared_cache as cache\n"
@@ -97,7 +94,20 @@ def test_two_that_prepare_the_same_at_once_both_get_it_right(cache: Path) -> Non
     assert entry.startswith("ids1-")
 
 
-def test_without_a_place_to_write_the_arrays_stay_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_arrays_stay_in_memory_if_the_cache_is_not_writable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "file" / "below"))
     assert caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))["ids"] is ARRAYS["ids"]
+
+
+def test_the_name_of_an_entry_depends_on_kind_and_key_but_not_on_the_order_of_the_key(cache: Path) -> None:
+    caching.load_or_prepare("ids1", {"a": 1, "b": 2}, lambda: dict(ARRAYS))
+    again = caching.load_or_prepare("ids1", {"b": 2, "a": 1}, lambda: {})
+    assert set(again) == {"ids", "none"}
+    (entry,) = entries(cache)
+    assert entry.startswith("ids1-")
+
+
+def test_texts_are_stored_as_bytes() -> None:
+    assert caching.text_array("né").tolist() == [0x6E, 0xC3, 0xA9]
+    assert caching.array_text(np.array([0x6E, 0xC3, 0xA9], np.uint8)) == "né"

@@ -46,17 +46,17 @@ def as_json(**changed: Any) -> bytes:
     return json.dumps({"train": PIECES, "valid": PIECES, "test": PIECES, **changed}).encode()
 
 
-def read(folder: Path, name: str, data: bytes) -> rolls.Rolls:
+def read(folder: Path, name: str, data: bytes) -> rolls.RollSplits:
     folder.mkdir(exist_ok=True)
     (folder / name).write_bytes(data)
     return rolls.read_rolls(data_location.locate_data("jsb", str(folder)))
 
 
 @pytest.mark.parametrize("packed", [False, True])
-def test_both_forms_give_the_same_rolls(tmp_path: Path, packed: bool) -> None:
+def test_matlab_and_json_files_give_the_same_rolls(tmp_path: Path, packed: bool) -> None:
     written = io.BytesIO()
     savemat(written, {name: cells([roll(p) for p in PIECES]) for name in NAMES.values()}, do_compression=packed)
-    # What a file holds decides, not its name.
+    # The contents of a file decide and not its name.
     for number, (name, data) in enumerate([("a.mat", written.getvalue()), ("a.json", as_json()), ("b.mat", as_json())]):
         found = read(tmp_path / str(number), name, data)
         for split in SPLITS:
@@ -64,8 +64,8 @@ def test_both_forms_give_the_same_rolls(tmp_path: Path, packed: bool) -> None:
         assert found.best is found.failed is None
 
 
-def test_rolls_are_kept_and_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = mat()  # Once: its header says the second in which it was made.
+def test_rolls_are_cached_and_memory_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = mat()  # Only once, because the header contains the time.
     first = read(tmp_path / "in", "a.mat", data)
     monkeypatch.setattr(rolls, "_parse", None)
     again = read(tmp_path / "in", "a.mat", data)
@@ -73,7 +73,7 @@ def test_rolls_are_kept_and_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not again.frames["train"].flags.writeable
 
 
-def test_another_file_is_not_taken_for_the_one_that_was_kept(tmp_path: Path) -> None:
+def test_a_changed_file_is_read_again(tmp_path: Path) -> None:
     read(tmp_path / "in", "a.json", as_json())
     other = read(tmp_path / "in", "a.json", as_json(test=[[[33], [34], [35]]]))
     assert other.pieces("test")[0].tolist() == roll([[33], [34], [35]]).tolist()
@@ -86,42 +86,42 @@ BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.
     ("name", "data", "sentence"),
     [
         ("a.mat", b"", "is empty"),
-        ("a.mat", mat()[:150], "cannot be read as a MATLAB file .* fetch it again"),
+        ("a.mat", mat()[:150], "cannot be read as a MATLAB file .* download it again"),
         ("a.mat", b"MATLAB 7.3 MAT-file" + bytes(200), "cannot be read as a MATLAB file"),
         ("a.mat", b"\x89PNG not at all" * 20, "cannot be read as a MATLAB file"),
         ("a.mat", mat()[: mat().rfind(b"testdata") - 40], "(cannot be read|has no 'testdata')"),
-        ("a.mat", mat(testdata=cells([np.full((4, 88), 1j)])), r"testdata\[0\] is no array of numbers"),
-        ("a.mat", mat(traindata=np.zeros((3, 88))), "traindata is no cell array"),
-        ("a.mat", mat(validdata=cells([])), "holds no pieces for validation"),
-        ("a.mat", mat(testdata=cells([roll(PIECES[0]), BAD_ROLL["short"]])), r"testdata\[1\] has 1 frames; a piece"),
+        ("a.mat", mat(testdata=cells([np.full((4, 88), 1j)])), r"testdata\[0\] is not an array of real numbers"),
+        ("a.mat", mat(traindata=np.zeros((3, 88))), "traindata is not a cell array"),
+        ("a.mat", mat(validdata=cells([])), "contains no pieces for validation"),
+        ("a.mat", mat(testdata=cells([roll(PIECES[0]), BAD_ROLL["short"]])), r"testdata\[1\] has 1 frames"),
         (
             "a.mat",
             mat(testdata=cells([BAD_ROLL["narrow"]])),
-            r"testdata\[0\] is of shape \(4, 87\); expected \(T, 88\)",
+            r"testdata\[0\] has the shape \(4, 87\); expected \(frames, 88\)",
         ),
-        ("a.mat", mat(testdata=cells([BAD_ROLL["grey"]])), r"testdata\[0\] holds other values than 0 and 1"),
-        ("a.mat", mat(testdata=cells([np.full((4, 88), np.nan)])), r"testdata\[0\] holds other values than 0 and 1"),
-        ("a.mat", mat(testdata=cells(["text"])), r"testdata\[0\] is no array of numbers"),
-        ("a.json", as_json()[:-9], "is no JSON file"),
-        ("a.json", b"[" * 100_000, "is no JSON file"),
-        ("a.json", b"[1, 2]", "holds a list; expected an object of train, valid and test"),
+        ("a.mat", mat(testdata=cells([BAD_ROLL["grey"]])), r"testdata\[0\] has values other than 0 and 1"),
+        ("a.mat", mat(testdata=cells([np.full((4, 88), np.nan)])), r"testdata\[0\] has values other than 0 and 1"),
+        ("a.mat", mat(testdata=cells(["text"])), r"testdata\[0\] is not an array of real numbers"),
+        ("a.json", as_json()[:-9], "is not valid JSON"),
+        ("a.json", b"[" * 100_000, "is not valid JSON"),
+        ("a.json", b"[1, 2]", "contains a list; expected an object with train, valid and test"),
         ("a.json", b'{"train": [], "valid": []}', "has no 'test'; .* found train, valid"),
         ("a.json", as_json(valid={}), "valid is a dict; expected a list of pieces"),
-        ("a.json", as_json(valid=[]), "holds no pieces for validation"),
+        ("a.json", as_json(valid=[]), "contains no pieces for validation"),
         ("a.json", as_json(test=[[[60]]]), r"test\[0\] has 1 frames"),
-        ("a.json", as_json(test=[[60, 64]]), r"test\[0\] is no list of frames"),
+        ("a.json", as_json(test=[[60, 64]]), r"test\[0\] is not a list of frames"),
         (
             "a.json",
             as_json(train=[*PIECES, [[60], [60, 109]]]),
-            r"train\[2\]\[1\] holds the note 109; .* from 21 to 108",
+            r"train\[2\]\[1\] has the note 109; .* from 21 to 108",
         ),
-        ("a.json", as_json(train=[[[60], [20]]]), r"train\[0\]\[1\] holds the note 20"),
-        ("a.json", as_json(train=[[[60], [True]]]), r"train\[0\]\[1\] holds the note True"),
-        ("a.json", as_json(train=[[[60], ["C4"]]]), r"train\[0\]\[1\] holds the note 'C4'"),
+        ("a.json", as_json(train=[[[60], [20]]]), r"train\[0\]\[1\] has the note 20"),
+        ("a.json", as_json(train=[[[60], [True]]]), r"train\[0\]\[1\] has the note True"),
+        ("a.json", as_json(train=[[[60], ["C4"]]]), r"train\[0\]\[1\] has the note 'C4'"),
     ],
     ids=lambda value: value[:30] if isinstance(value, str) else "",
 )
-def test_what_is_no_piano_roll_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
+def test_a_file_without_piano_rolls_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         read(tmp_path / "in", name, data)
 
@@ -133,7 +133,7 @@ def test_a_missing_key_is_named(tmp_path: Path) -> None:
         read(tmp_path / "in", "a.mat", written.getvalue())
 
 
-def test_the_published_forms_of_the_chorales_agree(real_data: Path) -> None:
+def test_the_published_matlab_and_json_files_of_the_chorales_agree(real_data: Path) -> None:
     published = rolls.read_rolls(data_location.locate_data("jsb", source="folder"))
     other = rolls.read_rolls(
         data_location.locate_data("jsb", str(real_data / "jsb-chorales" / "jsb-chorales-quarter.json"))
@@ -150,13 +150,28 @@ def test_the_published_forms_of_the_chorales_agree(real_data: Path) -> None:
     assert int((published.frames["test"].sum(1) == 0).sum()) == 17
 
 
+def test_cells_are_read_by_column_and_integer_rolls_are_accepted(tmp_path: Path) -> None:
+    pieces = [np.eye(2 + number, 88, dtype=dtype) for number, dtype in enumerate(["u1", "i4", "f8", "bool"])]
+    grid = np.empty((2, 2), object)
+    grid[0, 0], grid[1, 0], grid[0, 1], grid[1, 1] = pieces
+    found = read(tmp_path / "in", "a.mat", mat(testdata=grid))
+    assert [len(piece) for piece in found.pieces("test")] == [2, 3, 4, 5]
+    assert found.frames["test"].dtype == np.uint8
+
+
+def test_the_borders_separate_the_pieces(tmp_path: Path) -> None:
+    found = read(tmp_path / "in", "a.json", as_json(test=[[[60]] * 2, [[61]] * 5, [[62]] * 3]))
+    assert found.borders["test"].tolist() == [0, 2, 7, 10]
+    assert [piece.argmax(1).tolist() for piece in found.pieces("test")] == [[39] * 2, [40] * 5, [41] * 3]
+
+
 def test_nottingham_has_its_published_size(real_data: Path) -> None:
     found = rolls.read_rolls(data_location.locate_data("nottingham", source="folder"))
     assert [len(found.pieces(split)) for split in SPLITS] == [694, 173, 170]
     assert [len(found.frames[split]) for split in SPLITS] == [176_561, 45_513, 44_463]
 
 
-def test_the_synthetic_source_knows_its_best_scores() -> None:
+def test_the_synthetic_source_has_best_scores() -> None:
     found = rolls.read_rolls(data_location.locate_data("jsb", source="synthetic"))
     assert found.best is not None
     assert found.best_melody is not None

@@ -25,7 +25,7 @@ def read(folder: Path) -> sentence_pairs.SentencePairs:
     )
 
 
-def test_each_line_goes_with_its_other(tmp_path: Path) -> None:
+def test_line_n_of_both_files_makes_pair_n(tmp_path: Path) -> None:
     found = read(put(tmp_path, train_en="a b \r\nc\u2028d\n", train_fr="é\nf"))
     assert found.splits["train"] == (["a b", "c\u2028d"], ["é", "f"])
     assert found.splits["test"] == (["en test"], ["fr test"])
@@ -41,12 +41,12 @@ def test_each_line_goes_with_its_other(tmp_path: Path) -> None:
         ({"test_en": ""}, r"test\.en is empty"),
     ],
 )
-def test_files_that_do_not_fit_are_refused(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
+def test_files_that_are_not_parallel_are_refused(tmp_path: Path, changed: dict[str, str], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         read(put(tmp_path, **changed))
 
 
-def test_the_published_sizes(real_data: Path) -> None:
+def test_the_published_pairs_have_their_published_size(real_data: Path) -> None:
     found = sentence_pairs.read_sentence_pairs(data_location.locate_data("multi30k", languages=("de", "en")))
     assert {split: len(both[0]) for split, both in found.splits.items()} == {
         "train": 29_000,
@@ -56,63 +56,8 @@ def test_the_published_sizes(real_data: Path) -> None:
     assert found.splits["test"][1][0] == "A man in an orange hat starring at something."
 
 
-def inverse(target: str) -> str:
-    """An oracle of our own: back from the target language by its rules alone."""
-    nouns = {v: k for k, v in synthetic_pairs.NOUNS.items()}
-    verbs = {v: k for k, v in synthetic_pairs.VERBS.items()}
-    adjectives = {v: k for k, v in synthetic_pairs.ADJECTIVES.items()}
-    small = {
-        v: k
-        for words in (synthetic_pairs.PREPOSITIONS, synthetic_pairs.CONNECTIVES)
-        for v, k in ((v, k) for k, v in words.items())
-    }
-    clauses: list[str] = []
-    words = target.split()[:-1]
-    out: list[str] = []
-    article, noun, described = "the", "", []
-
-    def flush() -> None:
-        nonlocal article, noun, described
-        if noun:
-            out.extend([article, *described, noun])
-        article, noun, described = "the", "", []
-
-    mark = 0
-    for word in words:
-        if word == "ebe":
-            flush()
-            article = "a"
-        elif word in nouns:
-            if noun:
-                flush()
-            noun = nouns[word]
-        elif noun and word[:-1] in adjectives:
-            described.append(adjectives[word[:-1]])
-        elif word == "li":
-            flush()
-            mark = len(out)
-        elif word in verbs:
-            flush()
-            out.insert(mark, verbs[word])
-        else:
-            flush()
-            out.append(small[word])
-    clauses.append(" ".join(out))
-    return " ".join([*clauses, "."])
-
-
-def test_the_toy_pair_is_exact_and_its_splits_are_disjoint() -> None:
-    found = synthetic_pairs.make_splits()
-    assert found == synthetic_pairs.make_splits()
-    sources = {split: set(both[0]) for split, both in found.items()}
-    assert {split: len(both[0]) for split, both in found.items()} == synthetic_pairs.SIZES
-    assert not sources["train"] & sources["test"]
-    assert not sources["validation"] & (sources["train"] | sources["test"])
-    for source, target in zip(*found["test"], strict=True):
-        assert inverse(target) == source
-
-
-def test_the_toy_pair_moves_words_and_agrees() -> None:
-    targets = " ".join(synthetic_pairs.make_splits()["train"][1]).split()
-    endings = {word[-1] for word in targets if word[:-1] in synthetic_pairs.ADJECTIVES.values()}
-    assert endings == {"a", "o", "u"}
+def test_the_synthetic_pairs_are_exact() -> None:
+    location = data_location.locate_data("multi30k", source="synthetic", languages=("en", "de"))
+    pairs = sentence_pairs.read_sentence_pairs(location)
+    assert pairs.exact
+    assert {split: len(both[0]) for split, both in pairs.splits.items()} == synthetic_pairs.SIZES

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.datamodules.sources import data_location, folder_layouts, published_datasets, texts
+from seqbench.datamodules.sources import data_contents, data_location, folder_layouts, published_datasets, texts
 from seqbench.utils.errors import SeqbenchError
 
 
-def read(dataset: str, data_dir: str | None = None) -> texts.Text:
+def read(dataset: str, data_dir: str | None = None) -> texts.TextSplits:
     return texts.read_texts(data_location.locate_data(dataset, data_dir))
 
 
@@ -20,41 +20,45 @@ def put(folder: Path, **files: str) -> Path:
     return folder
 
 
-def test_one_text_is_cut_90_5_5_in_order(tmp_path: Path) -> None:
+def test_a_text_without_splits_is_divided_90_5_5_in_order(tmp_path: Path) -> None:
     text = "".join(chr(97 + i % 26) for i in range(1000))
     found = read("tinyshakespeare", str(put(tmp_path, mine=text)))
     assert [len(found.splits[s]) for s in folder_layouts.SPLITS] == [900, 50, 50]
     assert "".join(found.splits[s] for s in folder_layouts.SPLITS) == text
-    sums = data_location.file_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path)))
+    sums = data_contents.file_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path)))
     assert sums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
-    assert not data_location.is_published("tinyshakespeare", sums)
+    assert not data_contents.is_published("tinyshakespeare", sums)
 
 
-def test_files_named_for_splits_are_the_splits(tmp_path: Path) -> None:
+def test_files_with_the_name_of_a_split_are_this_split(tmp_path: Path) -> None:
     found = read("ptb", str(put(tmp_path, wiki_train="aa", wiki_valid="bb", wiki_test="cc")))
     assert found.splits == {"train": "aa", "validation": "bb", "test": "cc"}
 
 
-def test_other_files_are_joined_in_the_order_of_their_names(tmp_path: Path) -> None:
+def test_other_files_are_joined_in_alphabetical_order(tmp_path: Path) -> None:
     found = read("tinyshakespeare", str(put(tmp_path, b="b" * 10, a="a" * 10)))
     assert "".join(found.splits.values()) == "a" * 10 + "b" * 10
 
 
-def test_a_single_file_will_do(tmp_path: Path) -> None:
+def test_a_single_file_is_a_whole_text(tmp_path: Path) -> None:
     folder = put(tmp_path, one="x" * 40, two="y" * 40)
     assert set("".join(read("tinyshakespeare", str(folder / "one.txt")).splits.values())) == {"x"}
 
 
-def test_line_ends_are_kept_as_they_are(tmp_path: Path) -> None:
+def test_line_ends_are_not_changed(tmp_path: Path) -> None:
     (tmp_path / "dos.txt").write_bytes(b"a\r\nb\r\n" * 20)
     assert "\r\n" in read("tinyshakespeare", str(tmp_path)).splits["train"]
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(b"", "is empty"), (b"\xff\xfe\x00abc", r"not a text in UTF-8 \(byte 0 is 0xff\)"), (b"a\0b", "holds zero bytes")],
+    [
+        (b"", "is empty"),
+        (b"\xff\xfe\x00abc", r"not a text in UTF-8 \(byte 0 is 0xff\)"),
+        (b"a\0b", "contains zero bytes"),
+    ],
 )
-def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     (tmp_path / "input.txt").write_bytes(content)
     with pytest.raises(SeqbenchError, match=sentence):
         read("tinyshakespeare", str(tmp_path))
@@ -64,25 +68,25 @@ def test_what_is_no_text_is_refused(tmp_path: Path, content: bytes, sentence: st
     ("name", "lengths"),
     [("tinyshakespeare", (1_003_854, 55_770, 55_770)), ("ptb", (5_101_618, 399_782, 449_945))],
 )
-def test_the_published_files(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
+def test_the_published_texts_have_their_published_size(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
     found = read(name)
     assert tuple(len(found.splits[s]) for s in folder_layouts.SPLITS) == lengths
     assert tuple(published_datasets.find_dataset(name).rows.values()) == lengths
     folder = next(iter(published_datasets.find_dataset(name).files.values())).partition("/")[0]
     for place in (real_data / folder, real_data):
         assert read(name, str(place)) == found
-        assert data_location.is_published(
-            name, data_location.file_checksums(data_location.locate_data(name, str(place)))
+        assert data_contents.is_published(
+            name, data_contents.file_checksums(data_location.locate_data(name, str(place)))
         )
 
 
-def test_a_synthetic_text_brings_its_entropy() -> None:
+def test_a_synthetic_text_has_a_known_entropy() -> None:
     found = texts.read_texts(data_location.locate_data("ptb", source="synthetic"))
     assert found.entropy is not None
     assert found.accuracy is not None
     assert set(found.splits) == set(folder_layouts.SPLITS)
 
 
-def test_a_byte_order_mark_is_no_character(tmp_path: Path) -> None:
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_bytes(b"\xef\xbb\xbf" + b"abc " * 50)
     assert "".join(read("ptb", str(tmp_path)).splits.values()) == "abc " * 50

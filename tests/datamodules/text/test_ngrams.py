@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqbench.datamodules.text.ngrams import cross_entropy
+from seqbench.datamodules.text.ngrams import ngram_cross_entropy
 
 
 def by_hand(train: list[int], test: list[int], vocab: int, order: int) -> float:
@@ -34,19 +34,19 @@ symbols = st.lists(st.integers(0, 3), min_size=2, max_size=40)
 @settings(max_examples=200)
 @given(symbols, symbols, st.integers(1, 6))
 def test_it_agrees_with_a_count_by_hand(train: list[int], test: list[int], order: int) -> None:
-    found = cross_entropy(np.array(train), np.array(test), 4, order)
+    found = ngram_cross_entropy(np.array(train), np.array(test), 4, order)
     assert found == pytest.approx(by_hand(train, test, 4, order), rel=1e-9)
 
 
 def test_a_large_vocabulary_lowers_the_order_instead_of_overflowing() -> None:
     rng = np.random.default_rng(0)
     train, test = rng.integers(0, 60_000, 500), rng.integers(0, 60_000, 100)
-    found = cross_entropy(train, test, 60_000, 9)
+    found = ngram_cross_entropy(train, test, 60_000, 9)
     assert found == pytest.approx(by_hand(train.tolist(), test.tolist(), 60_000, 3), rel=1e-9)
 
 
 def test_a_longer_context_helps_where_there_is_something_to_learn() -> None:
     text = np.array([0, 1, 2, 0, 2, 1] * 200)
-    scores = [cross_entropy(text[:900], text[900:], 3, order) for order in (1, 2, 3)]
+    scores = [ngram_cross_entropy(text[:900], text[900:], 3, order) for order in (1, 2, 3)]
     assert scores[0] == pytest.approx(math.log(3), abs=0.01)
     assert scores[2] < scores[1] < scores[0]
