@@ -1,47 +1,48 @@
-"""The conformance kit of tasks: all checks at once, or one by one under pytest."""
+"""The checks that every task passes, and the ways to ask them: all at once, or one by one under pytest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from seqbench.protocol.cards import Card
-from seqbench.testing import batch_checks, card_checks, score_checks, seed_checks, split_checks
+from seqbench.testing import batch_checks, chance_checks, split_checks
 from seqbench.testing.report import Check, Report, build_checks
-from seqbench.testing.task_subject import Oracle, TaskSubject, find_card
+from seqbench.testing.task_subject import Oracle, TaskSubject, task_card
 
 TASK_CHECKS: tuple[Callable[[TaskSubject], None], ...] = (
-    card_checks.check_card_complete,
-    card_checks.check_tier_options,
-    batch_checks.check_batch_shapes,
-    batch_checks.check_batch_values,
-    batch_checks.check_batch_weights,
-    score_checks.check_objective_finite,
-    seed_checks.check_batches_repeatable,
-    seed_checks.check_training_steps_differ,
-    seed_checks.check_seed_changes_training,
-    seed_checks.check_seed_keeps_evaluation,
-    batch_checks.check_stream_chunks,
-    split_checks.check_samples_once,
-    split_checks.check_splits_disjoint,
-    split_checks.check_probe_lengths,
-    score_checks.check_chance_and_best_defined,
-    score_checks.check_best_beats_chance,
-    score_checks.check_chance_matches_frequencies,
-    score_checks.check_oracle_reaches_best,
-    card_checks.check_facts_serializable,
+    chance_checks.card_complete,
+    chance_checks.tiers_fit,
+    batch_checks.batch_shapes,
+    batch_checks.batch_values,
+    batch_checks.batch_weights,
+    chance_checks.objective_scores,
+    batch_checks.repeats,
+    batch_checks.steps_differ,
+    batch_checks.seed_draws_training,
+    batch_checks.seed_leaves_evaluation,
+    batch_checks.stream_chunks,
+    split_checks.samples_once,
+    split_checks.splits_disjoint,
+    split_checks.probe_lengths,
+    chance_checks.lines_named,
+    chance_checks.best_beats_chance,
+    chance_checks.chance_matches,
+    chance_checks.oracle_solves,
+    chance_checks.facts_plain,
 )
-"""The functions of all checks, in the order in which they run."""
+"""All of them, in the order in which they are asked; each is named and described by its function."""
 
 
 def task_checks(
     task: Card | Path | str,
     tier: str = "smoke",
     *,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, Any] | None = None,
     oracle: Oracle | None = None,
 ) -> list[Check]:
-    """Return the checks of a task one by one, for tests of your own.
+    """The checks of a task one by one, for a test of one's own.
 
     ::
 
@@ -51,42 +52,42 @@ def task_checks(
 
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
-        tier: name of one of the card's tiers.
-        options: options of the datamodule; they replace the card's.
-        oracle: solves a batch, for a datamodule without ``oracle``; see ``SequenceDataModule.oracle``.
+        tier: which of the card's tiers.
+        options: of the datamodule; they win over the card's.
+        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
 
     Raises:
-        SeqbenchError: the card or the tier does not exist, or the card is invalid.
-
-    >>> checks = {check.name: check for check in task_checks("parity")}
-    >>> checks["batch_shapes"].run().status
-    'passed'
+        SeqbenchError: there is no such card or tier, or the card cannot be used.
     """
-    return build_checks(TASK_CHECKS, TaskSubject(find_card(task), tier, options or {}, oracle))
+    subject = TaskSubject(task_card(task), tier, options or {}, oracle)
+    return build_checks(TASK_CHECKS, lambda: subject)
 
 
 def check_task(
     task: Card | Path | str,
     tier: str = "smoke",
     *,
-    options: Mapping[str, object] | None = None,
+    options: Mapping[str, Any] | None = None,
     oracle: Oracle | None = None,
     strict: bool = True,
 ) -> Report:
-    """Run all checks of a task and return their report.
+    """Ask all checks of a task.
 
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
-        tier: name of one of the card's tiers.
-        options: options of the datamodule; they replace the card's.
-        oracle: solves a batch, for a datamodule without ``oracle``; see ``SequenceDataModule.oracle``.
-        strict: whether to raise if a check fails; if not, only the report names the failed checks.
+        tier: which of the card's tiers.
+        options: of the datamodule; they win over the card's.
+        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
+        strict: whether to raise if one fails; else the report alone tells.
+
+    Returns:
+        What came of each.
 
     Raises:
-        SeqbenchError: the card or the tier does not exist, the datamodule cannot be built, or its data is not here.
-        Failure: checks failed; the text names each of them with its reason.
+        SeqbenchError: there is no such card or tier, the datamodule cannot be made, or its data is not at hand.
+        Failure: checks failed; it names them all.
     """
-    subject = TaskSubject(find_card(task), tier, options or {}, oracle)
-    _ = subject.data  # A datamodule that cannot be built gives one error here, not one for each check.
-    report = Report(subject.card.name, tuple(check.run() for check in build_checks(TASK_CHECKS, subject)))
-    return report.raise_if_failed() if strict else report
+    subject = TaskSubject(task_card(task), tier, options or {}, oracle)
+    _ = subject.data  # What cannot even be made is one error, not nineteen.
+    report = Report(subject.card.name, tuple(check.outcome() for check in build_checks(TASK_CHECKS, lambda: subject)))
+    return report.require() if strict else report

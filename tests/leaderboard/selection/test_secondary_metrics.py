@@ -76,14 +76,14 @@ def test_every_form_shows_it(tmp_path: Path) -> None:
     write_records(tmp_path, *with_lengths(0.5, 0.625, 0.75), example_record(arch="lstm"))
     data = board_data(asking("longer"), tmp_path)
     page = markdown_page.render_markdown(data)
-    assert "longer (chance 0, best possible 1);" in page
+    assert "beside the score longer (chance 0, best possible 1), by which nobody ranks;" in page
     row = next(line for line in page.splitlines() if "`gru`" in line)
     cells = [cell.strip() for cell in row.split("|")]
     head = next(line for line in page.splitlines() if "`longer`" in line)
     assert cells[[cell.strip() for cell in head.split("|")].index("`longer`")] == "0.6250 ± 0.31"
 
     tex = latex_tables.render_latex(data)
-    assert "Metrics without an arrow are not used for ranking." in tex
+    assert "By a metric without an arrow nobody ranks." in tex
     assert r"architecture & copy &  \\" in tex
     assert r" & accuracy $\uparrow$ & longer \\" in tex
     line = next(line for line in tex.splitlines() if line.strip().startswith("gru"))

@@ -34,7 +34,7 @@ def test_rows_are_compared_over_the_tasks_that_they_all_have(tmp_path: Path) -> 
     assert (overall.rows[0].low, overall.rows[0].high) == (1.0, 1.0)
     assert overall.rows[1].first_beats == Estimate(1.0, 1.0, 1.0)
     assert overall.improvement == [[0.5, 1.0], [0.0, 0.5]]
-    assert overall.incomplete == {"tcn": "no scores on music-jsb"}
+    assert overall.incomplete == {"tcn": "no place without music-jsb"}
 
 
 def test_a_task_without_a_scale_is_left_out_by_name(tmp_path: Path) -> None:
