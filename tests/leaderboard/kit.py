@@ -154,6 +154,17 @@ def task_data(data: BoardData, name: str) -> TaskData:
     return next(task for task in data.tasks if task.task == name)
 
 
+def example_task_data(board: Board, folder: Path, task: str = "copy") -> TaskData:
+    """Return one task of a board over the records of a folder."""
+    return task_data(board_data(board, folder), task)
+
+
+def row_data(task: TaskData, label: str) -> RowData:
+    """Return a task's row by its label."""
+    (row,) = (row for row in task.rows if row.label == label)
+    return row
+
+
 def change_rows(task: TaskData, change: Callable[[RowData], RowData]) -> TaskData:
     """Return a task whose rows went through a function."""
     return replace(task, rows=[change(row) for row in task.rows])
