@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+
 import pytest
 
 from seqbench.leaderboard.data.board_card import LARGEST
@@ -41,7 +42,10 @@ def test_the_values_are_those_of_the_record() -> None:
 
 
 def test_an_encoder_is_part_of_the_architecture() -> None:
-    assert checked(changed_record(example_record(), "config.encoder", {**ARCHITECTURE, "name": "lstm"})).architecture == "gru+lstm"
+    assert (
+        checked(changed_record(example_record(), "config.encoder", {**ARCHITECTURE, "name": "lstm"})).architecture
+        == "gru+lstm"
+    )
 
 
 def test_scores_of_a_run_that_did_not_end_well_are_ignored() -> None:
@@ -81,7 +85,9 @@ def test_an_edited_record_and_one_without_a_checksum_are_refused() -> None:
 
 def test_curves_are_thinned_out_and_keep_the_last_point() -> None:
     steps = list(range(1, 5 * MOST_POINTS + 2))
-    record = changed_record(example_record(), "results.curves.validation", {"step": steps, "accuracy": [0.5] * len(steps)})
+    record = changed_record(
+        example_record(), "results.curves.validation", {"step": steps, "accuracy": [0.5] * len(steps)}
+    )
     values = checked(record)
     assert len(values.steps) == len(values.curve) <= MOST_POINTS
     assert values.steps[-1] == steps[-1]
