@@ -11,16 +11,16 @@ import pytest
 
 
 def pytest_configure() -> None:
-    # A shell starts background jobs deaf to Ctrl-C, and what they start inherits it: the tests press it themselves.
+    # A shell starts background jobs with SIGINT ignored, and child processes inherit this; some tests send SIGINT.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # No test may talk to W&B or to the hub unless it sets up its own server.
+    # No test may use W&B's server or the hub; a test may start its own server.
     for name in [n for n in os.environ if n.startswith("WANDB_")]:
         del os.environ[name]
     os.environ["WANDB_MODE"] = "offline"
     os.environ["HF_HUB_OFFLINE"] = "1"
-    # Nor read what an earlier version of the code prepared.
+    # No test may read data that an earlier version of the code has prepared.
     os.environ["SEQBENCH_CACHE"] = tempfile.mkdtemp(prefix="seqbench-tests-")
-    # Tiny models: a second thread only gets into the way of the other tests.
+    # The models are so small that a second thread would only slow down the other tests.
     os.environ["OMP_NUM_THREADS"] = "1"
 
 
@@ -38,14 +38,14 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache of the test's own."""
+    """An empty cache folder."""
     monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "cache"))
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a machine that has neither data nor network."""
+    """A machine without data and without network."""
     monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "empty"))
     monkeypatch.delenv("SEQBENCH_DATA", raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -53,26 +53,26 @@ def no_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def real_data() -> Path:
-    """The folder of published files; the test is skipped where there is none."""
+    """The folder of the published data files; without one the test is skipped."""
     root = os.environ.get("SEQBENCH_DATA")
     if not root:
-        pytest.skip("SEQBENCH_DATA is not set: no published files here")
+        pytest.skip("needs published data files: set SEQBENCH_DATA")
     return Path(root)
 
 
 @pytest.fixture
 def small_data(tmp_path: Path) -> Path:
-    """Folders ``sentences``, ``rolls`` and ``pairs`` with a little data of our own, in no published layout."""
+    """Folders ``sentences``, ``rolls`` and ``pairs`` with small generated data, not in a published layout."""
     words = ["good", "bad", "fine", "poor", "film", "plot", "the", "a"]
     rows = [[words[(n * 3 + k * k + n // 7) % 8] for k in range(2 + n % 5)] for n in range(60)]
     parts = {"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}
     for name in ("sentences", "rolls", "pairs"):
         (tmp_path / name).mkdir()
-    for split, some in parts.items():
-        lines = [f"{' '.join(row)}\t{int('good' in row)}" for row in some]
+    for split, split_rows in parts.items():
+        lines = [f"{' '.join(row)}\t{int('good' in row)}" for row in split_rows]
         (tmp_path / "sentences" / f"{split}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for language, end in (("en", "."), ("de", " !")):
-            text = "\n".join(" ".join(reversed(row)) + end for row in some) + "\n"
+            text = "\n".join(" ".join(reversed(row)) + end for row in split_rows) + "\n"
             (tmp_path / "pairs" / f"{split}.{language}").write_text(text, encoding="utf-8")
     rolls = {
         {"dev": "valid"}.get(split, split): [[[60 + (n + k) % 9, 48] for k in range(3 + n)] for n in range(6)]
@@ -84,7 +84,7 @@ def small_data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def text_folder(tmp_path: Path) -> Path:
-    """A folder with a small text of our own, in no published layout."""
+    """A folder with a small generated text, not in a published layout."""
     folder = tmp_path / "texts"
     folder.mkdir()
     words = ["the cat sat on the mat", "a dog ran to the man", "no one saw the sun set"]

@@ -1,69 +1,79 @@
-"""Reads what an offline W&B run left on disk: a LevelDB log of ``Record`` messages."""
+"""Read the file of an offline W&B run: a LevelDB log of ``Record`` messages."""
 
 from __future__ import annotations
 
 import json
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from wandb.proto import wandb_internal_pb2 as pb
 
 from tests.wandb_stub import StubRun
 
 BLOCK, HEADER = 32768, 7
+"""Bytes of a block of the log, and of the header of a chunk; the header of the file has the same length."""
+
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
-SECONDS = 10.0
+"""Kinds of chunks: a whole message, or the first, a middle or the last part of one."""
+
+TIMEOUT_SECONDS = 10.0
 
 
-def read(path: Path) -> StubRun:
-    """The finished run of a ``.wandb`` file, in the form in which the stub keeps those it is sent.
+class Item(Protocol):
+    """A key and a value of a W&B message."""
 
-    W&B's own process closes the file, a moment after ``finish`` has returned.
+    key: str
+    nested_key: Iterable[str]
+    value_json: str
+
+
+def read_offline_run(path: Path) -> StubRun:
+    """Return the finished run of a ``.wandb`` file, in the form in which the stub server stores runs.
+
+    The process of W&B closes the file shortly after ``finish`` has returned, so this function waits for the end.
     """
-    deadline = time.monotonic() + SECONDS
-    while (run := _read(path)) is None or run.exit_code is None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while (run := _read_messages(path)) is None or run.exit_code is None:
         assert time.monotonic() < deadline, f"{path} holds no finished run"
         time.sleep(0.05)
     return run
 
 
-def _read(path: Path) -> StubRun | None:
-    found: StubRun | None = None
-    for record in _records(path.read_bytes()):
+def _read_messages(path: Path) -> StubRun | None:
+    """Return the run as far as it is written; None if there is none yet."""
+    run: StubRun | None = None
+    for record in _parse_records(path.read_bytes()):
         kind = record.WhichOneof("record_type")
         if kind == "run":
-            run = record.run
-            found = StubRun(run.run_id, run.project, run.display_name, run.run_group, list(run.tags))
-            found.config = _items(run.config.update)
-            del found.config["_wandb"]
+            message = record.run
+            run = StubRun(message.run_id, message.project, message.display_name, message.run_group, list(message.tags))
+            run.config = _parse_items(message.config.update)
+            del run.config["_wandb"]
+        elif run is None:
+            assert kind not in ("config", "history", "metric", "summary", "exit"), f"{kind} before the run"
         elif kind == "config":
-            assert found is not None
-            found.config.update(_items(record.config.update))
+            run.config.update(_parse_items(record.config.update))
         elif kind == "history":
-            assert found is not None
-            found.lines[len(found.lines)] = _items(record.history.item)
+            run.rows[len(run.rows)] = _parse_items(record.history.item)
         elif kind == "metric":
-            assert found is not None
-            found.axes[record.metric.glob_name or record.metric.name] = record.metric.step_metric
+            run.axes[record.metric.glob_name or record.metric.name] = record.metric.step_metric
         elif kind == "summary":
-            assert found is not None
-            found.summary.update(_items(record.summary.update))
+            run.summary.update(_parse_items(record.summary.update))
         elif kind == "exit":
-            assert found is not None
-            found.exit_code = record.exit.exit_code
-    return found
+            run.exit_code = record.exit.exit_code
+    return run
 
 
-def _items(items: Any) -> dict[str, Any]:
+def _parse_items(items: Iterable[Item]) -> dict[str, object]:
     return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
 
 
-def _records(data: bytes) -> Iterator[pb.Record]:
-    """The messages; one may lie in several chunks, none of which crosses the end of a block."""
-    position, parts = HEADER, b""  # The file's own header is as long as a chunk's.
+def _parse_records(data: bytes) -> Iterator[pb.Record]:
+    """Yield the messages; a message may be split into several chunks, and no chunk crosses the end of a block."""
+    position, message = HEADER, b""
     while position + HEADER <= len(data):
         if BLOCK - position % BLOCK < HEADER:
             position += BLOCK - position % BLOCK
@@ -71,7 +81,7 @@ def _records(data: bytes) -> Iterator[pb.Record]:
         _, length, kind = struct.unpack_from("<IHB", data, position)
         assert kind in (FULL, FIRST, MIDDLE, LAST), f"no chunk at byte {position}"
         chunk = data[position + HEADER : position + HEADER + length]
-        parts = chunk if kind in (FULL, FIRST) else parts + chunk
+        message = chunk if kind in (FULL, FIRST) else message + chunk
         position += HEADER + length
         if kind in (FULL, LAST):
-            yield pb.Record.FromString(parts)
+            yield pb.Record.FromString(message)

@@ -1,50 +1,53 @@
-"""The part of the W&B stub that takes artifacts: a table is one, and without these answers W&B's process dies."""
+"""The part of the W&B stub that stores artifacts, such as tables; without these answers the process of W&B crashes."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+Json = dict[str, Any]
+"""A JSON object of the protocol of W&B, whose values have many types."""
+
 
 class Artifacts:
-    """Answers for what ``log_artifact`` asks, one an operation, named after it.
+    """Answers the requests of ``log_artifact``: each method answers the operation in its name.
 
     Attributes:
-        artifacts: by their id, what was asked for when each was made, with ``committed`` once it is whole.
-        full: it has no place for another, and says so.
-        uploads: the server's.
-        url: the server's.
+        artifacts: the request that created each artifact, by id, with ``committed`` after its upload is complete.
+        rejects_artifacts: whether it refuses new artifacts because its storage is full.
+        uploads: uploaded bytes, by the path of their URL.
+        url: address of the server.
     """
 
     uploads: dict[str, bytes]
     url: str
 
     def __init__(self) -> None:
-        self.artifacts: dict[str, dict[str, Any]] = {}
-        self.full = False
+        self.artifacts: dict[str, Json] = {}
+        self.rejects_artifacts = False
 
-    def table(self, type_name: str) -> dict[str, Any]:
-        """The content of the table in the only artifact of a type."""
-        (found,) = [key for key, made in self.artifacts.items() if made["artifactTypeName"] == type_name]
-        assert self.artifacts[found]["committed"]
+    def table(self, type_name: str) -> Json:
+        """Return the table in the only artifact of a type."""
+        (number,) = [key for key, artifact in self.artifacts.items() if artifact["artifactTypeName"] == type_name]
+        assert self.artifacts[number]["committed"]
         (path,) = [
-            path for path in self.uploads if path.startswith(f"/artifact/{found}/") and path.endswith(".table.json")
+            path for path in self.uploads if path.startswith(f"/artifact/{number}/") and path.endswith(".table.json")
         ]
         return json.loads(self.uploads[path])  # type: ignore[no-any-return]
 
-    def _answer_ArtifactType(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _answer_ArtifactType(self, variables: Json) -> Json:
         return {"project": {"artifact": None}}
 
-    def _answer_CreateArtifact(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _answer_CreateArtifact(self, variables: Json) -> Json:
         number = str(len(self.artifacts) + 1)
         self.artifacts[number] = {**variables["input"], "committed": False}
         return {"createArtifact": {"artifact": {"id": number, "state": "PENDING", "artifactSequence": {}}}}
 
-    def _answer_CreateArtifactManifest(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _answer_CreateArtifactManifest(self, variables: Json) -> Json:
         file = {"id": "1", "uploadUrl": f"{self.url}/manifest/{variables['artifactID']}", "uploadHeaders": []}
         return {"createArtifactManifest": {"artifactManifest": {"id": "1", "file": file}}}
 
-    def _answer_CreateArtifactFiles(self, variables: dict[str, Any]) -> dict[str, Any]:
+    def _answer_CreateArtifactFiles(self, variables: Json) -> Json:
         nodes = [
             {
                 "storagePath": file["name"],
@@ -57,21 +60,26 @@ class Artifacts:
         ]
         return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
 
-    def _answer_CommitArtifact(self, variables: dict[str, Any]) -> dict[str, Any]:
-        made = self.artifacts[variables["artifactID"]]
-        made["committed"] = True
-        return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": made["digest"]}}}
+    def _answer_CommitArtifact(self, variables: Json) -> Json:
+        artifact = self.artifacts[variables["artifactID"]]
+        artifact["committed"] = True
+        return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": artifact["digest"]}}}
 
-    def _answer_ArtifactByID(self, variables: dict[str, Any]) -> dict[str, Any]:
-        made = self.artifacts[variables["id"]]
-        project = {"id": "1", "internalId": "1", "name": made["projectName"], "entity": {"name": made["entityName"]}}
-        name = made["artifactCollectionName"]
+    def _answer_ArtifactByID(self, variables: Json) -> Json:
+        stored = self.artifacts[variables["id"]]
+        project = {
+            "id": "1",
+            "internalId": "1",
+            "name": stored["projectName"],
+            "entity": {"name": stored["entityName"]},
+        }
+        name = stored["artifactCollectionName"]
         artifact = {
             "__typename": "Artifact",
             "id": variables["id"],
             "artifactSequence": {"__typename": "ArtifactSequence", "name": name, "project": project},
             "versionIndex": 0,
-            "artifactType": {"name": made["artifactTypeName"]},
+            "artifactType": {"name": stored["artifactTypeName"]},
             "description": None,
             "metadata": None,
             "ttlDurationSeconds": 0,
@@ -80,7 +88,7 @@ class Artifacts:
             "historyStep": None,
             "state": "COMMITTED",
             "size": 1,
-            "digest": made["digest"],
+            "digest": stored["digest"],
             "commitHash": "1",
             "fileCount": 1,
             "createdAt": "2020-01-01T00:00:00Z",

@@ -9,13 +9,13 @@ import pytest
 import wandb
 
 from seqbench.running import wandb_logging
-from tests.wandb_stub import KEY, WandbStub, isolate
+from tests.wandb_stub import KEY, WandbStub, isolate_wandb
 
 
 @pytest.fixture
 def isolated_wandb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Keep the settings and the files of W&B inside the test."""
-    isolate(monkeypatch, tmp_path)
+    isolate_wandb(monkeypatch, tmp_path)
     monkeypatch.setattr(wandb, "run", None)
     monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
     yield

@@ -29,7 +29,7 @@ from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
 from tests import wandb_file
 from tests.record_data import complete_record
-from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate
+from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate_wandb
 
 SHORT = {"steps": 20, "validate_every": 20}
 STEP = "trainer/global_step"
@@ -38,7 +38,7 @@ STEP = "trainer/global_step"
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No key, no settings and no open run but the test's own; wandb reads its settings once a process."""
-    isolate(monkeypatch, tmp_path)
+    isolate_wandb(monkeypatch, tmp_path)
     # So that what a failing test leaves open does not fail the next.
     monkeypatch.setattr(wandb, "run", None)
     monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
@@ -78,7 +78,7 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, lis
     """A run without a key, beside a server that it could ask; what it said, and that server."""
     folder = tmp_path_factory.mktemp("offline")
     with pytest.MonkeyPatch.context() as patch, WandbStub() as server, logged_lines() as lines:
-        isolate(patch, folder)
+        isolate_wandb(patch, folder)
         patch.setenv("WANDB_BASE_URL", server.url)
         ran = run(folder, optim={"steps": 100, "validate_every": 50})
         wandb.teardown()
@@ -106,7 +106,7 @@ def files(folder: Path) -> list[Path]:
 
 def only_file(folder: Path) -> StubRun:
     (path,) = files(folder)
-    return wandb_file.read(path)
+    return wandb_file.read_offline_run(path)
 
 
 def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
@@ -218,7 +218,7 @@ def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str],
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    kept, sent = wandb_file.read(path), online.runs[offline[0].record.measured.wandb.id]
+    kept, sent = wandb_file.read_offline_run(path), online.runs[offline[0].record.measured.wandb.id]
     assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
     # On the way it loses what is empty, which is why a record travels as a text.
     kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
@@ -279,7 +279,7 @@ def test_with_a_key_a_run_reaches_the_server(
     assert points(sent.history, "train/loss") == {20: ran.record.results.curves.train["loss"][0]}
     assert sent.summary["final/test/accuracy"] == ran.record.results.metrics["test"]["accuracy"].value
     assert sent.exit_code == 0
-    assert online.unknown == []
+    assert online.unknown_operations == []
     assert "wandb" not in "".join(capfd.readouterr()), "the screen is the run's own"
 
 
@@ -307,7 +307,7 @@ def test_a_server_that_says_nothing_is_left_alone(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wandb_logging, "INIT_SECONDS", 1.0)
-    online.silent.set()
+    online.unresponsive.set()
     began = time.monotonic()
     logger, how, why = start(tmp_path)
     assert time.monotonic() - began < 10
@@ -315,7 +315,7 @@ def test_a_server_that_says_nothing_is_left_alone(
     assert "deadline exceeded" in why.lower()
     named = wandb_logging.finish_logger(logger, {"status": "ok"})
     (path,) = tmp_path.rglob(f"run-{named['id']}.wandb")
-    assert wandb_file.read(path).name == "gru-copy-s0"
+    assert wandb_file.read_offline_run(path).name == "gru-copy-s0"
 
 
 @pytest.mark.parametrize("key", [KEY, "short"])
@@ -323,7 +323,7 @@ def test_a_key_that_is_refused_means_offline(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", key)
-    online.refuses = True
+    online.rejects_key = True
     logger, how, why = start(tmp_path)
     assert how == "offline"
     assert key not in why
@@ -336,7 +336,7 @@ def test_a_server_that_falls_silent_keeps_no_run_from_its_end(
     monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 1.0)
     logger, how, _ = start(tmp_path)
     assert how == "online"
-    online.silent.set()
+    online.unresponsive.set()
     logger.log_metrics({"train/loss": 1.0}, step=50)
     began = time.monotonic()
     assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] in online.runs

@@ -57,7 +57,7 @@ def test_a_record_is_read_back_from_wandb(tmp_path: Path, online: WandbStub, cap
     assert back.intact()
     assert (back.results, back.config) == (ran.record.without_sample().results, ran.record.config)
     assert back.measured == ran.record.measured.with_values(wandb=None)
-    assert online.unknown == []
+    assert online.unknown_operations == []
     assert "wandb" not in "".join(capfd.readouterr())
 
 
@@ -75,9 +75,9 @@ def test_runs_are_read_page_by_page_and_not_kept_in_memory(online: WandbStub, mo
     monkeypatch.setattr(wandb_runs, "PAGE", 3)
     found = wandb_runs.read_wandb_records(f"{ENTITY}/seqbench", ["copy"], "small")
     first = next(found)
-    assert len(online.asked) == 1
+    assert len(online.run_queries) == 1
     rest = list(found)
-    assert [asked["cursor"] for asked in online.asked] == [None, "3", "6"]
+    assert [query["cursor"] for query in online.run_queries] == [None, "3", "6"]
     assert [back.config.seed for _, back in (first, *rest) if isinstance(back, Record) and back.intact()] == [*range(7)]
     assert pages[0].objects == [None] * 7
     assert list(Path.home().glob(f"{ENTITY}*")) == [], "W&B's empty folders"
@@ -90,7 +90,7 @@ def test_runs_are_filtered_by_the_server(online: WandbStub) -> None:
     add_run(online, "other-task", example_record().to_json(), task="parity")
     add_run(online, "other-tier", example_record().to_json(), tier="smoke")
     assert [origin.rpartition("/")[2] for origin, _ in read_all()] == ["good", "diverged"]
-    assert online.asked[0]["filters"] == {
+    assert online.run_queries[0]["filters"] == {
         "state": {"$in": ["finished", "failed"]},
         "config.task.value.name": {"$in": ["copy"]},
         "config.tier.value": "small",
@@ -178,14 +178,14 @@ def test_a_server_that_fails_is_an_error_within_seconds(
     add_run(online, "second", example_record().to_json())
     monkeypatch.setattr(wandb_runs, "SECONDS", 1.0)
     monkeypatch.setattr(wandb_runs, "PAGE", 1)
-    online.refuses = failure == "error"
+    online.rejects_key = failure == "error"
     if failure == "no answer":
-        online.silent.set()
+        online.unresponsive.set()
     began = time.monotonic()
     if failure == "no second answer":
         found = wandb_runs.read_wandb_records("seqbench", ["copy"], "small")
         next(found)
-        online.silent.set()
+        online.unresponsive.set()
         with pytest.raises(SeqbenchError, match="wandb:seqbench cannot be read: W&B says"):
             next(found)
     else:

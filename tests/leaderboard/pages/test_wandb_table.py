@@ -38,12 +38,12 @@ def test_a_board_is_published_as_a_table(online: WandbStub, capfd: pytest.Captur
     assert next(iter(online.artifacts.values()))["artifactCollectionName"] == "small-board"
     assert run.summary["leaderboard"]["nrows"] == 2
     assert any(f"/upload/{run.id}/{run.summary['leaderboard']['path']}" == path for path in online.uploads)
-    assert online.unknown == []
+    assert online.unknown_operations == []
     assert "wandb" not in "".join(capfd.readouterr())
 
 
 def test_a_refused_upload_is_an_error(online: WandbStub) -> None:
-    online.full = True
+    online.rejects_artifacts = True
     with pytest.raises(
         SeqbenchError, match=r"'b' was not published at wandb:boards: W&B says .*storage limit exceeded"
     ):
