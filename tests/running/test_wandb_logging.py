@@ -192,9 +192,9 @@ def test_training_and_validation_meet_at_their_steps(offline: tuple[Run, list[st
 def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbStub]) -> None:
     summary, results = only_file(offline[0].folder).summary, offline[0].record.results
     assert summary["status"] == "ok"
-    for name, line in results["metrics"]["test"].items():
-        assert summary[f"final/test/{name}"] == line["value"]
-        assert summary[f"final/test/{name}_chance"] == line["chance"]
+    for name, line in results.metrics["test"].items():
+        assert summary[f"final/test/{name}"] == line.value
+        assert summary[f"final/test/{name}_chance"] == line.chance
 
 
 def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) -> None:
@@ -271,8 +271,9 @@ def test_with_a_key_a_run_reaches_the_server(
     assert "W&B: online (an API key is set)" in caplog.messages
     named = ran.record.measured.wandb
     (sent,) = online.runs.values()
-    assert (named["id"], named["mode"]) == (sent.id, "online")
-    assert named["url"] == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
+    assert named is not None
+    assert (named.id, named.mode) == (sent.id, "online")
+    assert named.url == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
     assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(sent.tags) == ["copy", "gru", "modified", "smoke"]
     assert sent.config["arch"]["name"] == "gru"

@@ -306,7 +306,7 @@ def test_data_that_are_not_at_hand_make_no_record_wrong(
     recorded |= {"metric": card.metric.name, "direction": card.metric.direction}
 
     def elsewhere(record: Data) -> None:
-        record["config"]["options"] = data
+        record["config"]["options"] = {**record["config"]["options"], **data}
         record["config"]["card"] |= recorded
         for lines in record["results"]["metrics"].values():
             lines[card.metric.name] = lines["accuracy"]

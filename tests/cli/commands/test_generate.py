@@ -8,13 +8,13 @@ import pytest
 
 from seqbench.cli.main import main
 from seqbench.models.module import SequenceModule
-from seqbench.protocol.records import Record
 from seqbench.running import reload, samples
 from seqbench.running.samples import Request
+from tests.record_data import complete_record
 
 
-def write_run(folder: Path, card: object) -> None:
-    Record({"status": "ok", "reason": None}, {}, {"card": card}).write(folder)
+def write_run(folder: Path, task: str) -> None:
+    complete_record(config={"card": {"name": task}}).write(folder)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def requests(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Path, Request]]
 def test_the_options_reach_the_sampler_of_the_task(
     name: str, tmp_path: Path, requests: list[tuple[str, Path, Request]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run(tmp_path, {"name": "char-lm"})
+    write_run(tmp_path, "char-lm")
     words = ["--prompt", "to", "--length", "7", "--temperature", "0", "--seed", "3", "--out", "tune.mid"]
     assert main(["generate", str(tmp_path / name), *words]) == 0
     assert requests == [("text", tmp_path, Request("to", 7, 0.0, 3, Path("tune.mid")))]
@@ -43,7 +43,7 @@ def test_the_options_reach_the_sampler_of_the_task(
 
 
 def test_the_defaults_are_those_of_the_task(tmp_path: Path, requests: list[tuple[str, Path, Request]]) -> None:
-    write_run(tmp_path, {"name": "music"})
+    write_run(tmp_path, "music")
     assert main(["generate", str(tmp_path)]) == 0
     assert requests == [("music", tmp_path, Request("", None, 0.8, 0, None))]
 
@@ -60,15 +60,12 @@ def test_the_defaults_are_those_of_the_task(tmp_path: Path, requests: list[tuple
 def test_an_option_out_of_range_is_refused(
     words: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_run(tmp_path, {"name": "char-lm"})
+    write_run(tmp_path, "char-lm")
     assert main(["generate", str(tmp_path), *words]) == 2
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("card", [None, "char-lm", {"name": 3}, {}])
-def test_a_record_that_names_no_task_is_refused(
-    card: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    write_run(tmp_path, card)
+def test_a_record_of_an_unknown_task_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(tmp_path, "chars")
     assert main(["generate", str(tmp_path)]) == 2
-    assert "names no task" in capsys.readouterr().err
+    assert "unknown task 'chars'" in capsys.readouterr().err
