@@ -131,6 +131,14 @@ def test_inputs_need_not_be_contiguous(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", CPU_FORMS)
+def test_lazy_conjugates_are_resolved(form: str) -> None:
+    a, b, h0 = random_inputs(2, 40, 3, dtype=torch.complex128)
+    assert h0 is not None
+    expected = linear_scan(a.conj_physical(), b.conj_physical(), h0.conj_physical(), "reference")
+    torch.testing.assert_close(linear_scan(a.conj(), b.conj(), h0.conj(), form), expected)
+
+
+@pytest.mark.parametrize("form", CPU_FORMS)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precisions_round_at_the_end_only(form: str, dtype: torch.dtype) -> None:
     """A sum of 400 ones: with bfloat16 states it would stop at 256."""
