@@ -1,1 +1,1 @@
-"""Commands that print the figures which README and docs quote, and keep them as JSON under ``results/``."""
+"""Commands that measure the figures of README and docs, print them, and write them as JSON to ``results/``."""

@@ -1,7 +1,7 @@
-"""What the lectures claim, in our own numbers: ``python -m benchmarks.claims [CLAIM ...]``; all without a name.
+"""Measure claims about architectures: ``python -m benchmarks.claims [CLAIM ...]``, without a name all claims.
 
-Runs the cells of each claim (finished ones are taken from ``--runs``, so it may be stopped and
-started again), prints mean and 95 % interval over seeds, and keeps them as JSON.
+The command trains the cells of each claim, prints the mean and the 95 % interval over seeds, and writes them as JSON.
+Finished runs in ``--runs`` are used again, so that the command can be stopped and started again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from typing import Any
 from scipy import stats
 
 import seqbench
-from benchmarks._results import keep
+from benchmarks._results import write_results
 from seqbench.protocol import cards
 from seqbench.utils import screen
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is run to show a claim: models by their label, each with as many seeds."""
+    """The runs that measure a claim: models by their label, each with the same number of seeds."""
 
     task: str
     models: Mapping[str, Mapping[str, Any]]
@@ -37,7 +37,7 @@ def _models(*names: str) -> dict[str, dict[str, Any]]:
 
 
 def _grid(task: str, tier: str, names: Sequence[str], match_params: str) -> dict[str, dict[str, Any]]:
-    """Each architecture at one size, at each learning rate of the card's grid."""
+    """Return each architecture at one size, at each learning rate of the card's grid."""
     rates = cards.load_card(task).tier(tier).learning_rates
     return {
         f"{name} {rate:g}": {"arch": name, "match_params": match_params, "optim": {"lr": rate}}
@@ -50,7 +50,7 @@ _FAMILIES = ("rnn", "lstm", "gru", "transformer", "tcn", "s4d", "mamba")
 _PAIR = {"arch": "gru", "encoder": "bigru"}
 CLAIMS = {
     "parity": Claim("parity", _models("gru", "lstm"), 3, ["accuracy", "accuracy_longer", "solved_length"]),
-    # Who generalises from lengths up to 40 to 500: recurrent nets, and who else?
+    # Which architectures generalise from lengths up to 40 to a length of 500.
     "parity-families": Claim(
         "parity",
         _grid("parity", "smoke", _FAMILIES, "100k"),
@@ -59,7 +59,7 @@ CLAIMS = {
         "smoke",
     ),
     "copy": Claim("copy", _models("gru", "lstm", "rnn"), 3, ["accuracy", "loss_all_positions"]),
-    # Ten of the paper's fifty passes: there the TCN is right, and the LSTM where it was at the start.
+    # Ten of the paper's fifty epochs. After them the TCN is right, and the LSTM has learnt nothing.
     "copy-1000": Claim(
         "copy",
         {name: {"arch": name, "optim": {"steps": 3130}} for name in ("tcn", "lstm")},
@@ -75,7 +75,7 @@ CLAIMS = {
     "music-nottingham": Claim("music-nottingham", _models("gru"), 1, ["nll_per_frame", "frame_accuracy"], "medium"),
     "sentiment": Claim("sentiment-sst2", _models("bigru"), 3, ["accuracy", "macro_f1"]),
     "order": Claim("sentiment-order", _models("bow", "bigru"), 3, ["accuracy"]),
-    # A window as wide as the sentence: separate weights for each of its places.
+    # A window as wide as the sentence has separate weights for each position.
     "position": Claim(
         "sentiment-position",
         {"tdnn": {"arch": {"name": "tdnn", "window": 24}}, **_models("gru")},
@@ -92,8 +92,8 @@ CLAIMS = {
 }
 
 
-def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[str, Any]:
-    """One run's figures: test scores, what it took, and the curve over length where there is one."""
+def measure_cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[str, Any]:
+    """Train one model; return its scores, its time, and the curve over length if the task has one."""
     model = dict(claim.models[label])
     run = seqbench.run(
         model.pop("arch"),
@@ -110,13 +110,13 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
     assert results.status == "ok", results.reason
     figures = {name: line.value for name, line in results.metrics["test"].items()}
     validation = {name: line.value for name, line in results.metrics["validation"].items()}
-    kept: dict[str, Any] = {"seed": seed, "test": figures, "validation": validation, "best_step": results.best_step}
+    scores: dict[str, Any] = {"seed": seed, "test": figures, "validation": validation, "best_step": results.best_step}
     if results.lengths:
-        kept["lengths"] = results.lengths
+        scores["lengths"] = results.lengths
     facts = run.record.config.data_facts
     signatures = {name: value for name, value in facts.items() if name.endswith("_signature")}
     return {
-        **kept,
+        **scores,
         **signatures,
         "parameters": run.record.config.parameters,
         "chance": {name: line.chance for name, line in results.metrics["test"].items()},
@@ -126,8 +126,8 @@ def cell(claim: Claim, label: str, seed: int, runs: Path, threads: int) -> dict[
     }
 
 
-def interval(values: list[float]) -> dict[str, float | None]:
-    """Mean and half-width of the 95 % t-interval; none for a single seed, 0 for identical ones."""
+def mean_and_half_width(values: list[float]) -> dict[str, float | None]:
+    """Return the mean, and the half-width of the 95 % t-interval, which is None for a single value."""
     mean = statistics.fmean(values)
     if len(values) < 2:
         return {"mean": mean, "half_width": None}
@@ -135,32 +135,39 @@ def interval(values: list[float]) -> dict[str, float | None]:
     return {"mean": mean, "half_width": float(width)}
 
 
-def show(name: str, runs: Path, threads: int) -> None:
-    """Run a claim's cells, print them, and keep them."""
+def measure_claim(name: str, runs: Path, threads: int) -> None:
+    """Train the cells of a claim, print their scores, and write them."""
     claim = CLAIMS[name]
-    cells = {label: [cell(claim, label, seed, runs, threads) for seed in range(claim.seeds)] for label in claim.models}
+    cells = {
+        label: [measure_cell(claim, label, seed, runs, threads) for seed in range(claim.seeds)]
+        for label in claim.models
+    }
     summary: dict[str, Any] = {}
     for label, rows in cells.items():
-        summary[label] = {metric: interval([row["test"][metric] for row in rows]) for metric in claim.metrics}
+        summary[label] = {
+            metric: mean_and_half_width([row["test"][metric] for row in rows]) for metric in claim.metrics
+        }
         for metric, line in summary[label].items():
             width = "" if line["half_width"] is None else f" ± {line['half_width']:.4f}"
-            each = ", ".join(f"{row['test'][metric]:.4g}" for row in rows)
-            print(f"{name:8} {label:9} {metric:20} {line['mean']:.4f}{width}   ({each})")
+            values = ", ".join(f"{row['test'][metric]:.4g}" for row in rows)
+            print(f"{name:8} {label:9} {metric:20} {line['mean']:.4f}{width}   ({values})")
     command = f"python -m benchmarks.claims {name}"
-    keep(name, {"task": claim.task, "tier": claim.tier, "command": command, "summary": summary, "cells": cells})
+    write_results(
+        name, {"task": claim.task, "tier": claim.tier, "command": command, "summary": summary, "cells": cells}
+    )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
-    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"of {', '.join(CLAIMS)}; default: all")
-    parser.add_argument("--runs", type=Path, default=Path("runs"))
-    parser.add_argument("--threads", type=int, default=0, help="of each run; 0 leaves PyTorch's choice")
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help=f"one of {', '.join(CLAIMS)} (default: all)")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="folder of the runs (default: runs)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of each run (0: the default of PyTorch)")
     options = parser.parse_args()
     for claim in options.claims or CLAIMS:
         if claim not in CLAIMS:
-            parser.error(f"no claim is called {claim!r}; choose of {', '.join(CLAIMS)}")
+            parser.error(f"unknown claim {claim!r}; expected one of {', '.join(CLAIMS)}")
         with screen.show_messages():
-            show(claim, options.runs, options.threads)
+            measure_claim(claim, options.runs, options.threads)
 
 
 if __name__ == "__main__":

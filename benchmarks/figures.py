@@ -1,4 +1,4 @@
-"""Pictures of committed figures for the docs: ``python -m benchmarks.figures``; the same bytes each time."""
+"""Draw the charts of the docs from committed results: ``python -m benchmarks.figures``. The output is deterministic."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import matplotlib as mpl
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from benchmarks._results import FOLDER
+from benchmarks._results import RESULTS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs" / "figures"
 COLOURS = {"attention": "#1f5fa8", "vector": "#b3541e"}
 
 
 def translation_over_length(results: dict[str, Any]) -> Figure:
-    """BLEU and chrF over the length of the source: what a single encoding loses."""
+    """Draw BLEU and chrF over the length of the source sentence, for both bridges."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasSVG(figure)
-    for place, (metric, name) in enumerate((("bleu", "BLEU"), ("chrf", "chrF")), 1):
-        axes = figure.add_subplot(1, 2, place)
+    for column, (metric, name) in enumerate((("bleu", "BLEU"), ("chrf", "chrF")), 1):
+        axes = figure.add_subplot(1, 2, column)
         for label, rows in results["cells"].items():
             curve = rows[0]["lengths"]
             axes.plot(curve["length"], curve[metric], marker="o", color=COLOURS[label])
@@ -36,10 +36,10 @@ def translation_over_length(results: dict[str, Any]) -> Figure:
 def main() -> None:
     mpl.rcParams["svg.hashsalt"] = "seqbench"
     DOCS.mkdir(parents=True, exist_ok=True)
-    results = json.loads((FOLDER / "translation.json").read_text(encoding="utf-8"))
+    results = json.loads((RESULTS / "translation.json").read_text(encoding="utf-8"))
     path = DOCS / "translation-length.svg"
     translation_over_length(results).savefig(path, metadata={"Date": None})
-    print(f"written to docs/figures/{path.name}")
+    print(f"wrote docs/figures/{path.name}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""How long a board of many records takes, and how much memory: ``python -m benchmarks.leaderboard``.
+"""Measure time and memory of building a leaderboard of many records: ``python -m benchmarks.leaderboard``.
 
-Records of the size that real ones have, of 100 architectures (20 for the small board), written to a temporary folder;
-then `seqbench leaderboard build` as a whole process, from start to exit. The claims: 500 records in 2 s, 10,000 in 10 s
-and 500 MiB, without torch.
+Records of realistic size, of 100 architectures (20 for the small board), are written to a temporary folder. Then
+`seqbench leaderboard build` is timed as a whole process, from start to exit. The claims are 2 s for 500 records, and
+10 s and 500 MiB for 10,000, without torch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._results import keep
+from benchmarks._results import write_results
 from seqbench.protocol import cards
 from seqbench.protocol.cards import Card
 from seqbench.protocol.records import Record, build_record
@@ -26,7 +26,7 @@ from seqbench.utils.plain_data import json_digest, to_json
 TASKS = ("copy", "parity", "adding", "music-jsb", "char-lm-shakespeare")
 LINES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "adding": (1 / 6, 0.0)}
 BOARDS = {"500": (20, 5, 2.0), "10000": (100, 20, 10.0)}
-"""Architectures, seeds and seconds claimed, by the number of records."""
+"""Number of architectures, number of seeds, and claimed seconds, by the number of records."""
 MOST_MIB, ROUNDS, POINTS = 500, 3, 20
 
 
@@ -34,51 +34,53 @@ def main() -> None:
     figures = {}
     for name, (archs, seeds, claim) in BOARDS.items():
         with tempfile.TemporaryDirectory() as folder:
-            records = write(Path(folder, "runs"), archs, seeds)
+            records = write_records(Path(folder, "runs"), archs, seeds)
             assert records == int(name)
-            Path(folder, "board.yaml").write_text(to_json(card(seeds)))
-            found = [build(Path(folder)) for _ in range(ROUNDS)]
-        seconds, peak = statistics.median(s for s, _ in found), max(p for _, p in found)
+            Path(folder, "board.yaml").write_text(to_json(board_card(seeds)))
+            rounds = [build_board(Path(folder)) for _ in range(ROUNDS)]
+        seconds, peak = statistics.median(s for s, _ in rounds), max(p for _, p in rounds)
         print(f"{name} records: {seconds:.2f} s (median of {ROUNDS}, at most {claim} claimed), {peak:.0f} MiB")
-        figures[name] = {"seconds": seconds, "all": [s for s, _ in found], "mib": peak, "claim_seconds": claim}
-    keep("leaderboard", {"boards": figures, "claim_mib": MOST_MIB, "command": "python -m benchmarks.leaderboard"})
+        figures[name] = {"seconds": seconds, "all": [s for s, _ in rounds], "mib": peak, "claim_seconds": claim}
+    write_results(
+        "leaderboard", {"boards": figures, "claim_mib": MOST_MIB, "command": "python -m benchmarks.leaderboard"}
+    )
 
 
-def card(seeds: int) -> dict[str, Any]:
-    """The board: all tasks, with anchors where nobody knows the best."""
+def board_card(seeds: int) -> dict[str, Any]:
+    """Return the card of a board of all tasks, with anchors where the best possible score is unknown."""
     tasks = {task: None if task in LINES else {"anchor": 1.0, "anchor_source": "none"} for task in TASKS}
     return {
         "name": "many",
         "version": 1,
         "title": "Many records",
-        "summary": "As many as a cluster makes.",
+        "summary": "As many records as a cluster writes.",
         "tier": "small",
         "seeds": seeds,
         "tasks": tasks,
     }
 
 
-def write(folder: Path, archs: int, seeds: int) -> int:
-    """Records of all cells, each in a run's folder; how many."""
+def write_records(folder: Path, archs: int, seeds: int) -> int:
+    """Write a record for each cell, in the folder of a run; return the number of records."""
     draw, count = random.Random(0), 0
     for task in TASKS:
-        made = cards.load_card(task)
+        card = cards.load_card(task)
         for arch in range(archs):
             skill = draw.random()
             for seed in range(seeds):
                 path = folder / task / f"arch-{arch}" / f"small-s{seed}-{count:08x}"
                 path.mkdir(parents=True)
-                record(made, f"arch-{arch}", seed, skill + draw.gauss(0, 0.02)).write(path)
+                example_record(card, f"arch-{arch}", seed, skill + draw.gauss(0, 0.02)).write(path)
                 count += 1
     return count
 
 
-def record(card: Card, arch: str, seed: int, skill: float) -> Record:
-    """One record, as long as a real one (11 kB)."""
+def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
+    """Return a record of the size of a real one (11 kB)."""
     chance, best = LINES.get(card.name, (10.0, None))
     value = chance + min(max(skill, 0.0), 1.0) * ((best if best is not None else 5.0) - chance)
     names = (card.metric.name, "loss", "another_metric")
-    lines = {name: {"value": value, "chance": chance, "best": best, "best_unknown": "nobody knows"} for name in names}
+    lines = {name: {"value": value, "chance": chance, "best": best, "best_unknown": "unknown"} for name in names}
     steps = list(range(50, 50 * (POINTS + 1), 50))
     curve = {name: [value + 1 / step for step in steps] for name in names}
     options = {
@@ -152,22 +154,22 @@ from seqbench.cli.main import main
 status = main(sys.argv[1:])
 assert not {"torch", "lightning", "wandb"} & set(sys.modules)
 own = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
-# At most: the largest of those that read beside it, as often as there are cores.
-beside = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-print("KIB", own, beside)
+# An upper bound: the largest reader process, times the number of cores.
+reader = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+print("KIB", own, reader)
 sys.exit(status)
 """
 
 
-def build(folder: Path) -> tuple[float, float]:
-    """Seconds and peak memory in MiB of one whole process that builds the board, and of its helpers."""
+def build_board(folder: Path) -> tuple[float, float]:
+    """Return the seconds and the peak memory in MiB of the command that builds the board, with its children."""
     board, runs, out = (str(folder / name) for name in ("board.yaml", "runs", "out"))
     words = ["leaderboard", "build", board, "--from", runs, "--out", out]
     start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", CHILD, *words], capture_output=True, text=True, check=True)
     seconds = time.perf_counter() - start
-    own, beside = map(int, done.stdout.splitlines()[-1].split()[1:])
-    return seconds, (own + beside * (os.cpu_count() or 1)) / 1024
+    own, reader = map(int, process.stdout.splitlines()[-1].split()[1:])
+    return seconds, (own + reader * (os.cpu_count() or 1)) / 1024
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""How long a data set takes to prepare, first and from the cache, and how much memory: whole processes.
+"""Measure time and memory of preparing data sets: ``python -m benchmarks.preparation``.
 
-``python -m benchmarks.preparation``; needs the published files under ``$SEQBENCH_DATA``.
+Data are prepared once from the published files and then from the cache. Each measurement is a whole process. The
+published files must be in ``$SEQBENCH_DATA``.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from typing import Any
 
-from benchmarks._results import keep
+from benchmarks._results import write_results
 
 CASES = {
     "multi30k": ("seqbench.datamodules.translation:Translation", {"dataset": "multi30k"}),
@@ -23,11 +23,11 @@ CASES = {
 }
 CODE = """
 import importlib, json, resource, sys, time
-from seqbench.batches import Keys
+from seqbench.protocol.batches import Keys
 name, _, cls = sys.argv[1].partition(":")
-made = getattr(importlib.import_module(name), cls)
+datamodule = getattr(importlib.import_module(name), cls)
 start = time.perf_counter()
-data = made(batch_size=64, keys=Keys(0, "x", 1), **json.loads(sys.argv[2]))
+data = datamodule(batch_size=64, keys=Keys(0, "x", 1), **json.loads(sys.argv[2]))
 data.stream("train", 0)
 seconds = time.perf_counter() - start
 print(json.dumps({"seconds": seconds, "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024}))
@@ -35,24 +35,24 @@ print(json.dumps({"seconds": seconds, "peak_bytes": resource.getrusage(resource.
 AGAIN = 5
 
 
-def once(where: str, options: dict[str, Any], cache: str) -> dict[str, float]:
-    """One process: seconds until the first batch (imports apart) and its peak memory."""
-    done = subprocess.run(
-        [sys.executable, "-c", CODE, where, json.dumps(options)],
+def measure(path: str, options: dict[str, str], cache: str) -> dict[str, float]:
+    """Return the seconds until the first batch without imports, and the peak memory in bytes, of one process."""
+    process = subprocess.run(
+        [sys.executable, "-c", CODE, path, json.dumps(options)],
         env={**os.environ, "SEQBENCH_CACHE": cache},
         capture_output=True,
         text=True,
         check=True,
     )
-    return dict(json.loads(done.stdout))
+    return dict(json.loads(process.stdout))
 
 
 def main() -> None:
-    figures: dict[str, Any] = {}
-    for name, (where, options) in CASES.items():
+    figures: dict[str, dict[str, float]] = {}
+    for name, (path, options) in CASES.items():
         with tempfile.TemporaryDirectory() as cache:
-            first = once(where, options, cache)
-            again = [once(where, options, cache) for _ in range(AGAIN)]
+            first = measure(path, options, cache)
+            again = [measure(path, options, cache) for _ in range(AGAIN)]
         figures[name] = {
             "first_seconds": first["seconds"],
             "cached_seconds": statistics.median(one["seconds"] for one in again),
@@ -63,7 +63,7 @@ def main() -> None:
             f"{name:13} first {line['first_seconds']:.2f} s, cached {line['cached_seconds']:.3f} s "
             f"(median of {AGAIN}), peak {line['peak_bytes'] / 2**30:.2f} GiB"
         )
-    keep("preparation", {"command": "python -m benchmarks.preparation", "cases": figures})
+    write_results("preparation", {"command": "python -m benchmarks.preparation", "cases": figures})
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""How long `seqbench --help` and `seqbench list` take: ``python -m benchmarks.startup``.
+"""Measure the time of `seqbench --help` and `seqbench list`: ``python -m benchmarks.startup``.
 
-Whole processes, from start to exit, the two commands in turn; the claim is a median of at most 150 ms.
+Each measurement is a whole process, from start to exit. The two commands alternate. The claim is a median of at most
+150 ms.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks._results import keep
+from benchmarks._results import write_results
 
 RUNS, CLAIM = 30, 0.150
 COMMANDS = {"help": ["--help"], "list": ["list"]}
@@ -20,12 +21,12 @@ COMMANDS = {"help": ["--help"], "list": ["list"]}
 
 def main() -> None:
     program = shutil.which("seqbench", path=str(Path(sys.executable).parent))
-    assert program, "seqbench is not installed beside this Python"
+    assert program, "seqbench is not installed in the environment of this Python"
     seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for run in range(RUNS + 2):
-        for name, words in COMMANDS.items():
+        for name, arguments in COMMANDS.items():
             start = time.perf_counter()
-            subprocess.run([program, *words], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([program, *arguments], check=True, stdout=subprocess.DEVNULL)
             if run >= 2:  # The first two fill the file cache.
                 seconds[name].append(time.perf_counter() - start)
     figures = {}
@@ -33,7 +34,7 @@ def main() -> None:
         median = statistics.median(values)
         figures[name] = {"median_ms": 1e3 * median, "min_ms": 1e3 * min(values), "max_ms": 1e3 * max(values)}
         print(f"seqbench {name}: median {1e3 * median:.0f} ms of {RUNS} (at most {1e3 * CLAIM:.0f} claimed)")
-    keep("startup", {"runs": RUNS, "claim_ms": 1e3 * CLAIM, **figures})
+    write_results("startup", {"runs": RUNS, "claim_ms": 1e3 * CLAIM, **figures})
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Training steps/s of seqbench against a hand-written PyTorch loop: ``python -m benchmarks.steps``.
+"""Compare training steps/s of seqbench and of a hand-written PyTorch loop: ``python -m benchmarks.steps``.
 
-The same model (embedding, GRU, linear head; hidden 128), batch (32 sequences of 64 steps of the copy task, drawn
-anew at each step), optimiser (Adam, clipped at 1) and threads. The two take turns in one process, and each
-pair gives one ratio; the claim is a median of at least 0.9.
+Both have the same model (embedding, GRU, linear head; hidden size 128), batch (32 sequences of 64 steps of the copy
+task, drawn anew at each step), optimiser (Adam, clipped at 1) and number of threads. They alternate in one process, and
+each pair gives one ratio. The claim is a median of at least 0.9.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import seqbench
-from benchmarks._results import keep
+from benchmarks._results import write_results
 
 HIDDEN, LENGTH, BATCH, ALPHABET, PAYLOAD = 128, 64, 32, 8, 10
 CLAIM = 0.9
 
 
 class Model(nn.Module):
-    """What anyone would write down first."""
+    """The model in plain PyTorch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +38,8 @@ class Model(nn.Module):
         return self.head(self.gru(self.embedding(x))[0])
 
 
-def draw() -> tuple[Tensor, Tensor]:
-    """A batch of the copy task."""
+def draw_batch() -> tuple[Tensor, Tensor]:
+    """Draw a batch of the copy task."""
     symbols = torch.randint(1, ALPHABET + 1, (BATCH, PAYLOAD))
     inputs = torch.zeros(BATCH, LENGTH, dtype=torch.long)
     inputs[:, :PAYLOAD] = symbols
@@ -49,14 +49,14 @@ def draw() -> tuple[Tensor, Tensor]:
     return inputs, targets
 
 
-def by_hand(steps: int) -> float:
-    """Steps/s of the hand-written loop."""
+def plain_speed(steps: int) -> float:
+    """Return the steps/s of the hand-written loop."""
     model = Model()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3, fused=True)
     losses = []
     start = time.perf_counter()
     for _ in range(steps):
-        inputs, targets = draw()
+        inputs, targets = draw_batch()
         loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
         optimizer.zero_grad()
         loss.backward()
@@ -67,8 +67,8 @@ def by_hand(steps: int) -> float:
     return steps / (time.perf_counter() - start)
 
 
-def by_seqbench(steps: int) -> float:
-    """Steps/s of a whole run, as its record tells them: callbacks, curve and progress included."""
+def seqbench_speed(steps: int) -> float:
+    """Return the steps/s in the record of a whole run, with callbacks, curve and progress."""
     with tempfile.TemporaryDirectory() as folder:
         run = seqbench.run(
             {"name": "gru", "d_model": HIDDEN},
@@ -84,24 +84,24 @@ def by_seqbench(steps: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--pairs", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=150, help="steps of each loop in each pair")
+    parser.add_argument("--pairs", type=int, default=24, help="number of pairs (default: 24)")
+    parser.add_argument("--steps", type=int, default=150, help="steps of each loop in each pair (default: 150)")
     options = parser.parse_args()
     logging.getLogger("seqbench").setLevel(logging.INFO)  # Progress is part of what is timed.
-    by_hand(20), by_seqbench(20)  # Warm-up: imports, allocator, thread pool.
+    plain_speed(20), seqbench_speed(20)  # Warm-up: imports, allocator, thread pool.
     ratios, ours, theirs = [], [], []
     for pair in range(options.pairs):
         if pair % 2:
-            ours.append(by_seqbench(options.steps))
-            theirs.append(by_hand(options.steps))
+            ours.append(seqbench_speed(options.steps))
+            theirs.append(plain_speed(options.steps))
         else:
-            theirs.append(by_hand(options.steps))
-            ours.append(by_seqbench(options.steps))
+            theirs.append(plain_speed(options.steps))
+            ours.append(seqbench_speed(options.steps))
         ratios.append(ours[-1] / theirs[-1])
         print(f"pair {pair + 1:2}: seqbench {ours[-1]:6.1f}, by hand {theirs[-1]:6.1f} steps/s, ratio {ratios[-1]:.3f}")
     median = statistics.median(ratios)
     print(f"median ratio {median:.3f} of {len(ratios)} pairs ({min(ratios):.3f} to {max(ratios):.3f}); claimed {CLAIM}")
-    keep(
+    write_results(
         "steps",
         {
             "claim": CLAIM,
