@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.cli.main import main
-from seqbench.protocol import cards
+from seqbench.protocol import card_files, cards
 from seqbench.utils.errors import SeqbenchError
 from tests import distributions
 from tests.distributions import NET, Site
@@ -60,7 +60,7 @@ def said(words: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_a_card_lies_in_the_package_that_the_entry_names(site: Site) -> None:
     offer(site, init="1 / 0")
     assert cards.load_card("job").datamodule == "theirs.data:Job"
-    assert cards.card_summary("job") == "a job of theirs"
+    assert card_files.card_summary("job") == "a job of theirs"
     assert "theirs" not in sys.modules
 
 
@@ -99,7 +99,7 @@ def test_a_name_may_stand_for_another(site: Site) -> None:
         (CARD, "no_such", "looked for job.yaml in no_such, which is no package that is installed"),
         ("name: [", "theirs", "job.yaml is not valid YAML"),
         ("just a text", "theirs", "must be a mapping"),
-        (CARD + "colour: red\n", "theirs", "job.yaml (from their-tasks 1.0) cannot be used: card has the unknown key"),
+        (CARD + "colour: red\n", "theirs", "job.yaml (from their-tasks 1.0) cannot be used: it has the unknown key"),
         (CARD.replace("name: job", "name: copy"), "theirs", "its name is 'copy', but it is registered as 'job'"),
         ("alias: nothing-like-it", "theirs", "unknown task 'nothing-like-it'"),
     ],

@@ -16,7 +16,8 @@ from seqbench.models.module import SequenceModule
 from seqbench.models.objectives import Objective
 from seqbench.protocol import registry
 from seqbench.protocol.backbones import Backbone, FeedbackBackbone, feeds_back_output, is_causal
-from seqbench.protocol.config import DECODER_ONLY, RunConfig
+from seqbench.protocol.choices import DECODER_ONLY
+from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import SequenceSpec, TokenSequence
 from seqbench.utils.errors import SeqbenchError, one_line
 

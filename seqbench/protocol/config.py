@@ -1,29 +1,29 @@
-"""The resolved configuration of one run: plain data, and what it is called on disk."""
+"""The complete configuration of one run: plain data, with a digest that names the run's folder."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from pydantic.dataclasses import dataclass
+
 from seqbench.protocol.cards import Card, Optim, Tier
+from seqbench.protocol.choices import BRIDGES, LOGGERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
-from seqbench.utils.plain_data import json_digest, to_json
+from seqbench.utils.plain_data import check_plain, json_digest
+from seqbench.utils.strict_model import STRICT, YamlFloat
 
-LOGGERS = ("wandb", "csv", "none")
-FILES = ("auto", "folder", "hub")
-"""Sources that give the same files, wherever they lie."""
-
-DECODER_ONLY = "decoder-only"
-BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
+FILE_SOURCES = ("auto", "folder", "hub")
+"""Sources of a task's data that give the same files."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class TrainerOptions:
-    """What of Lightning's Trainer is the user's choice: where and how fast a run runs, never what it computes.
+    """Options of Lightning's Trainer that a user may choose: where and how fast a run runs, not what it computes.
 
     Args:
         accelerator: cpu, gpu, or auto.
@@ -32,6 +32,9 @@ class TrainerOptions:
         strategy: how devices share the work.
         precision: of the arithmetic; other than 32-true it is part of the run's digest.
         threads: CPU threads of one process; 0 leaves PyTorch's choice.
+
+    Raises:
+        SeqbenchError: ``threads`` is negative.
     """
 
     accelerator: str = "auto"
@@ -52,45 +55,50 @@ class TrainerOptions:
 
     @property
     def processes(self) -> int:
-        """Processes on each machine, as far as a number says so; else 1."""
+        """Number of processes on each machine, if ``devices`` is a number; else 1."""
         return max(1, self.devices) if isinstance(self.devices, int) else 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class SingleOptions:
-    """What surrounds one backbone.
+    """Options of the body around one backbone.
 
     Args:
         d_embed: width of the embedding, projected to d_model where they differ; null means d_model.
         dropout: probability on the embedded inputs.
-        embedding_std: standard deviation that the embeddings of tokens are drawn with; small where tokens are many
-            and seldom.
+        embedding_std: standard deviation of the initial token embeddings; small where there are many rare tokens.
+
+    Raises:
+        SeqbenchError: a value is out of range.
     """
 
     d_embed: int | None = None
-    dropout: float = 0.0
-    embedding_std: float = 1.0
+    dropout: YamlFloat = 0.0
+    embedding_std: YamlFloat = 1.0
 
     def __post_init__(self) -> None:
         if self.d_embed is not None and self.d_embed < 1:
             raise SeqbenchError(f"body.d_embed must be at least 1, got {self.d_embed}.")
         if not 0 <= self.dropout < 1:
             raise SeqbenchError(f"body.dropout must be in [0, 1), got {self.dropout}.")
-        if not 0 < self.embedding_std < float("inf"):
+        if self.embedding_std <= 0:
             raise SeqbenchError(f"body.embedding_std must be a positive number, got {self.embedding_std}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PairOptions(SingleOptions):
-    """What joins an encoder and a decoder.
+    """Options of the body that joins an encoder and a decoder.
 
     Args:
         d_embed: width of the embeddings, projected to d_model where they differ; null means d_model.
         dropout: probability on the embedded tokens.
-        embedding_std: standard deviation that the embeddings are drawn with.
-        bridge: vector (the encoder's end, added to every decoder input), additive or multihead (attention
+        embedding_std: standard deviation of the initial token embeddings.
+        bridge: vector (the encoder's last output, added to every decoder input), additive or multihead (attention
             over all encoder outputs), or decoder-only (no encoder: source, separator, target in one stream).
         heads: of multihead attention.
+
+    Raises:
+        SeqbenchError: a value is out of range, or the bridge is unknown.
     """
 
     bridge: str = "additive"
@@ -99,33 +107,36 @@ class PairOptions(SingleOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.bridge not in BRIDGES:
-            raise SeqbenchError(f"body.bridge '{self.bridge}' is unknown.{did_you_mean(str(self.bridge), BRIDGES)}")
+            raise SeqbenchError(f"body.bridge '{self.bridge}' is unknown.{did_you_mean(self.bridge, BRIDGES)}")
         if self.heads < 1:
             raise SeqbenchError(f"body.heads must be at least 1, got {self.heads}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class RunConfig:
-    """All that one run is made of, resolved: no default is left open.
+    """The complete configuration of one run.
 
     Args:
         card: the task's card.
         tier: name of the card's tier.
         arch: name of the architecture.
-        seed: keys initialisation, training batches and dropout.
-        arch_options: the backbone's arguments.
-        task_options: the datamodule's arguments.
-        task_standard: the same as they are where the user changes nothing.
+        seed: determines initialisation, training batches and dropout.
+        arch_options: arguments of the backbone.
+        task_options: arguments of the datamodule.
         body: options of the body around the backbone.
         optim: the optimisation.
         trainer: where it runs.
         logger: ``wandb``, ``csv`` or ``none``.
-        checksums: SHA-256 of the data's files.
-        published: whether those are the published data set's (true for generated tasks).
-        encoder: name of the encoder's architecture; None where there is none, or it is as ``arch``.
-        encoder_options: its backbone's arguments.
-        match_params: the number of parameters that ``d_model`` was found for, if it was; no part of the digest.
-        tuning: how the learning rate was chosen (see ``sweep.planning.tuning``), if it was; no part of the digest.
+        checksums: SHA-256 of each data file.
+        published: whether these are the files of the published data set; true for generated data.
+        task_standard: arguments of the datamodule as they are if the user changes nothing.
+        encoder: name of the encoder's architecture; None if there is no encoder or it is as ``arch``.
+        encoder_options: arguments of the encoder's backbone.
+        match_params: number of parameters that ``d_model`` was chosen for, if it was; no part of the digest.
+        tuning: how the learning rate was selected (see ``sweep.planning.tuning``); no part of the digest.
+
+    Raises:
+        SeqbenchError: the logger is unknown, the seed is out of range, or an option is not plain data.
     """
 
     card: Card
@@ -140,22 +151,22 @@ class RunConfig:
     logger: str = "wandb"
     checksums: Mapping[str, str] = field(default_factory=dict)
     published: bool = True
-    task_standard: Mapping[str, Any] = field(default_factory=dict)
+    task_standard: Mapping[str, object] = field(default_factory=dict)
     encoder: str | None = None
-    encoder_options: Mapping[str, Any] = field(default_factory=dict)
+    encoder_options: Mapping[str, object] = field(default_factory=dict)
     match_params: int | None = None
     tuning: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:
             raise SeqbenchError(f"unknown logger '{self.logger}'.{did_you_mean(self.logger, LOGGERS)}")
-        to_json(self.options())  # What is no plain data (an infinity, an object) has no digest.
+        check_plain(self.options(), "options")  # Other data have no digest.
         if not 0 <= self.seed < 2**32:
             raise SeqbenchError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
 
     @property
     def chosen(self) -> Tier:
-        """The card's tier."""
+        """The card's tier for this run."""
         return self.card.tier(self.tier)
 
     @property
@@ -165,62 +176,67 @@ class RunConfig:
 
     @property
     def model(self) -> str:
-        """The architecture's name, with its encoder's where that is another."""
+        """Name of the architecture, with its encoder's if that is another."""
         return self.arch if self.encoder is None else f"{self.arch}+{self.encoder}"
 
     def options(self) -> dict[str, Any]:
-        """The configuration as ``--config`` reads it: nested, plain, complete."""
+        """Return the configuration as ``--config`` reads it: nested, plain, complete."""
         return {
             "arch": {"name": self.arch, **self.arch_options},
             **({"encoder": {"name": self.encoder, **self.encoder_options}} if self.encoder else {}),
             "task": {"name": self.card.name, **self.task_options},
             "tier": self.tier,
             "seed": self.seed,
-            "optim": _plain(dataclasses.asdict(self.optim)),
+            "optim": _lists_from_tuples(dataclasses.asdict(self.optim)),
             "body": dict(self.body),
             "trainer": dataclasses.asdict(self.trainer),
             "logger": self.logger,
         }
 
     def digest(self) -> str:
-        """SHA-256 (hex) of what decides the results: no devices, no logger, no paths, but the data's checksums."""
+        """Return the SHA-256 (hex) of everything that decides the results.
+
+        Devices, logger and paths do not count; the checksums of the data do.
+        """
         data = self.options()
         for key in ("logger", "trainer"):
             del data[key]
         data["task"].pop("data_dir", None)
-        # Where files were found does not matter, only which they are.
-        if data["task"].get("source") in FILES:
+        if data["task"].get("source") in FILE_SOURCES:
             data["task"]["source"] = "auto"
         data["precision"] = self.trainer.precision
         data["card"] = self.card.digest(self.tier)
         data["data"] = sorted((name.rpartition("/")[0], value) for name, value in self.checksums.items())
-        return json_digest(_plain(data))
+        return json_digest(_lists_from_tuples(data))
 
     def folder(self, runs: Path) -> Path:
-        """``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""
-        # A stranger may have registered any name; it must not lead out of the folder.
+        """Return the run's folder, ``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""
+        # Any name may be registered; it must not point to a folder outside of `runs`.
         arch = re.sub(r"[^A-Za-z0-9._+-]", ".", self.model).lstrip(".") or "unnamed"
         return runs / self.card.name / arch / f"{self.tier}-s{self.seed}-{self.digest()[:8]}"
 
     def modified(self) -> list[str]:
-        """Dotted names of what departs from the card, which keeps a run off the boards; empty for none."""
+        """Return the dotted names of options that differ from the card, which keep a run off the leaderboards."""
         tier = self.chosen
         changed = [
             f"task.{key}"
             for key, value in sorted(self.task_options.items())
-            if key != "data_dir" and _plain(value) != _plain(self.task_standard.get(key))
-            if key != "source" or value not in FILES
+            if key != "data_dir" and _lists_from_tuples(value) != _lists_from_tuples(self.task_standard.get(key))
+            if key != "source" or value not in FILE_SOURCES
         ]
-        standard = dataclasses.replace(tier.optim, **tier.optims.get(self.arch, {}))
-        for key in (f.name for f in dataclasses.fields(Optim)):
-            value = getattr(self.optim, key)
-            if value != getattr(standard, key) and not (key == "lr" and value in tier.learning_rates):
+        standard = dataclasses.asdict(tier.optim_for(self.arch))
+        for key, value in dataclasses.asdict(self.optim).items():
+            if value != standard[key] and not (key == "lr" and value in tier.learning_rates):
                 changed.append(f"optim.{key}")
         return changed + ([] if self.published else ["data"])
 
 
-def _plain(value: Any) -> Any:
-    """Tuples as lists, all the way down: what JSON and YAML would give back."""
+def _lists_from_tuples(value: object) -> object:
+    """Return data with lists in place of tuples, at every level: as JSON and YAML give them back.
+
+    >>> _lists_from_tuples({"betas": (0.9, 0.999)})
+    {'betas': [0.9, 0.999]}
+    """
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+        return {key: _lists_from_tuples(item) for key, item in value.items()}
+    return [_lists_from_tuples(item) for item in value] if isinstance(value, list | tuple) else value

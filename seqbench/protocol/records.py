@@ -148,5 +148,5 @@ def parse_record(data: object, where: str) -> Record:
 
 
 def _build_record(data: object, where: str) -> Record:
-    file = validate(RecordFile, data, where)
+    file = validate(RecordFile, data, origin=where)
     return Record(file.results, file.measured, file.config, checksum=file.checksum, verified=file.verified)

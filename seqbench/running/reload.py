@@ -27,6 +27,7 @@ from seqbench.running import run_config, run_request, trainer
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.strict_model import validate
 
 MOST_THREADS = 256
 _OF_THE_PLACE = ("task.data_dir", "task.source")
@@ -238,7 +239,7 @@ def _described(recorded: RunDescription) -> tuple[RunConfig, SequenceSpec]:
         encoder_options=encoder,
         task_options={},
         body=saved["body"],
-        optim=cards.Optim(**saved["optim"]),
+        optim=validate(cards.Optim, saved["optim"], "optim"),
     )
     return config, _recorded_spec(recorded)
 

@@ -7,24 +7,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from seqbench.datamodules import loading
 from seqbench.datamodules.sources import data_contents, data_location
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Card, Optim, Tier, load_card
-from seqbench.protocol.config import DECODER_ONLY, PairOptions, RunConfig, TrainerOptions
+from seqbench.protocol.choices import DECODER_ONLY
+from seqbench.protocol.config import PairOptions, RunConfig, TrainerOptions
 from seqbench.running.option_parser import OptionParser, body_options
 from seqbench.running.parameter_matching import match_parameters
 from seqbench.running.run_request import Options, RunRequest
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.strict_model import validate
 
 if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
-
-OptionsClass = TypeVar("OptionsClass")
 
 
 def resolve_config(request: RunRequest) -> RunConfig:
@@ -57,9 +57,9 @@ def resolve_config(request: RunRequest) -> RunConfig:
         task_options=options["task"],
         encoder=request.encoder,
         encoder_options=options["encoder"],
-        body=dataclasses.asdict(_build_options(body_options(datamodule), options["body"], "body")),
-        optim=_build_options(Optim, options["optim"], "optim"),
-        trainer=_build_options(TrainerOptions, options["trainer"], "trainer"),
+        body=dataclasses.asdict(validate(body_options(datamodule), options["body"], "body")),
+        optim=validate(Optim, options["optim"], "optim"),
+        trainer=validate(TrainerOptions, options["trainer"], "trainer"),
         logger=request.logger,
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
@@ -95,7 +95,7 @@ def _option_parser(
     known = set(parser.names)
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},
-        "optim": {**dataclasses.asdict(tier.optim), **tier.optims.get(request.arch, {})},
+        "optim": dataclasses.asdict(tier.optim_for(request.arch)),
         "body": tier.body,
     }
     for group, name in (("arch", request.arch), ("encoder", request.encoder)):
@@ -109,20 +109,13 @@ def _option_parser(
 
 def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
     """Locate the task's files, if it reads any; ``options`` of the task override the card's."""
-    options = {**card.arguments, **tier.task, **options}
-    if "dataset" not in options:
+    given: dict[str, Any] = {**card.arguments, **tier.task, **options}  # `locate_data` checks their types.
+    if "dataset" not in given:
         return None
-    languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
+    languages = [str(given[key]) for key in ("source_language", "target_language") if key in given]
     return data_location.locate_data(
-        str(options["dataset"]), options.get("data_dir"), options.get("source", "auto"), languages
+        str(given["dataset"]), given.get("data_dir"), given.get("source", "auto"), languages
     )
-
-
-def _build_options(cls: type[OptionsClass], options: Options, group: str) -> OptionsClass:
-    try:
-        return cls(**options)
-    except TypeError as error:
-        raise SeqbenchError(f"the options {group} cannot be used: {error}; give each a value of its type.") from error
 
 
 def _check_secrets(value: object, where: str) -> None:

@@ -1,8 +1,8 @@
-"""The public conformance kit: does a backbone or a task keep its contract?
+"""The public conformance kits: they check that a backbone or a task keeps its contract.
 
-``check_architecture(MyNet)`` and ``check_task("my_task.yaml")`` ask everything and raise one error that names all that
-fails; ``architecture_checks`` and ``task_checks`` give the checks one by one, for a test of one's own. A check that
-cannot be made is skipped with its reason. The contracts are those of ``docs/architecture.md``.
+``check_architecture(MyNet)`` and ``check_task("my_task.yaml")`` run all checks and raise one error that names every
+failed one. ``architecture_checks`` and ``task_checks`` return the checks one by one, for tests of your own. A check
+that does not apply is skipped with its reason. ``docs/architecture.md`` states the contracts.
 """
 
 from seqbench.testing.architecture_kit import ARCHITECTURE_CHECKS, architecture_checks, check_architecture

@@ -1,64 +1,69 @@
-"""The checks that every backbone passes, and the ways to ask them: all at once, or one by one under pytest."""
+"""The conformance kit of backbones: all checks at once, or one by one under pytest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from torch import nn
 
-from seqbench.testing import independence_checks, interface_checks, streaming_checks, training_checks
-from seqbench.testing.architecture_subject import ArchitectureSubject, backbone_class, check_constructs
+from seqbench.testing import (
+    dtype_and_device_checks,
+    independence_checks,
+    interface_checks,
+    streaming_checks,
+    training_checks,
+)
+from seqbench.testing.architecture_subject import ArchitectureSubject, load_backbone_class, require_constructible
 from seqbench.testing.report import Check, Report, build_checks
 
 ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
-    interface_checks.signature,
-    interface_checks.shapes,
-    interface_checks.one_step,
-    interface_checks.widths,
-    interface_checks.dtypes,
-    interface_checks.long_sequences,
-    independence_checks.causality_by_gradient,
-    independence_checks.causality_by_change,
-    independence_checks.padding,
-    independence_checks.padding_finite,
-    independence_checks.lengths_none,
-    independence_checks.rows,
-    independence_checks.rows_in_training,
-    streaming_checks.start,
-    streaming_checks.chunks,
-    streaming_checks.single_steps,
-    streaming_checks.state_form,
-    streaming_checks.state_rows,
-    streaming_checks.state_kept,
-    streaming_checks.state_detached,
-    training_checks.gradients,
-    training_checks.learns,
-    training_checks.seeded_construction,
-    training_checks.repeatable,
-    training_checks.seeded_training,
-    training_checks.state_dict,
-    training_checks.copies,
-    interface_checks.bfloat16,
-    interface_checks.autocast,
-    interface_checks.meta_device,
-    interface_checks.cuda,
-    interface_checks.compiled,
-    interface_checks.parameter_count,
-    interface_checks.parameter_groups,
+    interface_checks.check_signature,
+    interface_checks.check_output_shape,
+    interface_checks.check_one_step_sequences,
+    interface_checks.check_other_widths,
+    dtype_and_device_checks.check_dtype_kept,
+    interface_checks.check_long_sequences,
+    independence_checks.check_causality_by_gradient,
+    independence_checks.check_causality_by_change,
+    independence_checks.check_padding_ignored,
+    independence_checks.check_padding_finite,
+    independence_checks.check_lengths_optional,
+    independence_checks.check_rows_independent,
+    independence_checks.check_rows_independent_in_training,
+    streaming_checks.check_unroll_equals_forward,
+    streaming_checks.check_chunks_equal_whole,
+    streaming_checks.check_steps_equal_whole,
+    streaming_checks.check_state_format,
+    streaming_checks.check_state_rows,
+    streaming_checks.check_state_unchanged,
+    streaming_checks.check_state_detached,
+    training_checks.check_gradients_reach_all,
+    training_checks.check_loss_decreases,
+    training_checks.check_initialization_seeded,
+    training_checks.check_evaluation_repeatable,
+    training_checks.check_training_seeded,
+    training_checks.check_state_dict_complete,
+    training_checks.check_deepcopy_independent,
+    dtype_and_device_checks.check_bfloat16,
+    dtype_and_device_checks.check_autocast,
+    dtype_and_device_checks.check_meta_device,
+    dtype_and_device_checks.check_cuda,
+    dtype_and_device_checks.check_torch_compile,
+    interface_checks.check_parameter_count,
+    interface_checks.check_parameter_groups,
 )
-"""All of them, in the order in which they are asked; each is named and described by its function."""
+"""The functions of all checks, in the order in which they run."""
 
 
 def architecture_checks(
     backbone: type[nn.Module] | str,
     *,
     d_model: int = 16,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     parameters: int | None = None,
     seed: int = 0,
 ) -> list[Check]:
-    """The checks of a backbone one by one, for a test of one's own.
+    """Return the checks of a backbone one by one, for tests of your own.
 
     ::
 
@@ -70,44 +75,44 @@ def architecture_checks(
         backbone: the class, a registered name, or ``package.module:Class``.
         d_model: width of input and output.
         options: other options of its ``__init__``.
-        parameters: how many trainable numbers it should have at these options, if that is to be checked.
-        seed: of weights and inputs.
+        parameters: expected number of trainable parameters; None does not check the number.
+        seed: seed of weights and inputs.
 
     Raises:
-        SeqbenchError: the name is unknown, or stands for no class of modules.
+        SeqbenchError: the name is unknown, or is not that of a class of modules.
+
+    >>> checks = {check.name: check for check in architecture_checks("gru", d_model=4)}
+    >>> checks["output_shape"].run().status
+    'passed'
     """
-    subject = ArchitectureSubject(backbone_class(backbone), d_model, options, parameters, seed)
-    return build_checks(ARCHITECTURE_CHECKS, lambda: subject)
+    subject = ArchitectureSubject(load_backbone_class(backbone), d_model, options, parameters, seed)
+    return build_checks(ARCHITECTURE_CHECKS, subject)
 
 
 def check_architecture(
     backbone: type[nn.Module] | str,
     *,
     d_model: int = 16,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     parameters: int | None = None,
     seed: int = 0,
     strict: bool = True,
 ) -> Report:
-    """Ask all checks of a backbone.
+    """Run all checks of a backbone and return their report.
 
     Args:
         backbone: the class, a registered name, or ``package.module:Class``.
         d_model: width of input and output.
         options: other options of its ``__init__``.
-        parameters: how many trainable numbers it should have at these options, if that is to be checked.
-        seed: of weights and inputs.
-        strict: whether to raise if one fails; else the report alone tells.
-
-    Returns:
-        What came of each.
+        parameters: expected number of trainable parameters; None does not check the number.
+        seed: seed of weights and inputs.
+        strict: whether to raise if a check fails; if not, only the report names the failed checks.
 
     Raises:
-        SeqbenchError: the name is unknown, or the class cannot be made with these options.
-        Failure: checks failed; it names them all.
+        SeqbenchError: the name is unknown, or the class cannot be built with these options.
+        Failure: checks failed; the text names each of them with its reason.
     """
-    subject = ArchitectureSubject(backbone_class(backbone), d_model, options, parameters, seed)
-    check_constructs(subject)
-    checks = build_checks(ARCHITECTURE_CHECKS, lambda: subject)
-    report = Report(subject.name, tuple(check.outcome() for check in checks))
-    return report.require() if strict else report
+    subject = ArchitectureSubject(load_backbone_class(backbone), d_model, options, parameters, seed)
+    require_constructible(subject)
+    report = Report(subject.name, tuple(check.run() for check in build_checks(ARCHITECTURE_CHECKS, subject)))
+    return report.raise_if_failed() if strict else report

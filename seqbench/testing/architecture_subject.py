@@ -1,102 +1,110 @@
-"""A backbone under test: how it is made, shown inputs and called, whichever kind it is."""
+"""A backbone class under test: how the checks build it and call it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from seqbench.protocol import registry
-from seqbench.testing.report import Skip, error_message
+from seqbench.protocol.backbones import State, feeds_back_output, is_causal, is_streaming
+from seqbench.testing.report import Skip, describe_error
 from seqbench.utils.errors import SeqbenchError
 
-State = Any
 ROUNDING = 1e-5
-"""What two ways of computing one thing may differ by, relative to the largest number."""
+"""Difference, relative to the largest number, that two ways to compute the same outputs may have."""
 
 
 class ArchitectureSubject:
     """A backbone class with its options.
 
-    A backbone that feeds its output back reads two streams, its input and its previous output. The kit holds both in
-    one tensor ``(batch, time, width)``, the streams side by side, and parts them only at the call: so every check is
-    the same for either kind, and what holds for ``x`` is asked of both.
+    A backbone that feeds its output back takes two inputs, ``x`` and ``y_previous``. The checks hold both in one tensor
+    ``(batch, time, width)``, side by side, and only the call splits them. So each check is the same for both kinds of
+    backbone, and what it requires of ``x`` it requires of ``y_previous`` as well.
 
     Args:
         backbone: the class.
         d_model: width of input and output.
         options: other options of its ``__init__``.
-        parameters: how many trainable numbers it should have; None where nobody says.
-        seed: of weights and inputs.
+        parameters: expected number of trainable parameters; None where it was not declared.
+        seed: seed of weights and inputs.
     """
 
     def __init__(
         self,
         backbone: type[nn.Module],
         d_model: int = 16,
-        options: Mapping[str, Any] | None = None,
+        options: Mapping[str, object] | None = None,
         parameters: int | None = None,
         seed: int = 0,
     ) -> None:
         self.backbone, self.d_model, self.options = backbone, d_model, dict(options or {})
         self.parameters, self.seed = parameters, seed
-        self.streams = ("x", "y_previous") if getattr(backbone, "feeds_back_output", False) else ("x",)
+        self.inputs = ("x", "y_previous") if feeds_back_output(backbone) else ("x",)
 
     @property
     def name(self) -> str:
-        """The class's name."""
+        """The name of the class."""
         return self.backbone.__name__
 
     @cached_property
     def causal(self) -> bool:
-        """What it claims once it is made: an option may decide it."""
-        return bool(getattr(self.make(), "causal", True))
+        """Whether an instance declares that it is causal; an option may decide it."""
+        return is_causal(self.build())
 
     @property
     def takes_dropout(self) -> bool:
-        """Whether ``dropout`` is one of its options."""
+        """Whether ``dropout`` is one of the options."""
         return "dropout" in inspect.signature(self.backbone).parameters
 
     @contextmanager
     def seeded(self, seed: int | None = None) -> Iterator[None]:
-        """Random numbers of torch from a seed within, and the caller's own untouched after."""
+        """Seed PyTorch's random numbers inside the block; the caller's state is restored after it."""
         with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
             torch.manual_seed(self.seed if seed is None else seed)
             yield
 
-    def make(self, seed: int | None = None, **changed: Any) -> nn.Module:
-        """A fresh one, in evaluation mode; ``changed`` options replace its own."""
-        with self.seeded(seed):
-            return self.backbone(**{"d_model": self.d_model, **self.options, **changed}).eval()
+    def build(self, changed: Mapping[str, object] | None = None, seed: int | None = None) -> nn.Module:
+        """Return a new instance in evaluation mode.
 
-    def stirred(self, **changed: Any) -> nn.Module:
-        """A fresh one whose parameters have moved a little, so that nothing hides behind a weight that starts at 0."""
-        net = self.make(**changed)
+        Args:
+            changed: options that replace the subject's.
+            seed: seed of its weights; None takes the subject's.
+        """
+        with self.seeded(seed):
+            return self.backbone(**{"d_model": self.d_model, **self.options, **(changed or {})}).eval()
+
+    def build_perturbed(self, changed: Mapping[str, object] | None = None) -> nn.Module:
+        """Return a new instance with slightly changed parameters, so that no weight that starts at 0 hides a path.
+
+        Args:
+            changed: options that replace the subject's.
+        """
+        net = self.build(changed)
         generator = torch.Generator().manual_seed(self.seed + 1)
         with torch.no_grad():
             for p in net.parameters():
                 p.add_(0.05 * torch.randn(p.shape, generator=generator).to(p))
         return net
 
-    def modes(self, net: nn.Module) -> list[nn.Module]:
-        """The net in evaluation, and one in training where training draws nothing at random (no dropout)."""
-        trained = self.stirred(**({"dropout": 0.0} if self.takes_dropout else {})).train()
+    def deterministic_modes(self, net: nn.Module) -> list[nn.Module]:
+        """Return the net in evaluation mode, and a copy in training mode if that draws no random numbers."""
+        trained = self.build_perturbed({"dropout": 0.0} if self.takes_dropout else None).train()
         trained.load_state_dict(net.state_dict())
-        drawn = self._draws(trained)
-        # Nets that keep statistics change by being looked at.
+        random = self._draws_random_numbers(trained)
+        # The forward passes of the test change a net that keeps running statistics.
         trained.load_state_dict(net.state_dict())
-        return [net] if drawn else [net, trained]
+        return [net] if random else [net, trained]
 
-    def _draws(self, net: nn.Module) -> bool:
-        """Whether a forward draws random numbers, of torch or of a generator of its own."""
-        # What is dropped seldom (a layer in ten, for a row) may be kept twice by luck: so torch is asked whether
-        # anything was drawn. Other generators show in outputs alone, of rows enough that luck is out.
-        x = self.inputs(64, 4)
+    def _draws_random_numbers(self, net: nn.Module) -> bool:
+        """Return whether a forward pass draws random numbers, from PyTorch or from another generator."""
+        # Two equal outputs do not prove it: what is dropped rarely, such as one row in ten, may be kept twice. So the
+        # state of PyTorch's generator is compared. Other generators show in the outputs of many rows.
+        x = self.random_inputs(64, 4)
         with torch.no_grad(), self.seeded():
             before = torch.get_rng_state()
             first = self.forward(net, x)
@@ -104,70 +112,106 @@ class ArchitectureSubject:
                 return True
             return not torch.equal(first, self.forward(net, x))
 
-    def inputs(self, batch: int, time: int, number: int = 0, d_model: int | None = None) -> Tensor:
-        """Standard normal inputs ``(batch, time, width)``; another ``number``, other ones."""
+    def random_inputs(self, batch: int, time: int, number: int = 0, d_model: int | None = None) -> Tensor:
+        """Return standard normal inputs ``(batch, time, width)``.
+
+        Args:
+            batch: number of sequences.
+            time: number of steps.
+            number: another number gives other inputs.
+            d_model: width of the backbone; None takes the subject's.
+        """
         generator = torch.Generator().manual_seed(1000 * (self.seed + 1) + number)
-        return torch.randn(batch, time, len(self.streams) * (d_model or self.d_model), generator=generator)
+        return torch.randn(batch, time, len(self.inputs) * (d_model or self.d_model), generator=generator)
 
     def forward(self, net: nn.Module, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Outputs ``(batch, time, d_model)`` of whole sequences; without ``lengths``, called as without any."""
-        y: Tensor = net(*self._parted(x)) if lengths is None else net(*self._parted(x), lengths)
+        """Return the outputs of whole sequences, ``(batch, time, d_model)``.
+
+        Args:
+            net: the backbone.
+            x: inputs ``(batch, time, width)``.
+            lengths: number of valid steps, ``(batch,)``; None leaves out the argument.
+        """
+        y: Tensor = net(*self._split_inputs(x)) if lengths is None else net(*self._split_inputs(x), lengths)
         return y
 
     def forward_seeded(self, net: nn.Module, x: Tensor, seed: int = 0) -> Tensor:
-        """``forward`` with torch's random numbers from a seed."""
+        """Return the outputs of ``forward`` with PyTorch's random numbers from a seed.
+
+        Args:
+            net: the backbone.
+            x: inputs ``(batch, time, width)``.
+            seed: the seed.
+        """
         with self.seeded(seed):
             return self.forward(net, x)
 
     def unroll(self, net: nn.Module, x: Tensor, state: State = None) -> tuple[Tensor, State]:
-        """Outputs of one chunk and the state after it.
+        """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            net: the backbone.
+            x: inputs of the chunk, ``(batch, time, width)``.
+            state: the state before the chunk; None leaves out the argument.
 
         Raises:
-            Skip: it has no ``unroll``.
+            Skip: the backbone has no ``unroll``.
         """
-        if not hasattr(net, "unroll"):
-            raise Skip("it has no unroll: it reads whole windows")
-        unroll: Any = net.unroll
-        y, after = unroll(*self._parted(x)) if state is None else unroll(*self._parted(x), state)
-        return y, after
+        if not is_streaming(net):
+            raise Skip("the backbone has no unroll: it reads whole windows")
+        unroll: Callable[..., tuple[Tensor, State]] = net.unroll
+        return unroll(*self._split_inputs(x)) if state is None else unroll(*self._split_inputs(x), state)
 
-    def _parted(self, x: Tensor) -> list[Tensor]:
-        return [part.contiguous() for part in x.chunk(len(self.streams), dim=-1)]
+    def _split_inputs(self, x: Tensor) -> list[Tensor]:
+        return [part.contiguous() for part in torch.chunk(x, len(self.inputs), dim=-1)]
 
 
-def backbone_class(backbone: type | str) -> type[nn.Module]:
-    """The class: itself, or what a registered name or ``package.module:Class`` stands for.
+def load_backbone_class(backbone: type | str) -> type[nn.Module]:
+    """Return the class itself, or the class of a registered name or of ``package.module:Class``.
 
     Raises:
-        SeqbenchError: the name is unknown, cannot be imported, or is no class of modules.
+        SeqbenchError: the name is unknown or cannot be imported, or it is not a class of modules.
+
+    >>> load_backbone_class("gru").__name__
+    'GRU'
     """
-    found = registry.find_entry(registry.ARCHITECTURES, backbone).load() if isinstance(backbone, str) else backbone
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+    candidate: object = backbone
+    if isinstance(backbone, str):
+        candidate = registry.find_entry(registry.ARCHITECTURES, backbone).load()
+    if not (isinstance(candidate, type) and issubclass(candidate, nn.Module)):
         raise SeqbenchError(
-            f"a backbone is a class that extends torch.nn.Module, got {found!r}; give the class itself."
+            f"a backbone is a class that extends torch.nn.Module, got {candidate!r}; give the class itself."
         )
-    return found
+    return candidate
 
 
-def check_constructs(subject: ArchitectureSubject) -> None:
-    """Refuse what cannot even be made.
+def require_constructible(subject: ArchitectureSubject) -> None:
+    """Build the backbone once.
 
     Raises:
-        SeqbenchError: its ``__init__`` raised; one line says what.
+        SeqbenchError: its ``__init__`` raised an error; the text names it in one line.
     """
     try:
-        subject.make()
-    # A stranger's class refuses with whatever error it likes, and may even exit.
+        subject.build()
+    # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
     except (Exception, SystemExit) as error:
-        options = ", ".join(
-            f"{key}={value!r}" for key, value in {"d_model": subject.d_model, **subject.options}.items()
-        )
-        raise SeqbenchError(f"{subject.name}({options}) cannot be made, it raised {error_message(error)}.") from error
+        options = {"d_model": subject.d_model, **subject.options}
+        arguments = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        raise SeqbenchError(
+            f"{subject.name}({arguments}) cannot be built, it raised {describe_error(error)}."
+        ) from error
 
 
-def difference(a: Tensor, b: Tensor) -> float:
-    """The largest difference of two tensors of one shape, relative to their largest number or 1; nan where one is."""
+def relative_difference(a: Tensor, b: Tensor) -> float:
+    """Return the largest difference of two tensors of one shape, relative to their largest number or to 1.
+
+    NaN in either tensor gives NaN.
+
+    >>> relative_difference(torch.tensor([1.0, 4.0]), torch.tensor([1.0, 3.0]))
+    0.25
+    """
     if a.numel() == 0:
         return 0.0
-    scale = max(1.0, float(a.detach().abs().max()), float(b.detach().abs().max()))
-    return float((a.detach() - b.detach()).abs().max()) / scale
+    a, b = a.detach(), b.detach()
+    scale = max(1.0, float(a.abs().max()), float(b.abs().max()))
+    return float((a - b).abs().max()) / scale

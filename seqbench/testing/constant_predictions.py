@@ -1,4 +1,4 @@
-"""Predictors that need no training, scored by a task's own objective: certain answers, and mere frequencies."""
+"""Predictors that need no training, and their scores under an objective: an oracle's answers, and mere frequencies."""
 
 from __future__ import annotations
 
@@ -15,21 +15,37 @@ from seqbench.protocol.specs import Batch, Output, SequenceClass, StepClasses, S
 Predictor = Callable[[Batch], Tensor]
 """From a batch to what an objective's head would give, ``(batch, out_time, width)``."""
 
-SURE = 50.0
+CERTAIN = 50.0
 """Log-odds of a certain answer."""
+
 GROUPS = 8
+"""Number of groups of rows, at least, from which a standard error is estimated."""
 
 
-def score(objective: Objective, batches: Sequence[Batch], predict: Predictor) -> dict[str, float]:
-    """The metrics of a predictor on some batches."""
-    scores = objective.build_metrics()
+def score_predictor(objective: Objective, batches: Sequence[Batch], predictor: Predictor) -> dict[str, float]:
+    """Return the metrics of a predictor on some batches.
+
+    Args:
+        objective: the objective, with an identity as its head.
+        batches: the batches.
+        predictor: the predictor.
+    """
+    metrics = objective.build_metrics()
     for batch in batches:
-        objective.update_metrics(scores, predict(batch), batch)
-    return {name: float(value) for name, value in scores.compute().items()}
+        objective.update_metrics(metrics, predictor(batch), batch)
+    return {name: float(value) for name, value in metrics.compute().items()}
 
 
-def spread(objective: Objective, batches: Sequence[Batch], predict: Predictor) -> dict[str, float]:
-    """The standard error of each metric, from how much it differs between groups of rows; 0 where it cannot be told."""
+def standard_errors(objective: Objective, batches: Sequence[Batch], predictor: Predictor) -> dict[str, float]:
+    """Return the standard error of each metric of a predictor.
+
+    It is estimated from the differences between groups of rows, and 0 where there are too few groups.
+
+    Args:
+        objective: the objective, with an identity as its head.
+        batches: the batches.
+        predictor: the predictor.
+    """
     pieces = math.ceil(GROUPS / len(batches))
     groups = [
         batch.rows(rows)
@@ -37,73 +53,76 @@ def spread(objective: Objective, batches: Sequence[Batch], predict: Predictor) -
         for rows in torch.arange(len(batch)).tensor_split(min(pieces, len(batch)))
         if (batch.weights if batch.scored is None else batch.scored)[rows].any()
     ]
-    found = [score(objective, [group], predict) for group in groups]
-    values = {name: torch.tensor([s[name] for s in found], dtype=torch.float64) for name in found[0]}
-    return {
-        name: float(known.std()) / math.sqrt(len(known)) if len(known := some[some.isfinite()]) > 1 else 0.0
-        for name, some in values.items()
-    }
+    scores = [score_predictor(objective, [group], predictor) for group in groups]
+    values = {name: torch.tensor([score[name] for score in scores], dtype=torch.float64) for name in scores[0]}
+    return {name: _standard_error(value[value.isfinite()]) for name, value in values.items()}
 
 
-def as_emitted(said: Tensor, batch: Batch, output: Output) -> Tensor:
-    """What a head would give for an oracle's answer: floats are that already, integers are certain.
+def _standard_error(values: Tensor) -> float:
+    return float(values.std()) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def head_output(answers: Tensor, batch: Batch, output: Output) -> Tensor:
+    """Return what a head would give for an oracle's answers, float32 ``(batch, out_time, width)``.
 
     Args:
-        said: ids ``(batch, out_time)``, labels ``(batch, out_time, labels)`` of 0 and 1, or floats
-            ``(batch, out_time, width)``.
-        batch: what was answered.
-        output: the kind of target.
+        answers: certain answers as integers, that is ids ``(batch, out_time)`` or labels ``(batch, out_time, labels)``
+            of 0 and 1; or floats ``(batch, out_time, width)``, which are what a head would give.
+        batch: the batch that was answered.
+        output: the kind of output.
     """
-    if not said.is_floating_point():
+    if not answers.is_floating_point():
         match output:
             case StepClasses(classes=size) | SequenceClass(classes=size) | TokenSequence(vocab=size):
-                # Where nothing is scored it may say anything.
-                said = SURE * F.one_hot(said.long().clamp(0, size - 1), size)
+                # Where nothing is scored an answer may be any number.
+                answers = CERTAIN * F.one_hot(answers.long().clamp(0, size - 1), size)
             case StepLabels():
-                said = SURE * (2 * said.float() - 1)
-    return said.float().expand(-1, batch.weights.shape[1], -1)
+                answers = CERTAIN * (2 * answers.float() - 1)
+    return answers.float().expand(-1, batch.weights.shape[1], -1)
 
 
-class Ignorant:
-    """Says what targets are like in training, whatever the input: their frequencies, or their mean.
+class FrequencyPredictor:
+    """Predicts the frequencies of the training targets, or the mean of real values, for every input.
 
     Args:
-        batches: of training.
-        output: the kind of target.
+        batches: training batches.
+        output: the kind of output.
         each_step: whether each step has frequencies of its own; all batches must then be equally long.
     """
 
     def __init__(self, batches: Sequence[Batch], output: Output, each_step: bool) -> None:
-        over, under = 0.0 * torch.zeros(()), 0.0 * torch.zeros(())
+        sums, weight = torch.zeros(()), torch.zeros(())
         for batch in batches:
-            targets = _numbers(batch.targets, output)
-            # At each step all that is valid counts, for metrics that look at steps which are not scored.
+            targets = _target_numbers(batch.targets, output)
+            # At each step all valid targets count, because some metrics look at steps that are not scored.
             scored = batch.weights if batch.scored is None else batch.scored
             weights = batch.valid().double() if each_step else scored.double()
             targets = targets.expand(-1, weights.shape[1], -1)
             axes = (0,) if each_step else (0, 1)
-            over = over + (targets * weights[..., None]).sum(axes)
-            under = under + weights.sum(axes)[..., None]
-        self.said = _emitted(over, under, output)
+            sums = sums + (targets * weights[..., None]).sum(axes)
+            weight = weight + weights.sum(axes)[..., None]
+        self._prediction = _head_output_of_frequencies(sums, weight, output)
 
     def __call__(self, batch: Batch) -> Tensor:
-        """The same for every row."""
-        said = self.said if self.said.ndim == 2 else self.said[None]
-        return said.float().expand(*batch.weights.shape, -1)
+        """Return the same prediction for every row, ``(batch, out_time, width)``."""
+        prediction = self._prediction if self._prediction.ndim == 2 else self._prediction[None]
+        return prediction.float().expand(*batch.weights.shape, -1)
 
 
-def _numbers(targets: Tensor, output: Output) -> Tensor:
+def _target_numbers(targets: Tensor, output: Output) -> Tensor:
+    """Return targets as numbers whose mean is a frequency or a mean value, float64 ``(batch, out_time, width)``."""
     match output:
         case StepClasses(classes=size) | SequenceClass(classes=size) | TokenSequence(vocab=size):
             return F.one_hot(targets, size).double()
     return targets.double()
 
 
-def _emitted(over: Tensor, under: Tensor, output: Output) -> Tensor:
+def _head_output_of_frequencies(sums: Tensor, weight: Tensor, output: Output) -> Tensor:
+    """Return what a head would give for weighted sums of targets over a total weight."""
     match output:
         case StepClasses() | SequenceClass() | TokenSequence():
-            # One more of each: what did not come in these batches is not impossible.
-            return ((over + 1) / (under + over.shape[-1])).log()
+            # One is added to each count, so that a class that these batches lack is not impossible.
+            return ((sums + 1) / (weight + sums.shape[-1])).log()
         case StepLabels():
-            return torch.logit((over + 1) / (under + 2))
-    return over / under
+            return torch.logit((sums + 1) / (weight + 2))
+    return sums / weight

@@ -1,206 +1,142 @@
-"""Checks of a backbone's outside: how it is called, and the shapes, numbers and machines that it works with."""
+"""Checks of a backbone's interface: its arguments, the shapes of its outputs, and its parameters."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from seqbench.testing.architecture_subject import ArchitectureSubject, difference
-from seqbench.testing.report import Failure, Skip, expect
-from seqbench.utils.errors import one_line
+from seqbench.protocol.backbones import GroupsParameters, is_streaming
+from seqbench.testing.architecture_subject import ArchitectureSubject, relative_difference
+from seqbench.testing.report import Failure, Skip, describe_error, expect
 
 LONG = 300
-"""Steps of a sequence that is longer than any a task's training shows at first."""
+"""Steps of a sequence that is longer than those that a task shows first in training."""
 
 
-def signature(subject: ArchitectureSubject) -> None:
-    """It is made from d_model and options with defaults, and called as contracted."""
+def check_signature(subject: ArchitectureSubject) -> None:
+    """The class is built from d_model and options with defaults, and forward and unroll take the agreed arguments.
+
+    It also requires that ``causal`` is declared as True or False.
+    """
     options = inspect.signature(subject.backbone).parameters
-    expect("d_model" in options, "__init__ must name d_model among its options: every card sets it; add d_model.")
-    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    expect("d_model" in options, "expected d_model among the options of __init__, because every card sets it; add it.")
     for option in options.values():
-        given = option.name == "d_model" or option.name in subject.options
+        is_set = option.name == "d_model" or option.name in subject.options
+        is_variadic = option.kind in (option.VAR_POSITIONAL, option.VAR_KEYWORD)
         expect(
-            given or option.kind in kinds or option.default is not option.empty,
-            f"the option {option.name} has no default, so that nobody can run the class by its name; give it one.",
+            is_set or is_variadic or option.default is not option.empty,
+            f"the option {option.name} has no default, so the class cannot be run by its name; give it a default.",
         )
-    net: Any = subject.make()
-    expect(hasattr(net, "causal"), "it does not say whether it looks ahead; say causal = True or False.")
-    expect(isinstance(net.causal, bool), f"its attribute causal must be True or False, got {net.causal!r}.")
-    _called(subject, "forward", "lengths")
-    if hasattr(subject.backbone, "unroll"):
-        _called(subject, "unroll", "state")
+    causal: object = getattr(subject.build(), "causal", None)
+    expect(isinstance(causal, bool), f"expected an attribute causal that is True or False, got {causal!r}; declare it.")
+    _check_arguments(subject, "forward", "lengths")
+    if is_streaming(subject.backbone):
+        _check_arguments(subject, "unroll", "state")
 
 
-def _called(subject: ArchitectureSubject, method: str, last: str) -> None:
-    wanted = f"{method}({', '.join(subject.streams)}, {last}=None)"
-    found = list(inspect.signature(getattr(subject.backbone, method)).parameters.values())
-    # A wrapped method may take (*args), self among them.
-    found = found if found and found[0].kind is inspect.Parameter.VAR_POSITIONAL else found[1:]
-    place = len(subject.streams)
-    starred = any(p.kind is p.VAR_POSITIONAL for p in found[: place + 1])
-    fits = starred or (len(found) > place and found[place].name == last and found[place].default is None)
-    rest = [
+def _check_arguments(subject: ArchitectureSubject, method: str, last: str) -> None:
+    """Require that a method takes the inputs and then the argument ``last``, which is None by default."""
+    parameters = list(inspect.signature(getattr(subject.backbone, method)).parameters.values())
+    # A wrapped method may take (*args), with self among them.
+    if not (parameters and parameters[0].kind is inspect.Parameter.VAR_POSITIONAL):
+        parameters = parameters[1:]
+    position = len(subject.inputs)
+    is_variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters[: position + 1])
+    has_last = len(parameters) > position and (parameters[position].name, parameters[position].default) == (last, None)
+    required = [
         p.name
-        for p in found[place + 1 :]
+        for p in parameters[position + 1 :]
         if p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
     ]
-    came = f"{method}({', '.join(map(str, found))})"
-    expect(fits and not rest, f"expected {wanted}, got {came}; name and order its arguments so.")
+    expect(
+        (is_variadic or has_last) and not required,
+        f"expected {method}({', '.join(subject.inputs)}, {last}=None), "
+        f"got {method}({', '.join(map(str, parameters))}); name and order its arguments so.",
+    )
 
 
-def shapes(subject: ArchitectureSubject) -> None:
-    """Outputs are shaped as inputs, (batch, time, d_model), with and without lengths."""
-    net = subject.make()
+def check_output_shape(subject: ArchitectureSubject) -> None:
+    """Outputs have the shape (batch, time, d_model), with and without lengths."""
+    net = subject.build()
     for batch, time in ((1, 5), (2, 8), (5, 2)):
-        x = subject.inputs(batch, time)
+        x = subject.random_inputs(batch, time)
         for lengths in (None, torch.arange(batch) % time + 1):
-            _shaped(subject.forward(net, x, lengths), (batch, time, subject.d_model))
+            expect_shape(subject.forward(net, x, lengths), (batch, time, subject.d_model))
 
 
-def _shaped(y: object, wanted: tuple[int, ...]) -> None:
-    came = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-    expect(came == wanted, f"expected an output of shape {wanted} (batch, time, d_model), got {came}.")
+def expect_shape(y: object, shape: tuple[int, ...]) -> None:
+    """Fail unless ``y`` is a tensor of that shape.
+
+    Raises:
+        Failure: it is of another shape, or is not a tensor.
+    """
+    received = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+    expect(received == shape, f"expected an output of shape {shape} (batch, time, d_model), got {received}.")
 
 
-def one_step(subject: ArchitectureSubject) -> None:
-    """Sequences of one step work."""
-    net = subject.make()
+def check_one_step_sequences(subject: ArchitectureSubject) -> None:
+    """Sequences of one step give outputs of one step."""
+    net = subject.build()
     for batch in (1, 3):
-        _shaped(subject.forward(net, subject.inputs(batch, 1)), (batch, 1, subject.d_model))
+        expect_shape(subject.forward(net, subject.random_inputs(batch, 1)), (batch, 1, subject.d_model))
 
 
-def widths(subject: ArchitectureSubject) -> None:
-    """Every other d_model, odd ones too, works or is refused by a ValueError."""
+def check_other_widths(subject: ArchitectureSubject) -> None:
+    """Each other d_model, odd ones included, either works or is refused with a ValueError."""
     for width in (1, 2, 3, 5, 24):
         try:
-            net = subject.make(d_model=width)
+            net = subject.build({"d_model": width})
         except ValueError:
             continue
-        # Whatever else comes, a user of this width would have to read its source.
+        # Any other error, even an exit, is what this check looks for: it would not tell a user which widths work.
         except (Exception, SystemExit) as error:
-            raise Failure(
-                f"d_model {width} raised {type(error).__name__}: {error}; refuse it by a ValueError."
-            ) from error
-        y = subject.forward(net, subject.inputs(2, 4, d_model=width))
-        _shaped(y, (2, 4, width))
+            raise Failure(f"d_model {width} raised {describe_error(error)}; refuse it with a ValueError.") from error
+        y = subject.forward(net, subject.random_inputs(2, 4, d_model=width))
+        expect_shape(y, (2, 4, width))
 
 
-def dtypes(subject: ArchitectureSubject) -> None:
-    """Numbers keep their type: float32 in and out, float64 in and out."""
-    for dtype in (torch.float32, torch.float64):
-        y = subject.forward(subject.make().to(dtype), subject.inputs(2, 5).to(dtype))
-        expect(y.dtype == dtype, f"inputs and weights of {dtype} gave outputs of {y.dtype}; keep the type of x.")
-
-
-def long_sequences(subject: ArchitectureSubject) -> None:
-    """Lengths far beyond the first ones work, are finite, and leave nothing behind."""
-    net, x = subject.make(), subject.inputs(2, LONG)
+def check_long_sequences(subject: ArchitectureSubject) -> None:
+    """A sequence of 300 steps gives finite outputs and does not change later outputs for short ones."""
+    net, x = subject.build(), subject.random_inputs(2, LONG)
     with torch.no_grad():
         before = subject.forward(net, x[:, :7])
-        far = subject.forward(net, x)
+        long = subject.forward(net, x)
         after = subject.forward(net, x[:, :7])
-    _shaped(far, (2, LONG, subject.d_model))
-    expect(far.isfinite().all(), f"a sequence of {LONG} steps gave numbers that are not finite.")
-    gap = difference(before, after)
-    expect(gap <= 1e-6, f"after {LONG} steps the first 7 gave other outputs, by {gap:.2g}; keep nothing between calls.")
+    expect_shape(long, (2, LONG, subject.d_model))
+    expect(long.isfinite().all(), f"a sequence of {LONG} steps gave numbers that are not finite.")
+    gap = relative_difference(before, after)
+    expect(
+        gap <= 1e-6,
+        f"after a sequence of {LONG} steps, outputs of 7 steps changed by {gap:.2g}; keep nothing between calls.",
+    )
 
 
-def bfloat16(subject: ArchitectureSubject) -> None:
-    """Converted to bfloat16 it gives finite outputs of that type."""
-    net = subject.make()
-    if any(p.is_complex() for p in (*net.parameters(), *net.buffers())):
-        raise Skip("complex numbers have no bfloat16")
-    y = _if_torch_can(lambda: subject.forward(net.to(torch.bfloat16), subject.inputs(3, 9).to(torch.bfloat16)))
-    _shaped(y, (3, 9, subject.d_model))
-    expect(y.dtype == torch.bfloat16, f"a net of bfloat16 gave {y.dtype}; what follows it expects bfloat16: cast back.")
-    expect(y.isfinite().all(), "in bfloat16 outputs are not finite; compute what overflows or cancels in float32.")
-
-
-def autocast(subject: ArchitectureSubject) -> None:
-    """Under autocast to bfloat16 outputs and gradients are finite."""
-    net, x = subject.make().train(), subject.inputs(3, 9).requires_grad_()
-    with subject.seeded(), torch.autocast("cpu", torch.bfloat16):
-        y = _if_torch_can(lambda: subject.forward(net, x))
-    _shaped(y, (3, 9, subject.d_model))
-    y.float().square().sum().backward()
-    finite = y.isfinite().all() and all(p.grad.isfinite().all() for p in (x, *net.parameters()) if p.grad is not None)
-    expect(finite, "under bfloat16 autocast an output or a gradient is not finite; do the delicate part in float32.")
-
-
-def _if_torch_can(run: Callable[[], Tensor]) -> Tensor:
-    """What ``run`` gives; a skip where PyTorch has no such kernel on this machine."""
-    try:
-        return run()
-    except (RuntimeError, NotImplementedError) as error:
-        if "not implemented for 'BFloat16'" in str(error):
-            raise Skip(f"PyTorch has no kernel for it here: {error}") from error
-        raise
-
-
-def meta_device(subject: ArchitectureSubject) -> None:
-    """It is made and run on the meta device, where sizes are matched without memory."""
-    with torch.device("meta"):
-        net = subject.make()
-    # Outside of the context, so that a tensor made on the wrong device is found without a GPU.
-    x, lengths = subject.inputs(2, 6).to("meta"), torch.tensor([6, 3]).to("meta")
-    for given in (None, lengths):
-        try:
-            y = subject.forward(net, x, given)
-        except Exception as error:
-            raise Failure(
-                f"on the meta device it raised {type(error).__name__}: {one_line(error, 200)}; make "
-                f"tensors on x's device, and let no shape or branch depend on their values (.item(), numpy, if tensor)."
-            ) from error
-        expect(y.device.type == "meta", f"meta inputs gave outputs on {y.device}; make tensors on x's device.")
-        _shaped(y, (2, 6, subject.d_model))
-
-
-def cuda(subject: ArchitectureSubject) -> None:
-    """On a GPU outputs stay there and equal the CPU's."""
-    if not torch.cuda.is_available():
-        raise Skip("there is no CUDA device here")
-    net, x = subject.make(), subject.inputs(2, 9)
-    with torch.no_grad():
-        wanted = subject.forward(net, x)
-        y = subject.forward(net.cuda(), x.cuda())
-    expect(y.is_cuda, f"inputs on the GPU gave outputs on {y.device}; make tensors on x's device.")
-    gap = difference(wanted, y.cpu())
-    expect(gap <= 1e-3, f"GPU and CPU differ by {gap:.2g}.")
-
-
-def compiled(subject: ArchitectureSubject) -> None:
-    """Compiled by torch.compile it gives the same outputs."""
-    if not torch.cuda.is_available():
-        raise Skip("torch.compile is tried on CUDA only: on a CPU it can corrupt memory in training with two threads")
-    net, x = subject.make().cuda(), subject.inputs(2, 9).cuda()
-    compile_: Any = torch.compile
-    with torch.no_grad():
-        gap = difference(subject.forward(net, x), subject.forward(compile_(net), x))
-    expect(gap <= 1e-3, f"compiled outputs differ by {gap:.2g}.")
-
-
-def parameter_count(subject: ArchitectureSubject) -> None:
-    """It has as many trainable parameters as declared."""
+def check_parameter_count(subject: ArchitectureSubject) -> None:
+    """The number of trainable parameters is the declared one."""
     if subject.parameters is None:
-        raise Skip("no count was declared")
-    count = sum(p.numel() for p in subject.make().parameters() if p.requires_grad)
-    expect(count == subject.parameters, f"expected {subject.parameters} trainable numbers, as declared, got {count}.")
+        raise Skip("no number of parameters was declared")
+    count = sum(p.numel() for p in subject.build().parameters() if p.requires_grad)
+    expect(count == subject.parameters, f"expected {subject.parameters} trainable parameters, got {count}.")
 
 
-def parameter_groups(subject: ArchitectureSubject) -> None:
-    """Its optimiser groups hold parameters of its own, none of them twice."""
-    net: Any = subject.make()
-    if not hasattr(net, "parameter_groups"):
-        raise Skip("it has no parameter_groups: all parameters are optimised alike")
-    groups, own = net.parameter_groups(), {id(p) for p in net.parameters()}
-    fits = isinstance(groups, list) and all(isinstance(g, dict) and isinstance(g.get("params"), list) for g in groups)
-    expect(fits, 'parameter_groups must return a list of {"params": [...], option: value}.')
-    chosen = [p for group in groups for p in group["params"]]
-    expect(all(isinstance(p, nn.Parameter) for p in chosen), "a group holds something that is no parameter.")
+def check_parameter_groups(subject: ArchitectureSubject) -> None:
+    """The optimiser groups hold the module's own parameters, each at most once."""
+    net = subject.build()
+    if not isinstance(net, GroupsParameters):
+        raise Skip("the backbone has no parameter_groups: all parameters get the same optimiser options")
+    groups: object = net.parameter_groups()
+    sentence = 'expected parameter_groups to return a list of {"params": [...], option: value}.'
+    if not isinstance(groups, list):
+        raise Failure(sentence)
+    chosen: list[object] = []
+    for group in groups:
+        parameters = group.get("params") if isinstance(group, dict) else None
+        if not isinstance(parameters, list):
+            raise Failure(sentence)
+        chosen += parameters
+    expect(all(isinstance(p, nn.Parameter) for p in chosen), "a group holds something that is not a parameter.")
     expect(len({id(p) for p in chosen}) == len(chosen), "a parameter is in two groups, or twice in one; name it once.")
-    expect({id(p) for p in chosen} <= own, "a group holds a parameter that is not the module's own.")
+    own = {id(p) for p in net.parameters()}
+    expect({id(p) for p in chosen} <= own, "a group holds a parameter that is not one of the module's own.")

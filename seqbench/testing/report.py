@@ -1,4 +1,4 @@
-"""Checks and what comes of them: each passes, fails with a sentence, or is skipped for a reason."""
+"""Checks and their outcomes: each check passes, fails with a reason, or is skipped with a reason."""
 
 from __future__ import annotations
 
@@ -6,79 +6,87 @@ import traceback
 import unittest
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import torch
 
 from seqbench.utils.errors import one_line
 
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
+PREFIX = "check_"
+"""Prefix of the functions that check; the name of a check leaves it out."""
+
+SubjectT = TypeVar("SubjectT")
 
 
 class Failure(AssertionError):
-    """A check that does not hold; its text says what was expected, what came, and what to do."""
+    """A check has failed; the text says what was expected, what came, and what to do."""
 
 
 class Skip(unittest.SkipTest):
-    """A check that cannot be made, and why; pytest and unittest both count it as a skipped test."""
+    """A check does not apply, with the reason; pytest and unittest both count it as a skipped test."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one check.
+    """The outcome of one check.
 
     Args:
-        name: the check's.
-        about: what it asks, one sentence.
-        state: ``passed``, ``skipped`` or ``failed``.
-        reason: why it was skipped, or how it failed; empty for what passed.
+        name: name of the check.
+        summary: what the check requires, in one sentence.
+        status: ``passed``, ``skipped`` or ``failed``.
+        reason: why it was skipped or failed; empty for a check that passed.
     """
 
     name: str
-    about: str
-    state: str
+    summary: str
+    status: str
     reason: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One named question to one subject: call it to ask.
+    """One named check of one subject; call it to run it.
 
     Args:
-        name: short, as in ``state_rows``.
-        about: what it asks, one sentence.
-        ask: raises ``Failure``, ``Skip`` or whatever else the subject raises; returns if all is well.
+        name: short name, such as ``state_rows``.
+        summary: what the check requires, in one sentence.
+        function: the check itself; it raises ``Failure``, ``Skip``, or what the code under test raises.
+
+    >>> print(Check("never", "Nothing is required", lambda: None).run())
+    Outcome(name='never', summary='Nothing is required', status='passed', reason='')
     """
 
     name: str
-    about: str
-    ask: Callable[[], None]
+    summary: str
+    function: Callable[[], None]
 
     def __str__(self) -> str:
         return self.name
 
     def __call__(self) -> None:
-        """Ask.
+        """Run the check.
 
         Raises:
-            Failure: the check does not hold.
-            Skip: it cannot be made.
+            Failure: the check has failed.
+            Skip: the check does not apply.
         """
-        self.ask()
+        self.function()
 
-    def outcome(self) -> Outcome:
-        """Ask, and tell what came of it; raises nothing that a stranger's code may raise."""
+    def run(self) -> Outcome:
+        """Run the check and return its outcome; errors of the code under test count as failures."""
         try:
-            self.ask()
+            self.function()
         except Skip as skip:
-            return Outcome(self.name, self.about, SKIPPED, str(skip))
+            return Outcome(self.name, self.summary, SKIPPED, str(skip))
         except Failure as failure:
-            return Outcome(self.name, self.about, FAILED, str(failure))
-        # The code under test is a stranger's: it may raise anything, and even exit.
+            return Outcome(self.name, self.summary, FAILED, str(failure))
+        # The code under test may be a plug-in's. It may raise any error and even exit; the other checks must still run.
         except (Exception, SystemExit) as error:
-            return Outcome(self.name, self.about, FAILED, f"raised {error_message(error)}")
-        return Outcome(self.name, self.about, PASSED)
+            return Outcome(self.name, self.summary, FAILED, f"raised {describe_error(error)}")
+        return Outcome(self.name, self.summary, PASSED)
 
 
 @dataclass(frozen=True)
@@ -86,8 +94,11 @@ class Report:
     """The outcomes of all checks of one subject.
 
     Args:
-        subject: what was checked.
-        outcomes: one for each check, in order.
+        subject: name of what was checked.
+        outcomes: one for each check, in the order of the checks.
+
+    >>> print(Report("MyNet", (Outcome("cuda", "A GPU works", SKIPPED, "there is no CUDA device"),)))
+    0 passed, 1 skipped, 0 failed
     """
 
     subject: str
@@ -95,30 +106,30 @@ class Report:
 
     @property
     def passed(self) -> tuple[Outcome, ...]:
-        """Those that hold."""
-        return self._of(PASSED)
+        """The outcomes of the checks that passed."""
+        return self._with_status(PASSED)
 
     @property
     def skipped(self) -> tuple[Outcome, ...]:
-        """Those that could not be made, each with its reason."""
-        return self._of(SKIPPED)
+        """The outcomes of the checks that were skipped, each with its reason."""
+        return self._with_status(SKIPPED)
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
-        """Those that do not hold, each with its reason."""
-        return self._of(FAILED)
+        """The outcomes of the checks that failed, each with its reason."""
+        return self._with_status(FAILED)
 
-    def _of(self, state: str) -> tuple[Outcome, ...]:
-        return tuple(outcome for outcome in self.outcomes if outcome.state == state)
+    def _with_status(self, status: str) -> tuple[Outcome, ...]:
+        return tuple(outcome for outcome in self.outcomes if outcome.status == status)
 
     def __str__(self) -> str:
         return f"{len(self.passed)} passed, {len(self.skipped)} skipped, {len(self.failed)} failed"
 
-    def require(self) -> Report:
-        """The report itself, if nothing failed.
+    def raise_if_failed(self) -> Report:
+        """Return the report if no check failed.
 
         Raises:
-            Failure: names every failed check, with its reason.
+            Failure: checks failed; the text names each of them with its reason.
         """
         if self.failed:
             lines = "\n".join(f"  {outcome.name}: {outcome.reason}" for outcome in self.failed)
@@ -126,43 +137,49 @@ class Report:
         return self
 
 
-def build_checks(functions: Iterable[Callable[[Any], None]], subject: Callable[[], Any]) -> list[Check]:
-    """Checks named and described as the functions are, each asked of what ``subject`` gives."""
-    return [Check(check_name(function), check_summary(function), _asking(function, subject)) for function in functions]
+def build_checks(functions: Iterable[Callable[[SubjectT], None]], subject: SubjectT) -> list[Check]:
+    """Return a check of the subject for each function, named and described as the function is.
+
+    Args:
+        functions: functions ``check_...`` whose docstrings say what they require.
+        subject: what they are called with.
+    """
+    return [Check(check_name(function), check_summary(function), partial(function, subject)) for function in functions]
 
 
-def _asking(function: Callable[[Any], None], subject: Callable[[], Any]) -> Callable[[], None]:
-    return lambda: function(subject())
+def check_name(function: Callable[..., None]) -> str:
+    """Return the name of a check: the name of its function without ``check_``."""
+    return function.__name__.removeprefix(PREFIX)
 
 
-def check_name(function: Callable[..., Any]) -> str:
-    """The name of a check."""
-    return function.__name__
-
-
-def check_summary(function: Callable[..., Any]) -> str:
-    """The first line of a check's docstring, without its full stop."""
+def check_summary(function: Callable[..., None]) -> str:
+    """Return the first line of a check's docstring, without its full stop."""
     return str(function.__doc__).splitlines()[0].rstrip(".")
 
 
 def expect(condition: object, sentence: str) -> None:
-    """Fail unless the condition holds.
+    """Fail with a sentence unless the condition holds.
 
     Raises:
-        Failure: with the sentence.
+        Failure: the condition is false.
+
+    >>> expect(1 + 1 == 2, "expected 2.")
     """
     if not condition:
         raise Failure(sentence)
 
 
-def error_message(error: BaseException) -> str:
-    """An error as one line: its kind, its text, and the line of the stranger's code that it came from."""
-    frames = traceback.extract_tb(error.__traceback__)
-    text = one_line(error, 300)
-    return f"{type(error).__name__}: {text}{_place(frames)}"
+def describe_error(error: BaseException) -> str:
+    """Return an error in one line: its class, its text, and the file and line of the code under test that raised it.
+
+    >>> describe_error(ValueError("d_model must be even, got 7"))
+    'ValueError: d_model must be even, got 7'
+    """
+    return f"{type(error).__name__}: {one_line(error, 300)}{_location(traceback.extract_tb(error.__traceback__))}"
 
 
-def _place(frames: Iterable[traceback.FrameSummary]) -> str:
+def _location(frames: Iterable[traceback.FrameSummary]) -> str:
+    """Return the file and line of the innermost frame outside the kit and PyTorch; empty if there is none."""
     others = {Path(__file__).parent, Path(torch.__file__).parent}
     for frame in reversed(list(frames)):
         path = Path(frame.filename)

@@ -1,48 +1,47 @@
-"""The checks that every task passes, and the ways to ask them: all at once, or one by one under pytest."""
+"""The conformance kit of tasks: all checks at once, or one by one under pytest."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 from seqbench.protocol.cards import Card
-from seqbench.testing import batch_checks, chance_checks, split_checks
+from seqbench.testing import batch_checks, card_checks, score_checks, seed_checks, split_checks
 from seqbench.testing.report import Check, Report, build_checks
-from seqbench.testing.task_subject import Oracle, TaskSubject, task_card
+from seqbench.testing.task_subject import Oracle, TaskSubject, find_card
 
 TASK_CHECKS: tuple[Callable[[TaskSubject], None], ...] = (
-    chance_checks.card_complete,
-    chance_checks.tiers_fit,
-    batch_checks.batch_shapes,
-    batch_checks.batch_values,
-    batch_checks.batch_weights,
-    chance_checks.objective_scores,
-    batch_checks.repeats,
-    batch_checks.steps_differ,
-    batch_checks.seed_draws_training,
-    batch_checks.seed_leaves_evaluation,
-    batch_checks.stream_chunks,
-    split_checks.samples_once,
-    split_checks.splits_disjoint,
-    split_checks.probe_lengths,
-    chance_checks.lines_named,
-    chance_checks.best_beats_chance,
-    chance_checks.chance_matches,
-    chance_checks.oracle_solves,
-    chance_checks.facts_plain,
+    card_checks.check_card_complete,
+    card_checks.check_tier_options,
+    batch_checks.check_batch_shapes,
+    batch_checks.check_batch_values,
+    batch_checks.check_batch_weights,
+    score_checks.check_objective_finite,
+    seed_checks.check_batches_repeatable,
+    seed_checks.check_training_steps_differ,
+    seed_checks.check_seed_changes_training,
+    seed_checks.check_seed_keeps_evaluation,
+    batch_checks.check_stream_chunks,
+    split_checks.check_samples_once,
+    split_checks.check_splits_disjoint,
+    split_checks.check_probe_lengths,
+    score_checks.check_chance_and_best_defined,
+    score_checks.check_best_beats_chance,
+    score_checks.check_chance_matches_frequencies,
+    score_checks.check_oracle_reaches_best,
+    card_checks.check_facts_serializable,
 )
-"""All of them, in the order in which they are asked; each is named and described by its function."""
+"""The functions of all checks, in the order in which they run."""
 
 
 def task_checks(
     task: Card | Path | str,
     tier: str = "smoke",
     *,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     oracle: Oracle | None = None,
 ) -> list[Check]:
-    """The checks of a task one by one, for a test of one's own.
+    """Return the checks of a task one by one, for tests of your own.
 
     ::
 
@@ -52,42 +51,42 @@ def task_checks(
 
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
-        tier: which of the card's tiers.
-        options: of the datamodule; they win over the card's.
-        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
+        tier: name of one of the card's tiers.
+        options: options of the datamodule; they replace the card's.
+        oracle: solves a batch, for a datamodule without ``oracle``; see ``SequenceDataModule.oracle``.
 
     Raises:
-        SeqbenchError: there is no such card or tier, or the card cannot be used.
+        SeqbenchError: the card or the tier does not exist, or the card is invalid.
+
+    >>> checks = {check.name: check for check in task_checks("parity")}
+    >>> checks["batch_shapes"].run().status
+    'passed'
     """
-    subject = TaskSubject(task_card(task), tier, options or {}, oracle)
-    return build_checks(TASK_CHECKS, lambda: subject)
+    return build_checks(TASK_CHECKS, TaskSubject(find_card(task), tier, options or {}, oracle))
 
 
 def check_task(
     task: Card | Path | str,
     tier: str = "smoke",
     *,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     oracle: Oracle | None = None,
     strict: bool = True,
 ) -> Report:
-    """Ask all checks of a task.
+    """Run all checks of a task and return their report.
 
     Args:
         task: a registered name, the path of a card (``*.yaml``), or a card.
-        tier: which of the card's tiers.
-        options: of the datamodule; they win over the card's.
-        oracle: what solves the task, if its datamodule has no ``oracle``; see ``SequenceDataModule.oracle``.
-        strict: whether to raise if one fails; else the report alone tells.
-
-    Returns:
-        What came of each.
+        tier: name of one of the card's tiers.
+        options: options of the datamodule; they replace the card's.
+        oracle: solves a batch, for a datamodule without ``oracle``; see ``SequenceDataModule.oracle``.
+        strict: whether to raise if a check fails; if not, only the report names the failed checks.
 
     Raises:
-        SeqbenchError: there is no such card or tier, the datamodule cannot be made, or its data is not at hand.
-        Failure: checks failed; it names them all.
+        SeqbenchError: the card or the tier does not exist, the datamodule cannot be built, or its data is not here.
+        Failure: checks failed; the text names each of them with its reason.
     """
-    subject = TaskSubject(task_card(task), tier, options or {}, oracle)
-    _ = subject.data  # What cannot even be made is one error, not nineteen.
-    report = Report(subject.card.name, tuple(check.outcome() for check in build_checks(TASK_CHECKS, lambda: subject)))
-    return report.require() if strict else report
+    subject = TaskSubject(find_card(task), tier, options or {}, oracle)
+    _ = subject.data  # A datamodule that cannot be built gives one error here, not one for each check.
+    report = Report(subject.card.name, tuple(check.run() for check in build_checks(TASK_CHECKS, subject)))
+    return report.raise_if_failed() if strict else report

@@ -1,4 +1,4 @@
-"""A task under test: its card, its datamodule, and batches of each split."""
+"""A task under test: its card, its datamodule, and the batches of each split."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,13 +18,18 @@ from seqbench.protocol import cards
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.cards import Card
 from seqbench.protocol.specs import Batch
-from seqbench.testing.report import error_message
+from seqbench.testing.report import describe_error
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
 
 Oracle = Callable[[Batch], Tensor | None]
+"""Solves a batch without its targets; see ``SequenceDataModule.oracle``."""
+
 TRAINING_BATCHES = 16
-"""Training batches that stand for all of them."""
+"""Number of training batches that the checks look at."""
+
+SPLITS = ("validation", "test")
+"""The evaluation splits that every task has; probes come in addition."""
 
 
 class TaskSubject:
@@ -34,11 +38,11 @@ class TaskSubject:
     Args:
         card: the card.
         tier: name of one of its tiers.
-        options: of the datamodule; they win over the card's.
-        oracle: what solves the task; None takes the datamodule's own.
+        options: options of the datamodule; they replace the card's.
+        oracle: solves a batch; None takes the datamodule's own.
     """
 
-    def __init__(self, card: Card, tier: str, options: Mapping[str, Any], oracle: Oracle | None = None) -> None:
+    def __init__(self, card: Card, tier: str, options: Mapping[str, object], oracle: Oracle | None = None) -> None:
         self.card, self.tier = card, card.tier(tier)
         self.options = {**card.arguments, **self.tier.task, **options}
         self._oracle = oracle
@@ -46,65 +50,72 @@ class TaskSubject:
 
     @cached_property
     def data(self) -> SequenceDataModule:
-        """The datamodule, keyed by seed 0."""
-        return self.make()
+        """The datamodule of a run with seed 0."""
+        return self.build_datamodule()
 
     @cached_property
-    def other(self) -> SequenceDataModule:
-        """The datamodule as a run of another seed has it."""
-        return self.make(seed=1)
+    def data_of_other_seed(self) -> SequenceDataModule:
+        """The datamodule of a run with seed 1."""
+        return self.build_datamodule(seed=1)
 
-    def make(self, seed: int = 0) -> SequenceDataModule:
-        """A fresh datamodule.
+    def build_datamodule(self, seed: int = 0) -> SequenceDataModule:
+        """Return a new datamodule of a run with that seed.
 
         Raises:
-            SeqbenchError: it cannot be imported or made, or its data is not at hand.
+            SeqbenchError: it cannot be imported or built, or its data is not here.
         """
-        made = import_datamodule_class(self.card)
+        datamodule_class = import_datamodule_class(self.card)
         keys = Keys(seed, self.card.name, self.card.version)
         try:
-            data: SequenceDataModule = made(batch_size=self.tier.optim.batch_size, keys=keys, **self.options)
+            data: SequenceDataModule = datamodule_class(
+                batch_size=self.tier.optim.batch_size, keys=keys, **self.options
+            )
         except SeqbenchError:
             raise
-        # A stranger's class refuses with whatever error it likes, and may even exit.
+        # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
         except (Exception, SystemExit) as error:
-            raise SeqbenchError(f"task '{self.card.name}' cannot be made, it raised {error_message(error)}.") from error
+            raise SeqbenchError(
+                f"task '{self.card.name}' cannot be built, it raised {describe_error(error)}."
+            ) from error
         return data
 
     @property
-    def evaluation(self) -> tuple[str, ...]:
-        """All evaluation splits, probes included."""
+    def evaluation_splits(self) -> tuple[str, ...]:
+        """The names of all evaluation splits, probes included."""
         return (*self.data.splits("validation"), *self.data.splits("test"))
 
     def batches(self, split: str) -> list[Batch]:
-        """All batches of an evaluation split; the first few of training."""
+        """Return all batches of an evaluation split, or the first batches of training."""
         if split not in self._batches:
             steps = TRAINING_BATCHES if split == "train" else self.data.steps(split)
             self._batches[split] = [self.data.stream(split, step) for step in range(steps)]
         return self._batches[split]
 
-    def oracle(self, batch: Batch) -> Tensor | None:
-        """What solves the task says of a batch, whose targets it does not see."""
-        hidden = dataclasses.replace(batch, targets=torch.zeros_like(batch.targets))
-        return (self._oracle or self.data.oracle)(hidden)
+    def solve(self, batch: Batch) -> Tensor | None:
+        """Return the oracle's answers to a batch, whose targets it does not see; None if there is no oracle."""
+        without_targets = dataclasses.replace(batch, targets=torch.zeros_like(batch.targets))
+        return (self._oracle or self.data.oracle)(without_targets)
 
-    def objective(self) -> objectives.Objective:
-        """The spec's objective without a head: it takes what a head would give."""
+    def build_objective(self) -> objectives.Objective:
+        """Return the objective of the spec with an identity as its head, so that it takes what a head would give."""
         objective = objectives.build_objective(self.data.spec, d_model=1)
-        objective.head = torch.nn.Identity()  # type: ignore[assignment]
+        objective.head = torch.nn.Identity()
         return objective
 
 
-def task_card(task: Card | Path | str) -> Card:
-    """The card itself, or that of a name or of a YAML file.
+def find_card(task: Card | Path | str) -> Card:
+    """Return the card itself, or the card of a registered name or of a YAML file.
 
     Raises:
-        SeqbenchError: there is none, or it cannot be used.
+        SeqbenchError: the card does not exist, or is invalid.
+
+    >>> find_card("copy").name
+    'copy'
     """
     if isinstance(task, Card):
         return task
     if isinstance(task, Path) or str(task).endswith((".yaml", ".yml")):
-        # A datamodule named in a file is usually one in the folder the user stands in.
+        # The datamodule that a card file names usually lies in the current folder.
         if "" not in sys.path and str(Path.cwd()) not in sys.path:
             sys.path.insert(0, str(Path.cwd()))
         return cards.parse_card(plain_data.read_yaml(Path(task)), Path(task).name)

@@ -1,54 +1,59 @@
-"""Checks of a backbone as something to be trained and kept: gradients, seeds, checkpoints."""
+"""Checks of a backbone in training: gradients, random numbers, and copies of its weights."""
 
 from __future__ import annotations
 
 import copy
 import io
-from typing import Any
 
 import torch
 
-from seqbench.testing.architecture_subject import ArchitectureSubject, difference
+from seqbench.testing.architecture_subject import ArchitectureSubject, relative_difference
 from seqbench.testing.report import Failure, Skip, expect
 from seqbench.utils.errors import one_line
 
 STEPS = 20
+"""Training steps after which the loss must be lower."""
+EQUAL = 1e-6
+"""Difference, relative to the largest number, of outputs that are computed twice in the same way."""
 
 
-def gradients(subject: ArchitectureSubject) -> None:
-    """A gradient reaches every parameter and the inputs."""
-    net, x = subject.stirred().train(), subject.inputs(3, 16).requires_grad_()
+def check_gradients_reach_all(subject: ArchitectureSubject) -> None:
+    """A gradient reaches the inputs and every parameter."""
+    net, x = subject.build_perturbed().train(), subject.random_inputs(3, 16).requires_grad_()
     y = subject.forward_seeded(net, x)
-    expect(y.requires_grad, "the outputs have no gradient at all; something cuts it (detach, no_grad, argmax).")
-    (y * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))).sum().backward()
-    trained = {name: p for name, p in net.named_parameters() if p.requires_grad}
-    dead = [name for name, p in {"the inputs": x, **trained}.items() if p.grad is None or not p.grad.any()]
+    expect(y.requires_grad, "the outputs have no gradient; remove what cuts it (detach, no_grad, argmax).")
+    torch.autograd.backward((y * torch.randn(y.shape, generator=torch.Generator().manual_seed(0))).sum())
+    trainable = {name: p for name, p in net.named_parameters() if p.requires_grad}
+    unreached = [name for name, p in {"the inputs": x, **trainable}.items() if p.grad is None or not p.grad.any()]
     expect(
-        not dead, f"no gradient reaches {', '.join(dead)}; leave out what is not used, and detach nothing on the way."
+        not unreached,
+        f"no gradient reaches {', '.join(unreached)}; remove unused parameters, and detach nothing on the way.",
     )
 
 
-def learns(subject: ArchitectureSubject) -> None:
-    """Some steps of Adam on one batch lower its loss."""
-    net = subject.make()
+def check_loss_decreases(subject: ArchitectureSubject) -> None:
+    """Twenty steps of Adam on one batch lower its loss."""
+    net = subject.build()
     parameters = [p for p in net.parameters() if p.requires_grad]
     if not parameters:
-        raise Skip("it has no parameters")
-    x, target = subject.inputs(4, 8), 0.5 * torch.tanh(subject.inputs(4, 8, number=1)[..., : subject.d_model])
-    # A fixed map behind it, so that outputs of any fixed scale can come near the target.
+        raise Skip("the backbone has no parameters")
+    x = subject.random_inputs(4, 8)
+    target = 0.5 * torch.tanh(subject.random_inputs(4, 8, number=1)[..., : subject.d_model])
+    # A fixed linear map follows, so that outputs of any fixed scale can come near the target.
     generator = torch.Generator().manual_seed(subject.seed)
-    behind = torch.randn(subject.d_model, subject.d_model, generator=generator) / subject.d_model**0.5
+    readout = torch.randn(subject.d_model, subject.d_model, generator=generator) / subject.d_model**0.5
     optimizer = torch.optim.Adam(parameters, lr=1e-2)
 
     def loss() -> torch.Tensor:
-        return (subject.forward(net, x) @ behind - target).square().mean()
+        error: torch.Tensor = subject.forward(net, x) @ readout - target
+        return error.square().mean()
 
     with torch.no_grad():
         first = float(loss())
     for step in range(STEPS):
         optimizer.zero_grad()
         with subject.seeded(step):
-            loss().backward()
+            torch.autograd.backward(loss())
         optimizer.step()
     with torch.no_grad():
         last = float(loss())
@@ -58,65 +63,72 @@ def learns(subject: ArchitectureSubject) -> None:
     )
 
 
-def seeded_construction(subject: ArchitectureSubject) -> None:
-    """The seed of torch decides the initial weights."""
-    first, second = subject.make(), subject.make()
+def check_initialization_seeded(subject: ArchitectureSubject) -> None:
+    """PyTorch's seed decides the initial weights."""
+    first, second = subject.build(), subject.build()
     state = second.state_dict()
-    other = [name for name, value in first.state_dict().items() if not torch.equal(value, state[name])]
-    expect(not other, f"two constructions with one torch seed differ in {', '.join(other)}; draw from torch alone.")
+    different = [name for name, value in first.state_dict().items() if not torch.equal(value, state[name])]
+    expect(
+        not different,
+        f"two instances with one seed of PyTorch differ in {', '.join(different)}; draw from PyTorch's generator only.",
+    )
 
 
-def repeatable(subject: ArchitectureSubject) -> None:
-    """In evaluation nothing is drawn at random and nothing is remembered: the same inputs, the same outputs."""
-    net, x = subject.make(**_dropout(subject)), subject.inputs(3, 6)
+def check_evaluation_repeatable(subject: ArchitectureSubject) -> None:
+    """In evaluation mode the same inputs give the same outputs: nothing is drawn at random or kept between calls."""
+    net, x = subject.build(_with_dropout(subject)), subject.random_inputs(3, 6)
     with torch.no_grad():
         first, second = (subject.forward_seeded(net, x, seed) for seed in (1, 2))
-    gap = difference(first, second)
-    expect(gap <= 1e-6, f"two forwards in evaluation differ by {gap:.2g}; switch dropout off by self.training.")
+    gap = relative_difference(first, second)
+    expect(gap <= EQUAL, f"two forward passes in evaluation differ by {gap:.2g}; apply dropout if self.training only.")
 
 
-def seeded_training(subject: ArchitectureSubject) -> None:
-    """In training torch's seed decides all that is drawn: an interrupted run goes on as it would have."""
-    net, x = subject.make(**_dropout(subject)).train(), subject.inputs(3, 6)
+def check_training_seeded(subject: ArchitectureSubject) -> None:
+    """In training mode PyTorch's seed decides all random numbers, so that an interrupted run can be resumed exactly."""
+    net, x = subject.build(_with_dropout(subject)).train(), subject.random_inputs(3, 6)
     with torch.no_grad():
         first, second = (subject.forward_seeded(net, x) for _ in range(2))
-    gap = difference(first, second)
-    expect(gap <= 1e-6, f"in training two forwards from one torch seed differ by {gap:.2g}; draw from torch alone.")
+    gap = relative_difference(first, second)
+    expect(
+        gap <= EQUAL,
+        f"in training two forward passes with one seed differ by {gap:.2g}; draw from PyTorch's generator only.",
+    )
 
 
-def _dropout(subject: ArchitectureSubject) -> dict[str, Any]:
+def _with_dropout(subject: ArchitectureSubject) -> dict[str, float]:
     return {"dropout": 0.5} if subject.takes_dropout else {}
 
 
-def state_dict(subject: ArchitectureSubject) -> None:
-    """Its state_dict, saved and read back into another, is all of it."""
-    net, other, x = subject.stirred(), subject.make(subject.seed + 1), subject.inputs(3, 6)
+def check_state_dict_complete(subject: ArchitectureSubject) -> None:
+    """The state_dict, saved and loaded into another instance, gives the same outputs."""
+    net, other = subject.build_perturbed(), subject.build(seed=subject.seed + 1)
+    x = subject.random_inputs(3, 6)
     file = io.BytesIO()
     torch.save(net.state_dict(), file)
     file.seek(0)
     try:
         other.load_state_dict(torch.load(file, weights_only=True), strict=True)
-    except Exception as error:  # The unpickler raises whatever it meets.
-        text = one_line(error, 200)
-        raise Failure(f"its state_dict cannot be read back ({text}); keep tensors alone in it.") from error
+    # PyTorch's reader lets through whatever error the pickled classes raise.
+    except Exception as error:
+        raise Failure(f"the state_dict cannot be loaded ({one_line(error, 200)}); keep only tensors in it.") from error
     with torch.no_grad():
-        gap = difference(subject.forward(net, x), subject.forward(other, x))
+        gap = relative_difference(subject.forward(net, x), subject.forward(other, x))
     expect(
-        gap <= 1e-6,
-        f"a net with the same state_dict differs by {gap:.2g}; what decides outputs must be a parameter or a buffer "
-        f"that is saved, or follow from the options.",
+        gap <= EQUAL,
+        f"the outputs of an instance with the same state_dict differ by {gap:.2g}; what decides outputs must be a "
+        f"parameter or a buffer that is saved, or follow from the options.",
     )
 
 
-def copies(subject: ArchitectureSubject) -> None:
-    """A deep copy is a net of its own."""
-    net, x = subject.make(), subject.inputs(3, 6)
+def check_deepcopy_independent(subject: ArchitectureSubject) -> None:
+    """A deep copy gives the same outputs, and changes of the original do not change it."""
+    net, x = subject.build(), subject.random_inputs(3, 6)
     twin = copy.deepcopy(net)
     with torch.no_grad():
         before = subject.forward(net, x)
-        gap = difference(before, subject.forward(twin, x))
-        expect(gap <= 1e-6, f"a deep copy's outputs differ by {gap:.2g}.")
+        gap = relative_difference(before, subject.forward(twin, x))
+        expect(gap <= EQUAL, f"the outputs of a deep copy differ by {gap:.2g}.")
         for p in net.parameters():
             p.add_(1.0)
-        gap = difference(before, subject.forward(twin, x))
-    expect(gap <= 1e-6, "a deep copy changed with its original; hold no function bound to the net (lambda, hook).")
+        gap = relative_difference(before, subject.forward(twin, x))
+    expect(gap <= EQUAL, "a deep copy changed with its original; hold no function bound to the net (lambda, hook).")

@@ -169,6 +169,17 @@ def _in_utf8(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
+def require_mapping(data: object, where: str) -> Mapping[str, Any]:
+    """Return the data if they are a mapping.
+
+    Raises:
+        SeqbenchError: they are not.
+    """
+    if not isinstance(data, Mapping):
+        raise SeqbenchError(f"{where} must be a mapping of keys to values, got {type(data).__name__}.")
+    return data
+
+
 def short_repr(value: Any) -> str:
     """A value of a stranger's, for a sentence: of whatever type and length, in a few words."""
     try:

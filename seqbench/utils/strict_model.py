@@ -1,26 +1,36 @@
-"""Strict models of plain data: unknown keys are refused, every value has its type, and every number is finite."""
+"""Strict models of plain data: unknown keys are refused, every value has its type, and every number is finite.
+
+The models are pydantic's; ``validate`` turns pydantic's errors into one sentence that names the key.
+"""
 
 from __future__ import annotations
 
+import json
+import re
 import types
 import typing
-from collections.abc import Mapping
-from typing import Annotated, Self, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Final, Self, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     GetPydanticSchema,
     JsonValue,
     PlainValidator,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     WithJsonSchema,
 )
-from pydantic_core import ErrorDetails, core_schema
+from pydantic_core import ErrorDetails, PydanticCustomError, core_schema
 
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, short_repr
+
+STRICT: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+"""Configuration of the pydantic dataclasses of cards and options."""
 
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 _WHOLE = core_schema.int_schema(strict=True, ge=-LARGEST_WHOLE_NUMBER, le=LARGEST_WHOLE_NUMBER)
@@ -45,6 +55,19 @@ Number = Annotated[
 """A finite number, kept as it was read: 2 stays a whole number and 2.0 a float, so that digests do not change."""
 
 
+def _number_from_text(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+YamlFloat = Annotated[float, BeforeValidator(_number_from_text)]
+"""A finite float; also as text, because YAML 1.1 reads ``1e-3``, which has no dot, as text."""
+
+
 def _check_plain_value(value: JsonValue, info: ValidationInfo) -> JsonValue:
     try:
         check_plain(value, str(info.field_name))
@@ -55,7 +78,7 @@ def _check_plain_value(value: JsonValue, info: ValidationInfo) -> JsonValue:
 
 def _check_plain_mapping(value: JsonValue, info: ValidationInfo) -> JsonValue:
     if not isinstance(value, dict):
-        raise ValueError(f"it must be a mapping of keys to values, got {short_repr(value)}")
+        raise PydanticCustomError("dict_type", "a mapping of keys to values")
     return _check_plain_value(value, info)
 
 
@@ -69,48 +92,45 @@ PlainMapping = Annotated[dict[str, JsonValue], PlainValidator(_check_plain_mappi
 class StrictModel(BaseModel):
     """A frozen model that refuses unknown keys, converts nothing, and writes exactly the keys that it was given."""
 
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        strict=True,
-        allow_inf_nan=False,
-        defer_build=True,
-        serialize_by_alias=True,
-        protected_namespaces=(),
-    )
+    model_config = ConfigDict(**STRICT, frozen=True, defer_build=True, serialize_by_alias=True)
 
     def to_dict(self) -> dict[str, JsonValue]:
         """Return plain data with the keys that were given, and no others."""
         return self.model_dump(exclude_unset=True)
 
     def with_values(self, **changes: object) -> Self:
-        """Return a copy with some fields set anew.
+        """Return a copy in which some fields have other values.
 
         Raises:
-            SeqbenchError: a value is none that its field takes.
+            SeqbenchError: a field is unknown, or a value has the wrong type.
         """
-        return validate(type(self), {**self.to_dict(), **changes}, type(self).__name__)
+        return validate(type(self), {**self.to_dict(), **changes})
 
 
-Model = TypeVar("Model", bound=BaseModel)
+T = TypeVar("T")
 
 
-def validate(model: type[Model], data: object, where: str) -> Model:
-    """Build a model from plain data.
+def validate(kind: type[T], data: object, name: str = "", origin: str = "") -> T:
+    """Build a model or a pydantic dataclass from plain data.
 
     Args:
-        model: class to build.
+        kind: class to build.
         data: mapping of field names to values.
-        where: origin of the data, such as a file, for the error.
+        name: dotted name of the data in ``origin``, such as ``optim``.
+        origin: where the data come from, such as a file.
 
     Raises:
-        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names ``where`` and
-            the key.
+        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names the key.
     """
     try:
-        return model.model_validate(data)
+        if issubclass(kind, BaseModel):
+            return kind.model_validate(data)
+        # As JSON, because a strict dataclass takes a mapping, and a strict tuple a list, only from JSON.
+        check_plain(data, name or "it")
+        return TypeAdapter(kind).validate_json(json.dumps(data))
     except ValidationError as error:
-        raise SeqbenchError(explain_validation_error(error, model, where)) from None
+        sentence = explain_validation_error(error, kind, name)
+        raise SeqbenchError(f"{origin}: {sentence}" if origin else sentence) from None
 
 
 _EXPECTED = {
@@ -119,79 +139,102 @@ _EXPECTED = {
     "less_than_equal": "a whole number of at most 64 bits",
     "float_type": "a number",
     "finite_number": "a finite number",
-    "number": "a finite number",
     "bool_type": "true or false",
     "string_type": "text",
     "string_unicode": "text in UTF-8",
     "list_type": "a list",
     "tuple_type": "a list",
-    "dict_type": "a mapping of keys to values",
-    "model_type": "a mapping of keys to values",
-    "dataclass_type": "a mapping of keys to values",
-    "model_attributes_type": "a mapping of keys to values",
+    "too_long": "a list of fewer values",
     "none_required": "null",
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type", "dataclass_exact_type"),
+        "a mapping of keys to values",
+    ),
 }
 """What a value had to be, by the type of pydantic's error."""
+_UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
+_MISSING_KEY = ("missing", "missing_argument", "missing_keyword_only_argument")
 
 
-def explain_validation_error(error: ValidationError, model: type, where: str) -> str:
-    """Return one sentence about the first mistake in the data that a model refused.
+def explain_validation_error(error: ValidationError, kind: object, name: str = "") -> str:
+    """Return one sentence on one mistake in the data; an unknown key is named first.
 
     Args:
-        error: raised by the model.
-        model: class that refused the data.
-        where: origin of the data, such as a file.
+        error: raised by pydantic.
+        kind: class that was to be built.
+        name: dotted name of the data.
     """
-    first = min(error.errors(include_url=False), key=lambda one: one["type"] != "extra_forbidden")
-    *parents, last = first["loc"] or ("",)
-    place = _dotted(where, parents)
-    if first["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        key = str(last)[:60]
-        return f"{place} has the unknown key '{key}'.{did_you_mean(key, _keys(model, parents))}"
-    if first["type"] in ("missing", "missing_argument"):
-        return f"{place} lacks the key '{last}'."
-    if first["type"] == "invalid_key":
-        return f"{place} has the key {short_repr(first['input'])}; keys must be text."
-    return f"{_dotted(where, first['loc'])} must be {_expected(first)}."
+    mistake = min(error.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN_KEY)
+    location = mistake["loc"]
+    parent = _dotted(name, location[:-1])
+    if mistake["type"] in _UNKNOWN_KEY:
+        return _unknown_key(parent, location[-1], _keys(kind, location[:-1]))
+    if mistake["type"] in _MISSING_KEY and isinstance(location[-1], int):
+        return f"{parent} must be a list of more than {location[-1]} values, got {short_repr(mistake['input'])}."
+    if mistake["type"] in _MISSING_KEY:
+        return f"{parent} lacks the key '{location[-1]}'."
+    if location and location[-1] == "[key]":
+        return _unknown_key(_dotted(name, location[:-2]), mistake["input"], _literals(mistake))
+    hint = ""
+    if mistake["type"] == "literal_error" and isinstance(mistake["input"], str):
+        hint = did_you_mean(mistake["input"][:60], _literals(mistake))
+    return f"{_dotted(name, location)} must be {_expected(mistake)}.{hint}"
 
 
-def _expected(error: ErrorDetails) -> str:
+def _literals(mistake: ErrorDetails) -> list[str]:
+    """Return the names that a value could have been; pydantic gives them as text, ``'max' or 'min'``."""
+    return re.findall(r"'([^']*)'", str(mistake.get("ctx", {}).get("expected", "")))
+
+
+def _unknown_key(place: str, key: object, known: Iterable[str]) -> str:
+    short = str(key)[:60]
+    return f"{place} has the unknown key '{short}'.{did_you_mean(short, known)}"
+
+
+def _expected(mistake: ErrorDetails) -> str:
     """Return what a value had to be, and what it was."""
-    if error["type"] == "value_error":
-        return f"plain data: {error['ctx']['error']}"
-    if error["type"] == "literal_error":
-        return f"{error['ctx']['expected']}, got {short_repr(error['input'])}"
-    return f"{_EXPECTED.get(error['type'], error['msg'])}, got {short_repr(error['input'])}"
+    if mistake["type"] == "value_error":
+        return f"plain data: {str(mistake['ctx']['error']).rstrip('.')}"
+    expected = _EXPECTED.get(mistake["type"], mistake["msg"])
+    if mistake["type"] == "literal_error":
+        expected = str(mistake["ctx"]["expected"])
+    return f"{expected}, got {short_repr(mistake['input'])}"
 
 
-def _dotted(where: str, location: typing.Iterable[int | str]) -> str:
-    """Return a place in the data: ``result.json: config.card`` or ``curves.train.loss[3]``."""
-    path = ""
+def _dotted(name: str, location: Iterable[int | str]) -> str:
+    """Return the dotted name of a place in the data, such as ``curves.train.loss[3]``; ``it`` for the data as a whole.
+
+    >>> _dotted("optim", ["betas", 1])
+    'optim.betas[1]'
+    """
     for step in location:
-        path += f"[{step}]" if isinstance(step, int) else f".{str(step)[:60]}"
-    path = path.removeprefix(".")
-    return f"{where}: {path}" if where and path else where or path or "the data"
+        name += f"[{step}]" if isinstance(step, int) else f".{str(step)[:60]}"
+    return name.removeprefix(".") or "it"
 
 
-def _keys(model: object, location: typing.Sequence[int | str]) -> list[str]:
-    """Return the keys that the model at a place of the data knows."""
+def _keys(kind: object, location: Sequence[int | str]) -> list[str]:
+    """Return the keys that the class at a place of the data knows."""
     for step in location:
-        model = _inner_type(model, step)
-    model = next((part for part in _union_members(model) if hasattr(part, "model_fields")), None)
-    fields: Mapping[str, typing.Any] = getattr(model, "model_fields", {})  # pydantic's FieldInfo, of any class.
-    return [field.alias or name for name, field in fields.items()]
+        kind = _type_at(kind, step)
+    fields = next((_fields(part) for part in _union_members(kind) if _fields(part)), {})
+    return [alias for alias, _ in fields.values()]
 
 
-def _inner_type(model: object, step: int | str) -> object:
-    for part in _union_members(model):
-        fields = getattr(part, "model_fields", {})
-        for name, field in fields.items():
-            if step in (name, field.alias):
-                annotation: object = field.annotation
+def _type_at(kind: object, step: int | str) -> object:
+    """Return the type of a field, or of the items of a container."""
+    for part in _union_members(kind):
+        for name, (alias, annotation) in _fields(part).items():
+            if step in (name, alias):
                 return annotation
-        if arguments := typing.get_args(part):
+        if arguments := [one for one in typing.get_args(part) if one is not Ellipsis]:
             return arguments[-1]
     return None
+
+
+def _fields(kind: object) -> Mapping[str, tuple[str, object]]:
+    """Return the alias and the type of each field of a model or a pydantic dataclass; empty for other types."""
+    fields = getattr(kind, "__pydantic_fields__", {})
+    return {name: (field.alias or name, field.annotation) for name, field in fields.items()}
 
 
 def _union_members(annotation: object) -> tuple[object, ...]:

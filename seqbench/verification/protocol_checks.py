@@ -96,7 +96,7 @@ def check_configuration(subject: Subject) -> str:
     for key in ("modified", "seed"):
         compare_values(getattr(recorded, key), found[key], 0, f"config.{key}")
     compare_values(reload.checksums_by_part(recorded.data), reload.checksums_by_part(found["data"]), 0, "config.data")
-    then_facts: dict[str, Any] = recorded.to_dict()
+    then_facts: Any = recorded.to_dict()
     other, then_facts = "", recorded.to_dict()
     for key, version in (("card", "distribution_version"), ("architecture", "version"), ("encoder", "version")):
         then, now = dict(then_facts.get(key) or {}), dict(found.get(key) or {})

@@ -1,9 +1,8 @@
-"""A task that keeps its contract, and one for each check that breaks it."""
+"""A task that keeps its contract, as whole sequences and as streams, and its cards."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,8 +17,8 @@ from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 VOCAB = 8
 
 
-class Previous(SequenceDataModule):
-    """Which token came before this one? Sequences of 8 to 16 tokens, padded; the first step asks nothing."""
+class PreviousToken(SequenceDataModule):
+    """The target is the token before this one: padded sequences of 8 to 16 tokens, whose first step is not scored."""
 
     def __init__(self, batch_size: int, keys: Keys, samples: int = 150) -> None:
         super().__init__(batch_size, keys)
@@ -65,8 +64,8 @@ class Previous(SequenceDataModule):
         return batch.inputs.roll(1, dims=1)
 
 
-class Streamed(Previous):
-    """The same on streams: chunks of one long text."""
+class PreviousTokenStream(PreviousToken):
+    """The same task on streams: chunks of one long text."""
 
     streaming: ClassVar[bool] = True
 
@@ -103,161 +102,27 @@ class Streamed(Previous):
         return None
 
 
-class ShortInts(Previous):
-    """Ids of half the size."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        batch = super().stream(split, step)
-        return replace(batch, lengths=batch.lengths.int())
-
-
-class StrangePadding(Previous):
-    """Pads by an id that does not exist."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        batch = super().stream(split, step)
-        return replace(batch, inputs=batch.inputs.where(batch.valid(), VOCAB))
-
-
-class WrongTotal(Previous):
-    """Divides by all steps, padding included."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        batch = super().stream(split, step)
-        return replace(batch, total=float(batch.weights.numel()))
-
-
-class Unscored(Previous):
-    """Scores nothing in one probe."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        batch = super().stream(split, step)
-        return replace(batch, scored=batch.weights * float(split != "length-20"))
-
-
-class Remembering(Previous):
-    """Its training goes on from what was drawn before."""
-
-    drawn = 0
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        self.drawn += 1
-        return super().generator(split, step + (1000 * self.drawn if split == "train" else 0))
-
-
-class Standing(Previous):
-    """Trains on one batch."""
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        return super().generator(split, 0 if split == "train" else step)
-
-
-class Seedless(Previous):
-    """Trains on the same batches whatever the seed."""
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        return super().generator(f"the-{split}", step)
-
-
-class Seeded(Previous):
-    """Tests on other samples for each seed."""
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        return super().generator(f"{split}-of-{self.keys.seed}" if split != "train" else split, step)
-
-
-class Restarting(Streamed):
-    """Starts its stream anew at each chunk."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        return replace(super().stream(split, step), first=True)
-
-
-class Renumbering(Previous):
-    """Numbers its samples from 0 in each batch."""
-
-    def stream(self, split: str, step: int) -> Batch:
-        batch = super().stream(split, step)
-        return replace(batch, index=torch.arange(len(batch)))
-
-
-class Leaking(Previous):
-    """Tests on what it validates on."""
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        return super().generator("validation" if split == "test" else split, step)
-
-
-class LeakingTrain(Previous):
-    """Trains on what it tests on, in other batches."""
-
-    def generator(self, split: str, step: int) -> np.random.Generator:
-        return (
-            super().generator("test", step)
-            if split == "train" and self.keys.seed == 0
-            else self.keys.generator(split, step)
-        )
-
-
-class LeakingStream(Streamed):
-    """Its training text has the test text in it, elsewhere."""
-
-    def __init__(self, batch_size: int, keys: Keys, carry_state: bool = True) -> None:
-        super().__init__(batch_size, keys)
-        self.texts["train"][:, 37 : 37 + 60] = self.texts["test"][::-1, 1:61]
-
-
-class Tiny(Previous):
-    """Two tokens of two kinds: all samples are in all splits, and nothing can be done about it."""
+class FewPossibleSamples(PreviousToken):
+    """Sequences of two tokens: so few are possible that every split contains all of them."""
 
     def lengths(self, rng: np.random.Generator, split: str, rows: int) -> np.ndarray:
         return super().lengths(rng, split, rows) if split.startswith("length-") else np.full(rows, 2)
 
 
-class ShorterProbe(Previous):
-    """Asks at other lengths than its probe's."""
-
-    def lengths(self, rng: np.random.Generator, split: str, rows: int) -> np.ndarray:
-        return np.full(rows, 9) if split == "length-20" else super().lengths(rng, split, rows)
-
-
-class Lineless(Previous):
-    """Knows no best loss and does not say so."""
-
-    def best(self, split: str) -> Scores:
-        return {"accuracy": 1.0}
-
-
-class Flattering(Previous):
-    """Takes an easier line for chance."""
-
-    def chance(self, split: str) -> Scores:
-        return {"accuracy": 0.05, "loss": math.log(VOCAB)}
-
-
-class WrongOracle(Previous):
-    """Its oracle takes the next token."""
-
-    def oracle(self, batch: Batch) -> torch.Tensor:
-        return batch.inputs.roll(-1, dims=1)
-
-
-class StrangeFacts(Previous):
-    """Its facts are no plain data."""
-
-    def describe_data(self) -> dict[str, Any]:
-        return {"splits": {"train", "test"}}
-
-
-class Leaving(Previous):
-    """Exits when it is made."""
+class ExitingInit(PreviousToken):
+    """Exits in its ``__init__``."""
 
     def __init__(self, batch_size: int, keys: Keys, samples: int = 150) -> None:
         raise SystemExit("no licence")
 
 
-def card(cls: type = Previous, **changed: Any) -> Card:
-    """A card for one of these classes."""
+def card(cls: type = PreviousToken, **changed: Any) -> Card:
+    """Return a card for one of these classes.
+
+    Args:
+        cls: the datamodule.
+        changed: entries of the card that replace the default ones.
+    """
     tier = {"arch": {"d_model": 8}, "optim": {"steps": 10, "batch_size": 64, "validate_every": 5, "lr": 1e-3}}
     data = {
         "name": "previous",
@@ -271,36 +136,3 @@ def card(cls: type = Previous, **changed: Any) -> Card:
         "tiers": {"smoke": tier, "small": tier},
     }
     return cards.parse_card({**data, **changed}, "previous.yaml")
-
-
-@dataclass(frozen=True)
-class Broken:
-    """A task that a check must find, and the other checks that find it too."""
-
-    cls: type = Previous
-    changed: dict[str, Any] = field(default_factory=dict)
-    also: frozenset[str] = frozenset()
-
-
-_TIER = {"arch": {"d_model": 8}, "optim": {"steps": 10, "batch_size": 64, "validate_every": 5, "lr": 1e-3}}
-BROKEN = {
-    "card_complete": Broken(changed={"citation": " "}),
-    "tiers_fit": Broken(changed={"tiers": {"smoke": _TIER, "small": {**_TIER, "task": {"sample": 3}}}}),
-    "batch_shapes": Broken(ShortInts),
-    "batch_values": Broken(StrangePadding),
-    "batch_weights": Broken(WrongTotal),
-    "objective_scores": Broken(Unscored, also=frozenset({"batch_weights", "oracle_solves"})),
-    "repeats": Broken(Remembering),
-    "steps_differ": Broken(Standing),
-    "seed_draws_training": Broken(Seedless),
-    "seed_leaves_evaluation": Broken(Seeded),
-    "stream_chunks": Broken(Restarting),
-    "samples_once": Broken(Renumbering),
-    "splits_disjoint": Broken(Leaking),
-    "probe_lengths": Broken(ShorterProbe),
-    "lines_named": Broken(Lineless),
-    "best_beats_chance": Broken(changed={"metric": {"name": "accuracy", "direction": "min"}}),
-    "chance_matches": Broken(Flattering),
-    "oracle_solves": Broken(WrongOracle),
-    "facts_plain": Broken(StrangeFacts),
-}

@@ -1,3 +1,5 @@
+"""Predictors that need no training, against hand-computed scores and frequencies."""
+
 from __future__ import annotations
 
 import math
@@ -17,7 +19,7 @@ from seqbench.protocol.specs import (
     StepValues,
     Tokens,
 )
-from seqbench.testing.constant_predictions import Ignorant, as_emitted, score, spread
+from seqbench.testing.constant_predictions import FrequencyPredictor, head_output, score_predictor, standard_errors
 
 
 def batch(targets: Tensor, weights: Tensor | None = None) -> Batch:
@@ -27,10 +29,10 @@ def batch(targets: Tensor, weights: Tensor | None = None) -> Batch:
     return Batch(inputs, targets, lengths, weights, float(weights.sum()), torch.arange(rows))
 
 
-def objective(output: Output) -> objectives.Objective:
-    made = objectives.build_objective(SequenceSpec(Tokens(2), output, max_length=9), d_model=1)
-    made.head = torch.nn.Identity()  # type: ignore[assignment]
-    return made
+def build(output: Output) -> objectives.Objective:
+    objective = objectives.build_objective(SequenceSpec(Tokens(2), output, max_length=9), d_model=1)
+    objective.head = torch.nn.Identity()
+    return objective
 
 
 @pytest.mark.parametrize(
@@ -42,46 +44,45 @@ def objective(output: Output) -> objectives.Objective:
         (SequenceClass(2), torch.tensor([[1], [0]]), {"accuracy": 1.0, "macro_f1": 1.0, "loss": 0.0}),
     ],
 )
-def test_the_true_answer_is_perfect(output: Output, targets: Tensor, perfect: dict[str, float]) -> None:
-    some = batch(targets)
-    said = targets if isinstance(output, StepValues) else targets.long()
-    found = score(objective(output), [some], lambda b: as_emitted(said, b, output))
-    assert found == pytest.approx(perfect, abs=1e-6)
+def test_the_true_answers_have_perfect_scores(output: Output, targets: Tensor, perfect: dict[str, float]) -> None:
+    answers = targets if isinstance(output, StepValues) else targets.long()
+    scores = score_predictor(build(output), [batch(targets)], lambda b: head_output(answers, b, output))
+    assert scores == pytest.approx(perfect, abs=1e-6)
 
 
-def test_floats_are_what_a_head_would_give() -> None:
-    said = torch.tensor([[[0.0, math.log(3)]]])
-    some = batch(torch.tensor([[1]]))
-    found = score(objective(StepClasses(2)), [some], lambda b: as_emitted(said, b, StepClasses(2)))
-    assert found["loss"] == pytest.approx(-math.log(0.75))
+def test_float_answers_are_taken_as_head_outputs() -> None:
+    answers = torch.tensor([[[0.0, math.log(3)]]])
+    one = batch(torch.tensor([[1]]))
+    scores = score_predictor(build(StepClasses(2)), [one], lambda b: head_output(answers, b, StepClasses(2)))
+    assert scores["loss"] == pytest.approx(-math.log(0.75))
 
 
-def test_where_every_step_answers_one_answer_is_for_all() -> None:
+def test_where_every_step_answers_one_answer_is_repeated() -> None:
     some = batch(torch.tensor([[1], [0]]), weights=torch.ones(2, 4))
-    assert as_emitted(torch.tensor([[1], [0]]), some, SequenceClass(2, "every")).shape == (2, 4, 2)
+    assert head_output(torch.tensor([[1], [0]]), some, SequenceClass(2, "every")).shape == (2, 4, 2)
 
 
-def test_ignorance_knows_frequencies() -> None:
+def test_classes_are_predicted_by_their_frequencies() -> None:
     train = batch(torch.tensor([[0, 1], [0, 2], [0, 1]]), weights=torch.tensor([[1.0, 1.0], [1.0, 0.0], [1.0, 1.0]]))
-    overall = Ignorant([train], StepClasses(3), each_step=False)
+    overall = FrequencyPredictor([train], StepClasses(3), each_step=False)
     assert overall(train).shape == (3, 2, 3)
     torch.testing.assert_close(overall(train)[0, 0].exp(), torch.tensor([4, 3, 1]) / 8)
-    # At each step all valid targets count, scored or not.
-    each = Ignorant([train], StepClasses(3), each_step=True)
+    # At each step all valid targets count, whether they are scored or not.
+    each = FrequencyPredictor([train], StepClasses(3), each_step=True)
     torch.testing.assert_close(each(train)[0].exp(), torch.tensor([[4, 1, 1], [1, 3, 2]]) / 6)
 
 
-def test_ignorance_knows_rates_and_means() -> None:
+def test_labels_are_predicted_by_their_rates_and_values_by_their_mean() -> None:
     labels = batch(torch.tensor([[[1.0, 0.0]], [[1.0, 1.0]]]))
-    rates = Ignorant([labels], StepLabels(2), each_step=False)(labels)[0, 0].sigmoid()
+    rates = FrequencyPredictor([labels], StepLabels(2), each_step=False)(labels)[0, 0].sigmoid()
     torch.testing.assert_close(rates, torch.tensor([0.75, 0.5]))
     values = batch(torch.tensor([[[1.0]], [[4.0]]]))
-    assert Ignorant([values, values], StepValues(1), each_step=False)(values).flatten().tolist() == [2.5, 2.5]
+    assert FrequencyPredictor([values, values], StepValues(1), each_step=False)(values).flatten().tolist() == [2.5, 2.5]
 
 
-def test_the_spread_is_the_standard_error_of_a_mean() -> None:
+def test_the_standard_error_is_that_of_a_mean() -> None:
     torch.manual_seed(0)
     many = [batch(torch.randint(2, (50, 4))) for _ in range(40)]
     logits = torch.tensor([0.0, 1.0])
-    found = spread(objective(StepClasses(2)), many, lambda b: logits.expand(*b.targets.shape, 2))
-    assert found["accuracy"] == pytest.approx(math.sqrt(0.25 / 8000), rel=0.3)
+    errors = standard_errors(build(StepClasses(2)), many, lambda b: logits.expand(*b.targets.shape, 2))
+    assert errors["accuracy"] == pytest.approx(math.sqrt(0.25 / 8000), rel=0.3)

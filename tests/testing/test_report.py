@@ -1,3 +1,5 @@
+"""Checks and their outcomes, on four small checks."""
+
 from __future__ import annotations
 
 import unittest
@@ -9,75 +11,75 @@ from seqbench.testing.report import FAILED, PASSED, SKIPPED, Check, Failure, Out
 pytest_plugins = ["pytester"]
 
 
-def fine(number: int) -> None:
+def check_small(number: int) -> None:
     """A number is small."""
     expect(number < 5, f"expected a number below 5, got {number}; take another.")
 
 
-def impossible(number: int) -> None:
-    """Nobody can say."""
-    raise Skip("it is too early")
+def check_skipped(number: int) -> None:
+    """The check never applies."""
+    raise Skip("it does not apply")
 
 
-def strange(number: int) -> None:
-    """It breaks.
+def check_raising(number: int) -> None:
+    """The check raises an error.
 
-    And says no more.
+    This line is not part of the summary.
     """
     raise KeyError("h")
 
 
-def leaving(number: int) -> None:
-    """It has had enough."""
+def check_exiting(number: int) -> None:
+    """The check exits."""
     raise SystemExit("no more")
 
 
 def checks(number: int) -> list[Check]:
-    return build_checks([fine, impossible, strange], lambda: number)
+    return build_checks([check_small, check_skipped, check_raising], number)
 
 
 def test_checks_are_named_and_described_by_their_functions() -> None:
-    assert [(str(check), check.about) for check in checks(3)] == [
-        ("fine", "A number is small"),
-        ("impossible", "Nobody can say"),
-        ("strange", "It breaks"),
+    assert [(str(check), check.summary) for check in checks(3)] == [
+        ("small", "A number is small"),
+        ("skipped", "The check never applies"),
+        ("raising", "The check raises an error"),
     ]
 
 
-def test_outcomes_tell_the_reason() -> None:
-    found = [check.outcome() for check in checks(7)]
-    assert [(outcome.state, outcome.reason.partition(" (")[0]) for outcome in found] == [
+def test_outcomes_have_the_reason() -> None:
+    outcomes = [check.run() for check in checks(7)]
+    assert [(outcome.status, outcome.reason.partition(" (")[0]) for outcome in outcomes] == [
         (FAILED, "expected a number below 5, got 7; take another."),
-        (SKIPPED, "it is too early"),
+        (SKIPPED, "it does not apply"),
         (FAILED, "raised KeyError: 'h'"),
     ]
-    assert "(test_report.py:" in found[2].reason
-    assert checks(3)[0].outcome() == Outcome("fine", "A number is small", PASSED)
+    assert "(test_report.py:" in outcomes[2].reason
+    assert checks(3)[0].run() == Outcome("small", "A number is small", PASSED)
 
 
 def test_a_check_that_exits_has_failed() -> None:
-    (check,) = build_checks([leaving], lambda: 0)
-    found = check.outcome()
-    assert (found.state, found.reason.partition(" (")[0]) == (FAILED, "raised SystemExit: no more")
+    (check,) = build_checks([check_exiting], 0)
+    outcome = check.run()
+    assert (outcome.status, outcome.reason.partition(" (")[0]) == (FAILED, "raised SystemExit: no more")
 
 
-def test_called_they_raise_what_a_test_understands() -> None:
-    fine_one, impossible_one, strange_one = checks(7)
+def test_a_called_check_raises_what_pytest_and_unittest_understand() -> None:
+    small, skipped, raising = checks(7)
     with pytest.raises(AssertionError, match="take another"):
-        fine_one()
-    with pytest.raises(unittest.SkipTest, match="too early"):
-        impossible_one()
+        small()
+    with pytest.raises(unittest.SkipTest, match="does not apply"):
+        skipped()
     with pytest.raises(KeyError):
-        strange_one()
+        raising()
 
 
-def test_a_report_counts_and_raises_all_at_once() -> None:
-    report = Report("seven", tuple(check.outcome() for check in checks(7)))
+def test_a_report_counts_the_outcomes_and_raises_all_failures_at_once() -> None:
+    report = Report("seven", tuple(check.run() for check in checks(7)))
     assert str(report) == "0 passed, 1 skipped, 2 failed"
-    with pytest.raises(Failure, match=r"seven: 0 passed, 1 skipped, 2 failed\n  fine: .*\n  strange: raised"):
-        report.require()
-    good = Report("three", tuple(check.outcome() for check in checks(3)[:2]))
-    assert good.require() is good
+    with pytest.raises(Failure, match=r"seven: 0 passed, 1 skipped, 2 failed\n  small: .*\n  raising: raised"):
+        report.raise_if_failed()
+    without_failures = Report("three", tuple(check.run() for check in checks(3)[:2]))
+    assert without_failures.raise_if_failed() is without_failures
 
 
 def test_under_pytest_a_skip_is_a_skipped_test_with_its_reason(pytester: pytest.Pytester) -> None:
@@ -91,6 +93,6 @@ def test_under_pytest_a_skip_is_a_skipped_test_with_its_reason(pytester: pytest.
             check()
         """
     )
-    done = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
-    done.assert_outcomes(skipped=1, failed=2)
-    done.stdout.fnmatch_lines(["*test_seven?fine?*", "SKIPPED*it is too early"])
+    result = pytester.runpytest_inprocess("-rs", "-p", "no:cacheprovider")
+    result.assert_outcomes(skipped=1, failed=2)
+    result.stdout.fnmatch_lines(["*test_seven?small?*", "SKIPPED*it does not apply"])

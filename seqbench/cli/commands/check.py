@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_architectures_and_tasks, list_tasks
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import registry
-from seqbench.protocol.cards import TIERS
+from seqbench.protocol.choices import TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.redaction import redact
 
@@ -124,9 +124,9 @@ def _check_task(name: str, texts: Mapping[str, str], tier: str) -> Report:
     from seqbench.datamodules.loading import import_datamodule_class
     from seqbench.running.option_parser import PROTOCOL_ARGUMENTS
     from seqbench.testing import check_task
-    from seqbench.testing.task_subject import task_card
+    from seqbench.testing.task_subject import find_card
 
-    card = task_card(name)
+    card = find_card(name)
     options = parse_class_options(texts, import_datamodule_class(card), name, PROTOCOL_ARGUMENTS) if texts else {}
     return check_task(card, tier, options=options, strict=False)
 
@@ -206,5 +206,5 @@ def parse_value(key: str, text: str, expected: object) -> object:
 
 def _print_report(report: Report) -> None:
     # A reason may quote what a plug-in raised, so secrets are removed.
-    rows = [(outcome.name, outcome.state, redact(outcome.reason or outcome.about)) for outcome in report.outcomes]
+    rows = [(outcome.name, outcome.status, redact(outcome.reason or outcome.summary)) for outcome in report.outcomes]
     print(f"{align_columns(rows)}\n\n{report.subject}: {report}")

@@ -7,7 +7,7 @@ from collections import Counter
 
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_paths
-from seqbench.protocol import cards, registry
+from seqbench.protocol import card_files, registry
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.redaction import redact
 
@@ -62,7 +62,7 @@ def _describe_entry(group: str, name: str) -> str:
     if group == registry.ARCHITECTURES:
         return ""
     try:
-        return cards.card_summary(name)
+        return card_files.card_summary(name)
     except SeqbenchError as error:
         return f"broken: {error}"
 
@@ -84,7 +84,9 @@ def _check_entry(group: str, name: str) -> tuple[str, str]:
     """Import an entry; return its state and a description of the state."""
     try:
         if group == registry.TASKS:
-            from seqbench.datamodules.loading import import_datamodule_class  # Not needed for a plain list.
+            # Not needed for a plain list.
+            from seqbench.datamodules.loading import import_datamodule_class
+            from seqbench.protocol import cards
 
             import_datamodule_class(cards.load_card(name))
         else:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from seqbench.cli import run_report
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.cards import TIERS
-from seqbench.protocol.config import LOGGERS, RunConfig
+from seqbench.protocol.choices import LOGGERS, TIERS
+from seqbench.protocol.config import RunConfig
 from seqbench.running import run_config, run_request
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import ranks

@@ -15,8 +15,7 @@ from seqbench.cli import parse_options
 from seqbench.cli.commands.run import EX_TEMPFAIL
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import registry
-from seqbench.protocol.cards import TIERS
-from seqbench.protocol.config import LOGGERS
+from seqbench.protocol.choices import LOGGERS, TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.units import parse_bytes
 

@@ -8,15 +8,16 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
+
+from pydantic.dataclasses import dataclass
 
 from seqbench.leaderboard.data import board_paths
-from seqbench.protocol.cards import TIERS
-from seqbench.utils.dataclass_parsing import parse_fields, require_mapping
+from seqbench.protocol.choices import TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
-from seqbench.utils.plain_data import json_digest, read_yaml, short_repr, to_json
+from seqbench.utils.plain_data import json_digest, read_yaml, short_repr
+from seqbench.utils.strict_model import STRICT, Number, YamlFloat, validate
 
 COLUMNS = (
     "parameters",
@@ -38,12 +39,12 @@ LARGEST = 1e100
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Size:
     """What models must measure: trainable parameters of the whole module, give or take a share of them."""
 
     parameters: int
-    tolerance: float = 0.02
+    tolerance: YamlFloat = 0.02
 
     def __post_init__(self) -> None:
         if self.parameters < 1:
@@ -59,7 +60,7 @@ class Size:
         return f"{self.parameters:,} ± {100 * self.tolerance:g} %"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class BoardTask:
     """One task of a board.
 
@@ -71,12 +72,12 @@ class BoardTask:
     """
 
     size: Size | None = None
-    anchor: float | None = None
+    anchor: YamlFloat | None = None
     anchor_source: str = ""
     secondary: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class NotApplicable:
     """An architecture that cannot do a task, and why: an empty cell that nobody need fill."""
 
@@ -85,7 +86,7 @@ class NotApplicable:
     reason: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class PublishedRow:
     """One row of a published table.
 
@@ -104,26 +105,22 @@ class PublishedRow:
 
     name: str
     metric: str
-    direction: str
-    values: Mapping[str, Any]
+    direction: Literal["max", "min"]
+    values: dict[str, Number]
     setting: str
     task: str | None = None
-    tolerance: float = 0.02
-    chance: float | None = None
+    tolerance: YamlFloat = 0.02
+    chance: YamlFloat | None = None
     needs: str = ""
-    statistic: str = "mean"
+    statistic: Literal["mean", "best"] = "mean"
 
     def __post_init__(self) -> None:
-        if self.statistic not in ("mean", "best"):
-            raise SeqbenchError(f"published.statistic must be 'mean' or 'best', got {short_repr(self.statistic)}.")
-        if self.direction not in ("min", "max"):
-            raise SeqbenchError(f"published.direction must be 'max' or 'min', got {short_repr(self.direction)}.")
         for name, value in self.values.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > LARGEST:
+            if abs(value) > LARGEST:
                 raise SeqbenchError(f"published.values.{name} must be a number, got {short_repr(value)}.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=STRICT)
 class Board:
     """A leaderboard's rules.
 
@@ -149,13 +146,30 @@ class Board:
     summary: str
     tier: str
     seeds: int
-    tasks: Mapping[str, BoardTask]
+    tasks: dict[str, BoardTask]
     size: Size | None = None
     overall: tuple[str, ...] = ()
     columns: tuple[str, ...] = COLUMNS
     not_applicable: tuple[NotApplicable, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise SeqbenchError(
+                f"name must be of letters, digits, dots, dashes, underscores, got {short_repr(self.name)}."
+            )
+        if self.tier not in TIERS:
+            raise SeqbenchError(f"tier '{self.tier[:60]}' is unknown.{did_you_mean(self.tier[:60], TIERS)}")
+        for key in ("version", "seeds"):
+            if getattr(self, key) < 1:
+                raise SeqbenchError(f"{key} must be a whole number from 1, got {getattr(self, key)}.")
+        for column in self.columns:
+            if column not in COLUMNS:
+                raise SeqbenchError(f"columns: '{column[:60]}' is unknown.{did_you_mean(column[:60], COLUMNS)}")
+        for task in self.overall:
+            if task not in self.tasks:
+                raise SeqbenchError(f"overall: '{task[:60]}' is no task of the board.{did_you_mean(task, self.tasks)}")
 
     def size_for(self, task: str) -> Size | None:
         """The size that the models of a task must have; None for any."""
@@ -185,49 +199,17 @@ def load_board(name: str) -> Board:
     return board
 
 
-def parse_board(data: Any, where: str) -> Board:
-    """Check a board's plain data and make the Board; names of tasks are looked up when it is built.
+def parse_board(data: object, where: str) -> Board:
+    """Build a board from its plain data; names of tasks are looked up when its pages are built.
 
     Raises:
-        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names both.
+        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names ``where`` and the
+            key.
     """
+    if isinstance(data, Mapping) and isinstance(data.get("tasks"), Mapping):
+        # A task without rules of its own is written as a name alone.
+        data = {**data, "tasks": {name: {} if task is None else task for name, task in data["tasks"].items()}}
     try:
-        to_json(data)
-        fields = parse_fields(Board, data, "board")
-        if not _NAME.fullmatch(fields["name"]):
-            raise SeqbenchError(
-                f"name must be of letters, digits, dots, dashes, underscores, got {short_repr(fields['name'])}."
-            )
-        if fields["tier"] not in TIERS:
-            raise SeqbenchError(f"tier '{fields['tier'][:60]}' is unknown.{did_you_mean(fields['tier'][:60], TIERS)}")
-        for key in ("version", "seeds"):
-            if fields[key] < 1:
-                raise SeqbenchError(f"{key} must be a whole number from 1, got {fields[key]}.")
-        for column in fields.get("columns", ()):
-            if column not in COLUMNS:
-                raise SeqbenchError(f"columns: '{column[:60]}' is unknown.{did_you_mean(column[:60], COLUMNS)}")
-        tasks = require_mapping(fields["tasks"], "board.tasks")
-        fields["tasks"] = {str(name): _task(task, f"tasks.{name}") for name, task in tasks.items()}
-        for task in fields.get("overall", ()):
-            if task not in fields["tasks"]:
-                raise SeqbenchError(
-                    f"overall: '{task[:60]}' is no task of the board.{did_you_mean(task, fields['tasks'])}"
-                )
-        fields["size"] = _size(fields.get("size"), "size")
-        for key, kind in (("not_applicable", NotApplicable), ("published", PublishedRow)):
-            items = fields.get(key, ())
-            if not isinstance(items, list | tuple):
-                raise SeqbenchError(f"{key} must be a list, got {short_repr(items)}.")
-            fields[key] = tuple(kind(**parse_fields(kind, item, key)) for item in items)
-        return Board(**fields)
+        return validate(Board, data)
     except SeqbenchError as error:
         raise SeqbenchError(f"{where} cannot be used: {error}") from error
-
-
-def _task(data: Any, where: str) -> BoardTask:
-    fields = parse_fields(BoardTask, {} if data is None else data, where)
-    return BoardTask(**{**fields, "size": _size(fields.get("size"), f"{where}.size")})
-
-
-def _size(data: Any, where: str) -> Size | None:
-    return None if data is None else Size(**parse_fields(Size, require_mapping(data, where), where))

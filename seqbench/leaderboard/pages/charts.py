@@ -15,7 +15,7 @@ from seqbench.leaderboard.pages.series_style import Slots, full_score, rows_with
 from seqbench.leaderboard.pages.svg import Axis, svg_path, svg_tag
 from seqbench.utils import number_format
 
-COSTS = (("parameters", "parameters"), ("peak_memory_bytes", "peak memory"), ("seconds", "time of a whole run"))
+COSTS = (("parameters", "parameters"), ("peak_memory_bytes", "peak memory"), ("seconds", "duration of a run"))
 """Keys and names of the costs that have a chart."""
 SAME_SIZE = 0.05
 """Models whose numbers of parameters differ by at most this share count as equally large."""
@@ -90,7 +90,7 @@ def _draw_curves(task: TaskData, slots: Slots, curves: Sequence[tuple[RowData, C
     if not curves:
         return None
     axis = curves[0][1].axis
-    caption = f"Validation {task.metric} over training steps" if axis == "step" else "Score over length of the sequence"
+    caption = f"Validation {task.metric} over training steps" if axis == "step" else "Score over sequence length"
     positions = [x for _, curve in curves for x in curve.x]
     log = axis == "length" and min(positions) > 0 and max(positions) > 20 * min(positions)
     values = [value for _, curve in curves for ends in (curve.low, curve.high) for value in ends]
@@ -118,7 +118,7 @@ def _draw_budget(task: TaskData, slots: Slots) -> Chart | None:
     if not rows:
         return None
     most = max(len(row.budget) for row in rows)
-    caption = "Expected best validation score over learning rates tried"
+    caption = "Expected best validation score over the number of learning rates tried"
     values = [value for row in rows for value in row.budget]
     plot = _empty_plot(task, values, range(1, most + 1), caption, _XAxis("learning rates tried", whole=True))
     _add_levels(plot, task)
@@ -195,7 +195,7 @@ def _draw_front(plot: Plot, points: Sequence[tuple[float, float]]) -> None:
     for x, y in [(plot.x(cost), plot.y(value)) for cost, value in points]:
         corners += [(x, corners[-1][1]), (x, y)] if corners else [(x, y)]
     corners.append((float(WIDTH), corners[-1][1]))
-    title = svg_tag("title", "Pareto front: no other is both better and cheaper")
+    title = svg_tag("title", "Pareto front: no other row is both better and cheaper")
     plot.marks.append(svg_tag("path", title, class_="front", d=svg_path(corners)))
 
 

@@ -34,10 +34,10 @@ from seqbench.utils.plain_data import json_digest
 
 _FOLDER = Path(__file__).parent
 
-SOLVED_HEAD = ("Solved", "seeds that came 99 % of the way to the best possible")
-SCORE_HEAD = ("Score", "mean over seeds between chance, 0, and the best possible or the anchor, 1")
-PUBLISHED_HEAD = ("Published", "figures of the same architecture; hover for setting and source")
-SECONDARY_MEANING = "mean over seeds ± half of its 95 % interval; nobody ranks by it"
+SOLVED_HEAD = ("Solved", "seeds that reached 99 % of the way from chance to the best possible score")
+SCORE_HEAD = ("Score", "mean over seeds, rescaled from chance (0) to the best possible score or the anchor (1)")
+PUBLISHED_HEAD = ("Published", "published figures of the same architecture; point at one for its setting and source")
+SECONDARY_MEANING = "mean over seeds ± half width of its 95 % interval; not used for ranking"
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from seqbench.utils import number_format
 DAGGER, DOUBLE_DAGGER, CIRCLE = r"\dagger", r"\ddagger", r"\circ"
 
 MARKS = {
-    DAGGER: "not all seeds have a record, so it has no rank",
-    DOUBLE_DAGGER: "a seed diverged, and counts as chance",
+    DAGGER: "not all seeds have a record, so the row has no rank",
+    DOUBLE_DAGGER: "a seed diverged and counts with the chance score",
     CIRCLE: "not clearly above chance",
 }
 """Marks at scores, with their meanings. The caption explains the marks that occur."""
@@ -160,21 +160,21 @@ def _marks(row: RowData) -> list[str]:
 
 def _caption(data: BoardData) -> str:
     board = data.board
-    seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds, $\\pm$ half of the 95\\,\\% interval"
+    seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds, $\\pm$ the half width of the 95\\,\\% interval"
     sentences = [
         f"{escape_latex(board.title)}.",
         f"Test scores at tier {escape_latex(board.tier)}: means over {seeds}.",
     ]
     if any(row.rank == 1 for task in data.tasks for row in task.rows):
-        sentences.append("Bold: no other architecture is significantly better.")
+        sentences.append("Bold: no other row is significantly better.")
     if any(task.secondary for task in data.tasks):
-        sentences.append("By a metric without an arrow nobody ranks.")
+        sentences.append("Metrics without an arrow are not used for ranking.")
     if data.overall:
         sentences.append(
-            "IQM: the interquartile mean of scores between chance (0) and the best possible or the anchor (1)."
+            "IQM: interquartile mean of the scores, rescaled from chance (0) to the best possible or the anchor (1)."
         )
         left_out = [escape_latex(task) for task in data.overall.left_out]
-        sentences += [f"It leaves out {', '.join(left_out)}."] if left_out else []
+        sentences += [f"It leaves out the tasks {', '.join(left_out)}."] if left_out else []
     used = {mark for task in data.tasks for row in task.rows for mark in _marks(row)}
     sentences += [f"${mark}$: {meaning}." for mark, meaning in MARKS.items() if mark in used]
     return " ".join(sentences)
@@ -205,7 +205,7 @@ def _published_table(data: BoardData) -> _Table:
     heads = ["", "metric", "architecture", "published", "ours", "parameters", "chance", "verdict"]
     source = f" Published: {escape_latex(board.source)}." if board.source else ""
     note = " ".join(
-        f"{escape_latex(task)} departs from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
+        f"{escape_latex(task)} deviates from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
         for task, texts in wording.deviations_by_task(data.published).items()
     )
     caption = f"{escape_latex(board.title)}.{source}"

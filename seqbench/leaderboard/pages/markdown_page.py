@@ -54,14 +54,16 @@ def _rules(data: BoardData) -> str:
     board, count = data.board, data.records
     seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds"
     return f"""\
-- Tier {inline_code(board.tier)}, {seeds} for each cell; {count:,} record{"s" * (count != 1)} count.
-- A score is the mean over seeds on the test split, ± half of its 95 % interval (Student's t).
-- Only runs that leave the task's card unmodified count. A diverged seed counts as chance.
-- A row's rank is one more than the number of rows that are significantly better (parametric bootstrap of the largest
-  Welch statistic, which corrects for all comparisons at once), and never before a row with a better mean; several rows
-  may share one. {wording.RANK_ERRORS}
-- A score less than 5 % of the way from chance to the best possible is not clearly above chance; a seed that reaches
-  99 % of that way has solved the task."""
+- Tier {inline_code(board.tier)}, {seeds} for each row; {count:,} record{"s" * (count != 1)} count.
+- A score is the mean over seeds on the test split, ± the half width of its 95 % interval (Student's t).
+- Only runs that follow the task's card without changes count. A seed whose training diverged counts with the chance
+  score.
+- The rank of a row is 1 + the number of rows that are significantly better. The test is a parametric bootstrap of the
+  largest Welch statistic, which corrects for all comparisons of a task. No row ranks before a row with a better mean,
+  and several rows may share a rank.
+  {wording.RANK_ERRORS}
+- A score is not clearly above chance if it is less than 5 % of the way from chance to the best possible score. A seed
+  has solved the task if it reaches 99 % of that way."""
 
 
 def _overall_section(overall: OverallData) -> list[str]:
@@ -75,13 +77,13 @@ def _overall_section(overall: OverallData) -> list[str]:
         means = (f"{mean:.3f}" for mean in row.means)
         table.append([inline_code(row.label), f"{row.iqm:.3f}", interval, better, *means])
     text = (
-        "Scores between chance (0) and the best possible or the anchor (1), over all tasks that have a scale: the "
-        "interquartile mean with its stratified bootstrap interval, and the probability that a run of the first row is "
-        "better than one of this row on a task drawn at random (Agarwal et al. 2021, arXiv 2108.13264)."
+        "Scores are rescaled, so that chance is 0 and the best possible score or the anchor is 1. IQM is the "
+        "interquartile mean over all tasks with such a scale, with its stratified bootstrap interval. "
+        "*The first is better* is the probability that a run of the first row is better than a run of this row on a "
+        "randomly drawn task (Agarwal et al. 2021, arXiv 2108.13264)."
     )
     notes = [
-        f"- without a scale here: {inline_code(task)}, {escape_markdown(reason)}"
-        for task, reason in overall.left_out.items()
+        f"- {inline_code(task)} is left out: {escape_markdown(reason)}" for task, reason in overall.left_out.items()
     ]
     notes += [f"- {inline_code(label)}: {escape_markdown(reason)}" for label, reason in overall.incomplete.items()]
     return ["## Across tasks", text, _render_table(table, texts=(0,)), "\n".join(notes)]
@@ -166,10 +168,12 @@ def _references(task: TaskData) -> str:
     """Return the notes on the best possible score and the anchor, and the sources of published figures."""
     notes = []
     if task.best is None and task.best_unknown:
-        notes.append(f"- The best possible is unknown: {escape_markdown(task.best_unknown)}.")
+        notes.append(f"- The best possible score is unknown: {escape_markdown(task.best_unknown)}.")
     if task.anchor is not None:
         source = f" ({escape_markdown(task.anchor_source)})" if task.anchor_source else ""
-        notes.append(f"- Across tasks, the anchor {format_published(task.anchor)}{source} counts as 1.")
+        notes.append(
+            f"- In the comparison across tasks, the anchor {format_published(task.anchor)}{source} counts as 1."
+        )
     sources: dict[tuple[str, str], list[str]] = {}
     for item in task.published:
         figure = f"{inline_code(item.architecture)} {format_published(item.value)}"
@@ -208,7 +212,7 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
     rows = "\n".join(f"- {escape_markdown(row)}: {escape_markdown(text)}" for row, text in descriptions.items())
     aside = "\n".join(f"- not counted: {escape_markdown(line)}" for cell in cells for line in cell.aside)
     deviations = [
-        f"Where {inline_code(task)} at tier {inline_code(board.tier)} departs from the published recipe:\n\n"
+        f"Where {inline_code(task)} at tier {inline_code(board.tier)} deviates from the published recipe:\n\n"
         + "\n".join(f"- {escape_markdown(text)}" for text in texts)
         for task, texts in wording.deviations_by_task(cells).items()
     ]
@@ -225,18 +229,19 @@ def _left_out_sections(data: BoardData) -> list[str]:
         named = data.set_aside[:MOST_SET_ASIDE]
         lines = [f"- {inline_code(item.origin)}: {escape_markdown(item.reason)}" for item in named]
         more = len(data.set_aside) - len(named)
-        lines += [f"- and {more:,} more, which `board.json` names"] if more else []
+        lines += [f"- {more:,} more records, which `board.json` names"] if more else []
         parts += ["## Records set aside", "\n".join(lines)]
     if data.unrelated:
         counts = ", ".join(f"{count:,} {escape_markdown(what)}" for what, count in data.unrelated.items())
-        parts.append(f"Not of this board: {counts}.")
+        parts.append(f"Records that do not belong to this board: {counts}.")
     return parts
 
 
 def _checking_section(name: str) -> str:
-    return f"""## Check it
+    return f"""## How to check this page
 
-Made from the records alone. `board.json` holds every figure of this page; `index.html` shows curves and each seed.
+This page is generated from the records alone. `board.json` holds every figure of it; `index.html` shows curves and
+the result of each seed.
 
 ```sh
 seqbench leaderboard build {name} --from leaderboards/{name}/results --out leaderboards/{name}

@@ -1,14 +1,14 @@
 "use strict";
-/* Sorting and filtering. Without it the page shows everything, in the order of the board. */
+/* Sorting and filtering. Without JavaScript, the page shows all rows in the order of the board. */
 (() => {
-  const words = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+  const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-  /* What a row is sorted by in a column; null, which comes last, where it says nothing there. */
+  /* The value by which a row is sorted in a column; null for an empty cell, which comes last. */
   const value = (row, column, numeric) => {
     const cell = row.cells[column];
     if (!cell) return null;
     if (numeric) return cell.dataset.v === undefined ? null : Number(cell.dataset.v);
-    return (cell.querySelector("bdi") ?? cell).textContent.trim() || null; /* A name without the notes beneath it. */
+    return (cell.querySelector("bdi") ?? cell).textContent.trim() || null; /* The name without the remarks below it. */
   };
 
   const sort = (table, head) => {
@@ -22,7 +22,7 @@
     const rows = Array.from(body.rows, (row) => [row, value(row, column, numeric)]);
     rows.sort(([, a], [, b]) => {
       if (a === null || b === null) return (a === null) - (b === null);
-      return sign * (numeric ? a - b : words.compare(a, b));
+      return sign * (numeric ? a - b : collator.compare(a, b));
     });
     body.append(...rows.map(([row]) => row));
   };
@@ -40,21 +40,21 @@
 
   const box = document.getElementById("filter");
   const rows = Array.from(document.querySelectorAll("tr[data-key]"));
-  const drawn = Array.from(document.querySelectorAll("g[data-key]"));
-  /* What is known of each name in any table, since a chart's mark knows its name alone. */
-  const said = new Map();
+  const marks = Array.from(document.querySelectorAll("g[data-key]"));
+  /* Label and distribution by label, from all tables: a mark in a chart has only its label. */
+  const searchTexts = new Map();
   for (const { dataset } of rows) {
-    said.set(dataset.key, `${said.get(dataset.key) ?? dataset.key.toLowerCase()}\n${(dataset.from ?? "").toLowerCase()}`);
+    searchTexts.set(dataset.key, `${searchTexts.get(dataset.key) ?? dataset.key.toLowerCase()}\n${(dataset.from ?? "").toLowerCase()}`);
   }
   const filter = () => {
-    const wanted = box.value.trim().toLowerCase();
+    const query = box.value.trim().toLowerCase();
     let shown = 0;
-    const matches = (item) => (said.get(item.dataset.key) ?? "").includes(wanted);
+    const matches = (item) => (searchTexts.get(item.dataset.key) ?? "").includes(query);
     for (const row of rows) {
       row.hidden = !matches(row);
       shown += !row.hidden;
     }
-    for (const mark of drawn) mark.classList.toggle("dim", !matches(mark));
+    for (const mark of marks) mark.classList.toggle("dim", !matches(mark));
     document.getElementById("shown").textContent = `${shown} of ${rows.length} rows`;
   };
   box.addEventListener("input", filter);

@@ -10,9 +10,9 @@ from seqbench.leaderboard.board_data import RANKED, PublishedCell, RowData, Task
 from seqbench.utils import errors, number_format
 
 RANK_ERRORS = (
-    "Where scores scatter normally, one board in twenty tells rows apart that are the same; on a task that a seed "
-    "either solves or fails, three seeds err far more often (about one board in four, where each seed has even odds), "
-    "and five on a few percent."
+    "If scores are normally distributed, one board in twenty gives different ranks to equally good rows. On a task "
+    "that each seed either solves or fails, ranks over three seeds are wrong far more often (on about one board in "
+    "four, if both outcomes are equally likely), and ranks over five seeds on a few percent of boards."
 )
 """How often ranks are wrong, as measured by ``python -m benchmarks.ranking``."""
 
@@ -38,23 +38,31 @@ COLUMNS = {
     column.key: column
     for column in (
         Column("parameters", "Parameters", "trainable parameters of the whole model", number_format.format_count),
-        Column("state_bytes", "State", "bytes that one sequence carries from step to step", number_format.format_bytes),
-        Column("flops_per_token", "FLOPs/token", "of a forward pass", number_format.format_count),
+        Column("state_bytes", "State", "memory that one sequence keeps from step to step", number_format.format_bytes),
         Column(
-            "tokens_per_second", "Training tokens/s", "while training, on the device named", number_format.format_count
+            "flops_per_token",
+            "FLOPs/token",
+            "floating-point operations of a forward pass for each token",
+            number_format.format_count,
+        ),
+        Column(
+            "tokens_per_second",
+            "Training tokens/s",
+            "speed of training on the named device",
+            number_format.format_count,
         ),
         Column(
             "decode_tokens_per_second",
             "Decode tokens/s",
-            "step by step, on the device named",
+            "speed of decoding step by step on the named device",
             number_format.format_count,
         ),
-        Column("peak_memory_bytes", "Peak memory", "of the whole run", number_format.format_bytes),
-        Column("seconds", "Time", "of the whole run, evaluation included", number_format.format_time),
-        Column("device", "Device", "on which it ran"),
-        Column("lr", "Learning rate", "that was used"),
-        Column("tried", "Rates tried", "learning rates tried before, on validation", number_format.format_count),
-        Column("distribution", "Distribution", "that offers the architecture, and its version"),
+        Column("peak_memory_bytes", "Peak memory", "largest memory use of the run", number_format.format_bytes),
+        Column("seconds", "Time", "duration of the run, including evaluation", number_format.format_time),
+        Column("device", "Device", "device of the run"),
+        Column("lr", "Learning rate", "learning rate of the run"),
+        Column("tried", "Rates tried", "learning rates that were tried on validation", number_format.format_count),
+        Column("distribution", "Distribution", "package that offers the architecture, and its version"),
     )
 }
 """The columns that a board's card may name, by key. Costs are means over seeds."""
@@ -102,7 +110,7 @@ def row_remarks(row: RowData) -> list[tuple[str, str]]:
     diverged = [seed for seed in row.seeds if seed.status == "diverged"]
     if diverged:
         reasons = "; ".join(f"seed {seed.seed}: {visible_line(seed.reason) or 'no reason given'}" for seed in diverged)
-        remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted as chance"))
+        remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted with the chance score"))
     if row.below_chance:
         remarks.append(("below chance", ""))
     elif row.above_chance is False:
@@ -153,7 +161,7 @@ def secondary_summary(task: TaskData) -> str:
             f"{name} {number_format.format_published(value)}" for name, value in known if value is not None
         )
         metrics.append(f"{visible_line(line.metric)} ({ends})" if ends else visible_line(line.metric))
-    return f"beside the score {', '.join(metrics)}, by which nobody ranks" if metrics else ""
+    return f"secondary metrics, not used for ranking: {', '.join(metrics)}" if metrics else ""
 
 
 def format_secondary(row: RowData, metric: str) -> str:

@@ -50,7 +50,7 @@ def compare_across_tasks(board: Board, tasks: Sequence[TaskData]) -> OverallData
         ],
         improvement=aggregate.improvement_matrix([complete[label] for label in order]),
         incomplete={
-            label: f"no place without {', '.join(names)}"
+            label: f"no scores on {', '.join(names)}"
             for label, names in sorted(missing.items())
             if label not in complete
         },

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqbench.models.bodies.base import Memory
 from seqbench.models.bodies.readout import build_readout
-from seqbench.protocol.config import BRIDGES
+from seqbench.protocol.choices import BRIDGES
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 
@@ -169,7 +169,7 @@ def _masked_softmax(scores: Tensor, valid: Tensor) -> Tensor:
 
 
 def build_bridge(name: str, d_model: int, heads: int = 4, causal: bool = True) -> Bridge:
-    """Return a bridge by its name, one of ``protocol.config.BRIDGES``.
+    """Return a bridge by its name, one of ``protocol.choices.BRIDGES``.
 
     Args:
         name: ``vector``, ``additive`` or ``multihead``.

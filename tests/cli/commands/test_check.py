@@ -25,7 +25,7 @@ def test_an_architecture_is_checked_with_its_number_of_parameters(capsys: pytest
     rows = {line.split()[0]: line.split(maxsplit=2)[1:] for line in lines[:-2]}
     assert rows["causality_by_change"][0] == "passed"
     assert rows["causality_by_change"][1].startswith("No output changes when later inputs change")
-    assert rows["learns"] == ["skipped", "it has no parameters"]
+    assert rows["loss_decreases"] == ["skipped", "the backbone has no parameters"]
     assert rows["parameter_count"][0] == "passed"
     assert lines[-2] == ""
     assert lines[-1].startswith("BagOfWords: ")
@@ -33,9 +33,9 @@ def test_an_architecture_is_checked_with_its_number_of_parameters(capsys: pytest
 
 
 def test_a_failed_check_of_a_class_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("tests.testing.backbones:Unused") == 1
+    assert run("tests.testing.broken_backbones:UnusedParameter") == 1
     out = capsys.readouterr().out
-    assert "failed   no gradient reaches spare; leave out what is not used" in out
+    assert "failed   no gradient reaches spare; remove unused parameters" in out
     assert out.splitlines()[-1].endswith(" 1 failed")
 
 
@@ -49,7 +49,7 @@ def test_a_task_is_checked_by_the_path_of_its_card(tmp_path: Path, capsys: pytes
     optim = "{steps: 10, batch_size: 64, validate_every: 5, lr: 1.0e-3}"
     path.write_text(
         "name: mine\nversion: 1\nsummary: ''\nexample: 3 1 4\nlicence: generated\ncitation: ours\n"
-        "datamodule: tests.testing.tasks:Previous\nmetric: {name: accuracy, direction: max}\ntiers:\n"
+        "datamodule: tests.testing.tasks:PreviousToken\nmetric: {name: accuracy, direction: max}\ntiers:\n"
         f"  smoke: {{arch: {{d_model: 8}}, optim: {optim}}}\n  small: {{arch: {{d_model: 8}}, optim: {optim}}}\n"
     )
     assert run(str(path)) == 1
@@ -73,16 +73,16 @@ def test_a_task_is_checked_by_the_path_of_its_card(tmp_path: Path, capsys: pytes
         (["copy", "--option", "batch_size=3"], "'copy' has no option 'batch_size'"),
         (["gru", "--parameters", "-5"], "--parameters must be at least 0, got -5"),
         (
-            ["tests.testing.backbones:Keywords", "--option", "scale=1e-1", "--option", "d_model=4"],
-            r"cannot be made, it raised ValueError: got \[\('scale', 0.1\)\]",
+            ["tests.testing.backbones:KeywordOptions", "--option", "scale=1e-1", "--option", "d_model=4"],
+            r"cannot be built, it raised ValueError: got \[\('scale', 0.1\)\]",
         ),
-        (["tests.testing.backbones:LeavingAtOnce"], "cannot be made, it raised SystemExit: no licence"),
-        (["gru", "--option", "num_layers=0"], "cannot be made, it raised ValueError: num_layers must be at least 1"),
+        (["tests.testing.backbones:ExitingInit"], "cannot be built, it raised SystemExit: no licence"),
+        (["gru", "--option", "num_layers=0"], "cannot be built, it raised ValueError: num_layers must be at least 1"),
         (["copy", "--tier", "smal"], "no tier 'smal'"),
         (["no_such_module:Net"], "could not be imported from no_such_module:Net: ModuleNotFoundError"),
         (
             ["tests.backbones:RefusingWidth"],
-            r"RefusingWidth\(d_model=16\) cannot be made, it raised AssertionError: d_model must",
+            r"RefusingWidth\(d_model=16\) cannot be built, it raised AssertionError: d_model must",
         ),
     ],
 )

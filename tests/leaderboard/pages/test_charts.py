@@ -77,10 +77,10 @@ def with_one_other_seed(task: TaskData, value: float) -> TaskData:
 
 def test_a_task_has_the_charts_for_which_it_has_data(data: BoardData, copy: TaskData) -> None:
     parity = captions(task_data(data, "parity"))
-    for text in ("over training steps", "learning rates tried", "against peak memory", "against time"):
+    for text in ("over training steps", "learning rates tried", "against peak memory", "against duration"):
         assert text in captions(copy)
-    assert "over length" not in captions(copy)
-    assert "over length" in parity
+    assert "sequence length" not in captions(copy)
+    assert "sequence length" in parity
     assert "learning rates tried" not in parity
 
 
@@ -103,8 +103,8 @@ def test_a_chart_has_a_label_and_each_mark_a_title(copy: TaskData) -> None:
 def test_chance_best_possible_and_published_figures_are_levels(copy: TaskData, music: TaskData) -> None:
     assert "chance 0.125" in texts(chart_as_xml(copy, "training steps"))
     assert "best possible 1" in texts(chart_as_xml(copy, "training steps"))
-    assert "anchor 8.1" in texts(chart_as_xml(music, "against time"))
-    assert "published lstm 8.45" in texts(chart_as_xml(music, "against time"))
+    assert "anchor 8.1" in texts(chart_as_xml(music, "against duration"))
+    assert "published lstm 8.45" in texts(chart_as_xml(music, "against duration"))
 
 
 def test_a_level_outside_the_axis_is_named_at_its_edge(copy: TaskData) -> None:
@@ -112,11 +112,11 @@ def test_a_level_outside_the_axis_is_named_at_its_edge(copy: TaskData) -> None:
 
 
 def test_equal_scores_are_shown_between_chance_and_the_best_possible(copy: TaskData) -> None:
-    chart = chart_as_xml(with_equal_scores(copy, 1.0), "against time")
+    chart = chart_as_xml(with_equal_scores(copy, 1.0), "against duration")
     assert vertical_ticks(chart) == [0.2, 0.4, 0.6, 0.8, 1.0]
     assert "| chance 0.125 |" in texts(chart)
     nearly_equal = with_one_other_seed(with_equal_scores(copy, 1.0), 0.9999)
-    assert min(vertical_ticks(chart_as_xml(nearly_equal, "against time"))) == 0.2
+    assert min(vertical_ticks(chart_as_xml(nearly_equal, "against duration"))) == 0.2
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_no_tick_is_better_than_the_best_possible(
     for chance in (original.chance, None):
         changed = replace(original, best=best, anchor=None, chance=chance)
         task = with_one_other_seed(with_equal_scores(changed, scores[0]), scores[1])
-        ticks = vertical_ticks(chart_as_xml(task, "against time"))
+        ticks = vertical_ticks(chart_as_xml(task, "against duration"))
         assert len(ticks) > 1
         assert max(ticks) <= best if task.direction == "max" else min(ticks) >= best
 
@@ -143,7 +143,7 @@ def test_no_tick_is_better_than_the_best_possible(
 @pytest.mark.parametrize(("low", "text"), [(0.4, "| chance 0.125 |"), (0.9, "| ↓ chance 0.125 |")])
 def test_the_axis_includes_chance_only_if_it_is_near_the_scores(copy: TaskData, low: float, text: str) -> None:
     task = with_one_other_seed(with_equal_scores(copy, 1.0), low)
-    assert text in texts(chart_as_xml(task, "against time"))
+    assert text in texts(chart_as_xml(task, "against duration"))
 
 
 def test_the_pareto_front_holds_the_points_that_no_cheaper_point_beats() -> None:
@@ -154,7 +154,7 @@ def test_the_pareto_front_holds_the_points_that_no_cheaper_point_beats() -> None
 
 def test_an_incomplete_row_is_not_on_the_pareto_front(copy: TaskData) -> None:
     def fronts(task: TaskData) -> int:
-        paths = chart_as_xml(task, "against time").iter(f"{SVG}path")
+        paths = chart_as_xml(task, "against duration").iter(f"{SVG}path")
         return sum(path.get("class") == "front" for path in paths)
 
     assert fronts(copy) == 1
@@ -164,7 +164,7 @@ def test_an_incomplete_row_is_not_on_the_pareto_front(copy: TaskData) -> None:
 @pytest.mark.parametrize(("name", "transformer_is_higher"), [("copy", True), ("music-jsb", False)])
 def test_higher_values_stand_higher(data: BoardData, name: str, transformer_is_higher: bool) -> None:
     heights = {}
-    for group in chart_as_xml(task_data(data, name), "against time").iter(f"{SVG}g"):
+    for group in chart_as_xml(task_data(data, name), "against duration").iter(f"{SVG}g"):
         mark = next(child for child in group if child.get("class") == "mark")
         heights[group.get("data-key")] = float(re.findall(r"[\d.]+", mark.get("transform", ""))[1])
     assert (heights["transformer"] < heights["rnn"]) is transformer_is_higher
@@ -216,4 +216,4 @@ def test_a_task_without_scores_has_no_charts(copy: TaskData) -> None:
 
 
 def test_the_interval_of_a_diverged_seed_does_not_stretch_the_axis(copy: TaskData) -> None:
-    assert not any(label.startswith("-") for label in tick_labels(chart_as_xml(copy, "against time")))
+    assert not any(label.startswith("-") for label in tick_labels(chart_as_xml(copy, "against duration")))

@@ -76,7 +76,7 @@ def read_lines(text: str) -> dict[str, list[str]]:
 def test_first_ranks_are_bold_and_marks_are_explained(data: BoardData) -> None:
     text = latex_tables.render_latex(data)
     assert "% test, version 1, digest " in text.splitlines()[0]
-    assert r"\caption{5 \% \& more. Test scores at tier small: means over 3 seeds, $\pm$ half " in text
+    assert r"\caption{5 \% \& more. Test scores at tier small: means over 3 seeds, $\pm$ " in text
     assert r"\label{tab:test}" in text
     table = read_lines(text)
     assert table["architecture"] == ["copy", "music-jsb", "across tasks"]

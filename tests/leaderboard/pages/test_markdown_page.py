@@ -115,9 +115,11 @@ def table_cells(text: str) -> list[list[str]]:
 
 def test_the_page_begins_with_title_summary_and_rules(page: str) -> None:
     assert page.startswith(
-        "# A &lt;board&gt;\n\nNothing real.\n\n- Tier `small`, 3 seeds for each cell; 22 records count."
+        "# A &lt;board&gt;\n\nNothing real.\n\n- Tier `small`, 3 seeds for each row; 22 records count."
     )
-    assert "seqbench leaderboard build test --from leaderboards/test/results" in section(page, "## Check it")
+    assert "seqbench leaderboard build test --from leaderboards/test/results" in section(
+        page, "## How to check this page"
+    )
 
 
 def test_a_task_has_a_table_of_rows_and_references(page: str) -> None:
@@ -139,7 +141,7 @@ def test_reasons_are_footnotes_and_rows_with_the_same_reason_share_one(page: str
     rows = {row[1]: row for row in table_cells(copy)}
     assert rows["`lstm`"][-1] == "1 diverged (1)"
     assert rows["`tcn`"][-1] == "incomplete (2)"
-    assert "- (1) `lstm`, 1 diverged: seed 2: the loss is nan \\| at `step` 7; counted as chance\n" in copy
+    assert "- (1) `lstm`, 1 diverged: seed 2: the loss is nan \\| at `step` 7; counted with the chance score\n" in copy
     assert "- (2) `tcn`, incomplete: seed 1: no record; seed 2: no record\n" in copy
     assert "- (3) `bigru`, not applicable: it looks ahead\n" in copy
     music = section(page, "## `music-jsb`")
@@ -151,7 +153,7 @@ def test_a_task_without_a_best_possible_score_has_its_anchor_and_sources(page: s
     music = section(page, "## `music-jsb`")
     rows = {row[1]: row for row in table_cells(music)}
     assert [rows["`gru`"][4], rows["`rnn`"][4], rows["*anchor*"][2]] == ["8.43", "8.91", "7.500"]
-    assert "The best possible is unknown: nobody knows.\n" in music
+    assert "The best possible score is unknown: nobody knows.\n" in music
     assert "the anchor 7.5 (somebody) counts as 1" in music
     assert "`lstm` 8.45, `gru` 8.43, `rnn` 8.91, `tcn` 8.1 (300K parameters, Bai, Kolter &amp; Koltun" in music
 

@@ -43,7 +43,7 @@ def test_rows_that_have_all_tasks_are_compared(tmp_path: Path) -> None:
     assert (overall.rows[0].low, overall.rows[0].high) == (1.0, 1.0)
     assert overall.rows[1].first_beats == Estimate(1.0, 1.0, 1.0)
     assert overall.improvement == [[0.5, 1.0], [0.0, 0.5]]
-    assert overall.incomplete == {"tcn": "no place without music-jsb"}
+    assert overall.incomplete == {"tcn": "no scores on music-jsb"}
 
 
 def test_a_task_without_a_scale_is_left_out_with_the_reason(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A Ray cluster of two raylets on this machine."""
+"""The Ray engine on a cluster of two nodes on this machine."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from seqbench.sweep.engines import ray_engine as ours
-from seqbench.sweep.engines.engine import FinishedJob, Job
+from seqbench.sweep.engines import ray_engine
+from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.engines.ray_engine import RayEngine
 from seqbench.utils.errors import SeqbenchError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install seqbench[ray]")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +32,13 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def engine(address: str) -> Iterator[RayEngine]:
-    made = RayEngine(options={"address": address})
-    yield made
-    made.close()
+    engine = RayEngine(options={"address": address})
+    yield engine
+    engine.close()
 
 
-def where() -> tuple[str, str]:
-    time.sleep(1.0)  # So that one worker cannot do both.
+def node_and_folder() -> tuple[str, str]:
+    time.sleep(1.0)  # So long that one worker cannot execute both jobs.
     return ray.get_runtime_context().get_node_id(), str(Path.cwd())
 
 
@@ -46,7 +46,7 @@ def segfault() -> None:
     ctypes.string_at(0)
 
 
-def leave() -> None:
+def exit_at_once() -> None:
     os._exit(3)
 
 
@@ -58,59 +58,61 @@ def sleep() -> None:
     time.sleep(60)
 
 
-def all_of(engine: RayEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
+def run_jobs(engine: RayEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
     for job in jobs:
         engine.start(job)
-    ended: dict[Job, FinishedJob] = {}
-    until = time.monotonic() + 90
-    while len(ended) < len(jobs) and time.monotonic() < until:
-        ended |= {one.job: one for one in engine.wait(1.0)}
-    return ended
+    finished: dict[Job, FinishedJob] = {}
+    deadline = time.monotonic() + 90
+    while len(finished) < len(jobs) and time.monotonic() < deadline:
+        finished |= {one.job: one for one in engine.wait(1.0)}
+    return finished
 
 
-pytestmark = pytest.mark.slow
+def failure_of(finished: FinishedJob) -> JobFailure:
+    assert finished.failure is not None
+    return finished.failure
 
 
-def test_jobs_run_on_both_raylets_where_the_command_was_given(engine: RayEngine) -> None:
+def test_jobs_run_on_both_nodes_in_the_folder_of_the_command(engine: RayEngine) -> None:
     assert engine.slots == 2
-    jobs = [Job(where, ()), Job(where, ())]
-    ended = all_of(engine, jobs)
-    answers: list[Any] = [ended[job].value for job in jobs]
-    assert len({node for node, _ in answers}) == 2
-    assert {folder for _, folder in answers} == {str(Path.cwd())}
+    jobs = [Job(node_and_folder, ()), Job(node_and_folder, ())]
+    finished = run_jobs(engine, jobs)
+    values = [finished[job].value for job in jobs]
+    pairs = [value for value in values if isinstance(value, tuple)]
+    assert len({node for node, _ in pairs}) == 2
+    assert {folder for _, folder in pairs} == {str(Path.cwd())}
 
 
-def test_deaths_are_told_and_time_is_up(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "GRACE_SECONDS", 2.0)
-    jobs = [Job(segfault, ()), Job(leave, ()), Job(fail, ()), Job(sleep, (), limit=1.0)]
-    ended = all_of(engine, jobs)
-    failures: list[Any] = [ended[job].failure for job in jobs]
+def test_each_failure_has_a_status_and_a_reason(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "GRACE_SECONDS", 2.0)
+    jobs = [Job(segfault, ()), Job(exit_at_once, ()), Job(fail, ()), Job(sleep, (), limit=1.0)]
+    finished = run_jobs(engine, jobs)
+    failures = [failure_of(finished[job]) for job in jobs]
     assert [failure.status for failure in failures] == ["failed", "failed", "failed", "timeout"]
-    assert failures[0].reason == "the process died while at work"
+    assert failures[0].reason == "the process ended without a result"
     assert "worse than expected" in failures[2].output
-    assert failures[3].reason == "ended after 1 s, its limit"
+    assert "after 1 s" in failures[3].reason
 
 
-def test_stopping_ends_what_runs(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ours, "GRACE_SECONDS", 2.0)
+def test_stop_ends_a_running_job(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ray_engine, "GRACE_SECONDS", 2.0)
     job = Job(sleep, ())
     engine.start(job)
     time.sleep(2.0)
     start = time.monotonic()
-    (ended,) = engine.stop()
+    (finished,) = engine.stop()
     assert time.monotonic() - start < 30
-    assert ended.failure is not None
-    assert ended.failure.status == "interrupted"
+    assert failure_of(finished).status == "interrupted"
 
 
-def test_several_processes_are_refused(engine: RayEngine) -> None:
+def test_a_job_of_several_devices_is_refused(engine: RayEngine) -> None:
     with pytest.raises(SeqbenchError, match="each cell on one device"):
-        engine.start(Job(where, (), devices=2))
+        engine.start(Job(node_and_folder, (), devices=2))
 
 
-def test_no_cluster_and_no_room_are_sentences(address: str) -> None:
+def test_a_cluster_that_is_too_small_or_missing_is_an_error(address: str) -> None:
     with pytest.raises(SeqbenchError, match="no machine of the Ray cluster has 64 cores"):
         RayEngine(threads=64, options={"address": address})
     ray.shutdown()
-    with pytest.raises(SeqbenchError, match="Ray could not be reached"):
+    with pytest.raises(SeqbenchError, match="cannot connect to Ray"):
         RayEngine(options={"address": "auto", "no_such_option": "1"})

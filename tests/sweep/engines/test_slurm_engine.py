@@ -1,15 +1,15 @@
-"""Against submitit's executor of this machine; what Slurm itself would say is played."""
+"""The Slurm engine with submitit's executor for this machine; what Slurm itself would return is simulated."""
 
 from __future__ import annotations
 
 import ctypes
+import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from seqbench.sweep.engines.engine import FinishedJob, Job
+from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.engines.slurm_engine import SlurmEngine
 from seqbench.utils.errors import SeqbenchError
 
@@ -38,65 +38,70 @@ def engine(tmp_path: Path) -> SlurmEngine:
     return SlurmEngine(tmp_path / "slurm", 3, options={"cluster": "local"})
 
 
-def all_of(engine: SlurmEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
-    ended: dict[Job, FinishedJob] = {}
-    until = time.monotonic() + 60
-    while len(ended) < len(jobs) and time.monotonic() < until:
-        ended |= {one.job: one for one in engine.wait(1.0)}
-    return ended
+def wait_for(engine: SlurmEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
+    finished: dict[Job, FinishedJob] = {}
+    deadline = time.monotonic() + 60
+    while len(finished) < len(jobs) and time.monotonic() < deadline:
+        finished |= {one.job: one for one in engine.wait(1.0)}
+    return finished
 
 
-def test_jobs_answer_or_say_how_they_died(engine: SlurmEngine) -> None:
+def failure_of(finished: FinishedJob) -> JobFailure:
+    assert finished.failure is not None
+    return finished.failure
+
+
+def test_jobs_return_a_value_or_a_failure(engine: SlurmEngine) -> None:
     jobs = [Job(double, (21,)), Job(segfault, ()), Job(fail, ())]
     for job in jobs:
         engine.start(job)
-    ended = all_of(engine, jobs)
-    assert (ended[jobs[0]].value, ended[jobs[0]].failure) == (42, None)
-    failures: list[Any] = [ended[job].failure for job in jobs[1:]]
-    assert [failure.status for failure in failures] == ["failed", "failed"]
-    assert "without an answer" in failures[0].reason
-    assert "worse than expected" in failures[1].output
+    finished = wait_for(engine, jobs)
+    assert (finished[jobs[0]].value, finished[jobs[0]].failure) == (42, None)
+    crash, error = (failure_of(finished[job]) for job in jobs[1:])
+    assert [crash.status, error.status] == ["failed", "failed"]
+    assert "without a result" in crash.reason
+    assert "worse than expected" in error.output
 
 
-def test_a_job_ends_when_its_time_is_up(engine: SlurmEngine) -> None:
+def test_a_job_is_stopped_at_its_time_limit(engine: SlurmEngine) -> None:
     job = Job(sleep, (), limit=1.0)
     engine.start(job)
-    ended = all_of(engine, [job])[job]
-    assert ended.failure is not None
-    assert (ended.failure.status, ended.failure.reason) == ("timeout", "ended after 1 s, its limit")
+    failure = failure_of(wait_for(engine, [job])[job])
+    assert failure.status == "timeout"
+    assert "after 1 s" in failure.reason
 
 
-def test_stopping_cancels_what_runs(engine: SlurmEngine) -> None:
+def test_stop_cancels_a_running_job(engine: SlurmEngine) -> None:
     job = Job(sleep, ())
     engine.start(job)
     time.sleep(1.0)
     start = time.monotonic()
-    (ended,) = engine.stop()
+    (finished,) = engine.stop()
     assert time.monotonic() - start < 30
-    assert ended.job is job
-    assert ended.failure is not None
+    assert finished.job is job
+    assert finished.failure is not None
 
 
-class Played:
-    """A job of Slurm's as submitit tells of it."""
+class SimulatedJob:
+    """A job of Slurm as submitit presents it, in a given state and with or without a value."""
 
     job_id = "7"
 
-    def __init__(self, state: str, answer: Any = None) -> None:
-        self.state, self.answer = state, answer
+    def __init__(self, state: str, value: object = None) -> None:
+        self.state, self.value = state, value
 
     def done(self) -> bool:
         return True
 
-    def task(self, rank: int) -> Played:
+    def task(self, rank: int) -> SimulatedJob:
         assert rank == 0
         return self
 
     def exception(self) -> Exception | None:
-        return None if self.answer is not None else RuntimeError("Job has not produced any output")
+        return None if self.value is not None else RuntimeError("Job has not produced any output")
 
-    def result(self) -> Any:
-        return False, self.answer
+    def result(self) -> tuple[bool, object]:
+        return False, self.value
 
     def stderr(self) -> str:
         return "slurmstepd: error"
@@ -106,40 +111,47 @@ class Played:
     ("state", "status"),
     [("TIMEOUT", "timeout"), ("OUT_OF_MEMORY", "out_of_memory"), ("NODE_FAIL", "failed"), ("CANCELLED by 0", "failed")],
 )
-def test_what_slurm_says_of_a_job_becomes_its_status(engine: SlurmEngine, state: str, status: str) -> None:
+def test_the_state_of_a_slurm_job_becomes_a_status(engine: SlurmEngine, state: str, status: str) -> None:
     job = Job(double, (1,), devices=2)
-    engine._jobs[job] = Played(state)
-    (ended,) = engine.wait(0.1)
-    assert ended.failure is not None
-    assert (ended.failure.status, "slurmstepd" in ended.failure.output) == (status, True)
+    engine._jobs[job] = SimulatedJob(state)  # type: ignore[assignment]
+    (finished,) = engine.wait(0.1)
+    failure = failure_of(finished)
+    assert (failure.status, "slurmstepd" in failure.output) == (status, True)
 
 
-def test_resources_are_asked_for(engine: SlurmEngine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    asked: dict[str, Any] = {}
+def test_a_job_requests_its_resources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    requested: dict[str, object] = {}
     engine = SlurmEngine(tmp_path, 1, threads=4, gpus=1, options={"cluster": "local", "slurm_partition": "long"})
-    monkeypatch.setattr(engine._executor, "update_parameters", lambda **given: asked.update(given))
-    monkeypatch.setattr(engine._executor, "submit", lambda *_: Played("COMPLETED", 1))
+    monkeypatch.setattr(engine._executor, "update_parameters", lambda **options: requested.update(options))
+    monkeypatch.setattr(engine._executor, "submit", lambda *_: SimulatedJob("COMPLETED", 1))
     engine.start(Job(double, (1,), limit=100.0, devices=2, nodes=3))
-    assert asked == {
+    assert requested == {
         "cpus_per_task": 4, "name": "seqbench", "nodes": 3, "tasks_per_node": 2, "gpus_per_node": 2, "timeout_min": 4,
         "slurm_partition": "long",
     }  # fmt: skip
 
 
-def test_refusals_are_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("options", [{"no_such_parameter": 1}, {"timeout_min": "5"}])
+def test_an_option_that_submitit_refuses_is_an_error(tmp_path: Path, options: dict[str, object]) -> None:
+    with pytest.raises(SeqbenchError, match=f"jobs cannot be submitted to 'local': .*{next(iter(options))}"):
+        SlurmEngine(tmp_path, options={"cluster": "local", **options})
+
+
+def test_an_unknown_cluster_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="jobs cannot be submitted to 'nowhere'"):
         SlurmEngine(tmp_path, options={"cluster": "nowhere"})
-    for wrong in ({"no_such_parameter": 1}, {"timeout_min": "5"}):
-        with pytest.raises(SeqbenchError, match=f"jobs cannot be submitted to 'local': .*{next(iter(wrong))}"):
-            SlurmEngine(tmp_path, options={"cluster": "local", **wrong})
-    engine = SlurmEngine(tmp_path, options={"cluster": "local"})
 
-    def full(*_: Any) -> None:
+
+def test_a_job_that_slurm_refuses_is_an_error(engine: SlurmEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
         raise RuntimeError("sbatch: error: QOSMaxSubmitJobPerUserLimit")
 
-    monkeypatch.setattr(engine._executor, "submit", full)
+    monkeypatch.setattr(engine._executor, "submit", refuse)
     with pytest.raises(SeqbenchError, match="Slurm refuses a job: sbatch: error: QOSMax"):
         engine.start(Job(double, (1,)))
-    monkeypatch.setitem(__import__("sys").modules, "submitit", None)
+
+
+def test_a_missing_submitit_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(SeqbenchError, match=r"needs submitit; install it with `pip install seqbench\[slurm\]`"):
         SlurmEngine(tmp_path)
