@@ -1,7 +1,7 @@
-"""seqbench: sequence architectures on sequence tasks, with numbers that can be believed.
+"""seqbench: a benchmark suite for sequence architectures.
 
-From Python as from the shell: ``run`` trains and records, ``build`` makes a LightningModule for anyone's own
-Trainer, ``load`` brings a finished run's module back. Importing this package imports no torch.
+``run`` trains an architecture on a task and writes a record of the result, ``build`` returns the LightningModule for
+your own Trainer, and ``load`` restores the module of a finished run. Importing this package does not import torch.
 """
 
 from __future__ import annotations
@@ -9,89 +9,133 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
     from seqbench.models.module import SequenceModule
+    from seqbench.protocol.records import Record
     from seqbench.protocol.run_folder import Existing
     from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
-__all__ = ["build", "load", "run"]
+__all__ = ["Record", "Run", "SeqbenchError", "build", "load", "run"]
 
 # Progress is logged at level INFO; without a handler of the user's it is not shown.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
+def __getattr__(name: str) -> object:
+    """Import ``Record`` and ``Run`` when they are used first: they need pydantic and torch."""
+    if name == "Record":
+        from seqbench.protocol.records import Record
+
+        return Record
+    if name == "Run":
+        from seqbench.running.runner import Run
+
+        return Run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def run(
-    arch: str | Mapping[str, Any],
-    task: str | Mapping[str, Any],
+    arch: str | Mapping[str, object],
+    task: str | Mapping[str, object],
     *,
+    encoder: str | Mapping[str, object] | None = None,
+    tier: str = "small",
+    seed: int = 0,
     match_params: int | str | None = None,
+    optim: Mapping[str, object] | None = None,
+    body: Mapping[str, object] | None = None,
+    trainer: Mapping[str, object] | None = None,
+    logger: str = "wandb",
     runs: str | Path = "runs",
     existing: Existing = "error",
-    **options: Any,
 ) -> Run:
     """Train an architecture on a task, test it, and write its record.
 
+    ``seqbench.run("gru", {"name": "copy", "delay": 10}, tier="smoke", logger="none")`` takes a few seconds.
+
     Args:
-        arch: a name, or a mapping with ``name`` and the backbone's options.
-        task: a name, or a mapping with ``name`` and the task's options.
-        match_params: trainable parameters of the whole module, as a number or ``"100k"``; chooses the width.
-        runs: folder under which the run's own is made.
+        arch: name of the architecture, or a mapping with ``name`` and the backbone's options.
+        task: name of the task, or a mapping with ``name`` and the task's options.
+        encoder: the same as ``arch`` for the encoder of a task on pairs of sequences; None for another one of ``arch``.
+        tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
+        seed: determines initialisation, training batches and dropout.
+        match_params: number of trainable parameters of the whole module, as a number or as text such as ``"100k"``;
+            the width is chosen for it.
+        optim: changes of the card's optimisation, such as ``{"lr": 1e-3}``; see ``protocol.cards.Optim``.
+        body: options of the body around the backbone; see ``protocol.config.SingleOptions`` and ``PairOptions``.
+        trainer: where the run runs, such as ``{"devices": 2}``; see ``protocol.config.TrainerOptions``.
+        logger: ``wandb``, ``csv`` or ``none``.
+        runs: folder in which the run's own folder is created.
         existing: what to do with an earlier run of this configuration: ``error`` refuses to start, ``resume`` continues
             an unfinished run and returns a finished one, ``overwrite`` deletes the earlier run.
-        options: ``tier``, ``seed``, ``logger``, and the mappings ``optim``, ``body`` and ``trainer``.
 
     Returns:
         The record and the folder that holds it.
 
     Raises:
-        SeqbenchError: a name or option is wrong, data is missing, or the folder holds an earlier run.
+        SeqbenchError: a name or an option is wrong, data are missing, or the folder holds an earlier run.
     """
     from seqbench.running import run_config, runner
     from seqbench.running.run_request import RunRequest
 
-    request = RunRequest.from_mapping({"arch": arch, "task": task, "match_params": match_params, **options})
+    options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body, "trainer": trainer}
+    request = RunRequest.from_mapping(
+        {**options, "tier": tier, "seed": seed, "match_params": match_params, "logger": logger}
+    )
     return runner.run(run_config.resolve_config(request), Path(runs), existing)
 
 
 def build(
-    arch: str | Mapping[str, Any],
-    task: str | Mapping[str, Any],
+    arch: str | Mapping[str, object],
+    task: str | Mapping[str, object],
     *,
+    encoder: str | Mapping[str, object] | None = None,
+    tier: str = "small",
+    seed: int = 0,
     match_params: int | str | None = None,
-    **options: Any,
+    optim: Mapping[str, object] | None = None,
+    body: Mapping[str, object] | None = None,
 ) -> SequenceModule:
-    """Make the LightningModule of an architecture on a task, with the task's data and initial weights.
+    """Return the LightningModule of an architecture on a task, with the task's data and initial weights.
 
     ``lightning.pytorch.Trainer(max_steps=500).fit(seqbench.build("gru", "copy"))`` trains it.
 
     Args:
-        arch: a name, or a mapping with ``name`` and the backbone's options.
-        task: a name, or a mapping with ``name`` and the task's options.
-        match_params: trainable parameters of the whole module, as a number or ``"100k"``; chooses the width.
-        options: ``tier``, ``seed``, and the mappings ``optim`` and ``body``.
+        arch: name of the architecture, or a mapping with ``name`` and the backbone's options.
+        task: name of the task, or a mapping with ``name`` and the task's options.
+        encoder: the same as ``arch`` for the encoder of a task on pairs of sequences; None for another one of ``arch``.
+        tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
+        seed: determines initialisation, training batches and dropout.
+        match_params: number of trainable parameters of the whole module, as a number or as text such as ``"100k"``;
+            the width is chosen for it.
+        optim: changes of the card's optimisation, such as ``{"lr": 1e-3}``; see ``protocol.cards.Optim``.
+        body: options of the body around the backbone; see ``protocol.config.SingleOptions`` and ``PairOptions``.
 
     Raises:
-        SeqbenchError: a name or option is wrong, or data is missing.
+        SeqbenchError: a name or an option is wrong, or data are missing.
     """
     from seqbench.models import build
     from seqbench.running import run_config
     from seqbench.running.run_request import RunRequest
 
-    request = RunRequest.from_mapping({"arch": arch, "task": task, "match_params": match_params, **options})
+    options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body}
+    request = RunRequest.from_mapping({**options, "tier": tier, "seed": seed, "match_params": match_params})
     return build.build_module(run_config.resolve_config(request))
 
 
 def load(run: str | Path) -> SequenceModule:
-    """The module of a finished run, with the weights that were scored, in evaluation mode.
+    """Return the module of a finished run with the weights that were tested, in evaluation mode.
 
     Args:
         run: the run's folder, or its ``result.json``.
 
     Raises:
-        SeqbenchError: there is no record or no checkpoint there.
+        SeqbenchError: the folder has no record or no checkpoint.
     """
     from seqbench.running import reload
 
