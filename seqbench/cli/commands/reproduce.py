@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the table and run cells where asked.
+    """Print the table; with ``--run``, also run cells without a record.
 
     Returns:
         0 whatever the verdicts are; with ``--run`` 1 if a run failed, and 130 or 75 if a signal ended one.

@@ -240,7 +240,7 @@ def _without_outliers(values: Sequence[float], task: TaskData) -> list[float]:
 
 
 def _add_levels(plot: Plot, task: TaskData, published: bool = False) -> None:
-    """Add the reference levels of a task: chance, the best possible, the anchor, and published figures if asked for."""
+    """Add the reference levels of a task: chance, the best possible, the anchor, and optionally published figures."""
     levels = [(task.chance, "chance", "chance"), (task.best, "best possible", "best"), (task.anchor, "anchor", "best")]
     if published:
         levels += [(figure.value, f"published {figure.architecture}", "published") for figure in task.published]

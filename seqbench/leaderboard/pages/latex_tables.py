@@ -52,6 +52,9 @@ _ESCAPES = {
 Lines = Sequence[Sequence[str]]
 """Lines of a table, each with one text for each column."""
 
+# Tables are not written by pandas. Its ``Styler.to_latex`` leaves ``[``, ``*`` and line breaks of a text unescaped, has
+# no rule before the references and no note below the table, and pandas takes half a second to import.
+
 
 @dataclass(frozen=True)
 class _Table:

@@ -151,7 +151,7 @@ class Plot:
 
     def render(self) -> Markup:
         """Return the chart as SVG, with each name where it overlaps no mark."""
-        names = [name for name in (self.occupied.place(*wanted) for wanted in self.names) if name]
+        names = [name for name in (self.occupied.place(*arguments) for arguments in self.names) if name]
         inner = svg_tag("svg", *self.marks, *names, class_="inner", x=LEFT, y=TOP, width=WIDTH, height=HEIGHT)
         label = wording.visible_line(self.label)
         size = f"0 0 {LEFT + WIDTH + 10} {TOP + HEIGHT + 36}"

@@ -100,15 +100,15 @@ def test_a_modified_card_and_an_edited_record_are_named(tmp_path: Path, capsys: 
 
 
 def test_the_json_file_holds_the_same_comparison(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "found.json"
+    file = tmp_path / "comparison.json"
     out = compare(
         tmp_path, capsys, example_record("copy", "gru"), example_record("copy", "lstm", value=0.95), "--json", str(file)
     )
-    found: dict[str, Any] = json.loads(file.read_text())
-    assert found["conclusion"] == last_line(out)
-    assert found["metrics"]["test"]["accuracy"]["better"] == "B"
-    assert [run["architecture"] for run in found["runs"]] == ["gru", "lstm"]
-    assert found["paths"] == [str(tmp_path / "a"), str(tmp_path / "b" / "result.json")]
+    comparison: dict[str, Any] = json.loads(file.read_text())
+    assert comparison["conclusion"] == last_line(out)
+    assert comparison["metrics"]["test"]["accuracy"]["better"] == "B"
+    assert [run["architecture"] for run in comparison["runs"]] == ["gru", "lstm"]
+    assert comparison["paths"] == [str(tmp_path / "a"), str(tmp_path / "b" / "result.json")]
 
 
 def test_an_empty_record_and_a_hostile_one_can_be_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -201,7 +201,7 @@ def test_the_table_after_the_runs_has_their_figures(
         return 0
 
     monkeypatch.setattr(child_process, "run_child", run)
-    out = run_reproduce(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "found.json")
+    out = run_reproduce(capsys, "./mine.yaml", "--run", "gru:copy", "--runs", "here", "--json", "board.json")
     assert rows(out)["copy memory gru"][1:] == [
         "0.9000 ± 0",
         "2/2",
@@ -210,8 +210,8 @@ def test_the_table_after_the_runs_has_their_figures(
         "+0.78",
         "better than published",
     ]
-    found = json.loads((card.parent / "found.json").read_text())
-    assert [cell["ours"] for cell in found["published"]] == [None, None, 0.9, None]
+    board = json.loads((card.parent / "board.json").read_text())
+    assert [cell["ours"] for cell in board["published"]] == [None, None, 0.9, None]
 
 
 @pytest.mark.parametrize(

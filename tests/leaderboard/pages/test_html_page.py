@@ -95,7 +95,7 @@ def test_a_page_loads_nothing_and_names_no_address(page: str) -> None:
     assert "url(" not in page
 
 
-def test_the_policy_allows_only_the_page_s_own_style_and_script(page: str) -> None:
+def test_the_policy_allows_only_the_style_and_script_of_the_page(page: str) -> None:
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
     assert policy
     allowed = policy[1].replace("&#39;", "'")

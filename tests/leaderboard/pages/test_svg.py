@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from seqbench.leaderboard.pages.svg import (
     Axis,
     Labels,
+    Place,
     format_coordinate,
     svg_marker,
     svg_path,
@@ -80,7 +81,7 @@ def test_an_axis_of_any_values_has_at_most_seven_increasing_ticks(values: list[f
 
 def test_a_text_is_placed_where_nothing_overlaps_or_left_out() -> None:
     labels = Labels(100, 50)
-    places = [(0.0, 20.0, "start"), (0.0, 40.0, "start")]
+    places: list[Place] = [(0.0, 20.0, "start"), (0.0, 40.0, "start")]
     labels.occupy(5.0, 18.0)
     assert 'y="40"' in str(labels.place("words", places, "label"))
     assert labels.place("words", places, "label") is None
