@@ -18,9 +18,9 @@ def test_a_cell_without_a_record_gets_one_with_its_configuration(tmp_path: Path)
     (cell,) = build_small_plan(tmp_path, seeds=[0]).cells()
     failure_records.write_failure_record(cell, CRASH)
     record = records.read_record(cell.folder)
-    assert (record.status, record.results["reason"]) == ("failed", CRASH.reason)
+    assert (record.status, record.results.reason) == ("failed", CRASH.reason)
     assert record.intact()
-    assert record.config["digest"] == cell.config.digest()
+    assert record.config.digest == cell.config.digest()
     assert (cell.folder / run_folder.ERROR).read_text() == CRASH.output
     assert plain_data.read_yaml(cell.folder / run_folder.CONFIG)["arch"]["name"] == "gru"
 
@@ -30,8 +30,8 @@ def test_the_other_results_of_an_unfinished_record_are_kept(tmp_path: Path) -> N
     write_record(cell, "interrupted", seconds=3.0)
     failure_records.write_failure_record(cell, JobFailure("timeout", "too long"))
     record = records.read_record(cell.folder)
-    assert (record.status, record.results["curves"], record.measured["seconds"]) == ("timeout", {}, 3.0)
-    assert record.config["parameters"] == 123
+    assert (record.status, record.measured.seconds) == ("timeout", 3.0)
+    assert record.config.parameters == 123
     assert not (cell.folder / run_folder.ERROR).exists()  # There was no output.
 
 
@@ -49,7 +49,7 @@ def test_secrets_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("SOME_API_KEY", "0123456789abcdef")
     (cell,) = build_small_plan(tmp_path, seeds=[0]).cells()
     failure_records.write_failure_record(cell, JobFailure("failed", "key 0123456789abcdef", "at 0123456789abcdef"))
-    assert records.read_record(cell.folder).results["reason"] == "key ***"
+    assert records.read_record(cell.folder).results.reason == "key ***"
     assert (cell.folder / run_folder.ERROR).read_text() == "at ***"
 
 
