@@ -1,6 +1,6 @@
-"""Boards as cards: what a leaderboard compares and by which rules, read from YAML and checked key by key.
+"""Board cards: the rules of a leaderboard, read from YAML and validated key by key.
 
-A board is a file of ``leaderboards/`` (shipped in the wheel), or anybody's own, given by its path.
+A board card is a file of ``leaderboards/``, which the wheel contains, or any other YAML file, given by its path.
 """
 
 from __future__ import annotations
@@ -32,16 +32,21 @@ COLUMNS = (
     "tried",
     "distribution",
 )
-"""What a row can say beside its scores; see ``rows.costs``."""
+"""Columns that a table can have beside the scores; see ``RowData.costs``."""
 
 LARGEST = 1e100
-"""Beyond it no score and no cost makes sense, and squares of it overflow."""
+"""Largest size of a score or a cost; squares of larger numbers overflow."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Size:
-    """What models must measure: trainable parameters of the whole module, give or take a share of them."""
+    """Size that the models of a board must have.
+
+    Args:
+        parameters: number of trainable parameters of the whole model.
+        tolerance: largest relative deviation from it.
+    """
 
     parameters: int
     tolerance: YamlFloat = 0.02
@@ -53,7 +58,11 @@ class Size:
             raise SeqbenchError(f"size.tolerance must be in [0, 1), got {self.tolerance}.")
 
     def admits(self, parameters: int) -> bool:
-        """Whether a model of so many parameters is of this size."""
+        """Return whether a model with this number of parameters has this size.
+
+        >>> Size(100_000).admits(102_000)
+        True
+        """
         return abs(parameters - self.parameters) <= self.tolerance * self.parameters
 
     def __str__(self) -> str:
@@ -65,10 +74,10 @@ class BoardTask:
     """One task of a board.
 
     Args:
-        size: of its models; None for the board's.
-        anchor: the score that counts as 1 where nobody knows the best possible one.
-        anchor_source: whose score that is.
-        secondary: further test metrics, shown beside the one that decides; they rank nobody.
+        size: size of the models; None for the board's.
+        anchor: score that counts as 1 if the best possible score is unknown.
+        anchor_source: source of the anchor.
+        secondary: further test metrics, shown beside the deciding one and not used for ranks.
     """
 
     size: Size | None = None
@@ -79,7 +88,7 @@ class BoardTask:
 
 @dataclass(frozen=True, config=STRICT)
 class NotApplicable:
-    """An architecture that cannot do a task, and why: an empty cell that nobody need fill."""
+    """An architecture that cannot solve a task by its construction, and the reason; the cell stays empty."""
 
     architecture: str
     task: str
@@ -91,16 +100,16 @@ class PublishedRow:
     """One row of a published table.
 
     Args:
-        name: as the table has it: ``copy, T = 1000``.
-        metric: of the record's test metrics that the figures are of.
-        direction: ``min`` or ``max``.
-        values: the published figure by the name of our architecture.
-        setting: under which it was published.
-        task: the name of our task; None where there is none yet.
-        tolerance: how far, as a share of the published figure, ours may lie from it and still agree.
-        chance: the figure of a model that knows nothing, where it is not in the records.
-        needs: what running a cell takes, for those that are not run: ``a GPU day``.
-        statistic: over seeds, of the published figures and so of ours: ``mean``, or ``best`` where the source says so.
+        name: name in the published table: ``copy, T = 1000``.
+        metric: test metric of the figures.
+        direction: ``min`` or ``max``: which figures are better.
+        values: published figures by the names of our architectures.
+        setting: under which the figures were published.
+        task: name of our task; None if there is none yet.
+        tolerance: largest relative difference between figures that agree.
+        chance: figure of a predictor that knows nothing; None if the records hold it.
+        needs: what running a cell takes: ``a GPU day``.
+        statistic: what the figures are over seeds: ``mean`` or ``best``.
     """
 
     name: str
@@ -117,27 +126,27 @@ class PublishedRow:
     def __post_init__(self) -> None:
         for name, value in self.values.items():
             if abs(value) > LARGEST:
-                raise SeqbenchError(f"published.values.{name} must be a number, got {short_repr(value)}.")
+                raise SeqbenchError(f"published.values.{name} must be at most {LARGEST:g}, got {short_repr(value)}.")
 
 
 @dataclass(frozen=True, config=STRICT)
 class Board:
-    """A leaderboard's rules.
+    """The rules of a leaderboard.
 
     Args:
-        name: of its file and of the folder of its records and pages.
-        version: of the rules.
-        title: of its page.
-        summary: a sentence or two for the page.
-        tier: of every task.
-        seeds: how many each cell needs, from 0 on; no others count.
-        tasks: by name, in the order of the page.
-        size: of the models, where a task does not say otherwise.
-        overall: the tasks over which rows are compared as a whole; empty for all.
-        columns: of ``COLUMNS``.
+        name: name of the card's file, and of the folder of records and pages.
+        version: version of the rules.
+        title: title of the page.
+        summary: one or two sentences for the page.
+        tier: tier of every task.
+        seeds: number of seeds of each cell; seeds are numbered from 0, and others do not count.
+        tasks: the tasks by name, in the order of the page.
+        size: size of the models of tasks without a size of their own; None for any.
+        overall: tasks over which rows are compared; empty for all.
+        columns: columns beside the scores, of ``COLUMNS``.
         not_applicable: cells that stay empty.
-        published: rows of a published table; its records are compared with it by ``seqbench reproduce``.
-        source: of the published table.
+        published: rows of a published table, with which ``seqbench reproduce`` compares the records.
+        source: source of the published table.
     """
 
     name: str
@@ -157,7 +166,7 @@ class Board:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise SeqbenchError(
-                f"name must be of letters, digits, dots, dashes, underscores, got {short_repr(self.name)}."
+                f"name must consist of letters, digits, dots, dashes and underscores, got {short_repr(self.name)}."
             )
         if self.tier not in TIERS:
             raise SeqbenchError(f"tier '{self.tier[:60]}' is unknown.{did_you_mean(self.tier[:60], TIERS)}")
@@ -169,29 +178,34 @@ class Board:
                 raise SeqbenchError(f"columns: '{column[:60]}' is unknown.{did_you_mean(column[:60], COLUMNS)}")
         for task in self.overall:
             if task not in self.tasks:
-                raise SeqbenchError(f"overall: '{task[:60]}' is no task of the board.{did_you_mean(task, self.tasks)}")
+                raise SeqbenchError(
+                    f"overall: '{task[:60]}' is not a task of the board.{did_you_mean(task, self.tasks)}"
+                )
 
     def size_for(self, task: str) -> Size | None:
-        """The size that the models of a task must have; None for any."""
+        """Return the size that the models of a task must have; None for any."""
         return self.tasks[task].size or self.size
 
     def digest(self) -> str:
-        """SHA-256 (hex) of all the rules."""
+        """Return the SHA-256 (hex) of the rules."""
         return json_digest(dataclasses.asdict(self))
 
 
 def load_board(name: str) -> Board:
-    """Read a board by its name, or a YAML file by its path.
+    """Read a board card by its name, or any YAML file by its path.
 
     Raises:
-        SeqbenchError: no such board, or its card cannot be used.
+        SeqbenchError: there is no such board, or its card is not valid.
+
+    >>> load_board("small").seeds
+    3
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
         return parse_board(read_yaml(Path(name)), name)
     known = board_paths.board_names()
     if name not in known:
         raise SeqbenchError(
-            f"unknown board '{name}'.{did_you_mean(name, known)} One of your own is given by its path: my-board.yaml."
+            f"unknown board '{name}'.{did_you_mean(name, known)} Give another card by its path: my-board.yaml."
         )
     board = parse_board(read_yaml(board_paths.boards_folder() / f"{name}.yaml"), f"{name}.yaml")
     if board.name != name:

@@ -14,7 +14,7 @@ from tests.leaderboard import kit
 
 
 @pytest.mark.parametrize("name", board_paths.board_names())
-def test_the_boards_that_come_with_seqbench_can_be_built(name: str) -> None:
+def test_the_tasks_of_each_board_exist_at_its_tier(name: str) -> None:
     board = boards.load_board(name)
     for task in board.tasks:
         cards.load_card(task).tier(board.tier)
@@ -33,7 +33,7 @@ def test_published_figures_are_those_of_the_task_cards(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "sentence"),
+    ("changed", "message"),
     [
         ({"tasks": []}, "tasks must be a mapping"),
         ({"tasks": {"copy": {"ancor": 1}}}, "tasks.copy has the unknown key 'ancor'. Did you mean 'anchor'"),
@@ -45,22 +45,22 @@ def test_published_figures_are_those_of_the_task_cards(name: str) -> None:
         ({"size": {"parameters": 0}}, "size.parameters must be at least 1"),
         ({"size": {"parameters": 9, "tolerance": 1.5}}, r"size.tolerance must be in \[0, 1\)"),
         ({"columns": ["second"]}, "columns: 'second' is unknown. Did you mean 'seconds'"),
-        ({"overall": ["adding"]}, "overall: 'adding' is no task of the board"),
+        ({"overall": ["adding"]}, "overall: 'adding' is not a task of the board"),
         ({"not_applicable": [{"task": "copy"}]}, "not_applicable\\[0\\] lacks the key 'architecture'"),
         ({"not_applicable": 3}, "not_applicable must be a list"),
         ({"published": [{"name": "x"}]}, "published\\[0\\] lacks the key 'metric'"),
-        ({"name": "../up"}, "name must be of letters"),
+        ({"name": "../up"}, "name must consist of letters"),
         ({"version": 0}, "version must be a whole number from 1"),
         ({"seed": 3}, "unknown key 'seed'. Did you mean 'seeds'"),
         ({"title": float("nan")}, "is nan, which JSON cannot hold"),
     ],
 )
-def test_a_board_that_cannot_be_used_is_told_in_a_sentence(changed: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SeqbenchError, match=f"test.yaml cannot be used: .*{sentence}"):
+def test_an_invalid_card_is_refused_with_the_key(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(SeqbenchError, match=f"test.yaml cannot be used: .*{message}"):
         kit.example_board(**changed)
 
 
-def test_an_unknown_board_and_one_of_ones_own(tmp_path: Path) -> None:
+def test_a_board_is_found_by_its_name_or_its_path(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match=r"unknown board 'smal'\. Did you mean 'small'"):
         boards.load_board("smal")
     path = tmp_path / "mine.yaml"
@@ -70,14 +70,14 @@ def test_an_unknown_board_and_one_of_ones_own(tmp_path: Path) -> None:
         boards.load_board(str(tmp_path / "other.yaml"))
 
 
-def test_a_size_admits_what_is_within_its_tolerance() -> None:
+def test_a_size_admits_models_within_its_tolerance() -> None:
     size = boards.Size(100_000)
     assert [size.admits(n) for n in (97_999, 98_000, 102_000, 102_001)] == [False, True, True, False]
 
 
 QUICK = ("parity", "copy", "music-jsb")
-"""Tasks whose data are made in no time."""
-EXCUSED = sorted(
+"""Tasks whose data are generated within a second."""
+NOT_APPLICABLE = sorted(
     {
         (item.task, item.architecture)
         for name in board_paths.board_names()
@@ -87,9 +87,10 @@ EXCUSED = sorted(
 
 
 @pytest.mark.parametrize(
-    ("task", "arch"), [pytest.param(*pair, marks=[] if pair[0] in QUICK else [pytest.mark.slow]) for pair in EXCUSED]
+    ("task", "arch"),
+    [pytest.param(*pair, marks=[] if pair[0] in QUICK else [pytest.mark.slow]) for pair in NOT_APPLICABLE],
 )
-def test_what_a_board_excuses_is_refused(task: str, arch: str) -> None:
-    generated = {"source": "synthetic"} if task not in ("parity", "copy") else {}
+def test_cells_that_are_not_applicable_are_refused_by_the_model(task: str, arch: str) -> None:
+    data = {"source": "synthetic"} if task not in ("parity", "copy") else {}
     with pytest.raises(SeqbenchError, match=r"looks ahead|causal"):
-        seqbench.build(arch, {"name": task, **generated}, tier="smoke")
+        seqbench.build(arch, {"name": task, **data}, tier="smoke")
