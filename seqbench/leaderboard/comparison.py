@@ -8,27 +8,26 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from seqbench.leaderboard.data.checked_records import CONFIG_COSTS, MEASURED_COSTS
 from seqbench.protocol.records import Record
+from seqbench.protocol.splits import SCORED_SPLITS
 
-COSTS = {
-    **dict.fromkeys(("parameters", "state_bytes", "flops_per_token"), "config"),
-    **dict.fromkeys(("tokens_per_second", "decode_tokens_per_second", "peak_memory_bytes", "seconds"), "measured"),
-}
-"""Costs of a run, each with the section of the record that holds it."""
-
-SPLITS = ("test", "validation")
-"""Splits whose metrics are compared."""
+LARGEST = 1e150
+"""Numbers of this size or larger are left out, because their sums and ratios may overflow."""
 
 POINTS = 6
 """Largest number of steps at which curves are compared."""
 
-_NOT_CONFIGURATION = ("digest", "modified", "options", "seed", "spec", "data_facts", "tuning", *COSTS)
+_NOT_CONFIGURATION = ("digest", "modified", "options", "seed", "spec", "data_facts", "tuning", *CONFIG_COSTS)
 """Keys of ``config`` that are compared elsewhere, or that follow from others."""
 
 _NO_EFFECT = ("trainer.", "logger", "task.data_dir", "task.source")
 """Beginnings of the options that have no effect on results, with one exception, ``_PRECISION``."""
 
 _PRECISION = "trainer.precision"
+
+Direction = Literal["min", "max"]
+"""Which scores of a metric are better."""
 
 Better = Literal["A", "B", "neither"]
 """The record with the better score."""
@@ -46,17 +45,17 @@ class RunIdentity:
         status: of the record.
         reason: why the status is not ``ok``.
         intact: whether the record is unchanged since it was written.
-        modified: options in which the run departs from the card; None if the record does not say.
+        modified: options in which the run departs from the card.
     """
 
     architecture: str
-    task: object
-    tier: object
-    seed: object
+    task: str
+    tier: str
+    seed: int
     status: str
-    reason: object
+    reason: str | None
     intact: bool
-    modified: Sequence[str] | None
+    modified: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -152,48 +151,31 @@ def compare_records(a: Record, b: Record) -> Comparison:
         changed=changed,
         unlike=unlike,
         same_configuration=unlike is None and not set(changed) - {"seed"},
-        same_seed=_value(a, "config.seed") == _value(b, "config.seed"),
+        same_seed=a.config.seed == b.config.seed,
         same_results=a.without_sample().results == b.without_sample().results,
         same_record=a.digest() == b.digest(),
-        metrics={split: _metrics(a, b, split, unlike is None) for split in SPLITS},
+        metrics={split: _metrics(a, b, split, unlike is None) for split in reversed(SCORED_SPLITS)},
         costs=_costs(a, b),
         curve=_curve(a, b) if unlike is None else None,
     )
 
 
-def _value(record: Record, path: str) -> object:
-    """Return the value at a dotted path that begins with a section of the record; None if a part is missing."""
-    section, *keys = path.split(".")
-    value: object = getattr(record, section).to_dict()
-    for key in keys:
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return value
-
-
-def _mapping(record: Record, path: str) -> Mapping[str, object]:
-    value = _value(record, path)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _number(value: object) -> float | None:
-    """Return a number whose sums and ratios are finite; None for anything else. Whole numbers stay whole."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return value if abs(value) < 2**53 or (isinstance(value, float) and abs(value) < 1e150) else None
+def _finite(value: float | None) -> float | None:
+    """Return a number whose sums and ratios are finite; None for others. Whole numbers stay whole."""
+    return value if value is not None and abs(value) < LARGEST else None
 
 
 def _identity(record: Record) -> RunIdentity:
-    names = [_value(record, f"config.{key}.name") for key in ("architecture", "encoder")]
-    modified = _value(record, "config.modified")
+    config = record.config
     return RunIdentity(
-        architecture="+".join(str(name) for name in names if name),
-        task=_value(record, "config.card.name"),
-        tier=_value(record, "config.card.tier"),
-        seed=_value(record, "config.seed"),
+        architecture="+".join(part.name for part in (config.architecture, config.encoder) if part and part.name),
+        task=config.card.name,
+        tier=config.card.tier,
+        seed=config.seed,
         status=record.status,
-        reason=_value(record, "results.reason"),
+        reason=record.results.reason,
         intact=record.intact(),
-        modified=[str(name) for name in modified] if isinstance(modified, list) else None,
+        modified=config.modified,
     )
 
 
@@ -208,13 +190,13 @@ def _flatten(value: object, name: str) -> Iterator[tuple[str, object]]:
 
 def _options(record: Record) -> dict[str, object]:
     """Return the options of a run by dotted name, as on the command line."""
-    return dict(_flatten(_mapping(record, "config.options"), ""))
+    return dict(_flatten(record.config.options.to_dict(), ""))
 
 
 def _configuration(record: Record) -> dict[str, object]:
     """Return options, code, data and machine of a run by dotted name."""
-    code = {key: value for key, value in _mapping(record, "config").items() if key not in _NOT_CONFIGURATION}
-    machine = {key: _value(record, f"measured.{key}") for key in ("device", "threads")}
+    code = {key: value for key, value in record.config.to_dict().items() if key not in _NOT_CONFIGURATION}
+    machine = {"device": record.measured.device, "threads": record.measured.threads}
     return {**_options(record), **dict(_flatten(code, "")), **machine}
 
 
@@ -233,11 +215,15 @@ def _has_effect(name: str, a: Record, b: Record) -> bool:
 
 def _not_comparable(a: Record, b: Record) -> str | None:
     """Return why the scores of two runs cannot be compared; None if they can."""
-    for key, plural in (("name", "tasks"), ("tier", "tiers"), ("version", "versions of the card"), ("digest", "cards")):
-        pair = [_value(record, f"config.card.{key}") for record in (a, b)]
-        if pair[0] != pair[1]:
-            left, right = (str(value)[:60] if key != "digest" else str(value)[:8] for value in pair)
-            return f"they are of different {plural}, {left} and {right}"
+    card, other = a.config.card, b.config.card
+    for left, right, plural in (
+        (card.name, other.name, "tasks"),
+        (card.tier, other.tier, "tiers"),
+        (card.version, other.version, "versions of the card"),
+        (card.digest[:8], other.digest[:8], "cards"),
+    ):
+        if left != right:
+            return f"they are of different {plural}, {str(left)[:60]} and {str(right)[:60]}"
     different = [name for name in _differences(a, b) if name.startswith("task.") and not name.startswith(_NO_EFFECT)]
     if different:
         return f"their tasks differ in {', '.join(different)}"
@@ -246,7 +232,7 @@ def _not_comparable(a: Record, b: Record) -> str | None:
 
 def _checksums(record: Record) -> list[tuple[str, str]]:
     """Return the checksums of the data by split; the names of the files do not matter."""
-    return sorted((str(name).rpartition("/")[0], str(value)) for name, value in _mapping(record, "config.data").items())
+    return sorted((name.rpartition("/")[0], checksum) for name, checksum in record.config.data.items())
 
 
 def _metrics(a: Record, b: Record, split: str, comparable: bool) -> dict[str, MetricPair]:
@@ -258,31 +244,31 @@ def _metrics(a: Record, b: Record, split: str, comparable: bool) -> dict[str, Me
         split: whose metrics are compared.
         comparable: whether the scores can be compared.
     """
-    tables = [_mapping(record, f"results.metrics.{split}") for record in (a, b)]
-    deciding = [_value(record, "config.card.metric") for record in (a, b)]
+    tables = [record.results.metrics.get(split, {}) for record in (a, b)]
+    deciding = [record.config.card.metric for record in (a, b)]
     pairs = {}
     for name in sorted({*tables[0], *tables[1]}, key=lambda name: (name not in deciding, name)):
-        scores = [score if isinstance(score := table.get(name), Mapping) else {} for table in tables]
-        value, chance, best = ([_number(score.get(key)) for score in scores] for key in ("value", "chance", "best"))
+        scores = [table.get(name) for table in tables]
+        value = [_finite(score.value) if score else None for score in scores]
+        chance = [_finite(score.chance) if score else None for score in scores]
+        best = [_finite(score.best) if score else None for score in scores]
         # Where chance or best possible score differ, the data do, whatever the cards say.
         same_data = comparable and (chance[0], best[0]) == (chance[1], best[1])
         difference = value[1] - value[0] if same_data and value[0] is not None and value[1] is not None else None
-        direction = _value(a, "config.card.direction") if name == deciding[0] else _direction(chance[0], best[0])
-        better = None if difference is None else _better(difference, direction)
-        pairs[str(name)] = MetricPair(value, chance, best, name in deciding, difference, better)
+        direction = a.config.card.direction if name == deciding[0] else _direction(chance[0], best[0])
+        better = None if difference is None or direction is None else _better(difference, direction)
+        pairs[name] = MetricPair(value, chance, best, name in deciding, difference, better)
     return pairs
 
 
-def _direction(chance: float | None, best: float | None) -> str | None:
+def _direction(chance: float | None, best: float | None) -> Direction | None:
     """Return which scores of a metric are better, from its chance and best possible score; None if unknown."""
     if chance is None or best is None or chance == best:
         return None
     return "max" if best > chance else "min"
 
 
-def _better(difference: float, direction: object) -> Better | None:
-    if direction not in ("min", "max"):
-        return None
+def _better(difference: float, direction: Direction) -> Better:
     if not difference:
         return "neither"
     return "B" if (difference > 0) == (direction == "max") else "A"
@@ -291,8 +277,9 @@ def _better(difference: float, direction: object) -> Better | None:
 def _costs(a: Record, b: Record) -> dict[str, CostPair]:
     """Return each cost of either record."""
     pairs = {}
-    for name, section in COSTS.items():
-        left, right = (_number(_value(record, f"{section}.{name}")) for record in (a, b))
+    for name in (*CONFIG_COSTS, *MEASURED_COSTS):
+        sections = [record.config if name in CONFIG_COSTS else record.measured for record in (a, b)]
+        left, right = (_finite(getattr(section, name)) for section in sections)
         if (left, right) != (None, None):
             ratio = right / left if left and right is not None else math.nan
             pairs[name] = CostPair([left, right], ratio if math.isfinite(ratio) else None)
@@ -301,9 +288,8 @@ def _costs(a: Record, b: Record) -> dict[str, CostPair]:
 
 def _curve(a: Record, b: Record) -> CurvePair | None:
     """Return the curves at a few of the steps at which both were validated; None if there is no such step."""
-    metric = str(_value(a, "config.card.metric"))
-    scores = [_column(record, "validation", metric) for record in (a, b)]
-    losses = [_column(record, "train", "loss") for record in (a, b)]
+    scores = [_column(record.results.curves.validation, a.config.card.metric) for record in (a, b)]
+    losses = [_column(record.results.curves.train, "loss") for record in (a, b)]
     steps = _spread_out(sorted(set(scores[0]) & set(scores[1])))
     if not steps:
         return None
@@ -316,14 +302,10 @@ def _curve(a: Record, b: Record) -> CurvePair | None:
     )
 
 
-def _column(record: Record, split: str, name: str) -> dict[float, float]:
-    """Return the values of a curve by step; pairs that are not two numbers are left out."""
-    curve = _mapping(record, f"results.curves.{split}")
-    steps, values = curve.get("step"), curve.get(name)
-    if not isinstance(steps, list) or not isinstance(values, list):
-        return {}
-    pairs = ((_number(step), _number(value)) for step, value in zip(steps, values, strict=False))
-    return {step: value for step, value in pairs if step is not None and value is not None}
+def _column(curve: Mapping[str, Sequence[float]], name: str) -> dict[float, float]:
+    """Return the values of a curve's column by step."""
+    pairs = zip(curve.get("step", []), curve.get(name, []), strict=False)  # Columns of a record may differ in length.
+    return {step: value for step, value in pairs if _finite(step) is not None and _finite(value) is not None}
 
 
 def _spread_out(steps: Sequence[float]) -> list[float]:

@@ -107,9 +107,7 @@ def _format_runs(comparison: Comparison, paths: Sequence[str]) -> str:
     return align_columns(rows)
 
 
-def _format_modified(names: Sequence[str] | None) -> str:
-    if names is None:
-        return "unknown"
+def _format_modified(names: Sequence[str]) -> str:
     return f"modified: {_shorten(', '.join(names))}" if names else "unmodified"
 
 
