@@ -120,7 +120,8 @@ def check_board(root: Path, name: str) -> BoardCheck:
     for file, text in page_files.render_pages(data).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
-            command = f"seqbench leaderboard build {name} --from {results} --out {folder}"
+            create = "" if results.is_dir() else f"mkdir -p {results} && "
+            command = f"{create}seqbench leaderboard build {name} --from {results} --out {folder}"
             problems.append(f"{file} differs from the page that the records give; generate it by `{command}`")
     return BoardCheck(data.records, problems)
 

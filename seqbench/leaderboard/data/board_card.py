@@ -108,7 +108,7 @@ class PublishedRow:
         task: name of our task; None if there is none yet.
         tolerance: largest relative difference between figures that agree.
         chance: figure of a predictor that knows nothing; None if the records hold it.
-        needs: what running a cell takes: ``a GPU day``.
+        needs: what running a cell takes: ``a day on one GPU``.
         statistic: what the figures are over seeds: ``mean`` or ``best``.
     """
 

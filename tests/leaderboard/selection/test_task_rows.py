@@ -117,7 +117,7 @@ def test_the_configuration_that_is_best_on_validation_ranks(tmp_path: Path) -> N
         "gru (num_layers=1)": ("outdone", None),
         "rnn": ("ranked", 2),
     }
-    reason = "gru (num_layers=2) is better on validation, and ranks for both"
+    reason = "gru (num_layers=2) has the better validation score; one configuration ranks"
     assert row_data(task, "gru (num_layers=1)").reason == reason
 
 
