@@ -77,8 +77,8 @@ def log_learning_rates(plan: Plan) -> None:
     for group in plan.groups:
         tuning = group.config.tuning
         if tuning:
-            scores = ", ".join(f"{row['lr']:g}: {format_number(row['value'])}" for row in tuning["tried"])
-            logger.info(f"{group.name}: learning rate {tuning['lr']:g} ({tuning['metric']} on validation: {scores})")
+            scores = ", ".join(f"{row.lr:g}: {format_number(row.value)}" for row in tuning.tried)
+            logger.info(f"{group.name}: learning rate {tuning.lr:g} ({tuning.metric} on validation: {scores})")
 
 
 def format_table(rows: Sequence[SummaryRow]) -> str:

@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, LOGGERS
+from seqbench.protocol.record_sections import Tuning
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, json_digest
 from seqbench.utils.strict_model import STRICT, YamlFloat
@@ -155,7 +156,7 @@ class RunConfig:
     encoder: str | None = None
     encoder_options: Mapping[str, object] = field(default_factory=dict)
     match_params: int | None = None
-    tuning: Mapping[str, Any] | None = None
+    tuning: Tuning | None = None
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:

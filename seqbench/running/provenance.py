@@ -67,7 +67,7 @@ def describe_config(config: RunConfig) -> dict[str, Any]:
         "seed": config.seed,
         "digest": config.digest(),
         "match_params": config.match_params,
-        "tuning": dict(config.tuning) if config.tuning else None,
+        "tuning": config.tuning.to_dict() if config.tuning else None,
         "data": dict(config.checksums),
         "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "git_commit": _commit(),

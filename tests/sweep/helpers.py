@@ -35,7 +35,8 @@ def write_record(cell: Cell, status: str = "ok", value: float = 0.5, seconds: fl
     results: dict[str, object] = {"status": status, "reason": None if status == "ok" else "as scripted", "curves": {}}
     if status == "ok":
         results["metrics"] = {"validation": score, "test": score}
-    config = {"parameters": 123, "tuning": cell.config.tuning}
+    tuning = cell.config.tuning.to_dict() if cell.config.tuning else None
+    config = {"parameters": 123, "tuning": tuning}
     complete_record(results, {"seconds": seconds, "started": time.time()}, config).write(cell.folder)
 
 

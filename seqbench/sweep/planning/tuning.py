@@ -10,40 +10,13 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
 
 from seqbench.protocol import run_folder
+from seqbench.protocol.record_sections import Trial, Tuning
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.sweep_runner import SweepRunner
 from seqbench.utils.errors import SeqbenchError
-
-
-class Trial(TypedDict):
-    """One trial in ``config.tuning`` of a record.
-
-    Keys: ``lr``, the learning rate; ``value``, its score on validation, or None; ``status`` of its record, or None;
-    ``run``, the name of its run folder.
-    """
-
-    lr: float
-    value: float | None
-    status: str | None
-    run: str
-
-
-class Tuning(TypedDict):
-    """The content of ``config.tuning`` of a record.
-
-    Keys: ``seed`` of the trials; ``split`` and ``metric`` by which they are compared; ``tried``, the trials; ``lr``,
-    the rate that was selected, or None.
-    """
-
-    seed: int
-    split: str
-    metric: str
-    tried: list[Trial]
-    lr: float | None
 
 
 def trial_cells(group: Group, runs: Path) -> list[Cell]:
@@ -99,10 +72,10 @@ def apply_best_rates(plan: Plan) -> Plan:
             seeds[group] = plan.seeds[group]
             continue
         tuning = select_rate(trials)
-        if tuning["lr"] is None:
+        if tuning.lr is None:
             refused[group.name] = f"none of the {len(trials)} learning rates that were tried has a score"
             continue
-        optim = dataclasses.replace(group.config.optim, lr=tuning["lr"])
+        optim = dataclasses.replace(group.config.optim, lr=tuning.lr)
         tuned = Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
         seeds[tuned] = plan.seeds[group]
     return Plan(tuple(seeds), seeds, plan.runs, refused)
@@ -117,9 +90,9 @@ def select_rate(trials: Sequence[Cell]) -> Tuning:
     rows = [_describe_trial(cell, metric.name) for cell in trials]
     rate, best = None, None
     for row in rows:
-        if row["value"] is not None and (best is None or metric.better(row["value"], best)):
-            rate, best = row["lr"], row["value"]
-    return {"seed": TUNING_SEED, "split": "validation", "metric": metric.name, "tried": rows, "lr": rate}
+        if row.value is not None and (best is None or metric.better(row.value, best)):
+            rate, best = row.lr, row.value
+    return Tuning(seed=TUNING_SEED, split="validation", metric=metric.name, tried=rows, lr=rate)
 
 
 def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
@@ -137,7 +110,7 @@ def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
             continue
         try:
             with run_folder.lock_folder(cell.folder):
-                config = record.config.with_values(tuning=dict(cell.config.tuning))
+                config = record.config.with_values(tuning=cell.config.tuning.to_dict())
                 dataclasses.replace(record, config=config).write(cell.folder)
         except SeqbenchError as error:
             problems.append(f"the learning-rate trials are missing in the record of {cell.name}: {error}")
@@ -149,9 +122,5 @@ def _describe_trial(cell: Cell, metric: str) -> Trial:
     value = None
     if record is not None and record.status == "ok":
         value = record.results.metrics["validation"][metric].value
-    return {
-        "lr": cell.config.optim.lr,
-        "value": value,
-        "status": record.status if record else None,
-        "run": cell.folder.name,
-    }
+    status = record.results.status if record else None
+    return Trial(lr=cell.config.optim.lr, value=value, status=status, run=cell.folder.name)

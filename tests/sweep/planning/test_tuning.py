@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.protocol import records, run_folder
+from seqbench.protocol.record_sections import Tuning
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning import tuning
 from seqbench.sweep.planning.sweep_plan import Cell
@@ -15,6 +16,7 @@ from seqbench.sweep.workers.run_cell import CellOutcome
 from tests.sweep.helpers import ScriptedEngine, Step, build_small_plan, write_record
 
 RATES = [1e-3, 2e-3, 5e-3, 1e-2]
+TUNING = Tuning(seed=TUNING_SEED, split="validation", metric="accuracy", tried=[], lr=1.0)
 
 
 def test_each_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) -> None:
@@ -57,10 +59,10 @@ def test_the_first_rate_with_the_best_validation_score_is_selected(
             data["results"]["metrics"]["test"]["accuracy"]["value"] = 1 - value
             (trial.folder / "result.json").write_text(json.dumps(data))
     selection = tuning.select_rate(trials)
-    assert selection["lr"] == selected
-    assert [(row["lr"], row["value"]) for row in selection["tried"]] == list(zip(RATES, values, strict=True))
-    assert {row["status"] for row in selection["tried"]} <= {"ok", "diverged"}
-    assert (selection["seed"], selection["split"], selection["metric"]) == (TUNING_SEED, "validation", "accuracy")
+    assert selection.lr == selected
+    assert [(trial.lr, trial.value) for trial in selection.tried] == list(zip(RATES, values, strict=True))
+    assert {trial.status for trial in selection.tried} <= {"ok", "diverged"}
+    assert (selection.seed, selection.split, selection.metric) == (TUNING_SEED, "validation", "accuracy")
 
 
 def test_the_rate_of_each_group_is_selected_by_its_own_trials(tmp_path: Path) -> None:
@@ -83,7 +85,7 @@ def test_the_rate_of_each_group_is_selected_by_its_own_trials(tmp_path: Path) ->
     cells = tuned.cells()
     assert [cell.config.seed for cell in cells] == [0, 0, 1, 1]
     assert cells[0].config.tuning is not None
-    assert cells[0].config.tuning["lr"] == 1e-2
+    assert cells[0].config.tuning.lr == 1e-2
     # How the rate was selected is no part of the digest.
     assert cells[0].config.digest() == dataclasses.replace(cells[0].config, tuning=None).digest()
 
@@ -101,15 +103,11 @@ def test_the_trials_are_added_to_a_finished_record_once(tmp_path: Path) -> None:
     assert tuned.folder == finished.folder
     assert tuning.add_tuning_to_records([tuned]) == []
     after = records.read_record(finished.folder)
-    assert after.config.tuning is not None
-    assert after.config.tuning.to_dict() == selection
+    assert after.config.tuning == selection
     assert (after.results, after.measured) == (before.results, before.measured)
     written = (finished.folder / "result.json").stat().st_mtime_ns
     assert tuning.add_tuning_to_records([tuned]) == []
     assert (finished.folder / "result.json").stat().st_mtime_ns == written
-
-
-TUNING = {"seed": TUNING_SEED, "split": "validation", "metric": "accuracy", "tried": [], "lr": 1.0}
 
 
 def test_a_locked_record_is_reported_and_the_others_are_written(tmp_path: Path) -> None:
@@ -120,7 +118,7 @@ def test_a_locked_record_is_reported_and_the_others_are_written(tmp_path: Path) 
     with run_folder.lock_folder(tuned[0].folder):
         (problem,) = tuning.add_tuning_to_records(tuned)
     assert tuned[0].name in problem
-    assert records.read_record(tuned[1].folder).config.to_dict()["tuning"] == TUNING
+    assert records.read_record(tuned[1].folder).config.tuning == TUNING
 
 
 def test_finished_trials_are_not_pending(tmp_path: Path) -> None:
