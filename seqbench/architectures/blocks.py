@@ -1,6 +1,6 @@
 """Building blocks of the pre-norm architectures, and checks of the options that all backbones share.
 
-A layer of a residual stack is
+A layer of a residual stack is::
 
     x = x + dropout(mixer(norm(x)))      mixes steps: attention, a scan or a convolution
     x = x + dropout(mlp(norm(x)))        acts on each step; optional
@@ -21,7 +21,7 @@ StateT = TypeVar("StateT")
 
 
 class ParameterGroup(TypedDict, total=False):
-    """Parameters with their own options of the optimiser. Options that it does not name are those of the task's card."""
+    """Parameters with their own options of the optimiser. Options that are not named are those of the task's card."""
 
     params: list[nn.Parameter]
     lr: float

@@ -29,10 +29,12 @@ State = tuple[Tensor, Tensor]
 class GatedDeltaNet(CausalResidualStack[State]):
     """A stack of gated delta rules: a memory that decays, and that replaces the value stored at a key.
 
+    In each head it computes::
+
         S_t = alpha_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T,    o_t = S_t^T q_t
 
-    in each head. q, k and v are linear maps of the input, followed by a short causal convolution and SiLU; q and k are
-    divided by their lengths. beta is a sigmoid, and the decay is that of Mamba-2, alpha = exp(-a softplus(w x + b)).
+    q, k and v are linear maps of the input, followed by a short causal convolution and SiLU; q and k are divided by
+    their lengths. beta is a sigmoid, and the decay is that of Mamba-2, alpha = exp(-a softplus(w x + b)).
     The output of each head is normalised, and gated by SiLU of a linear map of the input.
 
     Deviations from arXiv 2412.06464: the keys of all heads together are ``d_model`` wide, and so are the queries and

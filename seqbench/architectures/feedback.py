@@ -17,6 +17,8 @@ from seqbench.ops.linear_scan import linear_scan
 class Jordan(nn.Module):
     """Jordan's network (1986): the context is a running average of past outputs.
 
+    It computes::
+
         c_t = decay c_{t-1} + (1 - decay) y_{t-1}
         h_t = tanh(W x_t + V c_t + b)
 
@@ -76,6 +78,8 @@ class Jordan(nn.Module):
 
 class NARX(nn.Module):
     """Nonlinear autoregressive network with exogenous inputs (Lin, Horne, Tiňo & Giles 1996).
+
+    It computes::
 
         h_t = tanh(A_0 x_t + ... + A_{p-1} x_{t-p+1} + B_1 y_{t-1} + ... + B_q y_{t-q} + b)
 

@@ -12,9 +12,11 @@ from seqbench.ops.linear_attention import State, linear_attention
 class LinearAttention(CausalResidualStack[State]):
     """A stack of causal attentions with weights phi(q) . phi(k) instead of exp(q . k), where phi(x) = elu(x) + 1.
 
+    In each head it computes::
+
         o_t = sum_{s <= t} (phi(q_t) . phi(k_s)) v_s / sum_{s <= t} phi(q_t) . phi(k_s)
 
-    in each head. There are no position embeddings: the order enters through causality alone.
+    There are no position embeddings: the order enters through causality alone.
 
     The state of a layer is the sums of phi(k) v^T, ``(batch, heads, width, width)``, and of phi(k),
     ``(batch, heads, width)``.

@@ -30,6 +30,8 @@ _CHUNK = 64
 class Mamba(CausalResidualStack[State]):
     """A stack of selective state spaces (Gu & Dao 2023, arXiv 2312.00752).
 
+    Each layer computes::
+
         u, z = W_in x                         u = silu(convolution(u))
         Delta, B, C = linear maps of u        Delta > 0, one for each channel, by a softplus
         h_t = exp(Delta_t A) h_{t-1} + Delta_t B_t u_t       ``state_size`` numbers in each channel

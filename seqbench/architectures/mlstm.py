@@ -28,12 +28,14 @@ State = tuple[Tensor, Memory]
 class MLSTM(CausalResidualStack[State]):
     """A stack of mLSTM blocks, each twice as wide inside as outside, without MLPs.
 
+    In each head it computes::
+
         C_t = f_t C_{t-1} + i_t k_t v_t^T,    n_t = f_t n_{t-1} + i_t k_t,    h_t = C_t^T q_t / max(|n_t . q_t|, 1)
 
-    in each head, with i = exp(...) and f = sigmoid(...). The input is projected to two halves. The first half passes a
-    causal convolution and SiLU, and gives q, k and the gates; v is a map of the half before the convolution. h is
-    normalised in each head. The output of the convolution, scaled in each channel, is added to it, and SiLU of the
-    second half gates the sum.
+    with i = exp(...) and f = sigmoid(...). The input is projected to two halves. The first half passes a causal
+    convolution and SiLU, and gives q, k and the gates; v is a map of the half before the convolution. h is normalised
+    in each head. The output of the convolution, scaled in each channel, is added to it, and SiLU of the second half
+    gates the sum.
 
     Deviations from arXiv 2405.04517: q, k and v are full maps within each head, not within blocks of four channels,
     and the gates depend on the output of the convolution, not on q, k and v.

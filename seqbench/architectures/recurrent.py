@@ -188,6 +188,8 @@ class IRNN(RNN):
 class LSTM(RecurrentStack[tuple[Tensor, Tensor]]):
     """Long short-term memory (Hochreiter & Schmidhuber 1997) with forget gates (Gers et al. 2000).
 
+    Each layer computes::
+
         c_t = f_t c_{t-1} + i_t tanh(W_c x_t + U_c h_{t-1} + b_c),    h_t = o_t tanh(c_t)
 
     where the gates i, f and o are sigmoids of W x_t + U h_{t-1} + b with their own weights.
@@ -247,6 +249,8 @@ class LSTMLayer(nn.LSTM):
 
 class GRU(RecurrentStack[Tensor]):
     """Gated recurrent unit (Cho et al. 2014), in cuDNN's form: the reset gate r acts after the product U h.
+
+    Each layer computes::
 
         h_t = (1 - z_t) n_t + z_t h_{t-1},    n_t = tanh(W x_t + b + r_t (U h_{t-1} + c))
 

@@ -1,10 +1,12 @@
 """Linear state spaces with complex diagonals: the LRU, which mixes channels, and S4D, with one system for each channel.
 
+Each layer computes::
+
     h_t = lambda h_{t-1} + B x_t         y_t = Re(C h_t) + D x_t         then  GLU(GELU(y))  at each step
 
-|lambda| < 1 holds for all values of the parameters. Tensors have the axes ``(batch, time, d_model)``. Parameters are
-real, and complex states are real pairs in their last axis, so that casts, optimisers and collective operations need no
-complex numbers. The recurrence is computed in at least float32.
+``|lambda| < 1`` holds for all values of the parameters. Tensors have the axes ``(batch, time, d_model)``. Parameters
+are real, and complex states are real pairs in their last axis, so that casts, optimisers and collective operations need
+no complex numbers. The recurrence is computed in at least float32.
 
 Deviation from both papers: the authors train the parameters of the recurrence at a smaller learning rate; here these
 have the common learning rate, and no weight decay.
@@ -32,10 +34,12 @@ from seqbench.ops.linear_scan import linear_scan
 class LRU(CausalResidualStack[Tensor]):
     """The linear recurrent unit (Orvieto et al. 2023, arXiv 2303.06349), with lambda = exp(-nu + i theta).
 
+    Each layer computes::
+
         h_t = lambda h_{t-1} + gamma (B x_t),    y_t = Re(C h_t) + D x_t
 
     lambda starts uniformly distributed on a ring in the complex plane. The learnt factor gamma starts at
-    sqrt(1 - |lambda|^2), so that the scale of the states is that of the inputs whatever the memory.
+    ``sqrt(1 - |lambda|^2)``, so that states have the scale of the inputs, however long the memory lasts.
 
     The state of a layer is h as real pairs, ``(batch, state_size, 2)``.
 
@@ -79,9 +83,11 @@ class LRU(CausalResidualStack[Tensor]):
 class S4D(CausalResidualStack[Tensor]):
     """Diagonal structured state spaces (Gu et al. 2022, arXiv 2206.11893).
 
+    In each channel it computes::
+
         h' = A h + x,    y = 2 Re(C h) + D x
 
-    in each channel, with a complex diagonal A, discretised by a zero-order hold with a learnt step of the channel.
+    with a complex diagonal A, discretised by a zero-order hold with a learnt step of the channel.
     Sequences are convolved with the responses of the systems by FFTs; single steps use the recurrence. The real part of
     A starts at -1/2, and its imaginary parts, the frequencies, as ``init`` says.
 

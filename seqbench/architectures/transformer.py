@@ -25,6 +25,8 @@ BLOCK = 512
 class Transformer(CausalResidualStack[Cache]):
     """A causal transformer with a cache of keys and values.
 
+    Each layer computes::
+
         x = x + attention(norm(x)),    x = x + mlp(norm(x)),    o_t = softmax(q_t K^T / sqrt(width)) V  in each head
 
     where K and V hold the last ``max_context`` steps, and the mlp has a GELU (Vaswani et al. 2017; Su et al. 2021).

@@ -1,9 +1,11 @@
 """The gated delta rule: a matrix memory that decays, and that replaces the value stored at a key.
 
+It computes::
+
     S_t = alpha_t (I - beta_t k_t k_t^T) S_{t-1} + beta_t k_t v_t^T,    o_t = S_t^T q_t
 
-with |k_t| = 1 (Yang, Kautz & Hatamizadeh 2024, arXiv 2412.06464; their S is the transpose of this one). Over one chunk,
-with the state S_0 before it,
+with ``|k_t| = 1`` (Yang, Kautz & Hatamizadeh 2024, arXiv 2412.06464; their S is the transpose of this one). Over one
+chunk, with the state S_0 before it::
 
     S_t = e^{g_t} S_0 + sum_{s <= t} e^{g_t - g_s} k_s u_s^T,    g_t = log alpha_1 + ... + log alpha_t
     u_t + beta_t sum_{s < t} e^{g_t - g_s} (k_t . k_s) u_s = beta_t (v_t - e^{g_t} S_0^T k_t)

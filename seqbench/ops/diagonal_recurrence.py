@@ -1,5 +1,7 @@
 """The response of a linear recurrence with a constant complex diagonal, without a table of its powers.
 
+It computes::
+
     h_t = lambda h_{t-1} + u_t        y_t = Re(sum_n c_n h_{t,n}) = sum_l k_l u_{t-l},   k_l = Re(sum_n c_n lambda_n^l)
 
 Each channel has its own modes n. Tensors have the axes ``(batch, channels, time)`` or ``(channels, modes)``.

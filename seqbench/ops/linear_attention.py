@@ -1,5 +1,7 @@
 """Linear attention: the output is a mean of the values so far, weighted by q . k, from a state of constant size.
 
+It computes::
+
     S_t = S_{t-1} + k_t v_t^T,    z_t = z_{t-1} + k_t,    o_t = S_t^T q_t / (z_t . q_t + eps)
 
 where no entry of q and k is negative (Katharopoulos et al. 2020, arXiv 2006.16236). Tensors have the axes

@@ -8,7 +8,7 @@ Gated layers and diagonal state-space layers are this recurrence between two map
 - ``triton``: one kernel in each direction, for CUDA (``_scan_triton``).
 
 All forms but the reference are one ``torch.library`` operator, ``seqbench::linear_scan``. It works on the meta device,
-under ``torch.compile`` and under ``FlopCounterMode``. Its gradient is
+under ``torch.compile`` and under ``FlopCounterMode``. Its gradient is::
 
     g_t = dy_t + conj(a_{t+1}) g_{t+1},  db_t = g_t,  da_t = g_t conj(h_{t-1}),  dh0 = conj(a_1) g_1,
 

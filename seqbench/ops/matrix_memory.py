@@ -1,9 +1,11 @@
 """The matrix memory of the mLSTM, with exponential gates (Beck et al. 2024, arXiv 2405.04517).
 
+It computes::
+
     C_t = f_t C_{t-1} + i_t k_t v_t^T,    n_t = f_t n_{t-1} + i_t k_t,    h_t = C_t^T q_t / max(|n_t . q_t|, 1)
 
 C is the transpose of the paper's. Because i_t = exp(log i_t) can overflow, C and n are stored divided by e^{m_t} with
-the stabiliser
+the stabiliser::
 
     m_t = max(log f_t + m_{t-1}, log i_t),    m_0 = 0,
 

@@ -76,7 +76,7 @@ class _FLA(nn.Module):
         return y
 
     def _sizes(self, d_model: int, heads: int) -> dict[str, int]:
-        """Return the options of the layer beside its width and its heads."""
+        """Return the options of the layer, apart from its width and its heads."""
         return {}
 
 
@@ -116,7 +116,7 @@ class FLAKimiDeltaAttention(_FLA):
 
 
 class _Mixer(nn.Module):
-    """A layer of the library, which returns other values beside its output."""
+    """A layer of the library, which returns a tuple that starts with its output."""
 
     def __init__(self, layer: nn.Module) -> None:
         super().__init__()

@@ -17,7 +17,7 @@ class HFMamba(nn.Module):
     """The selective state space model Mamba (Gu & Dao 2023, arXiv 2312.00752) of the library transformers.
 
     On a CPU the library computes it by a loop over time. It has no dropout. Its residual stream and its scan are
-    float32, whatever the type of the weights.
+    float32 for all types of the weights.
 
     There is no ``unroll``: with a cache the library computes single steps only (several steps at once start from zeros
     again), and it writes the cache in place, so that no gradient flows through it. seqbench's own ``mamba`` has neither
