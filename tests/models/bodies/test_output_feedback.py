@@ -1,6 +1,9 @@
+"""A body that feeds outputs back: targets in training, its own outputs in evaluation."""
+
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +13,12 @@ from seqbench.architectures.feedback import NARX, Jordan
 from seqbench.models import objectives
 from seqbench.models.bodies import OutputFeedback
 from seqbench.models.bodies.output_feedback import build_feedback_embeddings
+from seqbench.models.objectives import Objective
+from seqbench.protocol.backbones import FeedbackBackbone, State
 from seqbench.protocol.specs import (
     Batch,
     Context,
+    Output,
     SequenceClass,
     SequenceSpec,
     StepClasses,
@@ -26,7 +32,7 @@ from tests.models.objectives.test_step_classes import random_batch
 SPEC = SequenceSpec(Tokens(4), StepClasses(4), max_length=7)
 
 
-def make(backbone: Any, spec: SequenceSpec = SPEC, d_model: int = 6) -> tuple[OutputFeedback, Any]:
+def build(backbone: FeedbackBackbone, spec: SequenceSpec = SPEC, d_model: int = 6) -> tuple[OutputFeedback, Objective]:
     torch.manual_seed(0)
     embeddings = build_feedback_embeddings(spec, d_model)
     objective = objectives.build_objective(spec, d_model)
@@ -34,7 +40,7 @@ def make(backbone: Any, spec: SequenceSpec = SPEC, d_model: int = 6) -> tuple[Ou
 
 
 class Echo(nn.Module):
-    """Its output is its previous output."""
+    """Returns its previous output."""
 
     causal = True
     feeds_back_output = True
@@ -49,35 +55,35 @@ class Echo(nn.Module):
         return y_previous, None
 
 
-def test_in_training_the_previous_target_is_fed() -> None:
-    body, _ = make(Echo(6))
+def test_in_training_the_previous_target_is_fed_back() -> None:
+    body, _ = build(Echo(6))
     batch = random_batch(0)
     hidden = body(batch)
     torch.testing.assert_close(hidden[:, 0], body.start.expand(5, -1))
     torch.testing.assert_close(hidden[:, 1:], body.outputs(batch.targets[:, :-1]))
 
 
-def test_in_evaluation_its_own_answer_is_fed_and_targets_are_not_read() -> None:
-    body, objective = make(NARX(6))
+def test_in_evaluation_the_models_own_output_is_fed_back_and_targets_are_not_read() -> None:
+    body, objective = build(NARX(6))
     body.eval()
     batch, other = random_batch(0), random_batch(0)
     other.targets = (other.targets + 1) % 4
     hidden = body(batch)
     assert torch.equal(body(other), hidden)
-    # By hand: taught with what it answered, it gives the same.
-    answers = objective.predict(hidden)
-    taught = body.train()(Batch(**{**vars(batch), "targets": answers}))
-    torch.testing.assert_close(taught, hidden)
-    assert not torch.equal(answers, batch.targets)
+    # Teacher forcing on the predicted outputs gives the same hidden vectors.
+    predictions = objective.predict(hidden)
+    forced = body.train()(replace(batch, targets=predictions))
+    torch.testing.assert_close(forced, hidden)
+    assert not torch.equal(predictions, batch.targets)
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_streams_go_on_from_the_last_output(training: bool) -> None:
-    body, _ = make(Jordan(6))
+def test_a_chunk_of_a_stream_continues_from_the_last_output(training: bool) -> None:
+    body, _ = build(Jordan(6))
     body.train(training)
     batch = random_batch(2)
     chunks = [
-        Batch(**{**vars(batch), **{name: getattr(batch, name)[:, part] for name in ("inputs", "targets", "weights")}})
+        replace(batch, inputs=batch.inputs[:, part], targets=batch.targets[:, part], weights=batch.weights[:, part])
         for part in (slice(0, 3), slice(3, None))
     ]
     first, state = body.unroll(chunks[0], None)
@@ -85,8 +91,8 @@ def test_streams_go_on_from_the_last_output(training: bool) -> None:
     torch.testing.assert_close(torch.cat([first, second], 1), body(batch))
 
 
-def test_steps_equal_the_whole() -> None:
-    body, _ = make(NARX(6))
+def test_decoding_step_by_step_equals_the_whole() -> None:
+    body, _ = build(NARX(6))
     body.eval()
     batch = random_batch(1)
     whole = body(batch)
@@ -96,36 +102,36 @@ def test_steps_equal_the_whole() -> None:
         torch.testing.assert_close(hidden, whole[:, step])
 
 
-def test_several_inputs_that_are_no_outputs_are_taken_one_by_one() -> None:
-    body, _ = make(NARX(6), SequenceSpec(Tokens(4), StepLabels(3), max_length=7))
+def test_a_prompt_of_another_kind_than_the_outputs_is_read_step_by_step() -> None:
+    body, _ = build(NARX(6), SequenceSpec(Tokens(4), StepLabels(3), max_length=7))
     body.eval()
     inputs = torch.randint(4, (2, 7))
     at_once, _ = body.step(inputs, {}, None)
-    state = None
-    for step in inputs.split(1, dim=1):
+    state: State = None
+    for step in torch.split(inputs, 1, dim=1):
         hidden, state = body.step(step, {}, state)
     torch.testing.assert_close(at_once, hidden)
 
 
-def test_in_a_text_each_character_is_the_output_of_the_step_before() -> None:
-    """A prompt, and what is drawn behind it, are fed back as they are, not as the likeliest answer."""
-    body, _ = make(NARX(6))
+def test_in_a_text_each_character_is_fed_back_as_the_output_of_the_step_before() -> None:
+    """The characters of the prompt and the drawn ones are fed back, not the most likely ones."""
+    body, _ = build(NARX(6))
     batch = random_batch(1)
     text = batch.inputs
     batch.targets = torch.cat([text[:, 1:], text[:, :1]], dim=1)
-    taught = body(batch)  # In training the previous target is fed: the present character.
+    forced = body(batch)  # In training the previous target is fed back, which is the present character.
     body.eval()
     hidden, state = body.step(text[:, :3], {}, None)
-    torch.testing.assert_close(hidden, taught[:, 2])
+    torch.testing.assert_close(hidden, forced[:, 2])
     for step in range(3, 7):
         drawn = text[:, step : step + 1]
         hidden, state = body.step(drawn, {}, body.replace_output(state, drawn))
-        torch.testing.assert_close(hidden, taught[:, step])
+        torch.testing.assert_close(hidden, forced[:, step])
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_where_nothing_is_asked_nothing_is_fed_back(training: bool) -> None:
-    body, _ = make(Echo(6))
+def test_after_a_step_of_weight_0_the_start_vector_is_fed(training: bool) -> None:
+    body, _ = build(Echo(6))
     body.train(training)
     batch = random_batch(0)
     batch.weights = torch.zeros_like(batch.weights)
@@ -136,8 +142,8 @@ def test_where_nothing_is_asked_nothing_is_fed_back(training: bool) -> None:
 
 
 @pytest.mark.parametrize("output", [StepLabels(3), StepValues(3)])
-def test_numbers_are_fed_back_in_the_nets_precision(output: Any) -> None:
-    body, objective = make(Jordan(6), SequenceSpec(Context(3), output, max_length=5))
+def test_values_are_fed_back_in_the_precision_of_the_weights(output: Output) -> None:
+    body, objective = build(Jordan(6), SequenceSpec(Context(3), output, max_length=5))
     body, objective = body.to(torch.bfloat16).eval(), objective.to(torch.bfloat16)
     ones, context = torch.ones(2, 5), torch.randn(2, 3, dtype=torch.bfloat16)
     batch = Batch(context, torch.zeros(2, 5, 3), torch.full((2,), 5), ones, 10.0, torch.arange(2))
@@ -145,31 +151,33 @@ def test_numbers_are_fed_back_in_the_nets_precision(output: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("output", "answer"),
+    ("output", "expected"),
     [
         (StepClasses(3), lambda hidden, head: head(hidden).argmax(-1)),
         (StepLabels(3), lambda hidden, head: (torch.sigmoid(head(hidden)) > 0.5).float()),
         (StepValues(3), lambda hidden, head: head(hidden)),
     ],
 )
-def test_what_is_fed_back_of_each_kind(output: Any, answer: Any) -> None:
+def test_what_is_fed_back_for_each_kind_of_output(
+    output: Output, expected: Callable[[Tensor, nn.Module], Tensor]
+) -> None:
     objective, hidden = objectives.build_objective(SequenceSpec(Tokens(2), output, 5), 6), torch.randn(2, 5, 6)
-    torch.testing.assert_close(objective.predict(hidden), answer(hidden, objective.head))
+    torch.testing.assert_close(objective.predict(hidden), expected(hidden, objective.head))
 
 
-def test_a_plan_is_there_at_every_step() -> None:
-    body, _ = make(Jordan(6), SequenceSpec(Context(3), StepValues(1), max_length=5))
+def test_a_context_is_an_input_at_every_step() -> None:
+    body, _ = build(Jordan(6), SequenceSpec(Context(3), StepValues(1), max_length=5))
     ones = torch.ones(2, 5)
     batch = Batch(torch.randn(2, 3), torch.randn(2, 5, 1), torch.full((2,), 5), ones, 10.0, torch.arange(2))
     assert body(batch).shape == (2, 5, 6)
     assert torch.equal(body.embedding.embed_steps(batch)[:, 0], body.embedding.embed_steps(batch)[:, 4])
 
 
-def test_one_output_for_the_sequence_is_refused_with_the_reason() -> None:
+def test_one_output_for_the_whole_sequence_is_refused() -> None:
     with pytest.raises(SeqbenchError, match=r"asks for SequenceClass.*has no output before it"):
         build_feedback_embeddings(SequenceSpec(Tokens(4), SequenceClass(2), max_length=7), 6)
 
 
 def test_a_backbone_without_unroll_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="must have unroll"):
-        make(nn.Linear(6, 6))
+        build(nn.Linear(6, 6))  # type: ignore[arg-type]

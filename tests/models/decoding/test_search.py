@@ -1,24 +1,26 @@
+"""Greedy and beam search, against trying every target."""
+
 from __future__ import annotations
 
 import itertools
-from typing import Any
 
 import pytest
 import torch
 
 from seqbench.models import objectives
+from seqbench.models.bodies import Body
 from seqbench.models.decoding import search
+from seqbench.models.objectives import Objective
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
-from tests.models.bodies.test_encoder_decoder import make as make_body
-
-VOCAB, END = 9, 2
+from tests.models.bodies.sequence_pairs import END, VOCAB, build_body
 
 
-def model(kind: str, seed: int = 0, sharp: float = 3.0) -> tuple[Any, Any]:
-    body = make_body(kind)
+def build_model(kind: str, seed: int = 0, sharp: float = 3.0) -> tuple[Body, Objective]:
+    """Return a body and an objective whose predictions are more certain for a larger ``sharp``."""
+    body = build_body(kind)
     torch.manual_seed(seed)
     objective = objectives.build_objective(SequenceSpec(Tokens(VOCAB), output(), 7), d_model=8).eval()
-    objective.head.weight.data *= sharp
+    objective.head.get_parameter("weight").data *= sharp
     return body, objective
 
 
@@ -29,23 +31,23 @@ def output(beam: int = 1, length_penalty: float = 1.0, longest: int = 4) -> Toke
 def sources(*lengths: int) -> Batch:
     generator = torch.Generator().manual_seed(len(lengths))
     inputs = torch.randint(3, VOCAB, (len(lengths), max(lengths)), generator=generator)
-    none = torch.zeros(len(lengths), 1, dtype=torch.long)
-    return Batch(inputs, none, torch.tensor(lengths), none.float(), 1.0, torch.arange(len(lengths)))
+    targets = torch.zeros(len(lengths), 1, dtype=torch.long)
+    return Batch(inputs, targets, torch.tensor(lengths), targets.float(), 1.0, torch.arange(len(lengths)))
 
 
-def log_probabilities(body: Any, objective: Any, batch: Batch, targets: list[list[int]]) -> list[float]:
-    """Of targets of one source (their end among the tokens where they have one), under teacher forcing."""
+def log_probabilities(body: Body, objective: Objective, batch: Batch, targets: list[list[int]]) -> list[float]:
+    """Return the log-probability of each target of one source; a target may hold its end token."""
     lengths = torch.tensor([len(tokens) for tokens in targets])
-    alike = batch.rows(torch.zeros(len(targets), dtype=torch.long))
-    alike.targets = torch.tensor([tokens + [0] * (int(lengths.max()) - len(tokens)) for tokens in targets])
-    alike.target_lengths = lengths
+    repeated = batch.rows(torch.zeros(len(targets), dtype=torch.long))
+    repeated.targets = torch.tensor([tokens + [0] * (int(lengths.max()) - len(tokens)) for tokens in targets])
+    repeated.target_lengths = lengths
     with torch.no_grad():
-        logs = objective.predict_distribution(body(alike)).gather(-1, alike.targets[..., None])[..., 0]
-    return (logs * alike.valid()).sum(-1).tolist()
+        logs = objective.predict_distribution(body(repeated)).gather(-1, repeated.targets[..., None])[..., 0]
+    return (logs * repeated.valid()).sum(-1).tolist()
 
 
 def all_targets(longest: int) -> list[list[int]]:
-    """Every target that can be written: ended by END, or as long as may be."""
+    """Return every target that decoding may give: ended by END, or of the greatest length."""
     others = [token for token in range(VOCAB) if token != END]
     ended = [[*words, END] for count in range(longest) for words in itertools.product(others, repeat=count)]
     return [*ended, *(list(words) for words in itertools.product(others, repeat=longest))]
@@ -53,20 +55,20 @@ def all_targets(longest: int) -> list[list[int]]:
 
 @pytest.mark.parametrize("kind", ["vector", "additive", "multihead", "decoder-only"])
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
-def test_a_beam_wide_enough_finds_what_trying_everything_finds(kind: str, length_penalty: float) -> None:
-    body, objective = model(kind)
+def test_a_beam_that_holds_every_hypothesis_gives_the_best_of_all_targets(kind: str, length_penalty: float) -> None:
+    body, objective = build_model(kind)
     targets = all_targets(3)
     logs = log_probabilities(body, objective, sources(3), targets)
     scores = [log / len(tokens) ** length_penalty for log, tokens in zip(logs, targets, strict=True)]
     best = targets[scores.index(max(scores))]
-    found = search.decode(body, objective, sources(3), output(200, length_penalty, longest=3))
-    assert found == [[token for token in best if token != END]]
+    decoded = search.decode(body, objective, sources(3), output(200, length_penalty, longest=3))
+    assert decoded == [[token for token in best if token != END]]
 
 
-def test_a_beam_finds_no_less_likely_target_than_greedy_search() -> None:
+def test_beam_search_gives_no_less_likely_target_than_greedy_search() -> None:
     better = 0
     for seed in range(20):
-        body, objective = model("additive", seed, sharp=6.0)
+        body, objective = build_model("additive", seed, sharp=6.0)
         scores = []
         for beam in (1, 5):
             (tokens,) = search.decode(body, objective, sources(4), output(beam, 0.0, 8))
@@ -79,8 +81,8 @@ def test_a_beam_finds_no_less_likely_target_than_greedy_search() -> None:
 
 @pytest.mark.parametrize("beam", [1, 3])
 @pytest.mark.parametrize("kind", ["multihead", "decoder-only"])
-def test_each_sentence_is_decoded_as_if_alone(kind: str, beam: int) -> None:
-    body, objective = model(kind)
+def test_a_source_is_decoded_in_a_batch_as_alone(kind: str, beam: int) -> None:
+    body, objective = build_model(kind)
     batch = sources(5, 2, 5, 3, 2)
     together = search.decode(body, objective, batch, output(beam, longest=10))
     for row in range(5):
@@ -89,9 +91,41 @@ def test_each_sentence_is_decoded_as_if_alone(kind: str, beam: int) -> None:
         assert search.decode(body, objective, alone, output(beam, longest=10)) == [together[row]]
 
 
-def test_greedy_search_takes_the_likeliest_and_stops_at_the_end() -> None:
-    body, objective = model("vector")
-    objective.head.bias.data[END] = 100
+def test_greedy_search_stops_at_the_end_token() -> None:
+    body, objective = build_model("vector")
+    objective.head.get_parameter("bias").data[END] = 100
     assert search.decode(body, objective, sources(3, 3), output()) == [[], []]
-    objective.head.bias.data[END] = -100
+    objective.head.get_parameter("bias").data[END] = -100
     assert [len(row) for row in search.decode(body, objective, sources(3, 2), output(longest=6))] == [6, 6]
+
+
+def test_greedy_search_gives_the_most_likely_token_at_each_step() -> None:
+    body, objective = build_model("vector")
+    (tokens,) = search.decode(body, objective, sources(3), output(longest=5))
+    for step, token in enumerate(tokens):
+        options = [[*tokens[:step], other] for other in range(VOCAB)]
+        logs = log_probabilities(body, objective, sources(3), options)
+        assert logs.index(max(logs)) == token
+
+
+def test_the_length_penalty_prefers_longer_targets() -> None:
+    lengths = []
+    for penalty in (0.0, 3.0):
+        body, objective = build_model("additive", seed=1, sharp=1.0)
+        objective.head.get_parameter("bias").data[END] = 1.0
+        (tokens,) = search.decode(body, objective, sources(4), output(5, penalty, 6))
+        lengths.append(len(tokens))
+    assert lengths[0] < lengths[1]
+
+
+def test_tokens_after_the_first_end_token_are_cut() -> None:
+    assert search.cut_at_end([5, 2, 6, 2], end=2) == [5]
+    assert search.cut_at_end([5, 6], end=2) == [5, 6]
+
+
+def test_rows_are_selected_in_every_tensor_of_a_state() -> None:
+    state = (torch.arange(3), {"h": torch.arange(6).view(3, 2)}, None)
+    selected = search.select_rows(state, torch.tensor([2, 2, 0]))
+    assert selected[0].tolist() == [2, 2, 0]
+    assert selected[1]["h"].tolist() == [[4, 5], [4, 5], [0, 1]]
+    assert selected[2] is None
