@@ -1,3 +1,5 @@
+"""Metrics that are ratios of sums, and what all objectives have in common."""
+
 from __future__ import annotations
 
 import math
@@ -6,34 +8,59 @@ import pytest
 import torch
 
 from seqbench.models.objectives import RatioMetrics
+from seqbench.models.objectives.base import metric_weights
+from seqbench.models.objectives.step_classes import StepClassesObjective
+from seqbench.protocol.specs import Batch, StepClasses
 
 
-def test_a_ratio_is_of_the_sums_not_the_mean_of_ratios() -> None:
-    scores = RatioMetrics({"a": 1})
-    scores.update({"a": (torch.tensor(1.0), torch.tensor(1.0))})
-    scores.update({"a": (torch.tensor(0.0), torch.tensor(3.0))})
-    assert float(scores.compute()["a"]) == 0.25
+def test_a_metric_is_the_ratio_of_the_sums_not_the_mean_of_the_ratios() -> None:
+    metrics = RatioMetrics({"a": 1})
+    metrics.update({"a": (torch.tensor(1.0), torch.tensor(1.0))})
+    metrics.update({"a": (torch.tensor(0.0), torch.tensor(3.0))})
+    assert float(metrics.compute()["a"]) == 0.25
 
 
-def test_a_vector_is_averaged_where_it_is_defined() -> None:
-    scores = RatioMetrics({"plain": 1, "vector": 3})
+def test_a_vector_is_averaged_over_the_entries_with_a_denominator() -> None:
+    metrics = RatioMetrics({"plain": 1, "vector": 3})
     parts = {
         "vector": (torch.tensor([1.0, 0, 0]), torch.tensor([2.0, 4, 0])),
         "plain": (torch.ones(()), torch.ones(())),
     }
-    scores.update(parts)
-    assert float(scores.compute()["vector"]) == 0.25
-    assert float(scores.compute()["plain"]) == 1.0
+    metrics.update(parts)
+    assert float(metrics.compute()["vector"]) == 0.25
+    assert float(metrics.compute()["plain"]) == 1.0
 
 
 @pytest.mark.filterwarnings("ignore:.*before the ``update``.*:UserWarning")
-def test_nothing_added_is_no_number() -> None:
+def test_a_metric_without_batches_is_nan() -> None:
     assert math.isnan(RatioMetrics({"a": 2}).compute()["a"])
 
 
-def test_many_small_numbers_do_not_drown() -> None:
-    scores = RatioMetrics({"a": 1})
-    scores.update({"a": (torch.tensor(1e8), torch.tensor(1e8))})
+def test_many_small_numbers_are_added_to_a_large_one_exactly() -> None:
+    metrics = RatioMetrics({"a": 1})
+    metrics.update({"a": (torch.tensor(1e8), torch.tensor(1e8))})
     for _ in range(1000):
-        scores.update({"a": (torch.tensor(1.0), torch.tensor(0.0))})
-    assert float(scores.compute()["a"]) == pytest.approx(1 + 1e-5, rel=1e-12)
+        metrics.update({"a": (torch.tensor(1.0), torch.tensor(0.0))})
+    assert float(metrics.compute()["a"]) == pytest.approx(1 + 1e-5, rel=1e-12)
+
+
+def batch(scored: torch.Tensor | None) -> Batch:
+    targets, weights = torch.tensor([[0, 1]]), torch.tensor([[1.0, 0.5]])
+    return Batch(targets, targets, torch.tensor([2]), weights, 1.5, torch.tensor([0]), scored=scored)
+
+
+def test_metrics_are_weighted_by_scored_where_it_is_given() -> None:
+    assert metric_weights(batch(None)).tolist() == [[1.0, 0.5]]
+    assert metric_weights(batch(torch.tensor([[0.0, 1.0]]))).tolist() == [[0.0, 1.0]]
+
+
+def test_the_loss_is_weighted_by_the_weights_and_the_metrics_by_scored() -> None:
+    objective = StepClassesObjective(StepClasses(2), d_model=2)
+    objective.head = torch.nn.Identity()
+    logits = torch.tensor([[[9.0, 0.0], [9.0, 0.0]]])
+    one = batch(torch.tensor([[1.0, 0.0]]))
+    losses = objective.loss_per_target(logits, one)
+    torch.testing.assert_close(objective.loss_sum(logits, one), losses[0, 0] + 0.5 * losses[0, 1])
+    metrics = objective.build_metrics()
+    objective.update_metrics(metrics, logits, one)
+    assert float(metrics.compute()["accuracy"]) == 1.0

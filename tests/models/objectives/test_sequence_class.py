@@ -1,3 +1,5 @@
+"""Losses and metrics of one class for a sequence, against numpy and torchmetrics, and by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -13,9 +15,9 @@ from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Tokens
 CLASSES = 4
 
 
-def make(reads: str = "last") -> objectives.Objective:
+def build(reads: str = "last") -> objectives.Objective:
     objective = objectives.build_objective(SequenceSpec(Tokens(3), SequenceClass(CLASSES, reads), 9), d_model=CLASSES)
-    objective.head = nn.Identity()  # type: ignore[assignment]
+    objective.head = nn.Identity()
     return objective
 
 
@@ -27,29 +29,29 @@ def batch_of(targets: Tensor, weights: Tensor, scored: Tensor | None = None) -> 
     )
 
 
-def test_metrics_agree_with_numpy_and_torchmetrics_over_uneven_batches() -> None:
+def test_metrics_equal_those_of_numpy_and_torchmetrics_over_batches_of_different_sizes() -> None:
     generator = torch.Generator().manual_seed(0)
-    objective, scores = make(), make().build_metrics()
+    objective, metrics = build(), build().build_metrics()
     all_logits, all_targets = [], []
     for rows in (7, 3, 1):
         logits = torch.randn(rows, 1, CLASSES, generator=generator)
         # Class 3 neither occurs nor is predicted: it has no F1.
         logits[..., 3] = -9
         targets = torch.randint(0, 3, (rows, 1), generator=generator)
-        objective.update_metrics(scores, logits, batch_of(targets, torch.ones(rows, 1)))
+        objective.update_metrics(metrics, logits, batch_of(targets, torch.ones(rows, 1)))
         all_logits.append(logits[:, 0])
         all_targets.append(targets[:, 0])
     logits, targets = torch.cat(all_logits), torch.cat(all_targets)
-    found = {name: float(value) for name, value in scores.compute().items()}
+    values = {name: float(value) for name, value in metrics.compute().items()}
     losses = -log_softmax(logits.double().numpy(), axis=1)[np.arange(len(targets)), targets.numpy()]
-    assert found["loss"] == pytest.approx(losses.mean(), rel=1e-6)
-    assert found["accuracy"] == pytest.approx((logits.argmax(1) == targets).double().mean().item())
+    assert values["loss"] == pytest.approx(losses.mean(), rel=1e-6)
+    assert values["accuracy"] == pytest.approx((logits.argmax(1) == targets).double().mean().item())
     expected = multiclass_f1_score(logits, targets, CLASSES, average="macro")
-    assert found["macro_f1"] == pytest.approx(expected.item(), rel=1e-6)
+    assert values["macro_f1"] == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_divergence_weighs_every_step_against_the_sequences_class() -> None:
-    objective = make("every")
+def test_the_divergence_weighs_the_loss_of_every_step() -> None:
+    objective = build("every")
     logits, targets = torch.randn(2, 5, CLASSES), torch.tensor([[1], [3]])
     weights = torch.tensor([[0.1, 0.2, 0.3, 0.4, 0.0], [0.0, 0.0, 0.0, 0.5, 0.5]])
     last = torch.tensor([[0, 0, 0, 1.0, 0], [0, 0, 0, 0, 1.0]])
@@ -57,14 +59,16 @@ def test_divergence_weighs_every_step_against_the_sequences_class() -> None:
     logs = log_softmax(logits.double().numpy(), axis=-1)
     by_hand = -sum(weights[r, t].item() * logs[r, t, targets[r, 0]] for r in range(2) for t in range(5))
     assert objective.loss_sum(logits, batch).item() == pytest.approx(by_hand, rel=1e-5)
-    scores = objective.build_metrics()
-    objective.update_metrics(scores, logits, batch)
+    metrics = objective.build_metrics()
+    objective.update_metrics(metrics, logits, batch)
     right = [int(logits[0, 3].argmax() == 1), int(logits[1, 4].argmax() == 3)]
-    assert float(scores.compute()["accuracy"]) == sum(right) / 2
+    assert float(metrics.compute()["accuracy"]) == sum(right) / 2
     expected = -(logs[0, 3, 1] + logs[1, 4, 3]) / 2
-    assert float(scores.compute()["loss"]) == pytest.approx(expected, rel=1e-6)
+    assert float(metrics.compute()["loss"]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_a_sequence_class_cannot_be_fed_back() -> None:
+def test_a_class_of_a_sequence_is_neither_drawn_nor_fed_back() -> None:
     with pytest.raises(TypeError, match="SequenceClass cannot be drawn"):
-        make().sample(torch.zeros(1, CLASSES), torch.Generator(), 1.0, ())
+        build().sample(torch.zeros(1, CLASSES), torch.Generator(), 1.0, ())
+    with pytest.raises(TypeError, match="SequenceClass is not one per step"):
+        build().predict(torch.zeros(1, 1, CLASSES))

@@ -1,3 +1,5 @@
+"""Losses and metrics of labels, against numpy and torchmetrics, and draws of labels."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,9 +14,9 @@ from seqbench.protocol.specs import Batch, Features, SequenceSpec, StepLabels
 LABELS = 6
 
 
-def make() -> objectives.Objective:
+def build() -> objectives.Objective:
     objective = objectives.build_objective(SequenceSpec(Features(LABELS), StepLabels(LABELS), 9), d_model=LABELS)
-    objective.head = nn.Identity()  # type: ignore[assignment]
+    objective.head = nn.Identity()
     return objective
 
 
@@ -26,25 +28,25 @@ def random_batch(seed: int, rows: int, time: int = 7) -> Batch:
     return Batch(targets, targets, lengths, weights, float(weights.sum()), torch.arange(rows))
 
 
-def test_metrics_agree_with_numpy_and_torchmetrics_over_uneven_batches() -> None:
-    objective, scores = make(), make().build_metrics()
+def test_metrics_equal_those_of_numpy_and_torchmetrics_over_batches_of_different_sizes() -> None:
+    objective, metrics = build(), build().build_metrics()
     logits, batches = [torch.randn(rows, 7, LABELS) for rows in (5, 2, 1)], [random_batch(r, r) for r in (5, 2, 1)]
-    for some, batch in zip(logits, batches, strict=True):
-        objective.update_metrics(scores, some, batch)
+    for batch_logits, batch in zip(logits, batches, strict=True):
+        objective.update_metrics(metrics, batch_logits, batch)
     inside = np.concatenate([batch.weights.bool().numpy().ravel() for batch in batches])
-    x = np.concatenate([some.double().numpy().reshape(-1, LABELS) for some in logits])[inside]
+    x = np.concatenate([batch_logits.double().numpy().reshape(-1, LABELS) for batch_logits in logits])[inside]
     y = np.concatenate([batch.targets.double().numpy().reshape(-1, LABELS) for batch in batches])[inside]
     p = 1 / (1 + np.exp(-x))
     nll = -(y * np.log(p) + (1 - y) * np.log1p(-p)).sum(1).mean()
-    found = {name: float(value) for name, value in scores.compute().items()}
-    assert found["nll_per_frame"] == pytest.approx(nll, rel=1e-6)
-    # True positives over all but true negatives is what others call the Jaccard index.
+    values = {name: float(value) for name, value in metrics.compute().items()}
+    assert values["nll_per_frame"] == pytest.approx(nll, rel=1e-6)
+    # True positives over all but true negatives is the Jaccard index.
     expected = binary_jaccard_index(torch.from_numpy(p), torch.from_numpy(y).long())
-    assert found["frame_accuracy"] == pytest.approx(expected.item(), rel=1e-6)
+    assert values["frame_accuracy"] == pytest.approx(expected.item(), rel=1e-6)
 
 
-def test_the_loss_is_the_sum_over_labels_and_real_steps() -> None:
-    objective, batch = make(), random_batch(3, 4)
+def test_the_loss_is_the_sum_over_labels_and_valid_steps() -> None:
+    objective, batch = build(), random_batch(3, 4)
     logits = torch.randn(4, 7, LABELS)
     each = torch.nn.functional.softplus(logits) - logits * batch.targets
     assert objective.loss_sum(logits, batch).item() == pytest.approx(
@@ -53,22 +55,39 @@ def test_the_loss_is_the_sum_over_labels_and_real_steps() -> None:
 
 
 def test_padding_changes_no_number() -> None:
-    objective, batch = make(), random_batch(1, 3)
+    objective, batch = build(), random_batch(1, 3)
     logits = torch.randn(3, 7, LABELS)
-    wild = logits + 50 * (batch.weights == 0)[..., None]
+    changed = logits + 50 * (batch.weights == 0)[..., None]
     one, other = objective.build_metrics(), objective.build_metrics()
     objective.update_metrics(one, logits, batch)
-    objective.update_metrics(other, wild, batch)
+    objective.update_metrics(other, changed, batch)
     assert one.compute() == other.compute()
-    assert objective.loss_sum(logits, batch) == objective.loss_sum(wild, batch)
+    assert objective.loss_sum(logits, batch) == objective.loss_sum(changed, batch)
 
 
-def test_draws_follow_the_probabilities_label_by_label() -> None:
-    chances = torch.tensor([0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
-    emitted = torch.logit(chances).expand(20_000, LABELS)
-    drawn = make().sample(emitted, torch.Generator().manual_seed(0), 1.0, (5,))
+def test_each_label_is_drawn_with_its_probability() -> None:
+    probabilities = torch.tensor([0.05, 0.2, 0.4, 0.6, 0.8, 0.95])
+    log_odds = torch.logit(probabilities).expand(20_000, LABELS)
+    drawn = build().sample(log_odds, torch.Generator().manual_seed(0), 1.0, (5,))
     assert drawn.shape == (20_000, 1, LABELS)
-    torch.testing.assert_close(drawn.mean((0, 1))[:5], chances[:5], atol=0.015, rtol=0)
+    torch.testing.assert_close(drawn.mean((0, 1))[:5], probabilities[:5], atol=0.015, rtol=0)
     assert not drawn[..., 5].any()
-    likeliest = make().sample(emitted[:1], torch.Generator(), 0, ())
-    assert likeliest[0, 0].tolist() == [0, 0, 0, 1, 1, 1]
+    most_likely = build().sample(log_odds[:1], torch.Generator(), 0, ())
+    assert most_likely[0, 0].tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_temperature_divides_the_log_odds() -> None:
+    log_odds = torch.tensor([-2.0, 0.0, 2.0] * 2).expand(20_000, LABELS)
+    drawn = build().sample(log_odds, torch.Generator().manual_seed(0), 2.0, ())
+    torch.testing.assert_close(drawn.mean((0, 1)), torch.sigmoid(log_odds[0] / 2), atol=0.015, rtol=0)
+
+
+def test_the_bias_starts_at_the_rates_of_the_labels() -> None:
+    rates = (0.0, 0.01, 0.1, 0.2, 0.5, 0.9)
+    objective = objectives.build_objective(SequenceSpec(Features(LABELS), StepLabels(LABELS, rates), 9), d_model=3)
+    predicted = torch.sigmoid(objective.head(torch.zeros(1, 3)))[0]
+    torch.testing.assert_close(predicted, torch.tensor(rates).clamp(1e-4), atol=1e-6, rtol=1e-4)
+
+
+def test_labels_above_one_half_are_predicted() -> None:
+    assert build().predict(torch.tensor([[[-1.0, 1.0, 0.0, 2.0, -2.0, 0.1]]])).tolist() == [[[0, 1, 0, 1, 0, 1]]]

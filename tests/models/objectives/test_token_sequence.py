@@ -1,3 +1,5 @@
+"""Losses and metrics of token sequences, by hand."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,10 +14,10 @@ from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 VOCAB = 5
 
 
-def make(smoothing: float = 0.0) -> objectives.Objective:
+def build(smoothing: float = 0.0) -> objectives.Objective:
     output = TokenSequence(VOCAB, 1, 2, 9, smoothing)
     objective = objectives.build_objective(SequenceSpec(Tokens(VOCAB), output, 9), d_model=VOCAB)
-    objective.head = nn.Identity()  # type: ignore[assignment]
+    objective.head = nn.Identity()
     return objective
 
 
@@ -29,21 +31,21 @@ def random_batch(rows: int = 4, out_time: int = 6) -> Batch:
     )
 
 
-def test_metrics_are_unsmoothed_means_over_the_tokens() -> None:
-    objective, scores = make(0.3), make(0.3).build_metrics()
+def test_metrics_are_means_over_the_tokens_without_smoothing() -> None:
+    objective, metrics = build(0.3), build(0.3).build_metrics()
     losses, right = [], []
     for _ in range(3):
         batch = random_batch()
         logits = torch.randn(4, 6, VOCAB)
-        objective.update_metrics(scores, logits, batch)
+        objective.update_metrics(metrics, logits, batch)
         logs = log_softmax(logits.double().numpy(), axis=-1)
         for r in range(4):
             for t in range(int(batch.target_lengths[r])):  # type: ignore[index]
                 losses.append(-logs[r, t, batch.targets[r, t]])
                 right.append(logits[r, t].argmax() == batch.targets[r, t])
-    found = {name: float(value) for name, value in scores.compute().items()}
-    assert found["token_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
-    assert found["token_accuracy"] == pytest.approx(np.mean(right))
+    values = {name: float(value) for name, value in metrics.compute().items()}
+    assert values["token_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+    assert values["token_accuracy"] == pytest.approx(np.mean(right))
 
 
 def test_smoothing_spreads_a_share_of_the_target_over_all_tokens() -> None:
@@ -51,4 +53,14 @@ def test_smoothing_spreads_a_share_of_the_target_over_all_tokens() -> None:
     logs = log_softmax(logits.double().numpy(), axis=-1)
     true = np.take_along_axis(logs, batch.targets.numpy()[..., None], -1)[..., 0]
     each = -(0.9 * true + 0.1 * logs.mean(-1))
-    assert make(0.1).loss_sum(logits, batch).item() == pytest.approx((each * batch.weights.numpy()).sum(), rel=1e-5)
+    assert build(0.1).loss_sum(logits, batch).item() == pytest.approx((each * batch.weights.numpy()).sum(), rel=1e-5)
+
+
+def test_log_probabilities_of_all_tokens_sum_to_one() -> None:
+    distribution = build().predict_distribution(torch.randn(2, VOCAB))
+    torch.testing.assert_close(distribution.exp().sum(-1), torch.ones(2))
+
+
+def test_a_token_sequence_is_not_fed_back() -> None:
+    with pytest.raises(TypeError, match="TokenSequence is not one per step"):
+        build().predict(torch.zeros(1, 2, VOCAB))

@@ -1,6 +1,6 @@
-from __future__ import annotations
+"""Squared and absolute errors, against torchmetrics and by hand."""
 
-from typing import Any
+from __future__ import annotations
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ from seqbench.models import objectives
 from seqbench.protocol.specs import Batch, Features, SequenceSpec, SequenceValue, StepValues
 
 
-def make(output: Any) -> objectives.Objective:
+def build(output: StepValues | SequenceValue) -> objectives.Objective:
     objective = objectives.build_objective(SequenceSpec(Features(2), output, 9), d_model=output.dim)
-    objective.head = nn.Identity()  # type: ignore[assignment]
+    objective.head = nn.Identity()
     return objective
 
 
@@ -26,30 +26,32 @@ def batch_of(targets: torch.Tensor, weights: torch.Tensor) -> Batch:
 
 
 @pytest.mark.parametrize(("output", "steps"), [(StepValues(3), 7), (SequenceValue(3), 1)])
-def test_errors_agree_with_torchmetrics_over_uneven_batches(output: Any, steps: int) -> None:
-    objective = make(output)
-    scores, said, true = objective.build_metrics(), [], []
+def test_errors_equal_those_of_torchmetrics_over_batches_of_different_sizes(
+    output: StepValues | SequenceValue, steps: int
+) -> None:
+    objective = build(output)
+    metrics, predicted, true = objective.build_metrics(), [], []
     for rows in (5, 2, 1):
         hidden, targets = torch.randn(rows, steps, 3), torch.randn(rows, steps, 3)
         weights = (torch.rand(rows, steps) < 0.6).float()
         weights[0, 0] = 1
-        objective.update_metrics(scores, hidden, batch_of(targets, weights))
-        said.append(hidden[weights.bool()])
+        objective.update_metrics(metrics, hidden, batch_of(targets, weights))
+        predicted.append(hidden[weights.bool()])
         true.append(targets[weights.bool()])
-    found = {name: float(value) for name, value in scores.compute().items()}
-    assert found["mse"] == pytest.approx(mean_squared_error(torch.cat(said), torch.cat(true)).item(), rel=1e-5)
-    assert found["mae"] == pytest.approx(mean_absolute_error(torch.cat(said), torch.cat(true)).item(), rel=1e-5)
+    values = {name: float(value) for name, value in metrics.compute().items()}
+    assert values["mse"] == pytest.approx(mean_squared_error(torch.cat(predicted), torch.cat(true)).item(), rel=1e-5)
+    assert values["mae"] == pytest.approx(mean_absolute_error(torch.cat(predicted), torch.cat(true)).item(), rel=1e-5)
 
 
 def test_the_loss_is_the_weighted_sum_of_squares() -> None:
-    objective = make(StepValues(2))
+    objective = build(StepValues(2))
     hidden, targets, weights = torch.randn(4, 7, 2), torch.randn(4, 7, 2), torch.rand(4, 7)
     by_hand = (((hidden - targets).numpy() ** 2).mean(-1) * weights.numpy()).sum()
     assert objective.loss_sum(hidden, batch_of(targets, weights)).item() == pytest.approx(by_hand, rel=1e-5)
 
 
-def test_every_step_may_answer_for_its_sequence() -> None:
-    objective = make(SequenceValue(1, "every"))
+def test_every_step_may_predict_the_value_of_its_sequence() -> None:
+    objective = build(SequenceValue(1, "every"))
     hidden, targets = torch.randn(3, 7, 1), torch.randn(3, 1, 1)
     weights = torch.rand(3, 7)
     by_hand = (((hidden - targets).numpy() ** 2)[..., 0] * weights.numpy()).sum()

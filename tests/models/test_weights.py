@@ -1,0 +1,45 @@
+"""The number of parameters and the digest of weights."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+
+import seqbench
+from seqbench.models.weights import count_parameters, weights_digest
+
+
+def test_the_number_of_parameters_is_the_sum_over_the_parts() -> None:
+    module = seqbench.build({"name": "gru", "d_model": 8}, "copy", tier="smoke")
+    assert count_parameters(module) == 10 * 8 + (6 * 64 + 6 * 8) + (8 * 10 + 10)
+
+
+def test_frozen_parameters_are_not_counted() -> None:
+    linear = nn.Linear(3, 2)
+    linear.bias.requires_grad_(False)
+    assert count_parameters(linear) == 6
+
+
+def test_the_digest_depends_on_the_last_bit_of_a_weight() -> None:
+    module = nn.Linear(3, 2, dtype=torch.complex64)
+    module.register_buffer("steps", torch.tensor(7))
+    first = weights_digest(module)
+    assert weights_digest(copy.deepcopy(module)) == first
+    with torch.no_grad():
+        module.weight[1, 2] += 1e-7 * module.weight[1, 2]
+    assert weights_digest(module) != first
+
+
+def test_the_digest_depends_on_names_types_and_shapes() -> None:
+    zeros = {"a": torch.zeros(2)}
+    others = [{"b": torch.zeros(2)}, {"a": torch.zeros(2, dtype=torch.int32)}, {"a": torch.zeros(1, 2)}]
+
+    def digest(buffers: dict[str, torch.Tensor]) -> str:
+        module = nn.Module()
+        for name, buffer in buffers.items():
+            module.register_buffer(name, buffer)
+        return weights_digest(module)
+
+    assert len({digest(buffers) for buffers in (zeros, *others)}) == 4
