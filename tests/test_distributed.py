@@ -21,10 +21,11 @@ import torch
 from torch.utils.data import DataLoader
 
 import seqbench
+from seqbench.models.module import CARRIED_STATE
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.batches import Shard
 from seqbench.protocol.specs import Batch
-from tests.models.test_module import COPY, build, trainer
+from tests.models.modules import COPY, build_small_module, build_trainer
 
 FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
 
@@ -44,8 +45,8 @@ class Halved(Shard):
 )
 def test_a_trainer_of_ones_own_may_score_a_part(options: dict[str, Any], text_folder: Path) -> None:
     """By default it checks two batches before training; it may also be told to take a few only."""
-    module = build("gru", {**COPY, "samples": 31}, text_folder)
-    own = trainer(**{"max_steps": 4, "val_check_interval": 2, "check_val_every_n_epoch": None, **options})
+    module = build_small_module("gru", {**COPY, "samples": 31}, text_folder)
+    own = build_trainer(**{"max_steps": 4, "val_check_interval": 2, "check_val_every_n_epoch": None, **options})
     own.fit(module)
     own.test(module, verbose=False)
     assert set(module.evaluated) == {"validation", "test"}
@@ -56,21 +57,21 @@ def test_a_trainer_of_ones_own_may_score_a_part(options: dict[str, Any], text_fo
 def test_a_trainer_that_scores_all_must_score_each_once(
     task: dict[str, Any], text_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = build("gru", task, text_folder)
-    trainer().validate(module, verbose=False)
+    module = build_small_module("gru", task, text_folder)
+    build_trainer().validate(module, verbose=False)
     monkeypatch.setattr(module.data, "_shard", lambda: Halved())
     with pytest.raises(RuntimeError, match=r"of the validation split's .* not each once"):
-        trainer().validate(module, verbose=False)
-    trainer(limit_val_batches=1).validate(module, verbose=False)
+        build_trainer().validate(module, verbose=False)
+    build_trainer(limit_val_batches=1).validate(module, verbose=False)
     with pytest.raises(RuntimeError, match=r"of the test split's .* not each once"):
-        trainer().test(module, verbose=False)
+        build_trainer().test(module, verbose=False)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_batches_of_ones_own_may_be_scored(text_folder: Path) -> None:
-    module = build("gru", COPY, text_folder)
+    module = build_small_module("gru", COPY, text_folder)
     own = DataLoader([module.data.stream("test", 0)] * 3, batch_size=None)  # type: ignore[arg-type]
-    trainer().test(module, dataloaders=own, verbose=False)
+    build_trainer().test(module, dataloaders=own, verbose=False)
     assert "test" in module.evaluated
 
 
@@ -83,8 +84,8 @@ def test_a_run_that_misses_a_sample_is_a_failed_one(tmp_path: Path, monkeypatch:
 
 def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(text_folder: Path) -> None:
     """However many there are now: three rows on two ranks, and on four, where one has none and takes the first."""
-    module = build("gru", COPY, text_folder)
-    carried = {"seqbench_carried": (torch.arange(3.0)[:, None], [torch.arange(3.0)])}
+    module = build_small_module("gru", COPY, text_folder)
+    carried = {CARRIED_STATE: (torch.arange(3.0)[:, None], [torch.arange(3.0)])}
     for world, rows in ((2, [[0], [1, 2]]), (4, [[0], [0], [1], [2]])):
         for rank, own in enumerate(rows):
             module._trainer = SimpleNamespace(global_rank=rank, world_size=world)
@@ -261,7 +262,7 @@ def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
         assert apart(one.values(split), two.values(split)) < 1e-4
     # The carried state of all rows, whichever process had them, and of none that only stood in.
     one_left, two_left = (
-        torch.load(ended.folder / run_folder.LAST, weights_only=True)["seqbench_carried"] for ended in (one, two)
+        torch.load(ended.folder / run_folder.LAST, weights_only=True)[CARRIED_STATE] for ended in (one, two)
     )
     assert (one_left is None) is (task is SHORT)
     torch.testing.assert_close(two_left, one_left, atol=1e-4, rtol=0)

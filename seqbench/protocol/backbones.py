@@ -8,12 +8,15 @@ steps, ``d_model`` numbers for each step.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
 
 from torch import Tensor, nn
 
 State: TypeAlias = "Tensor | tuple[State, ...] | list[State] | dict[str, State] | None"
 """A pytree of tensors, batch first on each of them; None is the state before the first step."""
+
+OwnState: TypeAlias = Any
+"""A state that the same backbone returned, or None. It is typed ``Any`` because no backbone accepts every ``State``."""
 
 
 class _Module(Protocol):
@@ -43,7 +46,7 @@ class Backbone(_Module, Protocol):
 class Streaming(Protocol):
     """A causal backbone that can continue from a state: chunks of a sequence give the outputs of the whole."""
 
-    def unroll(self, x: Tensor, state: State = None, /) -> tuple[Tensor, State]:
+    def unroll(self, x: Tensor, state: OwnState = None, /) -> tuple[Tensor, State]:
         """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
 
         Args:
@@ -64,7 +67,7 @@ class FeedbackBackbone(_Module, Protocol):
             lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid.
         """
 
-    def unroll(self, x: Tensor, y_previous: Tensor, state: State = None, /) -> tuple[Tensor, State]:
+    def unroll(self, x: Tensor, y_previous: Tensor, state: OwnState = None, /) -> tuple[Tensor, State]:
         """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
 
         Args:

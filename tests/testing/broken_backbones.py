@@ -247,7 +247,7 @@ class _NegatedGradient(torch.autograd.Function):
         return x.clone()
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
         return -gradient
 
 
@@ -292,7 +292,7 @@ class UnsavedBuffer(Conforming):
         self.register_buffer("secret", torch.rand(d_model), persistent=False)
 
     def drop(self, y: Tensor) -> Tensor:
-        return super().drop(y) * self.secret
+        return super().drop(y) * self.get_buffer("secret")
 
 
 class BoundLambda(Conforming):
@@ -314,7 +314,7 @@ class CancelsInBfloat16(Conforming):
         self.register_buffer("rate", torch.tensor(0.999))
 
     def drop(self, y: Tensor) -> Tensor:
-        return super().drop(y) * (0.001 / (1 - self.rate))
+        return super().drop(y) * (0.001 / (1 - self.get_buffer("rate")))
 
 
 class MixedTypesUnderAutocast(Conforming):

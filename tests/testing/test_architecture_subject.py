@@ -42,8 +42,9 @@ def test_a_seed_gives_one_set_of_weights_and_leaves_the_callers_random_numbers()
     subject, before = ArchitectureSubject(Conforming), torch.get_rng_state()
     one, same, other = subject.build(), subject.build(), subject.build(seed=1)
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(one.inputs.weight, same.inputs.weight)  # type: ignore[arg-type]
-    assert not torch.equal(one.inputs.weight, other.inputs.weight)  # type: ignore[arg-type]
+    weights = [net.get_parameter("inputs.weight") for net in (one, same, other)]
+    assert torch.equal(weights[0], weights[1])
+    assert not torch.equal(weights[0], weights[2])
 
 
 def test_perturbed_weights_differ_a_little_from_the_initial_ones() -> None:

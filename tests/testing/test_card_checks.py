@@ -8,7 +8,7 @@ from seqbench.protocol.cards import Card
 from seqbench.testing import Failure, card_checks
 from seqbench.testing.task_subject import TaskSubject
 from tests.testing.broken_tasks import BROKEN, UnserializableFacts
-from tests.testing.tasks import card
+from tests.testing.tasks import PreviousToken, card
 
 
 def subject(task: Card | None = None) -> TaskSubject:
@@ -24,7 +24,7 @@ def test_a_complete_card_passes() -> None:
 @pytest.mark.parametrize("key", ["summary", "example", "citation", "licence"])
 def test_a_card_with_an_empty_text_is_refused(key: str) -> None:
     with pytest.raises(Failure, match=f"the card's {key} is empty"):
-        card_checks.check_card_complete(subject(card(**{key: " "})))
+        card_checks.check_card_complete(subject(card(PreviousToken, **{key: " "})))
 
 
 def test_a_tier_with_an_unknown_option_is_refused() -> None:

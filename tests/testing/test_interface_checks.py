@@ -45,7 +45,7 @@ def test_an_option_without_a_default_is_refused_unless_it_is_set() -> None:
 
 def test_an_unroll_with_other_arguments_is_refused() -> None:
     class MemoryArgument(Conforming):
-        def unroll(self, x: torch.Tensor, memory: object = None) -> tuple[torch.Tensor, object]:  # type: ignore[override]
+        def unroll(self, x: torch.Tensor, memory: object = None) -> tuple[torch.Tensor, object]:
             return super().unroll(x)
 
     with pytest.raises(Failure, match=r"expected unroll\(x, state=None\), got unroll\(.*memory"):

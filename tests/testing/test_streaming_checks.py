@@ -88,7 +88,7 @@ def test_what_is_kept_outside_of_the_state_is_found() -> None:
 )
 def test_states_of_other_forms_are_refused(wrap_state: Callable[[Tensor], object], sentence: str) -> None:
     class OtherState(Conforming):
-        def unroll(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:  # type: ignore[override]
+        def unroll(self, x: Tensor, state: object = None) -> tuple[Tensor, object]:
             y, after = self.run(x, None)
             return y, wrap_state(after)
 

@@ -7,7 +7,7 @@ import torch
 
 from seqbench.models.bodies.bridges import Additive, MultiHead, Vector, build_bridge
 from seqbench.models.bodies.readout import Ends
-from seqbench.protocol.config import BRIDGES, DECODER_ONLY
+from seqbench.protocol.choices import BRIDGES, DECODER_ONLY
 from seqbench.utils.errors import SeqbenchError
 
 
