@@ -1,4 +1,4 @@
-"""The data of a board in which every text that comes from a record is an attack on the page."""
+"""Hostile texts, and the data of a board in which every text of a record is an attack on the page."""
 
 from __future__ import annotations
 
@@ -14,6 +14,38 @@ ATTACK = (
 )
 """A name in the middle of text that would end an attribute, an element, the style or the script, reverse the direction
 of the text, or be executed by the template."""
+
+MARKDOWN_TEXTS = [
+    "a|b",
+    "a\\|b",
+    "\\",
+    "`",
+    "``a",
+    "one `tick",
+    "<script>alert(1)</script>",
+    "<!-- c",
+    "<http://x.y>",
+    "[x](javascript:alert(1))",
+    "![i](http://x/y)",
+    "[a]: http://x",
+    "# head",
+    "- item",
+    "+ item",
+    "* item",
+    "1. one",
+    "12) x",
+    "> quoted",
+    "===",
+    "---",
+    "***",
+    "**bold** _em_ ~~gone~~ $x$",
+    "http://e.il www.e.il",
+    "a@b.example",
+    "&lt;b&gt; &copy;",
+    "line one\n\n# line two\r\n\tend",
+    "\u202elive",
+]
+"""Texts that mean something in Markdown, in HTML, or to GitHub."""
 
 KEPT = {"direction", "state", "status", "columns", "axis", "statistic"}
 """Fields whose values are words of seqbench."""

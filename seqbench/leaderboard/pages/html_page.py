@@ -9,8 +9,6 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -18,121 +16,12 @@ from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import (
     BoardData,
-    BoardFacts,
-    OverallData,
-    PublishedCell,
-    RowData,
-    SeedData,
-    TaskData,
 )
-from seqbench.leaderboard.pages import charts, series_style, table_cells, wording
-from seqbench.leaderboard.pages.charts import Chart
-from seqbench.leaderboard.pages.svg import MARKERS
-from seqbench.leaderboard.pages.table_cells import Reference, TableRow
+from seqbench.leaderboard.pages import html_sections, series_style, wording
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 
 _FOLDER = Path(__file__).parent
-
-SOLVED_HEAD = ("Solved", "seeds that reached 99 % of the way from chance to the best possible score")
-SCORE_HEAD = ("Score", "mean over seeds, rescaled from chance (0) to the best possible score or the anchor (1)")
-PUBLISHED_HEAD = ("Published", "published figures of the same architecture; point at one for its setting and source")
-SECONDARY_MEANING = "mean over seeds ± half width of its 95 % interval; not used for ranking"
-
-
-@dataclass(frozen=True)
-class Head:
-    """The head of a column: its title, its meaning, and whether its cells are numbers."""
-
-    title: str
-    meaning: str
-    is_number: bool = True
-
-
-@dataclass(frozen=True)
-class TaskSection:
-    """What the page shows of a task.
-
-    Args:
-        id: identifier of the section, for links.
-        data: the task.
-        size: the size of models, in words.
-        heads: the columns after the score.
-        common: phrases on what all rows have in common.
-        rows: the rows of the table.
-        strips: the drawing of each row's seeds, by label.
-        references: the rows at the top of the table.
-        charts: the charts.
-        one_size: whether all models are about equally large.
-        legend: labels of the rows that have a colour, each with its line and marker.
-        grey: number of rows without a colour.
-    """
-
-    id: str
-    data: TaskData
-    size: str
-    heads: list[Head]
-    common: list[str]
-    rows: list[TableRow]
-    strips: dict[str, Markup]
-    references: list[Reference]
-    charts: list[Chart]
-    one_size: bool
-    legend: list[tuple[str, Markup]]
-    grey: int
-
-
-@dataclass(frozen=True)
-class OverallSection:
-    """What the page shows of the comparison across tasks.
-
-    Args:
-        data: the comparison.
-        forest: the forest plot; empty without rows.
-        matrix: each label with its line of the matrix of probabilities.
-        labels: the labels of the rows, best first.
-    """
-
-    data: OverallData
-    forest: Markup
-    matrix: list[tuple[str, Sequence[float]]]
-    labels: list[str]
-
-
-@dataclass(frozen=True)
-class PublishedRow:
-    """A cell of a published table with its numbers as text.
-
-    Args:
-        cell: the cell.
-        published: the published figure.
-        ours: our figure; None without one.
-        half_width: half width of its interval; None without one.
-        difference: our figure minus the published one.
-        best_of: ``best of 3 seeds`` where our figure is not a mean.
-        setting: the setting of the published figure.
-        parameters: number of parameters of our model.
-        kind: first word of the verdict, or ``open`` without a figure of ours; chooses the colour.
-    """
-
-    cell: PublishedCell
-    published: str
-    ours: str | None
-    half_width: str | None
-    difference: str
-    best_of: str
-    setting: str
-    parameters: str
-    kind: str
-
-
-@dataclass(frozen=True)
-class RecordRow:
-    """A record that counts: its task, its row, and the seed it is of."""
-
-    task: str
-    label: str
-    seed: SeedData
 
 
 def render_html(data: BoardData) -> str:
@@ -142,7 +31,7 @@ def render_html(data: BoardData) -> str:
         data: the board's data.
     """
     slots = series_style.assign_slots(data)
-    records = _record_rows(data)
+    records = html_sections.list_records(data)
     css, script = _read_asset("page.css"), _read_asset("page.js")
     return (
         _environment()
@@ -152,10 +41,11 @@ def render_html(data: BoardData) -> str:
             data=data,
             digest=json_digest(sorted(str(record.seed.checksum) for record in records)),
             tasks=[
-                _task_section(number, task, data.board, slots[task.task]) for number, task in enumerate(data.tasks, 1)
+                html_sections.build_task_section(number, task, data.board.columns, slots[task.task])
+                for number, task in enumerate(data.tasks, 1)
             ],
-            overall=_overall_section(data.overall) if data.overall else None,
-            published=[_published_row(cell) for cell in data.published],
+            overall=html_sections.build_overall_section(data.overall) if data.overall else None,
+            published=[html_sections.format_published_row(cell) for cell in data.published],
             published_aside=[text for cell in data.published for text in cell.aside],
             published_deviations=wording.deviations_by_task(data.published),
             rank_errors=wording.RANK_ERRORS,
@@ -206,77 +96,3 @@ def _read_asset(name: str) -> str:
 def _policy_hash(text: str) -> str:
     """Return the digest of a style or script in the form of a Content-Security-Policy."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
-
-
-def _task_section(number: int, task: TaskData, board: BoardFacts, slots: series_style.Slots) -> TaskSection:
-    columns, common = table_cells.choose_columns(task, board.columns)
-    rows = table_cells.table_rows(task, columns)
-    fixed = [Head(*head) for head in (SOLVED_HEAD, SCORE_HEAD, PUBLISHED_HEAD)]
-    # Of the columns that every task has, those without any value are left out.
-    empty = {k for k in range(len(fixed)) if not any(row.cells[k].text for row in rows if row.cells)}
-    for row in rows:
-        row.cells = [cell for k, cell in enumerate(row.cells) if k not in empty]
-    return TaskSection(
-        id=f"task-{number}",
-        data=task,
-        size=str(task.size) if task.size else "any",
-        heads=[
-            *(head for k, head in enumerate(fixed) if k not in empty),
-            *(Head(line.metric, SECONDARY_MEANING) for line in task.secondary),
-            *(Head(column.title, column.meaning, column.format_value is not None) for column in columns),
-        ],
-        common=[text for text in (wording.secondary_summary(task), *common) if text],
-        rows=rows,
-        strips=_draw_strips(task, [row.source for row in rows if row.source], slots),
-        references=table_cells.reference_rows(task),
-        charts=charts.task_charts(task, slots),
-        one_size=charts.sizes_are_equal(task),
-        legend=series_style.draw_legend(slots),
-        grey=len(series_style.rows_with_scores(task)) - len(slots),
-    )
-
-
-def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Slots) -> dict[str, Markup]:
-    axis = series_style.strip_axis(task)
-    if axis is None:
-        return {}
-    return {row.label: series_style.draw_strip(task, row, axis, slots.get(row.label)) for row in rows}
-
-
-def _overall_section(overall: OverallData) -> OverallSection:
-    labels = [row.label for row in overall.rows]
-    # The same slots as those of ``series_style.assign_slots``.
-    slots = {label: slot for slot, label in enumerate(labels[: len(MARKERS)])}
-    return OverallSection(
-        data=overall,
-        forest=series_style.draw_forest(overall, slots) if labels else Markup(),
-        matrix=list(zip(labels, overall.improvement, strict=True)),
-        labels=labels,
-    )
-
-
-def _published_row(cell: PublishedCell) -> PublishedRow:
-    places = number_format.decimal_places([value for value in (cell.published, cell.ours) if value is not None])
-    half = cell.half_width
-    return PublishedRow(
-        cell=cell,
-        published=number_format.format_published(cell.published),
-        ours=None if cell.ours is None else number_format.format_score(cell.ours, places),
-        half_width=None if half is None else number_format.format_half_width(half, places),
-        difference=number_format.format_difference(cell.difference),
-        best_of=wording.best_of_seeds(cell),
-        setting=wording.setting_text(cell),
-        parameters=wording.format_parameters(cell),
-        kind="open" if cell.ours is None else cell.verdict.partition(" ")[0].rstrip(":"),
-    )
-
-
-def _record_rows(data: BoardData) -> list[RecordRow]:
-    """Return every seed that has a record, in the order of the tables."""
-    return [
-        RecordRow(task.task, row.label, seed)
-        for task in data.tasks
-        for row in task.rows
-        for seed in row.seeds
-        if seed.record is not None
-    ]

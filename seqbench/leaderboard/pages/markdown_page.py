@@ -1,17 +1,15 @@
 """A board in Markdown, as GitHub renders it.
 
-The texts come from records of others and are escaped, so that none is taken for Markdown or HTML.
+The texts come from records of others and are escaped by `markdown_text`.
 """
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Sequence
 
 from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell, RowData, TaskData
 from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.utils.number_format import (
     format_difference,
     format_four_digits,
@@ -86,7 +84,7 @@ def _overall_section(overall: OverallData) -> list[str]:
         f"- {inline_code(task)} is left out: {escape_markdown(reason)}" for task, reason in overall.left_out.items()
     ]
     notes += [f"- {inline_code(label)}: {escape_markdown(reason)}" for label, reason in overall.incomplete.items()]
-    return ["## Across tasks", text, _render_table(table, texts=(0,)), "\n".join(notes)]
+    return ["## Across tasks", text, render_table(table, texts=(0,)), "\n".join(notes)]
 
 
 def _task_section(task: TaskData, columns: Sequence[str]) -> list[str]:
@@ -144,7 +142,7 @@ def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
         f"- ({number}) {', '.join(labels)}, {remark}: {escape_markdown(reason)}"
         for number, ((remark, reason), labels) in enumerate(notes.items(), start=1)
     )
-    return _render_table(table, texts), "\n".join(lines)
+    return render_table(table, texts), "\n".join(lines)
 
 
 def _remarks(row: RowData, notes: Notes) -> str:
@@ -216,7 +214,7 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
         + "\n".join(f"- {escape_markdown(text)}" for text in texts)
         for task, texts in wording.deviations_by_task(cells).items()
     ]
-    return ["## Published and ours", source, _render_table(table, texts=(0, 1, 8, 9)), rows, *deviations, aside]
+    return ["## Published and ours", source, render_table(table, texts=(0, 1, 8, 9)), rows, *deviations, aside]
 
 
 def _left_out_sections(data: BoardData) -> list[str]:
@@ -248,56 +246,3 @@ seqbench leaderboard build {name} --from leaderboards/{name}/results --out leade
 seqbench leaderboard check {name}
 seqbench verify RECORD --retrain
 ```"""
-
-
-def _render_table(rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:
-    """Return a Markdown table whose columns are as wide as their widest cell.
-
-    Args:
-        rows: the head and the rows of the table.
-        texts: the columns that are aligned to the left; the others hold numbers and are aligned to the right.
-    """
-    widths = [max(3, *(len(row[place]) for row in rows)) for place in range(len(rows[0]))]
-    rule = ["-" * width if place in texts else "-" * (width - 1) + ":" for place, width in enumerate(widths)]
-    lines = []
-    for row in [rows[0], rule, *rows[1:]]:
-        cells = [c.ljust(w) if i in texts else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def inline_code(text: object) -> str:
-    """Return a text as inline code.
-
-    A text with a character that could end the code or a table's cell is written with HTML escapes.
-
-    >>> inline_code("gru"), inline_code("a|b")
-    ('`gru`', '<code>a&#124;b</code>')
-    """
-    line = visible_line(text)
-    if line and not re.search(r"[`|\\]", line):
-        return f"`{line}`"
-    return f"<code>{re.sub('[!-/:-@[-`{-~]', lambda sign: f'&#{ord(sign[0])};', line)}</code>"
-
-
-def escape_markdown(text: object) -> str:
-    r"""Return a text that renders as it is, except that pairs of backticks make inline code.
-
-    >>> print(escape_markdown("*not bold*, but `code`"))
-    \*not bold\*, but `code`
-    """
-    parts = visible_line(text).split("`")
-    if len(parts) % 2 == 0:  # The last backtick has no partner.
-        parts[-2:] = [f"{parts[-2]}`{parts[-1]}"]
-    return "".join(inline_code(part) if place % 2 else _escape_plain(part) for place, part in enumerate(parts))
-
-
-def _escape_plain(text: str) -> str:
-    """Escape Markdown, HTML, and everything that GitHub turns into a link."""
-    if "@" in text:  # GitHub links an e-mail address even if its characters are escaped.
-        return inline_code(text)
-    escaped = re.sub(r"[\\`*\[\]|~$#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", html.escape(text, quote=False))
-    escaped = re.sub(r"(?i)(?<=www)\.|:(?=//)", lambda sign: f"&#{ord(sign[0])};", escaped)
-    # At the start of a line these characters begin a list, a rule or a heading.
-    escaped = re.sub(r"^([-+=])", r"\\\1", escaped)
-    return re.sub(r"^(\d{1,9})([.)])(?=\s|$)", r"\1\\\2", escaped)

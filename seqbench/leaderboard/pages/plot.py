@@ -10,12 +10,10 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from seqbench.leaderboard.pages import wording
+from seqbench.leaderboard.pages.axis import Axis
+from seqbench.leaderboard.pages.label_placement import Anchor, Labels, Place
 from seqbench.leaderboard.pages.svg import (
     DASHES,
-    Anchor,
-    Axis,
-    Labels,
-    Place,
     horizontal_line,
     shorten,
     svg_marker,

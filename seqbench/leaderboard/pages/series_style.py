@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow, RowData, TaskData
+from seqbench.leaderboard.pages.axis import Axis
 from seqbench.leaderboard.pages.plot import axis_text, series_group
 from seqbench.leaderboard.pages.svg import (
     DASHES,
     MARKERS,
-    Axis,
     format_coordinate,
     horizontal_line,
     shorten,

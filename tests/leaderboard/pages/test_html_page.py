@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import pytest
 
 from seqbench.leaderboard.board_data import BoardData, RowData
-from seqbench.leaderboard.pages import html_page, wording
+from seqbench.leaderboard.pages import html_page, html_sections, wording
 from tests.leaderboard import kit, sample
 from tests.leaderboard.hostile import insert_attacks
 
@@ -159,7 +159,7 @@ def test_secondary_metrics_have_a_column_and_a_phrase(page: str) -> None:
     part = section(page, "parity")
     assert "longer_score (chance 0, best possible 1)" in visible_text(part)
     heads = re.findall(r"<th scope=\"col\".*?</th>", part)
-    assert html_page.SECONDARY_MEANING in next(head for head in heads if ">longer_score<" in head)
+    assert html_sections.SECONDARY_MEANING in next(head for head in heads if ">longer_score<" in head)
     row = next(row for row in re.findall(r"<tr data-key.*?</tr>", part, re.S) if 'data-key="gru"' in row)
     assert '<td class="n" data-v="0.485">0.4850 ± 0</td>' in row
     assert "longer_score" not in section(page, "copy")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from seqbench.leaderboard.pages.axis import Axis
 from seqbench.leaderboard.pages.plot import HEIGHT, MOST_MARKERS, WIDTH, Plot, Point, series_group
-from seqbench.leaderboard.pages.svg import Axis
 
 
 def empty_plot() -> Plot:

@@ -1,0 +1,69 @@
+"""What the HTML page shows of each part of a board."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from seqbench.leaderboard.board_data import BoardData
+from seqbench.leaderboard.pages import html_sections, series_style
+from seqbench.leaderboard.pages.html_sections import TaskSection
+from tests.leaderboard import sample
+from tests.leaderboard.kit import task_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
+    return sample.example_board_data(tmp_path_factory.mktemp("records"))
+
+
+def build_section(data: BoardData, name: str) -> TaskSection:
+    slots = series_style.assign_slots(data)[name]
+    return html_sections.build_task_section(1, task_data(data, name), ["parameters", "device"], slots)
+
+
+def test_every_row_with_a_score_has_a_cell_for_each_head(data: BoardData) -> None:
+    for name in ("copy", "parity", "music-jsb"):
+        section = build_section(data, name)
+        rows = [row for row in section.rows if row.source]
+        assert rows
+        assert {len(row.cells) for row in rows} == {len(section.heads)}
+
+
+def test_a_column_that_is_empty_in_all_rows_is_left_out(data: BoardData) -> None:
+    assert [head.title for head in build_section(data, "copy").heads] == ["Solved", "Score", "Parameters"]
+    assert [head.title for head in build_section(data, "music-jsb").heads] == ["Score", "Published", "Parameters"]
+    assert "longer_score" in [head.title for head in build_section(data, "parity").heads]
+
+
+def test_every_row_with_a_score_has_a_strip(data: BoardData) -> None:
+    section = build_section(data, "copy")
+    assert set(section.strips) == {row.label for row in section.rows if row.source}
+
+
+def test_rows_beyond_the_tenth_are_counted_as_grey(data: BoardData) -> None:
+    task = task_data(data, "copy")
+    rows = [replace(task.rows[0], label=f"net-{k}") for k in range(13)]
+    assert build_section(replace(data, overall=None, tasks=[replace(task, rows=rows)]), "copy").grey == 3
+
+
+def test_the_comparison_across_tasks_has_a_line_of_the_matrix_for_each_row(data: BoardData) -> None:
+    assert data.overall
+    section = html_sections.build_overall_section(data.overall)
+    assert [label for label, _ in section.matrix] == section.labels == [row.label for row in data.overall.rows]
+    empty = html_sections.build_overall_section(replace(data.overall, rows=[], improvement=[]))
+    assert empty.forest == ""
+
+
+def test_the_kind_of_a_published_row_is_the_first_word_of_its_verdict(data: BoardData) -> None:
+    cell = replace(data.published[0], ours=0.97, verdict="agrees: both solve it")
+    assert html_sections.format_published_row(cell).kind == "agrees"
+    assert html_sections.format_published_row(replace(cell, verdict="worse than published")).kind == "worse"
+    assert html_sections.format_published_row(replace(cell, ours=None)).kind == "open"
+
+
+def test_only_seeds_with_a_record_are_listed(data: BoardData) -> None:
+    records = html_sections.list_records(data)
+    assert len(records) == data.records
+    assert all(record.seed.record for record in records)
