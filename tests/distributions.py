@@ -58,7 +58,7 @@ class Site:
 def forget() -> None:
     """Let the registry look again."""
     registry.list_entries.cache_clear()
-    registry._installed.cache_clear()
+    registry._installed_entry_points.cache_clear()
 
 
 @contextmanager

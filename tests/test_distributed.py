@@ -33,7 +33,7 @@ FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
 class Halved(Shard):
     """Loses a row even where one process has all of them."""
 
-    def of(self, batch: Batch) -> Batch:
+    def evaluation_batch(self, batch: Batch) -> Batch:
         return batch.rows(slice(1, None))
 
 

@@ -124,7 +124,7 @@ class SequenceModule(L.LightningModule):
         state = checkpoint.get(CARRIED_STATE)
         if state is not None and self._trainer is not None:
             shard = self._shard()
-            state = tree_map_only(Tensor, lambda leaf: leaf[shard.trained(len(leaf))], state)
+            state = tree_map_only(Tensor, lambda leaf: leaf[shard.training_rows(len(leaf))], state)
         self._carried = state
 
     # Evaluation: one path for validation and test.
@@ -168,7 +168,7 @@ class SequenceModule(L.LightningModule):
         self.objective.update_metrics(self._metrics[split], hidden, batch)
         loader = self._evaluation_loaders()[split]
         if isinstance(loader, EvaluationLoader):
-            self._marks[split] += loader.marks(step, batch.index)
+            self._marks[split] += loader.count_and_hash(step, batch.index)
         if isinstance(self.spec.output, TokenSequence):
             tokens = decode(self.body, self.objective, batch, self.spec.output)
             name = self._require_data().splits(self._stage)[split]

@@ -1,1 +1,1 @@
-"""The data that the packages exchange: specs, batches, cards, configurations, records and the registry."""
+"""Types of the data that packages exchange: specs, batches, cards, configurations, records and the registry."""

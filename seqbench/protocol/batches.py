@@ -1,7 +1,8 @@
 """Batches as a function of a counter: ``stream(split, step) -> Batch``.
 
-Nothing about a batch depends on what came before it, on workers or on devices: hence the same curves on any
-number of devices, exact resume and exact evaluation. Every rank draws the global batch and takes its rows.
+A batch depends on its split and its number alone: not on earlier batches, on workers or on devices. Therefore curves
+are the same on any number of devices, a resumed run continues exactly, and every sample is evaluated once. Every rank
+draws the global batch and takes its rows.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,13 +19,27 @@ from torch import Tensor
 from seqbench.protocol.specs import Batch
 
 Stream = Callable[[str, int], Batch]
+"""A function that returns the batch of a split and a number: ``stream("train", 0)``."""
+
+
+class Reduce(Protocol):
+    """A function that combines a tensor of all ranks, such as ``Strategy.reduce`` of Lightning."""
+
+    def __call__(self, tensor: Tensor, /, *, reduce_op: str) -> Tensor:
+        """Return the combined tensor; ``reduce_op`` is ``sum`` or ``mean``."""
+        ...
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What random draws are keyed by: the run's seed for training, the card for all evaluation.
+    """Keys of random generators: the run's seed for training data, the card's version for evaluation data.
 
-    Validation and test are the same for every seed and every user of one version of a card.
+    Validation and test data are the same for every seed and every user of one version of a card.
+
+    Args:
+        seed: seed of the run.
+        task: name of the card.
+        version: version of the card.
     """
 
     seed: int
@@ -32,53 +47,73 @@ class Keys:
     version: int
 
     def generator(self, split: str, step: int) -> np.random.Generator:
-        """A generator for one batch of one split: Philox, keyed by 128 bits of a BLAKE2 hash."""
-        who = f"seed={self.seed}" if split == "train" else f"version={self.version}"
-        text = f"{self.task}/{who}/{split}/{step}"
+        """Return the generator of one batch of one split: Philox, keyed by 128 bits of a BLAKE2 hash.
+
+        >>> keys = Keys(seed=0, task="copy", version=1)
+        >>> one, other = (keys.generator("train", 7).integers(100) for _ in range(2))
+        >>> bool(one == other)
+        True
+        """
+        source = f"seed={self.seed}" if split == "train" else f"version={self.version}"
+        text = f"{self.task}/{source}/{split}/{step}"
         key = hashlib.blake2b(text.encode(), digest_size=16).digest()
         return np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype=np.uint64)))
 
 
 @dataclass(frozen=True)
 class Shard:
-    """Which rows of a global batch are ours: those of ``rank`` among ``world`` processes."""
+    """The rows of a global batch that one process computes.
+
+    Args:
+        rank: number of the process.
+        world: number of processes.
+    """
 
     rank: int = 0
     world: int = 1
 
     def rows(self, count: int) -> slice:
-        """This rank's rows of ``count``: contiguous, possibly none."""
+        """Return this rank's rows of a batch with ``count`` rows: contiguous, possibly none.
+
+        >>> [Shard(rank, world=3).rows(4) for rank in range(3)]
+        [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None)]
+        """
         return slice(*(count * rank // self.world for rank in (self.rank, self.rank + 1)))
 
-    def trained(self, count: int) -> slice:
-        """The same for training, where a rank that has none takes the first row (see ``training``)."""
+    def training_rows(self, count: int) -> slice:
+        """Return the rows on which this rank trains: its own, or the first row if it has none."""
         own = self.rows(count)
         return own if own.stop > own.start else slice(1)
 
-    def of(self, batch: Batch) -> Batch:
-        """This rank's rows to be scored, possibly none; with one process, the batch itself."""
+    def evaluation_batch(self, batch: Batch) -> Batch:
+        """Return this rank's rows of a batch that is scored, possibly none."""
         return batch if self.world == 1 else batch.rows(self.rows(len(batch)))
 
-    def training(self, batch: Batch) -> Batch:
-        """This rank's rows to learn from; where it has none, another's without weight.
+    def training_batch(self, batch: Batch) -> Batch:
+        """Return this rank's rows of a training batch; a rank without rows takes the first row with weight 0.
 
-        So every rank has a gradient for every parameter, as the exchange of gradients asks, and no backbone meets an
-        empty batch.
+        So every rank has a gradient for every parameter, which DDP's exchange of gradients requires, and no backbone
+        receives an empty batch.
         """
         if self.world == 1:
             return batch
         own = self.rows(len(batch))
         if own.stop > own.start:
             return batch.rows(own)
-        idle = batch.rows(self.trained(len(batch)))
+        idle = batch.rows(self.training_rows(len(batch)))
         return replace(idle, weights=torch.zeros_like(idle.weights))
 
 
 class TrainingLoader:
-    """Training batches without end, from the step that training stands at.
+    """An endless iterable of training batches.
 
-    It has neither ``__len__`` nor ``state_dict``: Lightning would use the one to end an epoch and would skip
-    a prefetched batch on resume with the other. ``start`` is asked anew at each ``iter``.
+    It has no ``__len__``, with which Lightning would end an epoch, and no ``state_dict``, with which Lightning would
+    skip a prefetched batch when a run is resumed.
+
+    Args:
+        stream: returns the batches.
+        start: returns the number of the first batch; called by each ``iter``.
+        shard: rows of this rank.
     """
 
     def __init__(self, stream: Stream, start: Callable[[], int], shard: Shard) -> None:
@@ -87,21 +122,22 @@ class TrainingLoader:
     def __iter__(self) -> Iterator[Batch]:
         step = self.start()
         while True:
-            yield self.shard.training(self.stream("train", step))
+            yield self.shard.training_batch(self.stream("train", step))
             step += 1
 
 
 class EvaluationLoader:
-    """All batches of one evaluation split, each sample once; the same number of steps on every rank.
+    """All batches of one evaluation split, with each sample once and as many steps on every rank.
 
-    It keeps book of what it drew, for the proof that all ranks together scored each sample once.
+    The loader counts and hashes the samples that it draws, so that ``check_scored`` can check that all ranks together
+    scored each of them once.
 
     Args:
-        stream: gives the batches.
-        split: which split.
-        steps: how many batches it has.
-        shard: which rows are this rank's.
-        chunks: whether rows come again in each batch, as those of streams do, rather than once in the split.
+        stream: returns the batches.
+        split: name of the split.
+        steps: number of batches.
+        shard: rows of this rank.
+        chunks: whether a row occurs in each batch, as the rows of streams do, instead of once in the split.
     """
 
     def __init__(self, stream: Stream, split: str, steps: int, shard: Shard, chunks: bool = False) -> None:
@@ -115,51 +151,52 @@ class EvaluationLoader:
         self._drawn = torch.zeros(2, dtype=torch.int64)
         for step in range(self.steps):
             batch = self.stream(self.split, step)
-            self._drawn += self.marks(step, batch.index)
-            yield self.shard.of(batch)
+            self._drawn += self.count_and_hash(step, batch.index)
+            yield self.shard.evaluation_batch(batch)
 
-    def marks(self, step: int, index: Tensor) -> Tensor:
-        """How many rows, and a hash of which, ``(2,)`` int64; they add up over batches and ranks, in any order.
+    def count_and_hash(self, step: int, index: Tensor) -> Tensor:
+        """Return the number of rows and a hash of their indices, ``(2,)`` int64.
+
+        Both can be summed over batches and ranks in any order.
 
         Args:
-            step: the batch's number in the split.
-            index: ``(batch,)`` as in ``Batch``.
+            step: number of the batch in the split.
+            index: ``(batch,)`` indices of the samples, as in ``Batch``.
         """
-        # Two rounds of multiply and shift (Steele et al. 2014, SplitMix), so that no sum of other rows comes out alike.
+        # Two rounds of multiply and shift (Steele et al. 2014, SplitMix), so that sums of other rows are different.
         mixed = (index + 1 + (step << 32 if self.chunks else 0)) * -7046029254386353131
         mixed = (mixed ^ (mixed >> 30)) * -4658895280553007687
         return torch.stack([torch.ones_like(index).sum(), (mixed ^ (mixed >> 27)).sum()])
 
-    def due(self) -> Tensor:
-        """What the marks of all that is scored must add up to, once all batches are drawn.
+    def expected(self) -> Tensor:
+        """Return the sum of ``count_and_hash`` over all samples that must be scored, after all batches were drawn.
 
         The samples of a split are numbered from 0; the rows of streams are those of the chunks that were drawn.
         """
-        return self._drawn if self.chunks else self.marks(0, torch.arange(int(self._drawn[0])))
+        return self._drawn if self.chunks else self.count_and_hash(0, torch.arange(int(self._drawn[0])))
 
 
-def check_scored(splits: Sequence[tuple[EvaluationLoader, Tensor]], world: int, reduce: Callable[..., Any]) -> None:
-    """Make sure that all ranks together scored each sample of some whole splits once.
+def check_scored(splits: Sequence[tuple[EvaluationLoader, Tensor]], world: int, reduce: Reduce) -> None:
+    """Check that all ranks together scored each sample of the splits once.
 
     Args:
-        splits: each loader, and this rank's marks of what it scored.
-        world: how many ranks there are.
-        reduce: sums a tensor over them, ``reduce(tensor, reduce_op="sum")``; called once.
+        splits: each loader, with the sum of ``count_and_hash`` over the rows that this rank scored.
+        world: number of ranks.
+        reduce: sums a tensor over the ranks; called once.
 
     Raises:
         RuntimeError: on every rank; a sample was scored twice, or not at all.
     """
     if not splits:
         return
-    # What is due is summed as well: a rank that drew other batches must not be the only one to stop.
-    both = torch.stack([torch.stack([marks, loader.due().to(marks.device)]) for loader, marks in splits])
-    sums = reduce(both, reduce_op="sum").cpu()
-    for (loader, _), (scored, due) in zip(splits, sums, strict=True):
-        if not torch.equal(scored * world, due):
-            have, got = int(due[0]) // world, int(scored[0])
+    # The expected sums are reduced as well, so that all ranks raise if one of them drew other batches.
+    pairs = torch.stack([torch.stack([scored, loader.expected().to(scored.device)]) for loader, scored in splits])
+    sums = reduce(pairs, reduce_op="sum").cpu()
+    for (loader, _), (scored, expected) in zip(splits, sums, strict=True):
+        if not torch.equal(scored * world, expected):
             raise RuntimeError(
-                f"of the {loader.split} split's {have} {'rows' if loader.chunks else 'samples'}, {got} were scored by "
-                f"{world} {'process' if world == 1 else 'processes'}, and not each once: its scores mean nothing. "
-                "Batches must be the same in every process, their samples numbered from 0, and their rows shared "
-                "without loss or repeat."
+                f"of the {loader.split} split's {int(expected[0]) // world} {'rows' if loader.chunks else 'samples'}, "
+                f"{int(scored[0])} were scored by {world} {'process' if world == 1 else 'processes'}, and not each "
+                "once: its scores mean nothing. Batches must be the same in every process, their samples numbered "
+                "from 0, and their rows shared without loss or repeat."
             )

@@ -278,7 +278,7 @@ def parse_card(data: object, origin: str) -> Card:
 def _nearest_divisor(number: int, wanted: int) -> int:
     """Return the divisor of a number that is nearest to the wanted one.
 
-    >>> _nearest_divisor(120, 50)
+    >>> _nearest_divisor(120, 45)
     40
     """
     small = [d for d in range(1, math.isqrt(number) + 1) if number % d == 0]

@@ -1,11 +1,10 @@
-"""Whether two pieces of plain data say the same: bit for bit, or how far apart their numbers are at most."""
+"""Compare two pieces of plain data: whether they are equal bit for bit, or how far apart their numbers are."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import short_repr
@@ -13,50 +12,71 @@ from seqbench.utils.plain_data import short_repr
 
 @dataclass(frozen=True)
 class Difference:
-    """A place where data differ; ``size`` is relative to what is recorded or to 1, and infinite but for numbers."""
+    """One place at which two pieces of data differ.
+
+    Args:
+        where: dotted name of the place.
+        recorded: the recorded value; None if it is missing.
+        computed: the value that was computed anew; None if it is missing.
+        size: difference of two numbers, relative to the recorded one or to 1; infinite for other values.
+    """
 
     where: str
-    recorded: Any
-    found: Any
+    recorded: object
+    computed: object
     size: float
 
 
-def find_differences(recorded: Any, found: Any, where: str = "") -> Iterator[Difference]:
-    """Every place where plain data differ, named by dotted keys below ``where``."""
-    if isinstance(recorded, Mapping) and isinstance(found, Mapping):
-        for key in sorted({*recorded, *found}):
-            yield from find_differences(recorded.get(key), found.get(key), f"{where}.{key}" if where else str(key))
-    elif isinstance(recorded, list | tuple) and isinstance(found, list | tuple) and len(recorded) == len(found):
-        for place, (one, other) in enumerate(zip(recorded, found, strict=True)):
-            yield from find_differences(one, other, f"{where}[{place}]")
-    elif _number(recorded) and _number(found):
-        if recorded != found:
-            yield Difference(where, recorded, found, abs(recorded - found) / max(1, abs(recorded)))
-    elif type(recorded) is not type(found) or recorded != found:
-        yield Difference(where, recorded, found, math.inf)
-
-
-def compare_values(recorded: Any, found: Any, tolerance: float, where: str = "") -> str:
-    """How well data agree, in words; where they differ, the largest difference is named.
+def find_differences(recorded: object, computed: object, where: str = "") -> Iterator[Difference]:
+    """Yield every place at which two pieces of plain data differ.
 
     Args:
         recorded: plain data.
-        found: what should be the same.
-        tolerance: most that a number may be off, relative to the recorded one or to 1.
-        where: what they are, for the sentence.
+        computed: plain data that should be equal.
+        where: dotted name of both.
+
+    >>> [(one.where, one.size) for one in find_differences({"a": [1.0, 2.0]}, {"a": [1.0, 2.5]})]
+    [('a[1]', 0.25)]
+    """
+    if isinstance(recorded, Mapping) and isinstance(computed, Mapping):
+        for key in sorted({*recorded, *computed}):
+            yield from find_differences(recorded.get(key), computed.get(key), f"{where}.{key}" if where else str(key))
+    elif isinstance(recorded, list | tuple) and isinstance(computed, list | tuple) and len(recorded) == len(computed):
+        for place, (one, other) in enumerate(zip(recorded, computed, strict=True)):
+            yield from find_differences(one, other, f"{where}[{place}]")
+    elif (
+        isinstance(recorded, int | float) and isinstance(computed, int | float) and not _any_boolean(recorded, computed)
+    ):
+        if recorded != computed:
+            yield Difference(where, recorded, computed, abs(recorded - computed) / max(1, abs(recorded)))
+    elif type(recorded) is not type(computed) or recorded != computed:
+        yield Difference(where, recorded, computed, math.inf)
+
+
+def compare_values(recorded: object, computed: object, tolerance: float, where: str = "") -> str:
+    """Return how well two pieces of plain data agree, as the end of a sentence that names the largest difference.
+
+    Args:
+        recorded: plain data.
+        computed: plain data that should be equal.
+        tolerance: largest accepted difference of two numbers, relative to the recorded one or to 1.
+        where: dotted name of both.
 
     Raises:
-        SeqbenchError: naming the largest difference, if it is beyond the tolerance.
+        SeqbenchError: a difference is beyond the tolerance; the sentence names the largest one.
+
+    >>> compare_values({"loss": 0.5}, {"loss": 0.5}, tolerance=0)
+    'bit for bit'
     """
-    worst = max(find_differences(recorded, found, where), key=lambda one: one.size, default=None)
-    if worst is None:
+    largest = max(find_differences(recorded, computed, where), key=lambda one: one.size, default=None)
+    if largest is None:
         return "bit for bit"
-    if not worst.size <= tolerance:
+    if not largest.size <= tolerance:
         raise SeqbenchError(
-            f"{worst.where} is recorded as {short_repr(worst.recorded)} and is {short_repr(worst.found)}"
+            f"{largest.where} is recorded as {short_repr(largest.recorded)} and is {short_repr(largest.computed)}"
         )
-    return f"within {tolerance:g}, at most {worst.size:.1e} off ({worst.where})"
+    return f"within {tolerance:g}, at most {largest.size:.1e} off ({largest.where})"
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _any_boolean(*values: object) -> bool:
+    return any(isinstance(value, bool) for value in values)

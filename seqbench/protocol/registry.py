@@ -1,19 +1,28 @@
-"""Names to architectures and tasks, through entry points; listing imports nothing.
+"""The registry of architectures and tasks: entry points by name. Listing them imports none of them.
 
-Built-ins use the same two groups as a plug-in does: ``seqbench.architectures``, whose values are backbone
-classes, and ``seqbench.tasks``, whose values are the packages that hold the task's card. A value may end in an
-extra, ``module:Class [extra]``: the one that brings the library which the entry needs.
+There are two groups: ``seqbench.architectures``, whose values are backbone classes, and ``seqbench.tasks``, whose
+values are the packages that contain the task's card. The built-in architectures and tasks are registered in the same
+way as those of plug-ins. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
+entry needs.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, PackageNotFoundError, distributions, entry_points, version
+from importlib.metadata import (
+    Distribution,
+    EntryPoint,
+    PackageNotFoundError,
+    distributions,
+    entry_points,
+    version,
+)
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +34,20 @@ _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
 
 
 class MissingLibrary(NotAtHand):
-    """An entry needs a library that one of its distribution's extras brings, and that is not installed."""
+    """An entry needs a library that is not installed and that an extra of its distribution installs."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One registered name and where it comes from.
+    """One registered name and its origin.
 
-    ``distribution`` and ``version`` are None for a class given by its path rather than its name. ``extras`` are
-    those of the distribution that the entry needs, ``group`` is the one it was found in.
+    Args:
+        name: registered name, or the path of a class.
+        value: import path of the class, or the package that contains the card.
+        distribution: name of the distribution that offers the entry; None for a class given by its path.
+        version: version of that distribution.
+        extras: extra of the distribution that installs what the entry needs; empty for none.
+        group: group of the entry.
     """
 
     name: str
@@ -45,128 +59,144 @@ class Entry:
 
     @property
     def owner(self) -> str:
-        """`` (from DISTRIBUTION VERSION)``, for a sentence; empty for a class given by its path."""
+        """The distribution, as part of an error: `` (from NAME VERSION)``; empty for a class given by its path."""
         return f" (from {self.distribution} {self.version})" if self.distribution else ""
 
     def load(self) -> Any:
-        """Import what the entry names; an architecture must be a backbone.
+        """Import the object that the entry names; it is known at run time only.
 
         Raises:
-            MissingLibrary: it needs a library that one of its distribution's extras brings.
-            NotAtHand: the module fails to import here or lacks the attribute.
+            MissingLibrary: the entry needs a library that an extra of its distribution installs.
+            NotAtHand: the module cannot be imported here or lacks the attribute.
             SeqbenchError: an architecture is no backbone.
         """
         module_name, _, attribute = self.value.partition(":")
+        if self.distribution is None:
+            _make_importable(module_name)
         try:
-            found: Any = importlib.import_module(module_name)
+            loaded: object = importlib.import_module(module_name)
             for part in attribute.split(".") if attribute else ():
-                found = getattr(found, part)
+                loaded = getattr(loaded, part)
         except KeyboardInterrupt:
             raise
-        # A stranger's module may raise anything while it is imported, and even exit; it must break only itself.
+        # The module of a plug-in may raise anything while it is imported, and may even exit the process.
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and self._is_foreign(error.name):
-                raise self._lacking(str(error.name).partition(".")[0]) from error
+                raise self._missing_library(str(error.name).partition(".")[0]) from error
             raise NotAtHand(
                 f"'{self.name}'{self.owner} could not be imported from {self.value}: "
                 f"{type(error).__name__}: {one_line(error, 300)}. The rest of seqbench is unaffected."
             ) from error
-        if self.group == ARCHITECTURES and (reason := _no_backbone(found)):
+        if self.group == ARCHITECTURES and (reason := _not_a_backbone(loaded)):
             raise SeqbenchError(
                 f"architecture '{self.name}'{self.owner} is no backbone: expected a class whose __init__ takes d_model "
                 f"and whose forward(x, lengths=None) maps (batch, time, d_model) to the same, but {reason}."
             )
-        return found
+        return loaded
 
     def _is_foreign(self, module: str | None) -> bool:
-        """Whether a module that was not found belongs to another package than the entry's own."""
+        """Return whether a missing module belongs to another package than the entry's own."""
         return bool(module) and str(module).partition(".")[0] != self.value.partition(":")[0].partition(".")[0]
 
-    def _lacking(self, library: str) -> NotAtHand:
+    def _missing_library(self, library: str) -> NotAtHand:
         needs = f"'{self.name}'{self.owner} needs the library '{library}', which is not installed here"
         if self.distribution and self.extras:
             return MissingLibrary(f"{needs}; get it by `pip install '{self.distribution}[{self.extras}]'`.")
         return NotAtHand(f"{needs}; install it. The rest of seqbench is unaffected.")
 
 
-def _no_backbone(found: Any) -> str:
-    """Why something cannot be a backbone, as the end of a sentence; empty if it can."""
-    if not isinstance(found, type):
-        return f"{getattr(found, '__name__', repr(found))} is of type {type(found).__name__}, no class"
-    torch: Any = sys.modules.get("torch")  # Whatever extends its modules has imported it.
-    if torch is None or not issubclass(found, torch.nn.Module):
-        return f"{found.__name__} does not extend torch.nn.Module"
-    if "d_model" not in (_parameters(found) or ()):
-        return f"the __init__ of {found.__name__} takes no d_model"
-    forward: Any = inspect.getattr_static(found, "forward")
+def _make_importable(module_name: str) -> None:
+    """Add the current folder to the end of ``sys.path`` if a module of a user's own cannot be found otherwise.
+
+    ``python`` does so by itself; a console script such as ``seqbench`` does not. The folder stays, because the module
+    may import its neighbours later.
+    """
+    try:
+        known = importlib.util.find_spec(module_name.partition(".")[0]) is not None
+    except (ImportError, ValueError):
+        known = False
+    if not known and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+
+
+def _not_a_backbone(loaded: object) -> str:
+    """Return why an object is no backbone, as the end of a sentence; empty if it is one."""
+    if not isinstance(loaded, type):
+        return f"{getattr(loaded, '__name__', repr(loaded))} is of type {type(loaded).__name__}, no class"
+    torch = sys.modules.get("torch")  # A module that subclasses torch.nn.Module has imported it.
+    if torch is None or not issubclass(loaded, torch.nn.Module):
+        return f"{loaded.__name__} does not extend torch.nn.Module"
+    if "d_model" not in (_parameters(loaded) or ()):
+        return f"the __init__ of {loaded.__name__} takes no d_model"
+    forward: object = inspect.getattr_static(loaded, "forward")
     if forward is torch.nn.Module.forward:
-        return f"{found.__name__} has no forward"
+        return f"{loaded.__name__} has no forward"
     taken = _parameters(forward)
     if taken is not None and "lengths" not in taken and not any(p.kind is p.VAR_POSITIONAL for p in taken.values()):
-        return f"the forward of {found.__name__} takes ({', '.join(taken)}), no lengths"
+        return f"the forward of {loaded.__name__} takes ({', '.join(taken)}), no lengths"
     return ""
 
 
-def _parameters(function: Any) -> Mapping[str, inspect.Parameter] | None:
-    """What a callable takes, by name; None where it does not say (it is written in C)."""
+def _parameters(function: object) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of a callable by name; None if its signature cannot be read, as of some C functions."""
     try:
-        return inspect.signature(function).parameters
+        return inspect.signature(function).parameters if callable(function) else None
     except (TypeError, ValueError):
         return None
 
 
 @cache
 def list_entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
-    """All entries of a group by name, sorted; several where distributions clash. Imports none of them."""
-    found: dict[str, dict[str, Entry]] = {}
+    """Return all entries of a group by name, sorted; several for a name that several distributions offer."""
+    entries: dict[str, dict[str, Entry]] = {}
     owners: dict[int, tuple[str, str]] = {}
-    for point in _installed():
+    for point in _installed_entry_points():
         if point.group != group:
             continue
-        # Each look at a name or a version parses all metadata again.
+        # Each access to a name or a version parses all metadata of the distribution again.
         key = id(point.dist)
         if key not in owners:
             owners[key] = (str(point.dist.name), str(point.dist.version)) if point.dist else ("unknown", "unknown")
-        distribution, version = owners[key]
+        distribution, release = owners[key]
         value, _, extras = point.value.partition("[")
-        entry = Entry(point.name, value.strip(), distribution, version, extras.strip(" ]"), group)
-        # The same distribution may be seen twice on sys.path (a checkout and its editable install).
-        found.setdefault(point.name, {}).setdefault(distribution, entry)
-    return {name: tuple(found[name].values()) for name in sorted(found)}
+        entry = Entry(point.name, value.strip(), distribution, release, extras.strip(" ]"), group)
+        # One distribution may be on sys.path twice: as a checkout, and as its editable install.
+        entries.setdefault(point.name, {}).setdefault(distribution, entry)
+    return {name: tuple(entries[name].values()) for name in sorted(entries)}
 
 
 @cache
-def _installed() -> tuple[EntryPoint, ...]:
-    """Our entry points: looked up once, because it reads the metadata of all distributions (35 ms)."""
+def _installed_entry_points() -> tuple[EntryPoint, ...]:
+    """Return the entry points of both groups; cached, because this reads the metadata of all distributions (35 ms)."""
     try:
-        every: Any = entry_points()  # All at once: with a group given it reads as much.
-        found: Iterable[EntryPoint] = [point for group in _KINDS for point in every.select(group=group)]
-    # One malformed file must not take all the others with it.
+        every = entry_points()  # `entry_points(group=...)` reads as much.
+        points: Iterable[EntryPoint] = [point for group in _KINDS for point in every.select(group=group)]
+    # The metadata of one distribution may be malformed in any way; those of the others are still read.
     except Exception:
-        found = [point for distribution in distributions() for point in _readable(distribution)]
-    return tuple(found)
+        points = [point for distribution in distributions() for point in _readable_entry_points(distribution)]
+    return tuple(points)
 
 
-def _readable(distribution: Any) -> Iterable[EntryPoint]:
+def _readable_entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
     try:
         return [point for point in distribution.entry_points if point.group in _KINDS]
-    except Exception:
+    except Exception:  # As above.
         return []
 
 
 def find_entry(group: str, name: str) -> Entry:
-    """The one entry of that name; an architecture may also be ``package.module:Class``.
+    """Return the entry of a name; the name of an architecture may also be a path, ``package.module:Class``.
+
+    >>> find_entry(ARCHITECTURES, "gru").value
+    'seqbench.architectures.recurrent:GRU'
 
     Raises:
-        SeqbenchError: the name is unknown or no path, or two distributions offer it.
+        SeqbenchError: the name is unknown, the path is incomplete, or two distributions offer the name.
     """
     if group == ARCHITECTURES and ":" in name:
         module, _, attribute = name.partition(":")
         if not module or not attribute:
             raise SeqbenchError(f"'{name}' is no path to a class; expected package.module:Class.")
-        # A class given by path is usually one in the folder the user stands in.
-        if "" not in sys.path and str(Path.cwd()) not in sys.path:
-            sys.path.insert(0, str(Path.cwd()))
         return Entry(name, name, None, None, group=group)
     known = list_entries(group)
     kind = _KINDS[group]
@@ -179,33 +209,35 @@ def find_entry(group: str, name: str) -> Entry:
         raise SeqbenchError(f"unknown {kind} '{name}'.{did_you_mean(name, known)}")
     if len(known[name]) > 1:
         owners = " and ".join(f"{e.distribution} {e.version} ({e.value})" for e in known[name])
-        by_path = f" Its class works meanwhile: --arch {known[name][0].value}." if group == ARCHITECTURES else ""
+        by_path = f" Until then give its class: --arch {known[name][0].value}." if group == ARCHITECTURES else ""
         raise SeqbenchError(
             f"{kind} '{name}' is offered by {owners}; uninstall one, or ask its author for another name.{by_path}"
         )
     return known[name][0]
 
 
-def require_distribution(group: str, name: Any, distribution: Any, recorded: Any) -> None:
-    """Make sure that a recorded name that is unknown here is not of a distribution, or a version, that is not here.
+def require_distribution(group: str, name: object, distribution: object, recorded: object) -> None:
+    """Check that the distribution which offered a recorded name is installed here in the recorded version.
+
+    A name that is registered here needs no distribution.
 
     Args:
-        group: of entries.
-        name: that a record gives.
-        distribution: that offered it then.
-        recorded: the version of that.
+        group: group of the entry.
+        name: recorded name of the entry.
+        distribution: recorded name of the distribution.
+        recorded: recorded version of the distribution.
 
     Raises:
-        NotAtHand: it is.
+        NotAtHand: the distribution is not installed, or in another version.
     """
     if not (isinstance(name, str) and distribution and isinstance(distribution, str)) or name in list_entries(group):
         return
     try:
-        here = version(distribution)
+        installed = version(distribution)
     except PackageNotFoundError:
-        here = ""
-    if here != recorded:
-        instead = f"{distribution} {here} is" if here else "it is not"
+        installed = ""
+    if installed != recorded:
+        instead = f"{distribution} {installed} is" if installed else "it is not"
         raise NotAtHand(
             f"the {_KINDS[group]} '{name}' is of {distribution} {recorded}, and {instead} installed here; install that "
             f"to check the record"

@@ -1,9 +1,9 @@
-"""All that a task tells a model: what goes in, what comes out, and the batch that carries both."""
+"""What a task gives a model and asks of it: the kinds of inputs and outputs, and the batch that holds both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -12,30 +12,44 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Tokens:
-    """Inputs are token ids below ``vocab``, ``(batch, time)``; padding is any valid id past the length."""
+    """Inputs are token ids, ``(batch, time)``; padding is any valid id past the length.
+
+    Args:
+        vocab: number of ids.
+    """
 
     vocab: int
 
 
 @dataclass(frozen=True)
 class Features:
-    """Inputs are vectors of numbers, ``(batch, time, dim)``; padding is zeros."""
+    """Inputs are vectors of numbers, ``(batch, time, dim)``; padding is zeros.
+
+    Args:
+        dim: numbers in one vector.
+    """
 
     dim: int
 
 
 @dataclass(frozen=True)
 class Context:
-    """One vector for the whole sequence, ``(batch, dim)``, the same at every step of it."""
+    """The input is one vector for the whole sequence, ``(batch, dim)``, the same at every step.
+
+    Args:
+        dim: numbers in the vector.
+    """
 
     dim: int
 
 
 @dataclass(frozen=True)
 class StepClasses:
-    """One class below ``classes`` at every step: targets ``(batch, time)``.
+    """One class at every step: targets ``(batch, time)``.
 
-    ``metrics`` names what the objective reports of them, among those it knows.
+    Args:
+        classes: number of classes.
+        metrics: names of the metrics that the objective computes.
     """
 
     classes: int
@@ -44,10 +58,11 @@ class StepClasses:
 
 @dataclass(frozen=True)
 class StepLabels:
-    """Any number of ``labels`` at every step: targets ``(batch, time, labels)`` of 0 and 1.
+    """Several labels at every step: targets ``(batch, time, labels)`` of 0 and 1.
 
-    ``rates`` is the share of training steps that each label is set in, from which a head may start; empty where
-    nothing is known.
+    Args:
+        labels: number of labels.
+        rates: share of the training steps in which each label is 1, for the initial bias of the head; empty if unknown.
     """
 
     labels: int
@@ -56,20 +71,24 @@ class StepLabels:
 
 @dataclass(frozen=True)
 class StepValues:
-    """``dim`` numbers at every step: targets ``(batch, time, dim)``."""
+    """Numbers at every step: targets ``(batch, time, dim)``.
+
+    Args:
+        dim: numbers at one step.
+    """
 
     dim: int
 
 
 @dataclass(frozen=True)
 class SequenceClass:
-    """One class below ``classes`` for the whole sequence: targets ``(batch, 1)``.
+    """One class for the whole sequence: targets ``(batch, 1)``.
 
     Args:
-        classes: how many.
-        reads: which hidden vectors answer: ``last`` (of a backbone that looks ahead, the first and the last),
-            ``mean`` of all, or ``every``: each step answers, the loss weighs them by ``Batch.weights`` (the
-            lectures' divergence weights), and the last one is scored.
+        classes: number of classes.
+        reads: the hidden vectors that are read: ``last`` (for a backbone that looks ahead, the first and the last),
+            ``mean`` of all, or ``every``: each step predicts the class, the loss weighs the predictions by
+            ``Batch.weights``, and the last one is scored.
     """
 
     classes: int
@@ -78,7 +97,12 @@ class SequenceClass:
 
 @dataclass(frozen=True)
 class SequenceValue:
-    """``dim`` numbers for the whole sequence: targets ``(batch, 1, dim)``; ``reads`` as in SequenceClass."""
+    """Numbers for the whole sequence: targets ``(batch, 1, dim)``.
+
+    Args:
+        dim: numbers of one sequence.
+        reads: as in ``SequenceClass``.
+    """
 
     dim: int
     reads: str = "last"
@@ -86,15 +110,15 @@ class SequenceValue:
 
 @dataclass(frozen=True)
 class TokenSequence:
-    """Another sequence of tokens, of another length: targets ``(batch, out_time)``, each row ended by ``end``.
+    """A sequence of tokens with a length of its own: targets ``(batch, out_time)``, each row ended by ``end``.
 
     Args:
-        vocab: ids below this one.
-        start: what a decoder reads first.
-        end: what ends a sequence.
-        longest: most tokens that decoding may write.
+        vocab: number of ids.
+        start: id that the decoder reads first.
+        end: id that ends a sequence.
+        longest: largest number of tokens that are decoded.
         smoothing: share of the target's probability that the training loss spreads over all tokens.
-        beam: hypotheses that decoding keeps; 1 is greedy search.
+        beam: number of hypotheses in beam search; 1 is greedy search.
         length_penalty: hypotheses are compared by log-probability / length ** length_penalty.
     """
 
@@ -109,24 +133,26 @@ class TokenSequence:
 
 Input = Tokens | Features | Context
 Output = StepClasses | StepLabels | StepValues | SequenceClass | SequenceValue | TokenSequence
-_KINDS: dict[str, type] = {
-    cls.__name__: cls
-    for cls in (
-        *(Tokens, Features, Context),
-        *(StepClasses, StepLabels, StepValues, SequenceClass, SequenceValue, TokenSequence),
-    )
+_INPUTS: dict[str, type[Input]] = {"Tokens": Tokens, "Features": Features, "Context": Context}
+_OUTPUTS: dict[str, type[Output]] = {
+    "StepClasses": StepClasses,
+    "StepLabels": StepLabels,
+    "StepValues": StepValues,
+    "SequenceClass": SequenceClass,
+    "SequenceValue": SequenceValue,
+    "TokenSequence": TokenSequence,
 }
 
 
 @dataclass(frozen=True)
 class SequenceSpec:
-    """What a task asks of a model.
+    """What a task gives a model and asks of it.
 
     Args:
-        input: what goes in.
-        output: what comes out; it chooses the objective.
-        max_length: longest sequence, in steps, that training or evaluation will show.
-        look_ahead: whether an output may depend on inputs after it.
+        input: kind of the inputs.
+        output: kind of the outputs; it determines the objective.
+        max_length: length of the longest sequence in training or evaluation (steps).
+        look_ahead: whether an output may depend on later inputs.
     """
 
     input: Input
@@ -134,22 +160,32 @@ class SequenceSpec:
     max_length: int
     look_ahead: bool = False
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data, for the record."""
-        data = asdict(self)
-        for side in ("input", "output"):
-            values = {k: list(v) if isinstance(v, tuple) else v for k, v in data[side].items()}
-            data[side] = {"kind": type(getattr(self, side)).__name__, **values}
-        return data
+    def to_dict(self) -> dict[str, object]:
+        """Return the spec as plain data, for the record.
+
+        >>> SequenceSpec(Tokens(8), SequenceClass(2), max_length=20).to_dict()["input"]
+        {'kind': 'Tokens', 'vocab': 8}
+        """
+        return {
+            "input": _side_to_dict(self.input),
+            "output": _side_to_dict(self.output),
+            "max_length": self.max_length,
+            "look_ahead": self.look_ahead,
+        }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> SequenceSpec:
-        """The spec that ``to_dict`` wrote (tuples come back from JSON as lists)."""
-        sides = {}
-        for side in ("input", "output"):
-            values = {k: tuple(v) if isinstance(v, list) else v for k, v in data[side].items() if k != "kind"}
-            sides[side] = _KINDS[data[side]["kind"]](**values)
-        return cls(**{**data, **sides})
+    def from_dict(cls, data: Mapping[str, object]) -> SequenceSpec:
+        """Return the spec of plain data that ``to_dict`` returned.
+
+        Raises:
+            LookupError: a key is missing, or a kind is unknown.
+            TypeError: a value has the wrong type, or a kind takes other arguments.
+        """
+        max_length, look_ahead = data["max_length"], data["look_ahead"]
+        if not isinstance(max_length, int) or not isinstance(look_ahead, bool):
+            raise TypeError("max_length must be a whole number, and look_ahead true or false")
+        (input_kind, inputs), (output_kind, outputs) = (_kind_and_values(data[side]) for side in ("input", "output"))
+        return cls(_INPUTS[input_kind](**inputs), _OUTPUTS[output_kind](**outputs), max_length, look_ahead)
 
 
 @dataclass
@@ -159,15 +195,15 @@ class Batch:
     Args:
         inputs: ``(batch, time)`` token ids, ``(batch, time, dim)`` features, or one context ``(batch, dim)``.
         targets: ``(batch, out_time)`` ids, or ``(batch, out_time, dim)``; valid also where the weight is 0.
-            ``out_time`` is that of the inputs for outputs of one per step, 1 for one per sequence.
-        lengths: ``(batch,)`` input steps that are not padding.
-        weights: ``(batch, out_time)`` weight of each target in the loss (``(batch, time)`` where every step
-            answers for its sequence); 0 where nothing is asked.
-        total: the weight of the whole global batch, the same on every rank.
+            ``out_time`` is ``time`` for one output per step, and 1 for one output per sequence.
+        lengths: ``(batch,)`` number of input steps without padding.
+        weights: ``(batch, out_time)`` weight of each target in the loss, 0 for a target that is not asked for;
+            ``(batch, time)`` if every step predicts the class of its sequence.
+        total: sum of the weights of the global batch, the same on every rank.
+        index: ``(batch,)`` indices of the samples in their split.
         scored: weight of each target in the metrics, shaped as ``weights``; None means ``weights``.
-        index: ``(batch,)`` which samples of the split these are.
-        first: for one chunk of a stream, whether it starts it (no carried state); None for whole sequences.
-        target_lengths: ``(batch,)`` targets that are not padding, where they have a length of their own.
+        first: for a chunk of a stream, whether it is the stream's first, without carried state; None for sequences.
+        target_lengths: ``(batch,)`` number of targets without padding, if targets have a length of their own.
     """
 
     inputs: Tensor
@@ -184,28 +220,40 @@ class Batch:
         return len(self.inputs)
 
     def rows(self, which: slice | Tensor) -> Batch:
-        """Some of the rows; ``total`` stays that of the global batch."""
+        """Return some of the rows; ``total`` stays that of the global batch."""
         return self._map(lambda tensor: tensor[which])
 
     def valid(self) -> Tensor:
-        """``(batch, out_time)``: which targets are not padding."""
+        """Return which targets are not padding, ``(batch, out_time)``."""
         lengths = self.lengths if self.target_lengths is None else self.target_lengths
         steps = torch.arange(self.targets.shape[1], device=lengths.device)
         return steps < lengths[:, None]
 
     def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
-        """The batch on a device; Lightning calls it."""
+        """Return the batch on a device; Lightning calls this method."""
         return self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
 
-    def _map(self, function: Any) -> Batch:
-        tensors = {f.name: getattr(self, f.name) for f in fields(self) if hasattr(getattr(self, f.name), "device")}
-        return replace(self, **{name: function(tensor) for name, tensor in tensors.items()})
+    def _map(self, function: Callable[[Tensor], Tensor]) -> Batch:
+        """Return the batch with each of its tensors replaced by the function's value."""
+        return replace(
+            self,
+            inputs=function(self.inputs),
+            targets=function(self.targets),
+            lengths=function(self.lengths),
+            weights=function(self.weights),
+            index=function(self.index),
+            scored=None if self.scored is None else function(self.scored),
+            target_lengths=None if self.target_lengths is None else function(self.target_lengths),
+        )
 
 
-def fed_back(output: Output) -> Input | None:
-    """What previous outputs of this kind are as inputs; None where an output is not one per step.
+def feedback_input(output: Output) -> Input | None:
+    """Return the kind of input that previous outputs of a kind are; None if there is not one output per step.
 
-    An output for the whole sequence has none before it, and a decoder of another sequence reads its own anyway.
+    An output for the whole sequence has no previous one, and the decoder of a ``TokenSequence`` reads its own outputs.
+
+    >>> feedback_input(StepClasses(classes=10))
+    Tokens(vocab=10)
     """
     match output:
         case StepClasses(classes=classes):
@@ -216,3 +264,16 @@ def fed_back(output: Output) -> Input | None:
             return Features(dim)
         case _:
             return None
+
+
+def _side_to_dict(side: Input | Output) -> dict[str, object]:
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(side).items()}
+    return {"kind": type(side).__name__, **values}
+
+
+def _kind_and_values(side: object) -> tuple[str, dict[str, Any]]:
+    """Return the kind of inputs or outputs and its arguments, which its class checks; lists of JSON become tuples."""
+    if not isinstance(side, Mapping):
+        raise TypeError("inputs and outputs must be mappings with a kind")
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in side.items()}
+    return str(values.pop("kind")), values

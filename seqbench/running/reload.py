@@ -171,8 +171,8 @@ def _vocabulary(folder: Path, record: Record, data: SequenceDataModule, facts: M
 
 def _check_fit(record: Record, spec: SequenceSpec) -> None:
     """Make sure that the data ask what the run's model can answer."""
-    trained = _recorded_spec(record.config).to_dict()
-    asked = spec.to_dict()
+    trained: dict[str, Any] = _recorded_spec(record.config).to_dict()
+    asked: dict[str, Any] = spec.to_dict()
     for side, verb in (("input", "reads"), ("output", "answers")):
         then, now = ({k: v for k, v in data[side].items() if k not in _FREE} for data in (trained, asked))
         if then != now:

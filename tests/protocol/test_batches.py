@@ -53,7 +53,7 @@ PINNED = [730124696, 1998219748, 339944153, 235774811]
 @given(st.integers(0, 40), st.integers(1, 9))
 def test_ranks_share_a_batch_without_loss_or_repeat(rows: int, world: int) -> None:
     whole = batch(max(rows, 1)).rows(slice(rows))
-    parts = [Shard(rank, world).of(whole) for rank in range(world)]
+    parts = [Shard(rank, world).evaluation_batch(whole) for rank in range(world)]
     assert torch.cat([part.index for part in parts]).tolist() == whole.index.tolist()
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
@@ -63,7 +63,7 @@ def test_every_rank_trains_and_the_weights_are_those_of_one_process(rows: int, w
     """One that has no rows of its own repeats another's, without weight."""
     whole = batch(rows)
     whole.weights = torch.rand(rows, 3)
-    parts = [Shard(rank, world).training(whole) for rank in range(world)]
+    parts = [Shard(rank, world).training_batch(whole) for rank in range(world)]
     assert min(map(len, parts)) > 0
     counted = torch.zeros_like(whole.weights)
     for part in parts:
@@ -74,7 +74,7 @@ def test_every_rank_trains_and_the_weights_are_those_of_one_process(rows: int, w
 
 def test_a_rank_without_rows_leaves_the_batch_as_it_is() -> None:
     whole = batch(1)
-    assert not Shard(0, 2).training(whole).weights.any()
+    assert not Shard(0, 2).training_batch(whole).weights.any()
     assert whole.weights.all()
 
 
@@ -114,8 +114,8 @@ def scored_by(
     for loader in loaders:
         marks.append(torch.zeros(2, dtype=torch.int64))
         for step, part in enumerate(loader):
-            marks[-1] += loader.marks(step, part.index)
-        sums += torch.stack([marks[-1], loader.due()])
+            marks[-1] += loader.count_and_hash(step, part.index)
+        sums += torch.stack([marks[-1], loader.expected()])
     for loader, mark in zip(loaders, marks, strict=True):
         check_scored([(loader, mark)], world, lambda tensor, reduce_op: sums)
 
@@ -130,7 +130,7 @@ def test_that_each_sample_was_scored_once_is_proved(world: int, chunks: bool) ->
 class Padded(Shard):
     """Every rank the same number of rows, as a DistributedSampler does."""
 
-    def of(self, batch: Batch) -> Batch:
+    def evaluation_batch(self, batch: Batch) -> Batch:
         share = -(-len(batch) // self.world)
         return batch.rows(torch.arange(self.rank * share, (self.rank + 1) * share) % len(batch))
 
@@ -138,7 +138,7 @@ class Padded(Shard):
 class Cut(Shard):
     """Every rank the same number of rows, and what is left over is dropped."""
 
-    def of(self, batch: Batch) -> Batch:
+    def evaluation_batch(self, batch: Batch) -> Batch:
         share = len(batch) // self.world
         return batch.rows(slice(self.rank * share, (self.rank + 1) * share))
 
@@ -146,8 +146,12 @@ class Cut(Shard):
 class Shifted(Shard):
     """The right number of rows: one of them twice, another one never."""
 
-    def of(self, batch: Batch) -> Batch:
-        return batch.rows(slice(1, 1 + len(super().of(batch)))) if self.rank == 0 else super().of(batch)
+    def evaluation_batch(self, batch: Batch) -> Batch:
+        return (
+            batch.rows(slice(1, 1 + len(super().evaluation_batch(batch))))
+            if self.rank == 0
+            else super().evaluation_batch(batch)
+        )
 
 
 @pytest.mark.parametrize("chunks", [False, True])
@@ -170,8 +174,8 @@ def test_a_split_that_repeats_a_sample_is_noticed_in_one_process() -> None:
 
 def test_a_rank_that_draws_other_batches_is_noticed_on_every_rank() -> None:
     loaders = [EvaluationLoader(samples, "test", steps, Shard()) for steps in (8, 7)]
-    marks = [sum(loader.marks(step, part.index) for step, part in enumerate(loader)) for loader in loaders]
-    both = sum(torch.stack([mark, loader.due()]) for mark, loader in zip(marks, loaders, strict=True))
+    marks = [sum(loader.count_and_hash(step, part.index) for step, part in enumerate(loader)) for loader in loaders]
+    both = sum(torch.stack([mark, loader.expected()]) for mark, loader in zip(marks, loaders, strict=True))
     for loader, mark in zip(loaders, marks, strict=True):
         with pytest.raises(RuntimeError, match="not each once"):
             check_scored([(loader, mark)], 2, lambda tensor, reduce_op: both[None])
@@ -179,9 +183,11 @@ def test_a_rank_that_draws_other_batches_is_noticed_on_every_rank() -> None:
 
 def test_marks_tell_rows_apart_and_know_no_order() -> None:
     loader = EvaluationLoader(samples, "test", 8, Shard(), chunks=True)
-    hashes = {int(loader.marks(step, torch.tensor([row]))[1]) for step in range(50) for row in range(200)}
+    hashes = {int(loader.count_and_hash(step, torch.tensor([row]))[1]) for step in range(50) for row in range(200)}
     assert len(hashes) == 50 * 200
     index = torch.randperm(100)
-    assert torch.equal(loader.marks(3, index), loader.marks(3, index.sort().values))
+    assert torch.equal(loader.count_and_hash(3, index), loader.count_and_hash(3, index.sort().values))
     # Sets of rows with equal sums, of the numbers and of their squares.
-    assert not torch.equal(loader.marks(0, torch.tensor([0, 4, 5])), loader.marks(0, torch.tensor([1, 2, 6])))
+    assert not torch.equal(
+        loader.count_and_hash(0, torch.tensor([0, 4, 5])), loader.count_and_hash(0, torch.tensor([1, 2, 6]))
+    )

@@ -14,7 +14,7 @@ def test_the_same_data_agree_bit_for_bit() -> None:
 
 
 @pytest.mark.parametrize(
-    ("recorded", "found", "size"),
+    ("recorded", "computed", "size"),
     [
         (1.0, 1.5, 0.5),
         (100.0, 101.0, 0.01),
@@ -26,15 +26,15 @@ def test_the_same_data_agree_bit_for_bit() -> None:
         ({"a": 1}, [1], float("inf")),
     ],
 )
-def test_numbers_differ_by_their_size_and_all_else_by_more(recorded: Any, found: Any, size: float) -> None:
-    (one,) = find_differences({"x": recorded}, {"x": found}, "here")
-    assert (one.where, one.recorded, one.found, one.size) == ("here.x", recorded, found, size)
+def test_numbers_differ_by_their_size_and_all_else_by_more(recorded: Any, computed: Any, size: float) -> None:
+    (one,) = find_differences({"x": recorded}, {"x": computed}, "here")
+    assert (one.where, one.recorded, one.computed, one.size) == ("here.x", recorded, computed, size)
 
 
 def test_the_largest_difference_is_named() -> None:
-    recorded, found = {"a": 1.0, "b": [2.0, 4.0]}, {"a": 1.001, "b": [2.0, 4.4]}
-    assert compare_values(recorded, found, 0.2, "test") == "within 0.2, at most 1.0e-01 off (test.b[1])"
+    recorded, computed = {"a": 1.0, "b": [2.0, 4.0]}, {"a": 1.001, "b": [2.0, 4.4]}
+    assert compare_values(recorded, computed, 0.2, "test") == "within 0.2, at most 1.0e-01 off (test.b[1])"
     with pytest.raises(SeqbenchError, match=r"test\.b\[1\] is recorded as 4\.0 and is 4\.4"):
-        compare_values(recorded, found, 0.01, "test")
+        compare_values(recorded, computed, 0.01, "test")
     with pytest.raises(SeqbenchError, match="c is recorded as None and is 1"):
-        compare_values(found, {**found, "c": 1}, 1e9)
+        compare_values(computed, {**computed, "c": 1}, 1e9)

@@ -91,7 +91,7 @@ def test_a_class_may_be_given_by_its_path() -> None:
 
 def test_without_any_entry_the_missing_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.list_entries.cache_clear()
-    monkeypatch.setattr(registry, "_installed", lambda: ())
+    monkeypatch.setattr(registry, "_installed_entry_points", lambda: ())
     try:
         with pytest.raises(SeqbenchError, match="not installed in this environment"):
             registry.find_entry(registry.TASKS, "copy")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from seqbench.models.bodies.base import Body, Memory
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.protocol.backbones import FeedbackBackbone, State
-from seqbench.protocol.specs import Batch, SequenceSpec, fed_back
+from seqbench.protocol.specs import Batch, SequenceSpec, feedback_input
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -35,7 +35,7 @@ def build_feedback_embeddings(
     Raises:
         SeqbenchError: the task does not ask for one output per step.
     """
-    kind = fed_back(spec.output)
+    kind = feedback_input(spec.output)
     if kind is None:
         raise SeqbenchError(
             "an architecture that feeds its output back needs one output per step, and this task asks for "
