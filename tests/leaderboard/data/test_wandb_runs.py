@@ -50,6 +50,7 @@ def refusal(path: str = "wandb:seqbench") -> str:
 def test_a_record_is_read_back_from_wandb(tmp_path: Path, online: WandbStub, capfd: pytest.CaptureFixture[str]) -> None:
     optim, trainer = {"steps": 20, "validate_every": 20}, {"threads": 1}
     ran = seqbench.run("gru", "copy", tier="smoke", optim=optim, trainer=trainer, runs=tmp_path / "runs")
+    assert ran.record.measured.wandb is not None
     assert ran.record.measured.wandb.mode == "online"
     ((origin, back),) = wandb_runs.read_wandb_records(f"wandb:{ENTITY}/seqbench", ["copy"], "smoke")
     assert origin == f"wandb:{ENTITY}/seqbench/{ran.record.measured.wandb.id}"
