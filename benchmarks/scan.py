@@ -154,9 +154,9 @@ def main() -> None:
     figures: dict[str, Any] = {"errors": {form: errors(form) for form in forms}, "growth": {}}
     for form in forms:
         rows += [(f"{form}: error, decays in {name}", e, ERROR) for name, e in figures["errors"][form].items()]
-        less, more = peaks(form)
-        time_ratio, memory_ratio = time_growth(form, options.rounds // 2), more / less
-        figures["growth"][form] = {"time": time_ratio, "memory": memory_ratio, "bytes": [less, more]}
+        small, large = peaks(form)
+        time_ratio, memory_ratio = time_growth(form, options.rounds // 2), large / small
+        figures["growth"][form] = {"time": time_ratio, "memory": memory_ratio, "bytes": [small, large]}
         limits = (None, None) if form == "reference" else (TIME_GROWTH, MEMORY_GROWTH)
         rows += [
             (f"{form}: time, {LENGTHS[1]} over {LENGTHS[0]} steps", time_ratio, limits[0]),

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.architectures.recurrent import RecurrentStack
+from seqbench.architectures.recurrent_stack import RecurrentStack
 
 
 class Elman(RecurrentStack[Tensor]):

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from seqbench.architectures.recurrent import RecurrentStack
+from seqbench.architectures.recurrent_stack import RecurrentStack
 
 
 class SkipRNN(RecurrentStack[Tensor]):

@@ -102,9 +102,9 @@ class _Attention(nn.Module):
         dropout = self.dropout if self.training else 0.0
         return scaled_dot_product_attention(q, k, v, mask, dropout, is_causal)
 
-    def _output(self, read: Tensor) -> Tensor:
+    def _output(self, attended: Tensor) -> Tensor:
         """Join the heads and project them to ``(batch, time, d_model)``."""
-        y: Tensor = self.outward(read.transpose(1, 2).flatten(2))
+        y: Tensor = self.outward(attended.transpose(1, 2).flatten(2))
         return y
 
 
@@ -128,13 +128,13 @@ class _CausalAttention(_Attention):
         if state is not None:
             k, v = torch.cat([state[0], k], dim=2), torch.cat([state[1], v], dim=2)
         if k.shape[2] == time <= self.max_context:
-            read = self._attend(q, k, v, is_causal=True)
+            attended = self._attend(q, k, v, is_causal=True)
         else:
-            read = self._attend_in_blocks(q, k, v)
+            attended = self._attend_in_blocks(q, k, v)
         # The cache is a copy: a view would keep all earlier keys in memory.
         surplus = max(0, k.shape[2] - (self.max_context - 1))
         keys, values = (x[:, :, surplus:].clone() if surplus else x for x in (k, v))
-        return self._output(read), (keys, values, count + time)
+        return self._output(attended), (keys, values, count + time)
 
     def _attend_in_blocks(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Compute the attention of the last steps block by block, so that no mask grows with the square of time."""

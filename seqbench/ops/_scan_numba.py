@@ -1,7 +1,8 @@
 """The scan for CPUs, compiled by numba: each direction is one pass over memory, with the inner loop over channels.
 
 A kernel is compiled at the first call with a type of numbers, which takes about a second, and is cached on disk.
-Numba's own threads are not used: its threading layers do not survive a fork, or abort when two threads enter at once.
+Numba's own threads are not used: its threading layers do not work after a fork, or they abort when two threads enter
+at once.
 """
 
 from __future__ import annotations
