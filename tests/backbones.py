@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,6 +26,8 @@ class CausalMean(nn.Module):
 
 class Diverging(CausalMean):
     """Return NaN in every training step after the first ``after`` ones."""
+
+    calls: Tensor
 
     def __init__(self, d_model: int, after: int = 30) -> None:
         super().__init__(d_model)
@@ -67,7 +71,7 @@ class BrokenUnroll(CausalMean):
 class KeywordOptions(GRU):
     """Pass all options on to the base class as keyword arguments."""
 
-    def __init__(self, d_model: int, **options: int) -> None:
+    def __init__(self, d_model: int, **options: Any) -> None:  # The options of GRU have several types.
         super().__init__(d_model, **options)
 
 

@@ -7,7 +7,7 @@ import struct
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from wandb.proto import wandb_internal_pb2 as pb
 
@@ -71,7 +71,7 @@ def _parse_items(items: Iterable[Item]) -> dict[str, object]:
     return {item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in items}
 
 
-def _parse_records(data: bytes) -> Iterator[pb.Record]:
+def _parse_records(data: bytes) -> Iterator[Any]:  # W&B has no types for its messages.
     """Yield the messages; a message may be split into several chunks, and no chunk crosses the end of a block."""
     position, message = HEADER, b""
     while position + HEADER <= len(data):
@@ -84,4 +84,4 @@ def _parse_records(data: bytes) -> Iterator[pb.Record]:
         message = chunk if kind in (FULL, FIRST) else message + chunk
         position += HEADER + length
         if kind in (FULL, LAST):
-            yield pb.Record.FromString(message)
+            yield pb.Record.FromString(message)  # type: ignore[attr-defined]

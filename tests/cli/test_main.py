@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -30,13 +31,15 @@ TINY = [
 COPY = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--logger", "none", *TINY]
 
 
-def seqbench(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+def seqbench(
+    *words: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "seqbench", *words],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, **environment},
+        env={**os.environ, **(environment or {})},
         stdin=subprocess.DEVNULL,
         timeout=120,
     )
@@ -254,7 +257,8 @@ def test_completion_prints_code_for_the_shell() -> None:
 def test_the_shell_completes_commands_and_values(line: str, expected: set[str], tmp_path: Path) -> None:
     answer = tmp_path / "answer"
     environment = {"_ARGCOMPLETE": "1", "COMP_LINE": line, "COMP_POINT": str(len(line))}
-    seqbench(**environment, _ARGCOMPLETE_STDOUT_FILENAME=str(answer), COMP_TYPE="9", _ARGCOMPLETE_IFS="\n")
+    environment |= {"_ARGCOMPLETE_STDOUT_FILENAME": str(answer), "COMP_TYPE": "9", "_ARGCOMPLETE_IFS": "\n"}
+    seqbench(environment=environment)
     words = {word.strip() for word in answer.read_text().split("\n") if word.strip()}
     assert {word for word in words if not word.startswith("-")} == expected
 
@@ -274,7 +278,7 @@ def test_a_closed_pipe_is_not_an_error(word: str, unbuffered: str) -> None:
 
 
 def test_a_terminal_that_is_not_utf_8_shows_escapes() -> None:
-    done = seqbench("show", "parity", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    done = seqbench("show", "parity", environment={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"})
     assert done.returncode == 0
     assert "Del\\xe9tang" in done.stdout
 

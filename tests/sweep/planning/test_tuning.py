@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -40,7 +41,7 @@ def test_each_group_gets_one_trial_for_each_rate_of_the_card(tmp_path: Path) -> 
     ],
 )
 def test_the_first_rate_with_the_best_validation_score_is_selected(
-    tmp_path: Path, values: list[float | None], direction: str, selected: float | None
+    tmp_path: Path, values: list[float | None], direction: Literal["max", "min"], selected: float | None
 ) -> None:
     (group,) = build_small_plan(tmp_path).groups
     metric = dataclasses.replace(group.config.card.metric, direction=direction)
