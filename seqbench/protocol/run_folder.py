@@ -1,4 +1,4 @@
-"""The folder of a run: what stands in it, and whether a new attempt may use it."""
+"""The folder of a run: its files, its lock, and whether a new attempt may use it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Existing = Literal["error", "resume", "overwrite"]
 
 
 class BusyError(SeqbenchError):
-    """Another process is at work in a run's folder."""
+    """Another process uses the folder of a run."""
 
 
 def finished_record(folder: Path, existing: Existing) -> Record | None:
@@ -46,31 +46,31 @@ def finished_record(folder: Path, existing: Existing) -> Record | None:
         if record.status == "ok":
             raise SeqbenchError(f"this run is finished: {path}; add --overwrite to replace it.")
         raise SeqbenchError(
-            f"this run is unfinished ({record.status}): {path}; add --resume to go on with it, or --overwrite."
+            f"this run is unfinished ({record.status}): {path}; add --resume to continue it, or --overwrite."
         )
     if existing == "error" and (folder / CHECKPOINTS).exists():
         raise SeqbenchError(
-            f"{folder} holds checkpoints of a run that was killed; add --resume to go on with it, or --overwrite."
+            f"{folder} holds checkpoints of a run that was killed; add --resume to continue it, or --overwrite."
         )
     return None
 
 
 @contextlib.contextmanager
 def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
-    """Make the folder, and have it to oneself until the end of the block, or of this process.
+    """Create the folder, and lock it until the end of the block or of this process.
 
-    The lock is the system's (``flock``), on a file that stays: it ends with its owner, however that one ends, and
-    holds between machines wherever the file system they share has such locks (NFS 4 and most of the others do).
+    The lock is the operating system's (``flock``) on a file that remains. It is released when its process ends, in
+    whatever way, and it holds between machines if their file system supports such locks, as NFS 4 does.
 
     Args:
         folder: of a run.
-        patience: seconds to wait for another process to give it back.
+        patience: how long to wait for another process to release the lock (s).
 
     Raises:
-        BusyError: another process has it.
-        SeqbenchError: it cannot be written.
+        BusyError: another process holds the lock.
+        SeqbenchError: the folder cannot be written.
     """
-    import filelock  # Here: `list` has no need of it.
+    import filelock  # Imported here, so that `seqbench list` does not wait for it.
 
     lock = filelock.FileLock(folder / LOCK, timeout=patience)
     try:
@@ -78,7 +78,7 @@ def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout:
         raise BusyError(
-            f"another process is at work on this run ({folder}); wait for its end, or choose other --runs FOLDER."
+            f"another process uses the folder of this run ({folder}); wait for its end, or choose another --runs FOLDER."
         ) from None
     except OSError as error:
         raise _unwritable(folder, error) from error
@@ -89,7 +89,7 @@ def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether another process holds the folder; False for a folder that cannot be looked into."""
+    """Return whether another process has locked the folder; False for a folder that cannot be written."""
     try:
         with lock_folder(folder):
             return False
@@ -100,17 +100,21 @@ def is_locked(folder: Path) -> bool:
 
 
 def remove_leftovers(folder: Path, overwrite: bool) -> None:
-    """Remove what a killed attempt left half-written, the traceback of a failed one, and, if wanted, all the rest.
+    """Remove the temporary files of a killed attempt and the traceback of a failed one.
 
-    Only who holds the folder may do so.
+    The caller must have locked the folder.
+
+    Args:
+        folder: of the run.
+        overwrite: whether to remove all other files as well.
 
     Raises:
-        SeqbenchError: it cannot be written.
+        SeqbenchError: a file cannot be removed.
     """
-    gone = [path for path in (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*")) if path.name != LOCK]
-    gone += [path for path in folder.iterdir() if path.name != LOCK] if overwrite else [folder / ERROR]
+    leftovers = [path for path in (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*")) if path.name != LOCK]
+    leftovers += [path for path in folder.iterdir() if path.name != LOCK] if overwrite else [folder / ERROR]
     try:
-        for path in gone:
+        for path in leftovers:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -124,11 +128,11 @@ def _unwritable(folder: Path, error: OSError) -> SeqbenchError:
     return SeqbenchError(f"the run folder {folder} cannot be written: {reason}; choose another with --runs FOLDER.")
 
 
-def wandb_id(folder: Path) -> str:
-    """The id of the folder's W&B run: chosen by the first attempt, kept before W&B hears of it.
+def read_or_create_wandb_id(folder: Path) -> str:
+    """Return the id of the W&B run: the first attempt chooses it and writes it into the folder.
 
     Raises:
-        SeqbenchError: it cannot be written.
+        SeqbenchError: the id cannot be written.
     """
     path = folder / WANDB_ID
     if not path.is_file():

@@ -130,7 +130,7 @@ def _check_secrets(value: object, where: str) -> None:
     elif isinstance(value, list | tuple):
         for item in value:
             _check_secrets(item, where)
-    elif isinstance(value, str) and (secret := redaction.secret_in(value)):
+    elif isinstance(value, str) and (secret := redaction.find_secret(value)):
         raise SeqbenchError(
             f"{where} holds {secret}, and options are written into the record; leave it to the environment, "
             f"where the library that needs it will look."

@@ -236,7 +236,7 @@ class _Attempt:
             return []
         try:
             wandb_logger, how, why = wandb_logging.start_logger(
-                self.config, self.folder, run_folder.wandb_id(self.folder)
+                self.config, self.folder, run_folder.read_or_create_wandb_id(self.folder)
             )
         # W&B is a view: whatever it raises must not cost the run.
         except Exception as error:

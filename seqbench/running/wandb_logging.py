@@ -64,7 +64,7 @@ def out_of_reach() -> str | None:
     if not _has_key(settings.base_url, settings.api_key):
         return "no API key is set"
     # Left to itself, wandb tries for 102 s before it gives up.
-    if not network.url_answers(_gate(settings.base_url)):
+    if not network.is_reachable(_gate(settings.base_url)):
         return f"{urlparse(settings.base_url).hostname} does not answer"
     return None
 

@@ -1,1 +1,1 @@
-"""General helpers that know nothing about benchmarks."""
+"""Helpers that have nothing to do with benchmarks: files, plain data, errors, numbers, processes, secrets."""

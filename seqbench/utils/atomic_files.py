@@ -1,4 +1,4 @@
-"""Small files: read without waiting or filling the memory, written whole or not at all."""
+"""Small files: written completely or not at all, and read only if they are regular files of a limited size."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import BinaryIO
 from seqbench.utils.errors import SeqbenchError
 
 MOST_BYTES = 64 * 2**20
-"""A file beyond is no record, card or configuration, and would fill the memory before it is found to be none."""
+"""Largest size of a file that is read. A record, a card or a configuration is far smaller."""
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8, as ``write_bytes`` does; what UTF-8 cannot hold becomes an escape.
+    """Write a text in UTF-8 atomically; characters that UTF-8 cannot encode are written as escapes.
 
     Raises:
-        SeqbenchError: as there.
+        SeqbenchError: the file cannot be written; an earlier file at ``path`` is unchanged.
     """
     write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a small file atomically: to a temporary neighbour, flushed to disk, then renamed.
+    """Write a file atomically: to a temporary file in the same folder, which is flushed to disk and then renamed.
 
     Raises:
-        SeqbenchError: the disk refuses; what stood at ``path`` is untouched.
+        SeqbenchError: the file cannot be written; an earlier file at ``path`` is unchanged.
     """
     temporary: str | None = None
     try:
@@ -37,14 +37,14 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes private files; a record is there to be read by others.
+        # mkstemp creates private files; a record must be readable for others.
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
         Path(temporary).replace(path)
         temporary = None
     except OSError as error:
-        kept = "; the earlier file stands" if path.exists() else ""
+        kept = "; the earlier file is unchanged" if path.exists() else ""
         raise SeqbenchError(f"{path} cannot be written: {error.strerror or error}{kept}.") from error
     finally:
         if temporary is not None:
@@ -52,11 +52,11 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a small file; a pipe or a device is never waited for, and a huge file never read.
+    """Return the bytes of a small file. Pipes, devices and large files, as others may have put there, are refused.
 
     Raises:
-        OSError: it cannot be read.
-        SeqbenchError: it is no regular file, or larger than any that seqbench writes.
+        OSError: the file cannot be read.
+        SeqbenchError: it is no regular file, or it has more than ``MOST_BYTES``.
     """
     with open_regular_file(path) as file:
         large = os.fstat(file.fileno()).st_size > MOST_BYTES
@@ -67,14 +67,14 @@ def read_bytes(path: Path) -> bytes:
 
 
 def open_regular_file(path: Path) -> BinaryIO:
-    """A regular file, open for reading.
+    """Open a regular file for reading.
 
     Raises:
-        OSError: it cannot be opened.
+        OSError: the file cannot be opened.
         SeqbenchError: it is a folder, a pipe, a socket or a device.
     """
     if stat.S_ISREG(path.stat().st_mode):
-        # Without waiting: it may have become a pipe by now.
+        # Opened without blocking, because it may have been replaced by a pipe since.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return os.fdopen(handle, "rb")

@@ -1,4 +1,4 @@
-"""Is anybody there? A look that never takes longer than a second."""
+"""Check for network access, with a timeout of one second."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import threading
 from urllib.parse import urlparse
 
 SECONDS = 1.0
+"""Timeout in seconds."""
 
 
-def url_answers(url: str) -> bool:
-    """Whether a connection to the URL's host opens within ``SECONDS``."""
+def is_reachable(url: str) -> bool:
+    """Return whether a connection to the host of a URL can be opened within ``SECONDS``."""
     parts = urlparse(url)
     address = (parts.hostname or "", parts.port or (80 if parts.scheme == "http" else 443))
     opened = threading.Event()
 
-    def probe() -> None:
+    def connect() -> None:
         try:
             socket.create_connection(address, timeout=SECONDS).close()
         except OSError:
             return
         opened.set()
 
-    # In a thread, because no time-out of a socket covers the resolving of its name.
-    thread = threading.Thread(target=probe, daemon=True)
+    # In a thread, because the timeout of a socket does not cover the resolution of the host's name.
+    thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(SECONDS)
     return opened.is_set()

@@ -1,4 +1,4 @@
-"""Plain data: what JSON can hold, from JSON and YAML that anybody may have written."""
+"""Plain data: what JSON can represent, read from JSON and YAML that may come from anybody."""
 
 from __future__ import annotations
 
@@ -14,42 +14,55 @@ from seqbench.utils.atomic_files import read_bytes
 from seqbench.utils.errors import SeqbenchError, one_line
 
 if TYPE_CHECKING:
+    import yaml
     from pydantic import JsonValue
 
 DEEPEST, MOST_BITS = 100, 1024
-"""Levels of nesting, and bits of a whole number, up to which data is plain: what any reader of JSON can take."""
-MOST_BORROWED = 100_000
-"""Values that the aliases of one YAML file may stand for; a few lines of aliases of aliases make billions."""
+"""Largest depth of nesting, and largest number of bits of a whole number: every JSON reader accepts them."""
+MOST_ALIASED = 100_000
+"""Largest number of values that the aliases of a YAML file may stand for; nested aliases can make billions of them."""
 
 
-def to_json(data: Any) -> str:
-    """Strict JSON text (no NaN, no infinity, nothing but plain data), sorted, with a final newline.
+def to_json(data: object) -> str:
+    r"""Return strict JSON text: keys sorted, no NaN or infinity, a newline at the end.
 
     Raises:
-        SeqbenchError: naming the place of the first value that is not plain data.
+        SeqbenchError: a value is not plain data; the sentence names its place.
+
+    >>> to_json({"b": 1, "a": [0.5, None]})
+    '{\n "a": [\n  0.5,\n  null\n ],\n "b": 1\n}\n'
     """
     check_plain(data, "record")
     return json.dumps(data, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def json_digest(data: Any) -> str:
-    """SHA-256 (hex) of plain data: its JSON with sorted keys and no spaces, so the same on any machine."""
+def json_digest(data: object) -> str:
+    """Return the SHA-256 (hex) of plain data: of its JSON with sorted keys and without spaces.
+
+    >>> json_digest({"b": 1, "a": 2})[:8] == json_digest({"a": 2, "b": 1})[:8]
+    True
+    """
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_plain(value: Any, where: str, depth: int = 0) -> None:
-    """Make sure that data is what strict JSON in UTF-8 can hold and any reader can take.
+def check_plain(value: object, where: str, depth: int = 0) -> None:
+    """Check that data can be written as strict JSON in UTF-8 that every reader accepts.
+
+    Args:
+        value: the data.
+        where: dotted name of the data, for the error.
+        depth: levels above the data; at most ``DEEPEST`` are allowed.
 
     Raises:
-        SeqbenchError: naming the place, below ``where``, of the first value that is not.
+        SeqbenchError: a value is not plain data; the sentence names its place below ``where``.
     """
     if depth > DEEPEST:
-        raise SeqbenchError(f"{where[:80]}… is nested more than {DEEPEST} levels deep; nothing of seqbench's is.")
+        raise SeqbenchError(f"{where[:80]}… is nested more than {DEEPEST} levels deep.")
     if value is None or isinstance(value, bool):
         return
     if isinstance(value, str):
-        if not _in_utf8(value):
+        if not _is_utf8(value):
             raise SeqbenchError(
                 f"{where} is the text {short_repr(value)}, with half of a character; UTF-8 cannot hold it."
             )
@@ -62,7 +75,7 @@ def check_plain(value: Any, where: str, depth: int = 0) -> None:
             raise SeqbenchError(f"{where} is {value}, which JSON cannot hold; give a finite number or null.")
     elif isinstance(value, Mapping):
         for key, item in value.items():
-            if not isinstance(key, str) or not _in_utf8(key):
+            if not isinstance(key, str) or not _is_utf8(key):
                 raise SeqbenchError(f"{where} has the key {short_repr(key)}; keys must be strings in UTF-8.")
             check_plain(item, f"{where}.{key}", depth + 1)
     elif isinstance(value, list | tuple):
@@ -73,12 +86,12 @@ def check_plain(value: Any, where: str, depth: int = 0) -> None:
 
 
 def read_json(path: Path) -> JsonValue:
-    """The plain data of a small file of strict JSON.
+    """Return the plain data of a small file of strict JSON.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
         ValueError: it is no strict JSON in UTF-8.
-        SeqbenchError: as ``read_bytes`` and ``check_plain``.
+        SeqbenchError: it is no regular file, too large, or not plain data.
     """
     return parse_json(read_bytes(path), str(path))
 
@@ -88,7 +101,10 @@ def parse_json(text: bytes, where: str) -> JsonValue:
 
     Raises:
         ValueError: the text is no strict JSON in UTF-8.
-        SeqbenchError: as ``check_plain``, naming ``where`` the text came from.
+        SeqbenchError: a value is not plain data; the sentence names its place below ``where``.
+
+    >>> parse_json(b'{"a": [1, 2.5]}', "data")
+    {'a': [1, 2.5]}
     """
     data = decode_json(text)
     check_plain(data, where)
@@ -96,7 +112,7 @@ def parse_json(text: bytes, where: str) -> JsonValue:
 
 
 def decode_json(text: bytes) -> JsonValue:
-    """Return the data of strict JSON, of which whole numbers may be large and floats infinite (``1e999``).
+    """Return the data of strict JSON, in which whole numbers may be large and floats infinite (``1e999``).
 
     Raises:
         ValueError: the text is no strict JSON in UTF-8, or it is nested more than 200 levels deep.
@@ -108,49 +124,56 @@ def decode_json(text: bytes) -> JsonValue:
 
 
 def read_yaml(path: Path) -> Any:
-    """Plain data of a YAML (or JSON) file; only the safe loader's types.
+    """Return the data of a YAML (or JSON) file, which is of types of the safe loader only.
+
+    The file may be the card of a plug-in, so nothing in it is executed, and its aliases must not fill the memory.
 
     Raises:
-        SeqbenchError: the file cannot be read, is no YAML, or grows beyond all bounds when its aliases are followed.
+        SeqbenchError: the file cannot be read, is no YAML, is nested too deeply, or its aliases stand for too much.
     """
-    import yaml  # Here, so that `--help` does not pay for it.
+    import yaml  # Imported here, so that `seqbench --help` does not wait for it.
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         text = read_bytes(path).decode("utf-8-sig")
-        _check_growth(str(path), yaml.parse(text, Loader=loader))
+        _check_aliases(str(path), yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)
     except (OSError, UnicodeDecodeError) as error:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
     except SeqbenchError:
         raise
-    # Beside YAMLError, what Python says of a 13th month, a number of 5,000 digits or `!!bool x`.
+    # Besides YAMLError, PyYAML raises what Python does for a 13th month, a number of 5,000 digits or `!!bool x`.
     except Exception as error:
         raise SeqbenchError(f"{path} is not valid YAML: {one_line(error, 300) or type(error).__name__}.") from error
 
 
-def _check_growth(where: str, events: Iterable[Any]) -> None:
-    """Refuse what would crash the loader's recursion or grow beyond all bounds, before anything is made of it.
+def _check_aliases(where: str, events: Iterable[yaml.Event]) -> None:
+    """Check the events of a YAML file before the loader builds objects of them.
+
+    Args:
+        where: name of the file, for the error.
+        events: as ``yaml.parse`` yields them.
 
     Raises:
-        SeqbenchError: nested too deeply, an alias that stands within its own anchor, or aliases of aliases of aliases.
+        SeqbenchError: the file is nested too deeply, an alias is inside its own anchor, or aliases stand for more than
+            ``MOST_ALIASED`` values.
     """
     import yaml
 
-    sizes: dict[str, int] = {}  # What an anchor holds, counted with all that its aliases stand for.
-    borrowed = 0
-    open_: list[tuple[str | None, int]] = [(None, 0)]
+    sizes: dict[str, int] = {}  # Number of values below each anchor, with those that aliases below it stand for.
+    aliased = 0
+    open_: list[tuple[str | None, int]] = [(None, 0)]  # Anchor and size of each collection that is not closed yet.
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in {anchor for anchor, _ in open_}:
-                raise SeqbenchError(f"{where}: the alias '*{event.anchor}' stands within what it names; write it out.")
+                raise SeqbenchError(f"{where}: the alias '*{event.anchor}' is inside of what it names; write it out.")
             size = sizes.get(str(event.anchor), 0)
-            borrowed += size
-            if borrowed > MOST_BORROWED:
-                raise SeqbenchError(f"{where}: aliases stand for more than {MOST_BORROWED:,} values; write them out.")
+            aliased += size
+            if aliased > MOST_ALIASED:
+                raise SeqbenchError(f"{where}: aliases stand for more than {MOST_ALIASED:,} values; write them out.")
         elif isinstance(event, yaml.CollectionStartEvent):
             if len(open_) > DEEPEST:
-                raise SeqbenchError(f"{where} is nested more than {DEEPEST} levels deep; nothing of seqbench's is.")
+                raise SeqbenchError(f"{where} is nested more than {DEEPEST} levels deep.")
             open_.append((event.anchor, 1))
             continue
         elif isinstance(event, yaml.CollectionEndEvent):
@@ -165,7 +188,7 @@ def _check_growth(where: str, events: Iterable[Any]) -> None:
         open_[-1] = (holder, held + size)
 
 
-def _in_utf8(text: str) -> bool:
+def _is_utf8(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
@@ -180,9 +203,13 @@ def require_mapping(data: object, where: str) -> Mapping[str, Any]:
     return data
 
 
-def short_repr(value: Any) -> str:
-    """A value of a stranger's, for a sentence: of whatever type and length, in a few words."""
+def short_repr(value: object) -> str:
+    """Return a short representation of a value of any type and length, for an error.
+
+    >>> short_repr("x" * 100)
+    "'xxxxxxxxxxxx...xxxxxxxxxxxxx'"
+    """
     try:
         return reprlib.repr(value)
-    except ValueError:  # A whole number of thousands of digits.
+    except ValueError:  # Python does not write a whole number of thousands of digits.
         return f"something of type {type(value).__name__}"

@@ -1,19 +1,19 @@
-"""Which of a run's processes is this? As whoever started it tells in the environment, before torch is imported."""
+"""The rank of this process, read from the launcher's environment variables before torch is imported."""
 
 from __future__ import annotations
 
 import os
 
 _INTERACTIVE = ("bash", "interactive")
-"""Slurm's names for a job that is somebody's shell: what is started there by hand is no task of ``srun``."""
+"""Names that Slurm gives to an interactive shell; a command in it is no task of ``srun``."""
 
 
 def process_rank() -> int:
-    """This process's place among all processes of its run, on all nodes: 0 is the one that writes and speaks.
+    """Return the rank of this process among all processes of its run; rank 0 writes files and logs.
 
-    Read in Lightning's order: ``torchrun`` tells it, and ``srun`` does. Lightning's own launcher tells the node and
-    the place on it, but not how many processes a node has: there 0 is the first of all, and any other number is
-    only not the first. 0 where nobody started several.
+    The variables of ``torchrun`` and ``srun`` are read in Lightning's order. Lightning's own launcher sets the rank of
+    the node and the rank on the node, but not the number of processes on a node; then 0 is the first process, and any
+    other number only means that the process is not the first. Without a launcher the rank is 0.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return _number("RANK")

@@ -1,7 +1,7 @@
-"""Secrets out of what is written or said: a stranger's error may repeat a key, no file and no screen shows it.
+"""Remove secrets from text that is written to files or shown: the error of a library may repeat a key.
 
-Secret is what the environment says is: the values of variables such as ``WANDB_API_KEY`` or ``HF_TOKEN``, and user and
-password of every URL, also where only the password of a proxy's URL is repeated.
+Secrets are the values of environment variables such as ``WANDB_API_KEY`` or ``HF_TOKEN``, the passwords of URLs in the
+environment, and the user and password of every URL in the text.
 """
 
 from __future__ import annotations
@@ -12,55 +12,68 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote, unquote, urlsplit
 
+from seqbench.utils.errors import one_line
+
 HIDDEN = "***"
 SHORTEST = 8
-"""Characters from which on a value is a secret: shorter ones stand in innocent words."""
+"""Smallest number of characters of a secret; a shorter value would occur in ordinary words."""
 
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$", re.IGNORECASE)
-# A password may hold an @ of its own: up to the last one before the host ends.
+# A password may contain an @, so the match ends at the last one before the host.
 _IN_URL = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
 
 
 def redact(text: str) -> str:
-    """The text with ``***`` for each secret; call it before the text is cut, lest half of one be left."""
+    """Return the text with ``***`` in place of each secret. Redact before cutting: half a secret is not recognised.
+
+    >>> redact("cannot reach https://me:pass@example.org/data")
+    'cannot reach https://***@example.org/data'
+    """
     hidden = _IN_URL.sub(HIDDEN, text)
-    # The longest first: one secret may begin with another.
-    for secret in sorted(set(_written(text)), key=lambda secret: (-len(secret), secret)):
+    # The longest first, because one secret may begin with another.
+    for secret in sorted(set(_secrets_in(text)), key=lambda secret: (-len(secret), secret)):
         hidden = hidden.replace(secret, HIDDEN)
     return hidden
 
 
-def secret_in(text: str) -> str | None:
-    """What a text holds that it should not: ``the value of $NAME``, or the login of a URL; None if it is clean."""
+def find_secret(text: str) -> str | None:
+    """Return a description of the secret that a text contains, such as ``the value of $NAME``; None without one.
+
+    >>> find_secret("https://me:pass@example.org")
+    'the user and password of a URL'
+    """
     for name, secret in _secrets():
         if any(form in text for form in _forms(secret)):
             return f"the value of ${name}"
     return "the user and password of a URL" if re.search(r"://[^\s/?#\"'<>:]*:[^\s/?#\"'<>]+@", text) else None
 
 
-def _written(text: str) -> Iterator[str]:
+def _secrets_in(text: str) -> Iterator[str]:
     for _, secret in _secrets():
         yield from (form for form in _forms(secret) if form in text)
 
 
 def _secrets() -> Iterator[tuple[str, str]]:
-    """Names of variables and the secrets they hold; read each time, as a test or a library may set one late."""
+    """Yield the name of each environment variable that contains a secret, and the secret.
+
+    The environment is read at each call, because a library may set a variable at any time.
+    """
     for name, value in os.environ.items():
-        found = [value.strip()] if _SECRET_NAME.search(name) else []
-        found += [_password(value)] if "://" in value and "@" in value else []
-        yield from ((name, secret) for secret in found if len(secret) >= SHORTEST)
+        secrets = [value.strip()] if _SECRET_NAME.search(name) else []
+        secrets += [_password(value)] if "://" in value and "@" in value else []
+        yield from ((name, secret) for secret in secrets if len(secret) >= SHORTEST)
 
 
 def _password(url: str) -> str:
     try:
         return urlsplit(url.strip()).password or ""
-    except ValueError:  # No URL at all.
+    except ValueError:  # It is no URL.
         return ""
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it may be written: as it is, in a URL, in JSON or in Python's quotes, and in one line."""
-    plain = {secret, unquote(secret), " ".join(secret.split())}
+    """Return how a secret may be written: as it is, in one line, and escaped for URLs, JSON and Python."""
+    plain = {secret, unquote(secret), one_line(secret)}
     # The environment's bytes need not be UTF-8.
     in_url = {quote(form, safe=safe, errors="surrogateescape") for form in plain for safe in ("", "/")}
     quoted = {text[1:-1] for form in plain for text in (json.dumps(form), repr(form))}

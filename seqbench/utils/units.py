@@ -1,4 +1,4 @@
-"""Times and sizes as people write them."""
+"""Durations and sizes with units, as text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ _SIZES = {"": 1.0, "k": 2.0**10, "m": 2.0**20, "g": 2.0**30, "t": 2.0**40}
 
 
 def format_duration(seconds: float) -> str:
-    """``45 s``, ``3 min 5 s`` or ``2 h 10 min``."""
+    """Return a duration in seconds as text.
+
+    >>> [format_duration(seconds) for seconds in (45, 185, 7800)]
+    ['45 s', '3 min 5 s', '2 h 10 min']
+    """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -22,25 +26,31 @@ def format_duration(seconds: float) -> str:
 
 
 def parse_seconds(text: str, option: str) -> float:
-    """Seconds from ``90``, ``90s``, ``30m``, ``2h`` or ``1d``.
+    """Return the seconds of a duration such as ``90``, ``90s``, ``30m``, ``2h`` or ``1d``.
 
     Raises:
-        SeqbenchError: it is none of these; the sentence names the option.
+        SeqbenchError: the text is no duration; the sentence names the option.
+
+    >>> parse_seconds("30m", "--limit")
+    1800.0
     """
-    return _measure(text, _TIMES, f"{option} must be a time such as 90s, 30m or 2h")
+    return _parse_quantity(text, _TIMES, f"{option} must be a time such as 90s, 30m or 2h")
 
 
 def parse_bytes(text: str, option: str) -> int:
-    """Bytes from ``500M``, ``4G`` or ``1024``: powers of 1,024.
+    """Return the bytes of a size such as ``1024``, ``500M`` or ``4G``; the units are powers of 1,024.
 
     Raises:
-        SeqbenchError: it is none of these; the sentence names the option.
+        SeqbenchError: the text is no size; the sentence names the option.
+
+    >>> parse_bytes("4k", "--memory")
+    4096
     """
-    return int(_measure(text, _SIZES, f"{option} must be a size such as 500M or 4G"))
+    return int(_parse_quantity(text, _SIZES, f"{option} must be a size such as 500M or 4G"))
 
 
-def _measure(text: str, units: Mapping[str, float], expected: str) -> float:
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]?)", text.strip().lower())
-    if not found or found[2] not in units or float(found[1]) == 0:
+def _parse_quantity(text: str, units: Mapping[str, float], expected: str) -> float:
+    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([a-z]?)", text.strip().lower())
+    if not match or match[2] not in units or float(match[1]) == 0:
         raise SeqbenchError(f"{expected}, got {text!r}.")
-    return float(found[1]) * units[found[2]]
+    return float(match[1]) * units[match[2]]

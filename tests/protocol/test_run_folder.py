@@ -79,7 +79,7 @@ def test_clearing_leaves_what_is_whole_and_overwriting_nothing_but_the_lock(tmp_
 
 
 def test_the_id_of_a_wandb_run_is_kept(tmp_path: Path) -> None:
-    first = run_folder.wandb_id(tmp_path)
-    assert run_folder.wandb_id(tmp_path) == first
+    first = run_folder.read_or_create_wandb_id(tmp_path)
+    assert run_folder.read_or_create_wandb_id(tmp_path) == first
     (tmp_path / run_folder.WANDB_ID).unlink()
-    assert run_folder.wandb_id(tmp_path) != first
+    assert run_folder.read_or_create_wandb_id(tmp_path) != first

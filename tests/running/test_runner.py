@@ -252,7 +252,7 @@ def test_one_run_is_never_run_twice_at_once(tmp_path: Path) -> None:
     folder = config().folder(tmp_path)
     with (
         run_folder.lock_folder(folder),
-        pytest.raises(run_folder.BusyError, match="another process is at work on this run"),
+        pytest.raises(run_folder.BusyError, match="another process uses the folder of this run"),
     ):
         runner.run(config(), tmp_path)
     assert {path.name for path in folder.iterdir()} == {".lock"}

@@ -37,7 +37,7 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(atomic_files.os, "fsync", full)
     with pytest.raises(SeqbenchError, match="No space left on device") as caught:
         atomic_files.write_text(path, "later")
-    assert ("the earlier file stands" in str(caught.value)) is earlier
+    assert ("the earlier file is unchanged" in str(caught.value)) is earlier
     assert [p.read_text() for p in tmp_path.iterdir()] == ["earlier"] * earlier
 
 

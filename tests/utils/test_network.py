@@ -11,8 +11,8 @@ from seqbench.utils import network
 def test_an_open_port_answers_and_a_closed_one_does_not() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        assert network.url_answers(url)
-    assert not network.url_answers(url)
+        assert network.is_reachable(url)
+    assert not network.is_reachable(url)
 
 
 def test_a_name_that_never_resolves_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -22,5 +22,5 @@ def test_a_name_that_never_resolves_costs_a_second(monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(network.socket, "create_connection", hang)
     start = time.perf_counter()
-    assert not network.url_answers("https://nobody.invalid")
+    assert not network.is_reachable("https://nobody.invalid")
     assert time.perf_counter() - start < 2

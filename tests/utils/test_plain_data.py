@@ -68,8 +68,8 @@ def towers(first: str, each: str) -> str:
 ENDLESS = {
     "laughs": (towers("[x, x]", "[%s]"), "aliases stand for more than 100,000 values"),
     "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
-    "itself": ("a: &a [*a]", r"the alias '\*a' stands within what it names"),
-    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' stands within what it names"),
+    "itself": ("a: &a [*a]", r"the alias '\*a' is inside of what it names"),
+    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' is inside of what it names"),
     # Made of it, libyaml's loader overruns its stack.
     "deep": ("- " * 1_000_000, "nested more than 100 levels"),
     "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),

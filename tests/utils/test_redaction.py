@@ -26,7 +26,7 @@ def given_(name: str, value: str) -> None:
 def test_the_value_of_a_variable_that_says_it_is_secret_is_hidden(name: str) -> None:
     given_(name, "s3cr3t-s3cr3t")
     assert redaction.redact("401 for s3cr3t-s3cr3t, (s3cr3t-s3cr3t)") == "401 for ***, (***)"
-    assert redaction.secret_in("x=s3cr3t-s3cr3t") == f"the value of ${name}"
+    assert redaction.find_secret("x=s3cr3t-s3cr3t") == f"the value of ${name}"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_the_value_of_a_variable_that_says_it_is_secret_is_hidden(name: str) -> 
 def test_what_is_no_secret_stays(name: str, value: str) -> None:
     given_(name, value)
     assert redaction.redact(f"found {value} there") == f"found {value} there"
-    assert redaction.secret_in(f"found {value} there") is None
+    assert redaction.find_secret(f"found {value} there") is None
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ def hub_is_reachable() -> bool:
     """
     if _is_set("HF_HUB_OFFLINE") or _is_set("HF_DATASETS_OFFLINE"):
         return False
-    return network.url_answers(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    return network.is_reachable(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
 
 
 def fetch_dataset(name: str, entry: PublishedDataset) -> Path:

@@ -290,7 +290,9 @@ def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
         first = next(iter(task.cells[row.label].values()))
         chosen = best.get((first.architecture, first.distribution))
         if row.state == RANKED and chosen and chosen[1] != row.label:
-            row = replace(row, state=OUTDONE, reason=f"{chosen[1]} has the better validation score; one configuration ranks")
+            row = replace(
+                row, state=OUTDONE, reason=f"{chosen[1]} has the better validation score; one configuration ranks"
+            )
         marked.append(row)
     return marked
 

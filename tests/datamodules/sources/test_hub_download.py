@@ -101,7 +101,7 @@ def test_labels_follow_their_sentences(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_offline_variables_and_a_closed_port_make_the_hub_unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub_download.network, "url_answers", lambda url: url == "http://mirror")
+    monkeypatch.setattr(hub_download.network, "is_reachable", lambda url: url == "http://mirror")
     monkeypatch.setenv("HF_ENDPOINT", "http://mirror")
     for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
