@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from seqbench.datamodules.encoded_pairs import END, SPECIALS
 from seqbench.datamodules.text.tokenization import Tokenizer
-from seqbench.datamodules.translation import END, SPECIALS, Translation
+from seqbench.datamodules.translation import Translation
 from seqbench.models.decoding.search import decode
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import run_folder
