@@ -1,1 +1,1 @@
-"""Broken input of every kind is answered or refused in a sentence, and touches nothing."""
+"""Broken input of every kind is accepted, or refused in a sentence, and changes no file outside of its folder."""

@@ -1,4 +1,4 @@
-"""A watch over what code does to the machine: inside ``only_within(folder)`` nothing may be touched outside it."""
+"""A guard over files, processes and connections: in ``only_within(folder)`` nothing outside of it may be changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
-# Audit events that change a file: which of their arguments are paths, and which the folders these stand in.
+# Audit events that change a file: the positions of the paths, and of the descriptors of the folders they are below.
 CHANGING: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "os.mkdir": ((0,), (2,)),
     "os.remove": ((0,), (1,)),
@@ -33,7 +33,7 @@ CHANGING: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
     "shutil.rmtree": ((0,), (1,)),
     "shutil.unpack_archive": ((1,), ()),
 }
-# Those that leave this process, or run what was never asked for.
+# Audit events that start a process, open a connection, or import an object by name from a pickle.
 FORBIDDEN = (
     *("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn"),
     *("os.startfile", "socket.connect", "socket.bind", "socket.sendto", "pickle.find_class"),
@@ -41,15 +41,15 @@ FORBIDDEN = (
 
 
 class Watch:
-    """What was seen: ``violations`` as sentences, ``imported`` the modules that were looked for."""
+    """Records audit events: ``violations`` as sentences, and the names of modules that were ``imported``."""
 
     def __init__(self, allowed: Path) -> None:
         self.allowed = allowed.resolve()
         self.violations: list[str] = []
         self.imported: set[str] = set()
 
-    def see(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Note an event; refuse it, too, where it would do harm."""
+    def record(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Record an event, and raise an error if it would change something outside of the allowed folder."""
         if event == "import":
             self.imported.add(str(arguments[0]))
         elif event in FORBIDDEN:
@@ -65,13 +65,13 @@ class Watch:
                 self._check(event, arguments[number], folder)
 
     def _check(self, event: str, path: Any, folder: Any) -> None:
-        if isinstance(path, int):  # It was opened before, and looked at then.
+        if isinstance(path, int):  # A descriptor: its path was checked when it was opened.
             return
         text = os.fsdecode(path)
         if isinstance(folder, int) and folder >= 0:
             text = str(Path(f"/proc/self/fd/{folder}").readlink() / text)
         real = Path(os.path.realpath(text))
-        # A link is removed or renamed where it stands; it is written through to where it leads.
+        # A link itself is removed or renamed, but writing to it changes its target.
         if event != "open":
             real = Path(os.path.realpath(os.path.dirname(text) or "."), os.path.basename(text))  # noqa: PTH119, PTH120
         if real.is_relative_to(self.allowed) or "__pycache__" in real.parts or str(real) == os.devnull:
@@ -91,22 +91,22 @@ _busy = threading.local()
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if not _watching or getattr(_busy, "now", False):
         return
-    _busy.now = True  # What the watch itself does is not watched.
+    _busy.now = True  # The guard's own actions are not recorded.
     try:
-        _watching[-1].see(event, arguments)
+        _watching[-1].record(event, arguments)
     finally:
         _busy.now = False
 
 
 @contextlib.contextmanager
 def only_within(folder: Path) -> Iterator[Watch]:
-    """Watch all that happens inside the block.
+    """Allow changes of files only in a folder until the end of the block.
 
     Raises:
-        AssertionError: a file outside the folder was written, made, renamed or removed, a process was started, or
-            a connection opened.
+        AssertionError: a file outside of the folder was written, created, renamed or removed, a process was started,
+            or a connection was opened.
     """
-    if not _installed:  # An audit hook stays for good, so there is one, which sleeps between the blocks.
+    if not _installed:  # An audit hook cannot be removed, so there is one, which is inactive between the blocks.
         sys.addaudithook(_hook)
         _installed.append(True)
     watch = Watch(folder)

@@ -1,4 +1,4 @@
-"""Values, words and pieces of text that nobody should send, and some that are only out of place."""
+"""Hostile values, words and pieces of text, and some that are only in the wrong place."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def deep(levels: int = 1000) -> list[Any]:
-    """Lists in lists."""
+    """Return lists in lists, with so many levels."""
     found: list[Any] = []
     for _ in range(levels):
         found = [found]
@@ -25,7 +25,7 @@ SIMPLE: list[Any] = [
     *("!!python/object/apply:os.system [x]", "\0", "a\0b", "\ud800", "\u202e", "é"),
     *("http://u:p@localhost/x", "file:///etc/passwd", "con", "x" * 300),
 ]
-# Made anew each time: a list that two cases share could be changed by one of them.
+# Created for each case, because one case could change a list that another case uses as well.
 HOSTILE: list[Callable[[], Any]] = [
     *(lambda value=value: value for value in SIMPLE),  # type: ignore[misc]
     lambda: "x" * 100_000,
@@ -147,4 +147,4 @@ FRAGMENTS = [
     "\\u0000",
 ]
 MAGIC = [b"\xff\xfe", b"\xef\xbb\xbf", b"\x1f\x8b", b"PK\x03\x04", b"\x80\x04"]
-"""What files of other kinds begin with."""
+"""First bytes of files of other formats."""

@@ -1,4 +1,4 @@
-"""Real data, broken on purpose: as plain data, as text and as bytes; and how often each is tried."""
+"""Strategies that break valid data: as plain data, as text and as bytes; and the number of examples."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from tests.fuzzing.hostile import FRAGMENTS, HOSTILE, NAMES, deep
 
 FAST = 40
-"""Examples of each property in the fast suite."""
+"""Number of examples of each property in the fast suite."""
 
 
 def tried(examples: int, random: bool = False) -> settings:
-    """So many examples; the same each time unless they are to be ``random``. Nothing is kept on disk."""
+    """Return settings for a number of examples, the same each time unless ``random``; nothing is kept on disk."""
     return settings(
         max_examples=examples,
         derandomize=not random,
@@ -39,7 +39,7 @@ keys = st.sampled_from(
 
 
 def places(data: Any) -> list[tuple[Any, Any]]:
-    """All containers and keys below (and of) a piece of data."""
+    """Return each container in the data with each of its keys."""
     found: list[tuple[Any, Any]] = []
     rest = [data]
     while rest and len(found) < 5000:
@@ -53,7 +53,7 @@ def places(data: Any) -> list[tuple[Any, Any]]:
 
 @st.composite
 def broken(draw: st.DrawFn, origins: list[Any], most: int = 4) -> Any:
-    """One of some real data with one to ``most`` mutations."""
+    """Draw one of the origins with one to ``most`` mutations."""
     data = copy.deepcopy(origins[draw(st.integers(0, len(origins) - 1))])
     for _ in range(draw(st.integers(1, most))):
         known = places(data)
@@ -75,7 +75,7 @@ def broken(draw: st.DrawFn, origins: list[Any], most: int = 4) -> Any:
             case "add":
                 holder.insert(key, draw(anything))
             case "swap":
-                # A copy: not even YAML holds itself by mistake.
+                # A copy, because the data must not contain themselves.
                 other, place = known[draw(st.integers(0, len(known) - 1))]
                 holder[key] = _copied(other[place])
             case "wrap":
@@ -90,14 +90,14 @@ def broken(draw: st.DrawFn, origins: list[Any], most: int = 4) -> Any:
 
 
 def _chosen(draw: st.DrawFn, known: list[tuple[Any, Any]]) -> tuple[Any, Any]:
-    """Mostly a leaf: what is broken near the root is found before the rest is looked at."""
+    """Draw mostly a leaf: a mutation near the root is refused before the rest is read."""
     leaves = [(holder, key) for holder, key in known if not isinstance(holder[key], dict | list)]
     some = leaves if leaves and draw(st.integers(0, 3)) else known
     return some[draw(st.integers(0, len(some) - 1))]
 
 
 def near(value: Any) -> st.SearchStrategy[Any]:
-    """Another value of the same type: what a check of types lets pass."""
+    """Return a strategy of other values of the same type, which a check of types accepts."""
     if isinstance(value, bool):
         return st.just(not value)
     if isinstance(value, int):
@@ -117,10 +117,10 @@ def _copied(value: Any) -> Any:
 
 
 def as_text(value: Any) -> str:
-    """A value as Python writes it."""
+    """Return a value as Python writes it."""
     try:
         return str(value)
-    except (ValueError, RecursionError):  # Python writes no number of thousands of digits.
+    except (ValueError, RecursionError):  # Python does not write a number of thousands of digits.
         return "much"
 
 
@@ -129,7 +129,7 @@ WRITTEN = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_s
 
 @st.composite
 def broken_text(draw: st.DrawFn, origins: list[str], most: int = 4) -> bytes:
-    """One of some real texts with mutations of its characters, then perhaps of its bytes."""
+    """Draw one of the texts with mutations of its characters, and sometimes of its bytes."""
     text = origins[draw(st.integers(0, len(origins) - 1))]
     for _ in range(draw(st.integers(1, most))):
         place = draw(st.integers(0, len(text)))
@@ -139,16 +139,16 @@ def broken_text(draw: st.DrawFn, origins: list[str], most: int = 4) -> bytes:
         ):
             case "insert":
                 text = text[:place] + draw(st.sampled_from(FRAGMENTS)) + text[place:]
-            case "value":  # In place of what follows the next colon.
+            case "value":  # Replaces the value after the next colon.
                 colon = text.find(":", place) + 1
                 stop = min((n for n in (text.find(c, colon) for c in ",}\n") if n >= 0), default=len(text))
                 text = text[:colon] + " " + draw(st.sampled_from(FRAGMENTS)) + text[stop:]
-            case "word":  # The same, and likely of the right kind.
+            case "word":  # The same with a word that is likely to have the right type.
                 colon = text.find(": ", place) + 1
                 stop = min((n for n in (text.find(c, colon) for c in ",}\n") if n >= 0), default=len(text))
                 word = draw(st.sampled_from([*NAMES, "0", "-1", "1", "3", "0.5", "1e-3", "99999999999999999999", "''"]))
                 text = text[:colon] + " " + word + text[stop:]
-            case "line":  # A line of its own.
+            case "line":  # Adds a line.
                 line = text.rfind("\n", 0, place) + 1
                 text = text[:line] + draw(st.sampled_from(FRAGMENTS)) + "\n" + text[line:]
             case "cut":
@@ -168,7 +168,7 @@ def broken_text(draw: st.DrawFn, origins: list[str], most: int = 4) -> bytes:
 
 @st.composite
 def broken_bytes(draw: st.DrawFn, data: bytes, most: int = 3) -> bytes:
-    """The bytes as they are, or (one time in five) with some changed, cut out, or put in front."""
+    """Draw the bytes unchanged, or (one time in five) with some changed, removed or added in front."""
     found = bytearray(data)
     if draw(st.integers(0, 4)) == 0:
         for _ in range(draw(st.integers(1, most))):
@@ -188,7 +188,7 @@ def broken_bytes(draw: st.DrawFn, data: bytes, most: int = 3) -> bytes:
 
 
 def as_json(data: Any) -> str:
-    """JSON as lax as Python's, of what it can hold; ``null`` for the rest."""
+    """Return JSON as Python writes it, with NaN and infinity; ``null`` for data that it cannot write."""
     try:
         return json.dumps(data, default=str)
     except (TypeError, ValueError, RecursionError):

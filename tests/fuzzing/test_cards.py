@@ -1,4 +1,4 @@
-"""Broken cards, made from the shipped ones."""
+"""Broken cards, derived from the shipped ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CARDS = [data for data in map(yaml.safe_load, TEXTS) if "alias" not in data]
 
 
 def parse(data: Any) -> Card | None:
-    """The card, if it is one; then its digests can be made as well."""
+    """Return the card of some data, with all its digests computed; None if the data are refused."""
     try:
         card = cards.parse_card(data, "toy.yaml")
     except SeqbenchError as error:
@@ -36,15 +36,15 @@ def parse(data: Any) -> Card | None:
 def parse_file(path: Path, data: bytes) -> None:
     path.write_bytes(data)
     try:
-        found = plain_data.read_yaml(path)
+        data_read = plain_data.read_yaml(path)
     except SeqbenchError as error:
         assert str(path) in str(error)
         return
-    parse(found)
+    parse(data_read)
 
 
 def fuzz_data(examples: int, folder: Path, random: bool = False) -> int:
-    """How many cases were tried as plain data."""
+    """Parse broken plain data; return the number of cases."""
     count = 0
 
     @strategies.tried(examples, random)
@@ -60,7 +60,7 @@ def fuzz_data(examples: int, folder: Path, random: bool = False) -> int:
 
 
 def fuzz_files(examples: int, folder: Path, random: bool = False) -> int:
-    """How many cases were tried as files."""
+    """Parse broken files; return the number of cases."""
     count = 0
 
     @strategies.tried(examples, random)
@@ -76,17 +76,17 @@ def fuzz_files(examples: int, folder: Path, random: bool = False) -> int:
     return count
 
 
-def test_a_broken_card_is_a_card_or_a_sentence(tmp_path: Path) -> None:
+def test_a_broken_card_is_accepted_or_refused_in_a_sentence(tmp_path: Path) -> None:
     assert fuzz_data(2 * strategies.FAST, tmp_path) > strategies.FAST
 
 
-def test_a_broken_file_is_a_card_or_a_sentence(tmp_path: Path) -> None:
+def test_a_broken_card_file_is_accepted_or_refused_in_a_sentence(tmp_path: Path) -> None:
     assert fuzz_files(2 * strategies.FAST, tmp_path) > strategies.FAST
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_thousands_of_broken_cards_are_cards_or_sentences(tmp_path: Path) -> None:
+def test_thousands_of_broken_cards_are_accepted_or_refused_in_a_sentence(tmp_path: Path) -> None:
     counts = {"data": fuzz_data(2500, tmp_path, True), "files": fuzz_files(2500, tmp_path, True)}
     print(counts)
     assert min(counts.values()) >= 2000

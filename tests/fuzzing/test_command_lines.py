@@ -1,7 +1,7 @@
 """Broken command lines of every command, in this process.
 
-Where one would begin real work (training, the conformance kits, measuring a model, searching a width, fetching), it is
-stopped by a SeqbenchError; all that is looked at before is looked at.
+Real work (training, the conformance kits, measuring a model, searching a width, fetching data) is replaced by a
+SeqbenchError; everything before it is executed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from seqbench.sweep.engines import local_engine
 from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import hostile, strategies
 from tests.fuzzing.guard import only_within
+from tests.record_data import complete_record
 
 RUN = ["run", "--arch", "gru", "--task", "copy", "--tier", "smoke", "--logger", "none"]
 REAL: Mapping[str, list[list[str]]] = {
@@ -95,16 +96,16 @@ WORK = (
         "seqbench.datamodules.sources.hub_download:fetch_dataset",
     ),
 )
-"""Where real work begins."""
+"""Functions that do the real work."""
 
 
 def stopped(*arguments: Any, **options: Any) -> Any:
-    raise SeqbenchError("stopped: here the work would begin")
+    raise SeqbenchError("stopped: the work would begin here")
 
 
 @pytest.fixture
 def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a user stands, with small data, a card, a configuration, and what is no run."""
+    """The current folder, with small data, a card, a configuration, and a record without a checkpoint."""
     for name in ("texts", "run", "tinyshakespeare"):
         (small_data / name).mkdir()
     for name in ("texts/play.txt", "tinyshakespeare/input.txt"):
@@ -113,23 +114,22 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     card = Path(__file__).parents[2] / "tasks" / "copy.yaml"
     (small_data / "card.yaml").write_bytes(card.read_bytes())
     (small_data / "config.yaml").write_text("{arch: gru, task: copy, tier: smoke}")
-    (small_data / "run" / "result.json").write_text(
-        '{"schema": 1, "results": {"status": "ok"}, "measured": {}, "config": {"card": {"name": "char-lm"}}}'
-    )
+    task = {"name": "char-lm", "data_dir": "texts"}
+    complete_record(config={"card": {"name": "char-lm"}, "options": {"task": task}}).write(small_data / "run")
     monkeypatch.chdir(small_data)
     monkeypatch.setenv("SEQBENCH_DATA", str(small_data))
     monkeypatch.setenv("SEQBENCH_CACHE", str(small_data / "cache"))
     for place in WORK:
         module, _, name = place.partition(":")
         monkeypatch.setattr(importlib.import_module(module), name, stopped)
-    # A sweep plans in a worker; here it plans in this process, which is watched.
+    # A sweep builds its plan in a worker process; here it does so in this process, which is guarded.
     monkeypatch.setattr(local_engine, "start_fork_server", lambda: None)
     monkeypatch.setattr(local_engine, "call_in_worker", lambda function, *arguments: function(*arguments))
     return small_data
 
 
-def strange_words() -> list[str]:
-    """Words that no command expects, and some that it does."""
+def unexpected_words() -> list[str]:
+    """Return words that no command expects, and some that it does."""
     plain = list(map(strategies.as_text, hostile.SIMPLE))
     dotted = [
         "--arch.x",
@@ -168,16 +168,16 @@ def strange_words() -> list[str]:
 
 
 @st.composite
-def command_line(draw: st.DrawFn, command: str, strange: list[str]) -> list[str]:
-    """A real command line with some words changed, left out, doubled, exchanged or put in."""
+def command_line(draw: st.DrawFn, command: str, unexpected: list[str]) -> list[str]:
+    """Draw a valid command line with some words changed, removed, repeated, exchanged or added."""
     lines = REAL[command]
     words = list(lines[draw(st.integers(0, len(lines) - 1))])
     for _ in range(draw(st.integers(1, 4))):
         place = draw(st.integers(0, len(words)))
-        word = draw(st.sampled_from(strange))
+        word = draw(st.sampled_from(unexpected))
         match draw(st.sampled_from(["replace", "replace", "value", "insert", "delete", "double", "exchange", "text"])):
             case "replace":
-                # The command itself only seldom.
+                # The command itself is rarely replaced.
                 words[max(place, 1) : place + 1] = [word]
             case "value" if words[place:] and words[place].startswith("--"):
                 words[place] = f"{words[place].partition('=')[0]}={word}"
@@ -197,12 +197,12 @@ def command_line(draw: st.DrawFn, command: str, strange: list[str]) -> list[str]
 
 
 def fuzz(command: str, examples: int, folder: Path, capsys: pytest.CaptureFixture[str], random: bool = False) -> int:
-    """How many command lines were tried."""
+    """Execute broken command lines; return the number of cases."""
     count = 0
-    strange = strange_words()
+    unexpected = unexpected_words()
 
     @strategies.tried(examples, random)
-    @given(command_line(command, strange))
+    @given(command_line(command, unexpected))
     def each(words: list[str]) -> None:
         nonlocal count
         count += 1
@@ -222,12 +222,12 @@ def fuzz(command: str, examples: int, folder: Path, capsys: pytest.CaptureFixtur
     return count
 
 
-def test_every_command_is_tried() -> None:
+def test_every_command_has_command_lines_to_break() -> None:
     assert set(REAL) == set(COMMANDS), "give a new command its real command lines above, and its work a stop"
 
 
 @pytest.mark.parametrize("command", REAL)
-def test_a_broken_command_line_is_done_or_refused(
+def test_a_broken_command_line_is_executed_or_refused(
     command: str, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fuzz(command, strategies.FAST // 2, folder, capsys) >= strategies.FAST // 4
@@ -235,7 +235,7 @@ def test_a_broken_command_line_is_done_or_refused(
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_thousands_of_broken_command_lines_are_done_or_refused(
+def test_thousands_of_broken_command_lines_are_executed_or_refused(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts = {

@@ -1,4 +1,4 @@
-"""Broken configurations, made from resolved ones: as mappings, with words of a command line, and as files."""
+"""Broken configurations, derived from valid ones: as mappings, with words of a command line, and as files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from seqbench.utils.errors import SeqbenchError
 from tests.fuzzing import hostile, strategies
 from tests.fuzzing.guard import only_within
 
-ASKED: list[dict[str, Any]] = [
+REQUESTS: list[dict[str, Any]] = [
     {"arch": "gru", "task": "copy", "tier": "smoke"},
     {"arch": {"name": "tcn", "kernel_size": 3}, "task": {"name": "adding", "length": 20}, "logger": "none"},
     {"arch": "transformer", "task": {"name": "char-lm", "data_dir": "texts"}, "tier": "smoke"},
@@ -28,7 +28,7 @@ ASKED: list[dict[str, Any]] = [
 
 @pytest.fixture
 def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where a user stands, with small data; neither published files nor a network."""
+    """The current folder, with small data; there are no published files and no network."""
     (small_data / "texts").mkdir()
     (small_data / "texts" / "play.txt").write_text("to be, or not to be\n" * 50)
     monkeypatch.chdir(small_data)
@@ -38,20 +38,20 @@ def folder(small_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def resolved() -> list[dict[str, Any]]:
-    """The real configurations, as short as a user writes them and as long as a run keeps them."""
+    """Return valid configurations, as short as a user writes them and as complete as a run stores them."""
     return [
-        *ASKED,
+        *REQUESTS,
         *(
-            json.loads(json.dumps(run_config.resolve_config(RunRequest.from_mapping(asked)).options()))
-            for asked in ASKED
+            json.loads(json.dumps(run_config.resolve_config(RunRequest.from_mapping(request)).options()))
+            for request in REQUESTS
         ),
     ]
 
 
-def resolve(given_: Any, arguments: list[str]) -> RunConfig | None:
-    """The configuration, if it is one; then it has a name, a digest and a folder inside the one it is given."""
+def resolve(data: Any, arguments: list[str]) -> RunConfig | None:
+    """Return the configuration, and check that its folder is inside of ``runs``; None if the data are refused."""
     try:
-        config = run_config.resolve_config(RunRequest.from_mapping(given_, arguments))
+        config = run_config.resolve_config(RunRequest.from_mapping(data, arguments))
     except SeqbenchError as error:
         assert str(error)
         return None
@@ -62,7 +62,7 @@ def resolve(given_: Any, arguments: list[str]) -> RunConfig | None:
 
 
 def words(origins: list[dict[str, Any]]) -> st.SearchStrategy[list[str]]:
-    """Dotted options, with good and with hostile values."""
+    """Return a strategy of dotted options with valid and with hostile values."""
     names = sorted({f"--{g}.{k}" for one in origins for g, o in one.items() if isinstance(o, dict) for k in o})
     names += [
         "--arch.none",
@@ -80,7 +80,7 @@ def words(origins: list[dict[str, Any]]) -> st.SearchStrategy[list[str]]:
 
 
 def fuzz_mappings(examples: int, folder: Path, random: bool = False) -> int:
-    """How many mappings were tried, half of them with words."""
+    """Resolve broken mappings, half of them with dotted options; return the number of cases."""
     origins = resolved()
     count = 0
 
@@ -97,7 +97,7 @@ def fuzz_mappings(examples: int, folder: Path, random: bool = False) -> int:
 
 
 def fuzz_files(examples: int, folder: Path, random: bool = False) -> int:
-    """How many YAML and JSON files were tried."""
+    """Resolve broken YAML and JSON files; return the number of cases."""
     origins = resolved()
     texts = [*map(provenance.to_yaml, origins), *map(json.dumps, origins)]
     count = 0
@@ -121,17 +121,17 @@ def fuzz_files(examples: int, folder: Path, random: bool = False) -> int:
     return count
 
 
-def test_a_broken_mapping_is_a_configuration_or_a_sentence(folder: Path) -> None:
+def test_a_broken_mapping_is_resolved_or_refused_in_a_sentence(folder: Path) -> None:
     assert fuzz_mappings(strategies.FAST, folder) >= strategies.FAST // 2
 
 
-def test_a_broken_file_is_a_configuration_or_a_sentence(folder: Path) -> None:
+def test_a_broken_configuration_file_is_resolved_or_refused_in_a_sentence(folder: Path) -> None:
     assert fuzz_files(strategies.FAST, folder) >= strategies.FAST // 2
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
-def test_thousands_of_broken_configurations_are_configurations_or_sentences(
+def test_thousands_of_broken_configurations_are_resolved_or_refused_in_a_sentence(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     counts = {"mappings": fuzz_mappings(1500, folder, True), "files": fuzz_files(1500, folder, True)}

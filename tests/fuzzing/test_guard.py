@@ -1,4 +1,4 @@
-"""A watch that sees nothing would let every other test pass."""
+"""The guard detects changes; a guard that detects nothing would let every other test pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from tests.fuzzing.guard import only_within
 
-DEEDS: dict[str, Callable[[Path], object]] = {
+ACTIONS: dict[str, Callable[[Path], object]] = {
     "write": lambda there: (there / "new").write_text("x"),
     "append": lambda there: (there / "old").open("a").close(),
     "read and write": lambda there: os.close(os.open(there / "old", os.O_RDWR)),
@@ -35,20 +35,20 @@ DEEDS: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("deed", DEEDS)
-def test_a_deed_outside_the_folder_is_seen_and_not_done(tmp_path: Path, deed: str) -> None:
+@pytest.mark.parametrize("action", ACTIONS)
+def test_an_action_outside_of_the_folder_is_detected_and_prevented(tmp_path: Path, action: str) -> None:
     allowed, there = tmp_path / "allowed", tmp_path / "there"
     for folder in (allowed, there, there / "empty"):
         folder.mkdir()
     (there / "old").write_text("as it was")
     before = sorted(there.iterdir())
     with pytest.raises(AssertionError), only_within(allowed), contextlib.suppress(OSError):
-        DEEDS[deed](there)
+        ACTIONS[action](there)
     assert sorted(there.iterdir()) == before
     assert (there / "old").read_text() == "as it was"
 
 
-def test_what_happens_inside_the_folder_is_free(tmp_path: Path) -> None:
+def test_actions_inside_of_the_folder_are_allowed(tmp_path: Path) -> None:
     with only_within(tmp_path) as watch:
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "b").write_text("x")
@@ -59,7 +59,7 @@ def test_what_happens_inside_the_folder_is_free(tmp_path: Path) -> None:
     Path(tmp_path, "d").write_text("x")
 
 
-def test_a_link_that_leads_out_is_no_way_out(tmp_path: Path) -> None:
+def test_writing_through_a_link_to_the_outside_is_detected(tmp_path: Path) -> None:
     allowed = tmp_path / "allowed"
     allowed.mkdir()
     (allowed / "way").symlink_to(tmp_path / "outside")

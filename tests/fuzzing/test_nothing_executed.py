@@ -1,4 +1,4 @@
-"""What others made is read and never run: checkpoints, YAML, records, cards, prepared arrays, the hub's folders."""
+"""Files of others are read and never executed: checkpoints, YAML, records, cards, prepared arrays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.fuzzing.guard import only_within
 
 
 class Evil:
-    """Makes a file where it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,26 +38,26 @@ class Evil:
 
 
 def zipped(evil: Evil) -> bytes:
-    """As torch saves: its own zip."""
+    """Return a checkpoint in the zip format of ``torch.save``."""
     written = io.BytesIO()
     torch.save({"state_dict": {"weight": torch.zeros(2), "evil": evil}, "global_step": evil}, written)
     return written.getvalue()
 
 
 def legacy(evil: Evil) -> bytes:
-    """As torch saved before."""
+    """Return a checkpoint in the legacy format of ``torch.save``."""
     written = io.BytesIO()
     torch.save({"state_dict": evil, "global_step": 3}, written, _use_new_zipfile_serialization=False)
     return written.getvalue()
 
 
 def pickled(evil: Evil) -> bytes:
-    """A pickle that torch never saw."""
+    """Return a plain pickle."""
     return pickle.dumps({"state_dict": {}, "global_step": 3, "evil": evil})
 
 
 def exchanged(evil: Evil) -> bytes:
-    """A real checkpoint whose pickle was exchanged."""
+    """Return a valid checkpoint whose pickle was replaced."""
     real, written = io.BytesIO(), io.BytesIO()
     torch.save({"state_dict": {}, "global_step": 3}, real)
     with zipfile.ZipFile(real) as old, zipfile.ZipFile(written, "w") as new:
@@ -120,7 +120,7 @@ TAGS = [
 
 @pytest.mark.parametrize("tag", TAGS)
 @pytest.mark.parametrize("text", ["{}", "arch: gru\ntask:\n  name: copy\n  delay: {}", "- {}"])
-def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, text: str) -> None:
+def test_yaml_tags_are_never_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str, text: str) -> None:
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "config.yaml"
     path.write_text(text.format(tag))
@@ -135,14 +135,14 @@ def test_yaml_is_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tag: str,
 
 @pytest.fixture
 def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A module in the folder where the user stands, which leaves a file when it is imported."""
-    (tmp_path / "trap_of_a_stranger.py").write_text("import pathlib\npathlib.Path('witness').touch()\n")
+    """The path of a class in the current folder, whose module creates a file when it is imported."""
+    (tmp_path / "trap_module.py").write_text("import pathlib\npathlib.Path('witness').touch()\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(tmp_path)
-    return "trap_of_a_stranger:Net"
+    return "trap_module:Net"
 
 
-def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config: RunConfig, tmp_path: Path) -> None:
+def test_reading_a_record_or_a_card_imports_nothing_that_it_names(trap: str, config: RunConfig, tmp_path: Path) -> None:
     described = provenance.describe_run(config, build.build_module(config))
     described["architecture"] |= {"name": trap, "class": trap}
     described["options"]["arch"]["name"] = trap
@@ -153,9 +153,9 @@ def test_to_read_a_record_or_a_card_is_to_import_nothing_of_it(trap: str, config
         run_request.read_options_file(tmp_path / "run" / records.NAME)
         cards.parse_card({**card, "datamodule": trap}, "toy.yaml").digest("smoke")
         assert main(["list"]) == 0
-    assert "trap_of_a_stranger" not in watch.imported
+    assert "trap_module" not in watch.imported
     assert not (tmp_path / "witness").exists()
-    # What is asked for by its path is imported, and so the trap is one.
+    # A class that the user gives by its path is imported, so the trap works.
     main(["show", trap])
     assert (tmp_path / "witness").exists()
 
@@ -170,7 +170,7 @@ def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> Non
         with only_within(cache):
             found = caching.load_or_prepare("kind", {}, lambda: {"a": whole})
         np.testing.assert_array_equal(found["a"], whole)
-    # Nothing can be mapped of an array that is empty, so it is read, and a pickle would be as well.
+    # An empty array cannot be mapped into memory, so its file is read, where a pickle could be.
     empty = io.BytesIO()
     np.lib.format.write_array_header_1_0(empty, {"descr": "|O", "fortran_order": False, "shape": (0,)})
     for data in (empty.getvalue() + pickle.dumps(Evil(witness)), pickled(Evil(witness))):

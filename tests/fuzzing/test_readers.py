@@ -1,4 +1,4 @@
-"""Broken data files: what each reader makes of them, the cache and the tokenizer included."""
+"""Broken data files for each reader, the cache of prepared data and the tokenizer."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _cells() -> np.ndarray:
 
 
 def broken(data: bytes, name: str) -> st.SearchStrategy[bytes]:
-    """The bytes of a file broken; of a packed one also what it holds."""
+    """Return a strategy that breaks the bytes of a file, and of a compressed file also its contents."""
     if name.endswith(".gz"):
         return strategies.broken_bytes(data) | broken(gzip.decompress(data), "").map(gzip.compress)
     changed = strategies.broken_bytes(data, most=6) | st.binary(max_size=80)
@@ -78,7 +78,7 @@ def _flipped(data: bytes, bits: list[int]) -> bytes:
 
 
 def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
-    """How many times a reader was given a broken file."""
+    """Give broken files to a reader; return the number of cases."""
     dataset, languages, read = READERS[name]
     origins = {path.name: path.read_bytes() for path in (folder / name).iterdir()}
     files = st.one_of([st.tuples(st.just(file), broken(data, file)) for file, data in sorted(origins.items())])
@@ -105,7 +105,7 @@ def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
 
 
 def fuzz_cache(examples: int, folder: Path, random: bool = False) -> int:
-    """How many damaged entries were met; what is asked for always comes, from the entry or made anew."""
+    """Damage entries of the cache; the data must be loaded or prepared again. Return the number of cases."""
     made = {"a": np.arange(24).reshape(4, 6), "b": np.zeros((0, 3), np.uint8)}
     prepared_cache.load_or_prepare("fuzzed", {}, lambda: made)
     (entry,) = (folder / "cache" / "prepared").glob("fuzzed-*")
@@ -135,7 +135,7 @@ def fuzz_cache(examples: int, folder: Path, random: bool = False) -> int:
 
 
 def fuzz_tokenizers(examples: int, folder: Path, random: bool = False) -> int:
-    """How many tokenizers were read that are none."""
+    """Read broken tokenizers; return the number of cases."""
     saved = Tokenizer.bpe(["to be, or not to be"], 280, ("[START]",)).to_json(), Tokenizer.words(["a b"], 1).to_json()
     count = 0
 
@@ -160,7 +160,7 @@ def test_a_broken_data_file_is_read_or_refused_in_a_sentence(name: str, folder: 
     assert fuzz(name, strategies.FAST // 2, folder) >= strategies.FAST // 4
 
 
-def test_a_damaged_cache_is_made_anew(folder: Path) -> None:
+def test_a_damaged_cache_is_prepared_again(folder: Path) -> None:
     assert fuzz_cache(strategies.FAST // 2, folder) >= strategies.FAST // 4
 
 

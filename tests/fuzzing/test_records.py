@@ -1,6 +1,6 @@
-"""Broken records, made from a real one, and whatever reads them.
+"""Broken records, derived from a real one, and everything that reads them.
 
-Making a module of absurd sizes is real work, which a record may ask for as well as a user: it is stopped there.
+A record, like a user, may ask for a module of absurd size; building it is prevented here.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from tests.fuzzing import strategies
 from tests.fuzzing.guard import only_within
 
 LARGE = 2000
-"""A number from which on a module may not be made of it here."""
+"""Numbers above this one are not used to build a module."""
 
 TEXT = "to be, or not to be, that is the question\n" * 60
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as a run of a character model leaves it; the figures are made up, the rest is real."""
+    """The folder of a run of a character model; its scores are made up, everything else is real."""
     root = tmp_path_factory.mktemp("origin")
     (root / "texts").mkdir()
     (root / "texts" / "play.txt").write_text(TEXT)
@@ -98,7 +98,7 @@ def _numbers(data: Any) -> Iterator[int]:
 
 
 def refused(action: Callable[..., Any], *arguments: Any) -> bool:
-    """Whether an action was refused in a sentence."""
+    """Return whether an action was refused in a sentence."""
     try:
         action(*arguments)
     except SeqbenchError as error:
@@ -108,7 +108,7 @@ def refused(action: Callable[..., Any], *arguments: Any) -> bool:
 
 
 def try_all(folder: Path, allowed: Path) -> None:
-    """Everything that reads a run's folder."""
+    """Call everything that reads a run's folder."""
     with only_within(allowed), contextlib.chdir(allowed):
         refused(records.read_record, folder)
         refused(run_request.read_options_file, folder / records.NAME)
@@ -116,9 +116,9 @@ def try_all(folder: Path, allowed: Path) -> None:
 
 
 def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> int:
-    """How many records were tried that are still JSON."""
+    """Read broken records that are still JSON; return the number of cases."""
     real = json.loads((run / records.NAME).read_text(encoding="utf-8"))
-    # Mostly below what is read again: half of a record is figures.
+    # Half of a record is scores, so a second origin has none: more mutations hit the parts that are read again.
     origins = [real, {**real, "results": {"status": "ok", "reason": None, "curves": {}}, "measured": {}}]
     count = _fresh(run, folder)
 
@@ -135,7 +135,7 @@ def fuzz_data(examples: int, run: Path, folder: Path, random: bool = False) -> i
 
 
 def fuzz_files(examples: int, run: Path, folder: Path, random: bool = False) -> int:
-    """How many were tried with a file of theirs broken: text cut, bytes changed, or other bytes altogether."""
+    """Read runs with one broken file: cut text, changed bytes, or other bytes; return the number of cases."""
     names = (records.NAME, run_folder.CONFIG, run_folder.VOCABULARY, run_folder.BEST)
     real = {name: (run / name).read_bytes() for name in names}
     texts = {name: strategies.broken_text([real[name].decode()]) for name in names[:3]}

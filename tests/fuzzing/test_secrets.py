@@ -1,4 +1,4 @@
-"""A run whose backbone repeats every secret of its environment: none is in any file, nor on the screen."""
+"""A run whose backbone repeats every secret of its environment: no file and no output contains one."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def leaks(folder: Path, done: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """Where a secret stands: files, or the screen."""
+    """Return the files and outputs that contain a secret."""
     forms = [form.encode() for form in (*SECRETS.values(), PASSWORD)]
     forms += [base64.b64encode(form) for form in forms]
     texts = {"standard output": done.stdout, "standard error": done.stderr}
@@ -69,7 +69,7 @@ def leaks(folder: Path, done: subprocess.CompletedProcess[bytes]) -> list[str]:
 
 
 @pytest.mark.slow
-def test_what_a_run_leaves_holds_no_secret(tmp_path: Path) -> None:
+def test_the_files_of_a_run_contain_no_secret(tmp_path: Path) -> None:
     done = run(tmp_path, "--arch", "leaky:Net", "--arch.breaks", "false", *SHORT)
     assert done.returncode == 0, done.stderr.decode()
     assert list(tmp_path.rglob("*.wandb"))
@@ -77,7 +77,7 @@ def test_what_a_run_leaves_holds_no_secret(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_strangers_error_repeats_is_hidden(tmp_path: Path) -> None:
+def test_a_secret_in_the_error_of_a_backbone_is_hidden(tmp_path: Path) -> None:
     done = run(tmp_path, "--arch", "leaky:Net", *SHORT)
     assert done.returncode == 1, done.stderr.decode()
     (error,) = tmp_path.rglob("error.txt")
@@ -86,7 +86,7 @@ def test_what_a_strangers_error_repeats_is_hidden(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_backbone_says_when_it_refuses_is_hidden(tmp_path: Path) -> None:
+def test_a_secret_in_the_refusal_of_a_backbone_is_hidden(tmp_path: Path) -> None:
     done = run(tmp_path, "--arch", "leaky:Refusing", *SHORT)
     assert done.returncode == 2
     assert b"refuses its options" in done.stderr
@@ -101,7 +101,7 @@ def test_what_a_backbone_says_when_it_refuses_is_hidden(tmp_path: Path) -> None:
         ("task", {"name": "char-lm", "data_dir": SECRETS["HF_TOKEN"]}, r"option task\.data_dir holds .*\$HF_TOKEN"),
     ],
 )
-def test_an_option_that_holds_a_secret_is_refused(
+def test_an_option_that_contains_a_secret_is_refused(
     option: str, value: object, sentence: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, secret in SECRETS.items():

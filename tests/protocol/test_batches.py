@@ -24,7 +24,7 @@ def draw(keys: Keys, split: str, step: int) -> list[int]:
     return [int(x) for x in keys.generator(split, step).integers(0, 2**31, size=4)]
 
 
-def test_a_draw_depends_on_its_keys_alone() -> None:
+def test_random_draws_depend_on_their_keys_alone() -> None:
     keys = Keys(seed=1, task="copy", version=1)
     first = draw(keys, "train", 7)
     draw(keys, "train", 8)
@@ -42,8 +42,8 @@ def test_training_is_keyed_by_the_seed_and_evaluation_by_the_card() -> None:
     assert draw(one, "test", 0) != draw(Keys(1, "parity", 1), "test", 0)
 
 
-def test_draws_are_pinned_for_ever() -> None:
-    """Another library version that drew other batches would silently change every score."""
+def test_random_draws_equal_those_of_earlier_versions() -> None:
+    """If another version of a library drew other batches, every score would change without notice."""
     assert draw(Keys(0, "copy", 1), "train", 0) == PINNED
 
 
@@ -51,7 +51,7 @@ PINNED = [730124696, 1998219748, 339944153, 235774811]
 
 
 @given(st.integers(0, 40), st.integers(1, 9))
-def test_ranks_share_a_batch_without_loss_or_repeat(rows: int, world: int) -> None:
+def test_ranks_share_the_rows_of_a_batch_without_loss_or_repetition(rows: int, world: int) -> None:
     whole = batch(max(rows, 1)).rows(slice(rows))
     parts = [Shard(rank, world).evaluation_batch(whole) for rank in range(world)]
     assert torch.cat([part.index for part in parts]).tolist() == whole.index.tolist()
@@ -59,8 +59,8 @@ def test_ranks_share_a_batch_without_loss_or_repeat(rows: int, world: int) -> No
 
 
 @given(st.integers(1, 40), st.integers(1, 9))
-def test_every_rank_trains_and_the_weights_are_those_of_one_process(rows: int, world: int) -> None:
-    """One that has no rows of its own repeats another's, without weight."""
+def test_every_rank_has_training_rows_and_their_weights_sum_to_those_of_the_batch(rows: int, world: int) -> None:
+    """A rank without rows of its own repeats the first row with weight 0."""
     whole = batch(rows)
     whole.weights = torch.rand(rows, 3)
     parts = [Shard(rank, world).training_batch(whole) for rank in range(world)]
@@ -72,13 +72,13 @@ def test_every_rank_trains_and_the_weights_are_those_of_one_process(rows: int, w
     assert sum(bool(part.weights.any()) for part in parts) == min(rows, world)
 
 
-def test_a_rank_without_rows_leaves_the_batch_as_it_is() -> None:
+def test_a_rank_without_rows_does_not_change_the_global_batch() -> None:
     whole = batch(1)
     assert not Shard(0, 2).training_batch(whole).weights.any()
     assert whole.weights.all()
 
 
-def test_the_training_loader_starts_where_training_stands() -> None:
+def test_the_training_loader_starts_at_the_current_step() -> None:
     position = 3
     loader = TrainingLoader(stream, lambda: position, Shard())
     assert [int(b.inputs[0, 0]) for b in islice(loader, 3)] == [3, 4, 5]
@@ -88,7 +88,7 @@ def test_the_training_loader_starts_where_training_stands() -> None:
         len(loader)  # type: ignore[arg-type]
 
 
-def test_the_evaluation_loader_has_each_batch_once() -> None:
+def test_the_evaluation_loader_yields_each_batch_once() -> None:
     loader = EvaluationLoader(stream, "test", 4, Shard(1, 2))
     assert len(loader) == 4
     assert [int(b.inputs[0, 0]) for b in loader] == [0, 1, 2, 3]
@@ -107,7 +107,7 @@ def samples(split: str, step: int) -> Batch:
 def scored_by(
     world: int, stream: Callable[[str, int], Batch], shard: type[Shard] = Shard, chunks: bool = False
 ) -> None:
-    """What a run does: each rank marks what it scores, and a reduction adds the ranks up."""
+    """Score a split as a run does: each rank hashes the rows that it scores, and the hashes are summed over ranks."""
     loaders = [EvaluationLoader(stream, "test", 8, shard(rank, world), chunks) for rank in range(world)]
     sums = torch.zeros(1, 2, 2, dtype=torch.int64)
     marks = []
@@ -122,13 +122,13 @@ def scored_by(
 
 @pytest.mark.parametrize("world", [1, 2, 3, 11])
 @pytest.mark.parametrize("chunks", [False, True])
-def test_that_each_sample_was_scored_once_is_proved(world: int, chunks: bool) -> None:
-    """Streams have the same rows in each chunk; eleven ranks are more than a batch has rows."""
+def test_samples_that_are_scored_once_pass_the_check(world: int, chunks: bool) -> None:
+    """Streams have the same rows in each chunk. Eleven ranks are more than a batch has rows."""
     scored_by(world, stream if chunks else samples, chunks=chunks)
 
 
 class Padded(Shard):
-    """Every rank the same number of rows, as a DistributedSampler does."""
+    """Gives every rank the same number of rows by repeating some, as a DistributedSampler does."""
 
     def evaluation_batch(self, batch: Batch) -> Batch:
         share = -(-len(batch) // self.world)
@@ -136,7 +136,7 @@ class Padded(Shard):
 
 
 class Cut(Shard):
-    """Every rank the same number of rows, and what is left over is dropped."""
+    """Gives every rank the same number of rows by dropping the rest."""
 
     def evaluation_batch(self, batch: Batch) -> Batch:
         share = len(batch) // self.world
@@ -144,26 +144,23 @@ class Cut(Shard):
 
 
 class Shifted(Shard):
-    """The right number of rows: one of them twice, another one never."""
+    """Gives the right number of rows, but one of them twice and another one never."""
 
     def evaluation_batch(self, batch: Batch) -> Batch:
-        return (
-            batch.rows(slice(1, 1 + len(super().evaluation_batch(batch))))
-            if self.rank == 0
-            else super().evaluation_batch(batch)
-        )
+        own = super().evaluation_batch(batch)
+        return batch.rows(slice(1, 1 + len(own))) if self.rank == 0 else own
 
 
 @pytest.mark.parametrize("chunks", [False, True])
 @pytest.mark.parametrize(("shard", "scored"), [(Padded, 64), (Cut, 62), (Shifted, 63)])
-def test_rows_that_are_doubled_or_dropped_are_noticed(shard: type[Shard], scored: int, chunks: bool) -> None:
+def test_repeated_or_dropped_rows_are_detected(shard: type[Shard], scored: int, chunks: bool) -> None:
     message = f"the test split's 63 {'rows' if chunks else 'samples'}, {scored} were scored by 2 processes"
     with pytest.raises(RuntimeError, match=message):
         scored_by(2, samples, shard, chunks)
 
 
-def test_a_split_that_repeats_a_sample_is_noticed_in_one_process() -> None:
-    """Its last batch is filled up from the start."""
+def test_a_split_that_repeats_a_sample_is_detected_in_one_process() -> None:
+    """The last batch is filled up with the first samples."""
 
     def wrapped(split: str, step: int) -> Batch:
         return replace(batch(BATCH), index=torch.arange(step * BATCH, (step + 1) * BATCH) % SAMPLES)
@@ -172,7 +169,7 @@ def test_a_split_that_repeats_a_sample_is_noticed_in_one_process() -> None:
         scored_by(1, wrapped)
 
 
-def test_a_rank_that_draws_other_batches_is_noticed_on_every_rank() -> None:
+def test_a_rank_that_draws_other_batches_is_detected_on_every_rank() -> None:
     loaders = [EvaluationLoader(samples, "test", steps, Shard()) for steps in (8, 7)]
     marks = [sum(loader.count_and_hash(step, part.index) for step, part in enumerate(loader)) for loader in loaders]
     both = sum(torch.stack([mark, loader.expected()]) for mark, loader in zip(marks, loaders, strict=True))
@@ -181,13 +178,12 @@ def test_a_rank_that_draws_other_batches_is_noticed_on_every_rank() -> None:
             check_scored([(loader, mark)], 2, lambda tensor, reduce_op: both[None])
 
 
-def test_marks_tell_rows_apart_and_know_no_order() -> None:
+def test_hashes_distinguish_rows_and_do_not_depend_on_their_order() -> None:
     loader = EvaluationLoader(samples, "test", 8, Shard(), chunks=True)
     hashes = {int(loader.count_and_hash(step, torch.tensor([row]))[1]) for step in range(50) for row in range(200)}
     assert len(hashes) == 50 * 200
     index = torch.randperm(100)
     assert torch.equal(loader.count_and_hash(3, index), loader.count_and_hash(3, index.sort().values))
     # Sets of rows with equal sums, of the numbers and of their squares.
-    assert not torch.equal(
-        loader.count_and_hash(0, torch.tensor([0, 4, 5])), loader.count_and_hash(0, torch.tensor([1, 2, 6]))
-    )
+    one, other = (loader.count_and_hash(0, torch.tensor(rows)) for rows in ([0, 4, 5], [1, 2, 6]))
+    assert not torch.equal(one, other)

@@ -56,7 +56,7 @@ ALIASES = {
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_entries(registry.TASKS)))
-def test_every_shipped_card_loads(name: str) -> None:
+def test_every_shipped_card_is_valid(name: str) -> None:
     card = cards.load_card(name)
     assert card.name == name or name in ALIASES
     assert {"smoke", "small", "medium"} <= set(card.tiers)
@@ -69,7 +69,7 @@ def test_every_card_file_is_registered() -> None:
 
 
 @pytest.mark.parametrize(("name", "stands_for"), ALIASES.items())
-def test_a_short_name_stands_for_a_default(name: str, stands_for: str) -> None:
+def test_a_short_name_loads_the_card_that_it_stands_for(name: str, stands_for: str) -> None:
     assert cards.load_card(name).name == stands_for
 
 
@@ -104,7 +104,7 @@ def test_a_short_name_stands_for_a_default(name: str, stands_for: str) -> None:
         ("name", "toy\n", "name must be of letters"),
     ],
 )
-def test_a_broken_card_is_refused_with_its_key(path: str, value: Any, sentence: str) -> None:
+def test_a_broken_card_is_refused_with_the_name_of_the_key(path: str, value: Any, sentence: str) -> None:
     with pytest.raises(SeqbenchError) as caught:
         cards.parse_card(changed(path, value), "toy.yaml")
     assert str(caught.value).startswith("toy.yaml cannot be used: ")
@@ -116,7 +116,7 @@ def test_scientific_notation_without_a_dot_is_a_number() -> None:
     assert cards.parse_card(data, "toy.yaml").tier("small").optim.lr == 0.1
 
 
-def test_the_digest_covers_the_protocol_and_not_the_prose() -> None:
+def test_the_digest_depends_on_the_protocol_and_not_on_the_prose() -> None:
     digest = cards.parse_card(VALID, "").digest("small")
     for path, value in [("summary", "other"), ("citation", "x"), ("example", "y"), ("licence", "z")]:
         assert cards.parse_card(changed(path, value), "").digest("small") == digest
@@ -133,7 +133,7 @@ def test_the_digest_covers_the_protocol_and_not_the_prose() -> None:
         assert cards.parse_card(changed(path, value), "").digest("small") != digest, path
 
 
-def test_an_unknown_tier_gets_the_close_matches() -> None:
+def test_an_unknown_tier_is_refused_with_the_closest_names() -> None:
     with pytest.raises(SeqbenchError, match=r"no tier 'smal'\. Did you mean 'small'"):
         cards.load_card("copy").tier("smal")
 
@@ -146,7 +146,7 @@ plain = st.recursive(
 
 
 @given(st.sampled_from(["", "tiers", "tiers/small", "tiers/small/optim", "metric"]), st.text(max_size=8), plain)
-def test_whatever_stands_in_a_card_it_loads_or_is_refused_in_a_sentence(place: str, key: str, value: Any) -> None:
+def test_any_plain_data_under_any_key_is_accepted_or_refused_in_a_sentence(place: str, key: str, value: Any) -> None:
     data = copy.deepcopy(VALID)
     target = data
     for part in place.split("/") if place else []:
@@ -159,7 +159,7 @@ def test_whatever_stands_in_a_card_it_loads_or_is_refused_in_a_sentence(place: s
 
 
 @given(st.sampled_from([*VALID, "tiers/small/arch", "tiers/small/optim", "tiers/small/optim/betas"]), plain)
-def test_whatever_value_a_known_key_has(path: str, value: Any) -> None:
+def test_any_value_of_a_known_key_is_accepted_or_refused_in_a_sentence(path: str, value: Any) -> None:
     try:
         cards.parse_card(changed(path, value), "toy.yaml").digest("small")
     except SeqbenchError as error:

@@ -8,7 +8,7 @@ from seqbench.protocol.differences import compare_values, find_differences
 from seqbench.utils.errors import SeqbenchError
 
 
-def test_the_same_data_agree_bit_for_bit() -> None:
+def test_equal_data_agree_bit_for_bit() -> None:
     data = {"a": [1, 2.5, None, True], "b": {"c": "x"}}
     assert compare_values(data, {"b": {"c": "x"}, "a": (1, 2.5, None, True)}, 0) == "bit for bit"
 
@@ -26,7 +26,7 @@ def test_the_same_data_agree_bit_for_bit() -> None:
         ({"a": 1}, [1], float("inf")),
     ],
 )
-def test_numbers_differ_by_their_size_and_all_else_by_more(recorded: Any, computed: Any, size: float) -> None:
+def test_the_size_of_a_difference_is_infinite_except_for_numbers(recorded: Any, computed: Any, size: float) -> None:
     (one,) = find_differences({"x": recorded}, {"x": computed}, "here")
     assert (one.where, one.recorded, one.computed, one.size) == ("here.x", recorded, computed, size)
 

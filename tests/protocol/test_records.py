@@ -101,7 +101,7 @@ def test_a_committed_record_is_written_again_byte_for_byte(path: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_a_record_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_record_that_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "result.json")
     for path in (tmp_path, Path("/dev/zero")):
         with pytest.raises(SeqbenchError, match="no regular file"):
@@ -112,7 +112,7 @@ def test_a_record_that_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
         records.read_record(tmp_path / "large")
 
 
-def test_a_missing_record_is_named(tmp_path: Path) -> None:
+def test_a_missing_record_is_reported_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="no record at"):
         records.read_record(tmp_path)
 

@@ -24,38 +24,38 @@ def load(name: str) -> object:
     return registry.find_entry(registry.ARCHITECTURES, name).load()
 
 
-def test_built_ins_are_registered_under_the_public_groups() -> None:
+def test_built_in_names_are_registered_in_the_public_groups() -> None:
     assert {"gru", "lstm", "rnn"} <= set(registry.list_entries(registry.ARCHITECTURES))
     assert {"copy", "parity", "parity-last", "char-lm"} <= set(registry.list_entries(registry.TASKS))
     assert isinstance(EntryPoint("a", "b:c", registry.ARCHITECTURES), EntryPoint)
 
 
-def test_a_name_resolves_to_its_class() -> None:
+def test_a_name_is_loaded_as_its_class() -> None:
     from seqbench.architectures.recurrent import GRU
 
     assert load("gru") is GRU
 
 
-def test_a_plug_in_is_an_entry_like_any_other(site: Site) -> None:
+def test_the_entry_of_a_plug_in_names_its_distribution(site: Site) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": NET}, version="2.1")
     entry = registry.find_entry(registry.ARCHITECTURES, "net")
     assert (entry.distribution, entry.version, entry.value, entry.extras) == ("their-nets", "2.1", "their_nets:Net", "")
     assert entry.load().__name__ == "Net"
 
 
-def test_looking_imports_nothing(site: Site) -> None:
+def test_listing_and_finding_entries_imports_nothing(site: Site) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, {"job": "their_nets"}, {"their_nets.py": "1 / 0"})
     assert {"net", "gru"} <= set(registry.list_entries(registry.ARCHITECTURES))
     assert registry.find_entry(registry.TASKS, "job").distribution == "their-nets"
     assert "their_nets" not in sys.modules
 
 
-def test_an_unknown_name_gets_the_close_matches() -> None:
+def test_an_unknown_name_is_refused_with_the_closest_names() -> None:
     with pytest.raises(SeqbenchError, match=r"unknown architecture 'gruu'\. Did you mean 'gru'"):
         registry.find_entry(registry.ARCHITECTURES, "gruu")
 
 
-def test_two_distributions_with_one_name_are_both_named(site: Site) -> None:
+def test_a_name_of_two_distributions_is_refused_with_both(site: Site) -> None:
     site.install("a-nets", {"net": "nets:Net"}, {"job": "nets"})
     site.install("b-nets", {"net": "other:Net"}, {"job": "other"}, version="2.0")
     with pytest.raises(
@@ -67,7 +67,7 @@ def test_two_distributions_with_one_name_are_both_named(site: Site) -> None:
         registry.find_entry(registry.TASKS, "job")
 
 
-def test_a_clash_with_a_built_in_touches_that_name_alone(site: Site) -> None:
+def test_a_clash_with_a_built_in_name_affects_that_name_alone(site: Site) -> None:
     site.install("their-nets", {"gru": "their_nets:Net"})
     with pytest.raises(SeqbenchError, match=r"seqbench .* and their-nets 1\.0|their-nets 1\.0 .* and seqbench"):
         registry.find_entry(registry.ARCHITECTURES, "gru")
@@ -75,7 +75,9 @@ def test_a_clash_with_a_built_in_touches_that_name_alone(site: Site) -> None:
     assert load("lstm")
 
 
-def test_one_distribution_seen_twice_is_no_clash(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_distribution_installed_twice_is_no_clash(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, version="1.0")
     with distributions.site(tmp_path / "checkout", monkeypatch) as checkout:
         checkout.install("their-nets", {"net": "their_nets:Net"}, version="1.1")
@@ -83,13 +85,13 @@ def test_one_distribution_seen_twice_is_no_clash(site: Site, tmp_path: Path, mon
         assert registry.find_entry(registry.ARCHITECTURES, "net").version == "1.1"
 
 
-def test_a_class_may_be_given_by_its_path() -> None:
+def test_a_class_can_be_given_by_its_path() -> None:
     entry = registry.find_entry(registry.ARCHITECTURES, "seqbench.architectures.recurrent:LSTM")
     assert entry.load().__name__ == "LSTM"
     assert entry.distribution is None
 
 
-def test_without_any_entry_the_missing_install_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_any_entry_the_error_says_that_seqbench_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     registry.list_entries.cache_clear()
     monkeypatch.setattr(registry, "_installed_entry_points", lambda: ())
     try:
@@ -120,19 +122,19 @@ def test_a_broken_plug_in_breaks_only_itself(site: Site, source: str, reason: st
 
 
 @pytest.mark.parametrize("value", ["no_such_package:Net", ":Net", ".relative:Net", "two words:Net"])
-def test_a_value_that_names_nothing_is_a_sentence(site: Site, value: str) -> None:
+def test_a_value_that_names_no_object_is_refused_in_one_sentence(site: Site, value: str) -> None:
     site.install("their-nets", {"net": value})
     with pytest.raises(SeqbenchError, match=r"'net' \(from their-nets 1\.0\) could not be imported"):
         load("net")
 
 
-def test_ctrl_c_during_an_import_is_the_users(site: Site) -> None:
+def test_ctrl_c_during_an_import_is_not_reported_as_a_broken_plug_in(site: Site) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": "raise KeyboardInterrupt"})
     with pytest.raises(KeyboardInterrupt):
         load("net")
 
 
-def test_a_missing_library_is_named_with_the_extra_that_brings_it(site: Site) -> None:
+def test_a_missing_library_is_named_with_the_extra_that_installs_it(site: Site) -> None:
     files = {"their_nets.py": "import no_such_kernels.fast"}
     site.install("their-nets", {"net": "their_nets:Net [fast]", "plain": "their_nets:Net"}, files=files)
     assert registry.find_entry(registry.ARCHITECTURES, "net").value == "their_nets:Net"
@@ -154,13 +156,13 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(site: Site) ->
         (NET.replace("x, lengths=None", "x, state=None"), r"the forward of Net takes \(self, x, state\), no lengths"),
     ],
 )
-def test_what_is_no_backbone_is_refused_and_says_why(site: Site, source: str, reason: str) -> None:
+def test_an_object_that_is_no_backbone_is_refused_with_the_reason(site: Site, source: str, reason: str) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": source})
     with pytest.raises(SeqbenchError, match=rf"'net' \(from their-nets 1\.0\) is no backbone: .*, but {reason}\.$"):
         load("net")
 
 
-def test_a_forward_that_passes_everything_on_is_taken(site: Site) -> None:
+def test_a_forward_with_positional_arguments_only_is_accepted(site: Site) -> None:
     files = {
         "their_nets.py": NET + "class Wrapped(Net):\n    def forward(self, *given): return super().forward(*given)"
     }
@@ -168,7 +170,7 @@ def test_a_forward_that_passes_everything_on_is_taken(site: Site) -> None:
     assert load("net")
 
 
-def test_a_malformed_file_of_entries_hides_no_other(site: Site) -> None:
+def test_malformed_metadata_of_one_distribution_hide_no_other(site: Site) -> None:
     site.install("their-nets", {"net": "their_nets:Net"})
     site.install("broken")
     (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text("[seqbench.tasks]\nno equals sign\n")

@@ -11,11 +11,11 @@ from seqbench.protocol import run_folder
 from seqbench.utils.errors import SeqbenchError
 
 
-def test_a_folder_is_held_by_one_at_a_time_and_given_back(tmp_path: Path) -> None:
+def test_a_folder_is_locked_by_one_process_at_a_time_and_released(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with run_folder.lock_folder(folder):
         assert run_folder.is_locked(folder)
-        with pytest.raises(run_folder.BusyError, match="another process is at work"), run_folder.lock_folder(folder):
+        with pytest.raises(run_folder.BusyError, match="another process uses"), run_folder.lock_folder(folder):
             pass
     assert not run_folder.is_locked(folder)
     with run_folder.lock_folder(folder):
@@ -23,43 +23,43 @@ def test_a_folder_is_held_by_one_at_a_time_and_given_back(tmp_path: Path) -> Non
     assert [path.name for path in folder.iterdir()] == [run_folder.LOCK]
 
 
-def test_who_is_patient_waits_for_the_other(tmp_path: Path) -> None:
-    held, done = threading.Event(), threading.Event()
+def test_a_process_with_patience_waits_for_the_lock(tmp_path: Path) -> None:
+    locked, released = threading.Event(), threading.Event()
 
     def other() -> None:
         with run_folder.lock_folder(tmp_path / "run"):
-            held.set()
-            done.wait(10)
+            locked.set()
+            released.wait(10)
             time.sleep(0.3)
 
     thread = threading.Thread(target=other)
     thread.start()
-    held.wait(10)
+    locked.wait(10)
     with pytest.raises(run_folder.BusyError), run_folder.lock_folder(tmp_path / "run", patience=0.1):
         pass
-    done.set()
+    released.set()
     with run_folder.lock_folder(tmp_path / "run", patience=10.0):
         pass
     thread.join()
 
 
-def test_a_lock_ends_with_its_owner(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_its_process_ends(tmp_path: Path) -> None:
     child = os.fork()
-    if not child:  # Exits in the midst of the block, as a kill would end it.
+    if not child:  # Exits inside of the block, as if it were killed.
         with run_folder.lock_folder(tmp_path / "run"):
             os._exit(0)
     os.waitpid(child, 0)
     assert not run_folder.is_locked(tmp_path / "run")
 
 
-def test_a_folder_that_cannot_be_made_is_no_busy_one(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_not_reported_as_busy(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SeqbenchError, match="cannot be written"), run_folder.lock_folder(tmp_path / "file" / "run"):
         pass
     assert not run_folder.is_locked(tmp_path / "file" / "run")
 
 
-def test_clearing_leaves_what_is_whole_and_overwriting_nothing_but_the_lock(tmp_path: Path) -> None:
+def test_leftovers_are_removed_and_with_overwrite_everything_but_the_lock(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with run_folder.lock_folder(folder):
         for name in (
@@ -78,7 +78,7 @@ def test_clearing_leaves_what_is_whole_and_overwriting_nothing_but_the_lock(tmp_
         assert [path.name for path in folder.iterdir()] == [run_folder.LOCK]
 
 
-def test_the_id_of_a_wandb_run_is_kept(tmp_path: Path) -> None:
+def test_the_id_of_the_wandb_run_is_kept_in_the_folder(tmp_path: Path) -> None:
     first = run_folder.read_or_create_wandb_id(tmp_path)
     assert run_folder.read_or_create_wandb_id(tmp_path) == first
     (tmp_path / run_folder.WANDB_ID).unlink()

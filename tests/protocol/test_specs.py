@@ -13,12 +13,12 @@ def batch(rows: int = 4, time: int = 3) -> Batch:
     return Batch(ids, ids + 1, torch.full((rows,), time), torch.ones(rows, time), 12.0, torch.arange(rows), first=True)
 
 
-def test_a_spec_survives_the_record() -> None:
+def test_a_spec_is_read_back_from_its_plain_data() -> None:
     spec = SequenceSpec(Tokens(7), StepClasses(3, ("accuracy",)), max_length=9)
     assert SequenceSpec.from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
-def test_rows_cut_every_tensor_and_keep_the_global_weight() -> None:
+def test_rows_selects_from_every_tensor_and_keeps_the_global_weight() -> None:
     part = batch().rows(slice(1, 3))
     assert part.inputs.tolist() == [[3, 4, 5], [6, 7, 8]]
     assert part.targets.tolist() == [[4, 5, 6], [7, 8, 9]]

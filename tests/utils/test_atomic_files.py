@@ -10,7 +10,7 @@ from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError
 
 
-def test_what_is_written_is_read_back_and_others_may_read_it(tmp_path: Path) -> None:
+def test_a_written_file_is_read_back_and_readable_for_the_group(tmp_path: Path) -> None:
     path = tmp_path / "made" / "file.txt"
     atomic_files.write_text(path, "zwölf\n")
     assert atomic_files.read_bytes(path).decode() == "zwölf\n"
@@ -20,13 +20,13 @@ def test_what_is_written_is_read_back_and_others_may_read_it(tmp_path: Path) -> 
     assert [p.name for p in path.parent.iterdir()] == ["file.txt"]
 
 
-def test_what_utf8_cannot_hold_becomes_an_escape(tmp_path: Path) -> None:
+def test_characters_that_utf8_cannot_encode_are_written_as_escapes(tmp_path: Path) -> None:
     atomic_files.write_text(tmp_path / "error.txt", "half \ud800")
     assert (tmp_path / "error.txt").read_text() == "half \\ud800"
 
 
 @pytest.mark.parametrize("earlier", [True, False])
-def test_a_failed_write_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool) -> None:
+def test_a_failed_write_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, earlier: bool) -> None:
     path = tmp_path / "file.txt"
     if earlier:
         atomic_files.write_text(path, "earlier")
@@ -41,7 +41,7 @@ def test_a_failed_write_leaves_what_stood_there(tmp_path: Path, monkeypatch: pyt
     assert [p.read_text() for p in tmp_path.iterdir()] == ["earlier"] * earlier
 
 
-def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
+def test_a_symbolic_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / "file.txt").symlink_to(tmp_path / "elsewhere")
     atomic_files.write_text(tmp_path / "file.txt", "theirs")
@@ -49,7 +49,7 @@ def test_a_link_is_replaced_and_not_followed(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(20)
-def test_what_is_no_file_is_not_waited_for_and_what_is_huge_not_read(tmp_path: Path) -> None:
+def test_pipes_devices_and_huge_files_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
         with pytest.raises(SeqbenchError, match="no regular file"):

@@ -8,14 +8,14 @@ import pytest
 from seqbench.utils import network
 
 
-def test_an_open_port_answers_and_a_closed_one_does_not() -> None:
+def test_an_open_port_is_reachable_and_a_closed_one_is_not() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         assert network.is_reachable(url)
     assert not network.is_reachable(url)
 
 
-def test_a_name_that_never_resolves_costs_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_name_that_is_never_resolved_takes_one_second(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*_: object, **__: object) -> None:
         time.sleep(3)
         raise OSError("no such name")

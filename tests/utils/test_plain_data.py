@@ -21,7 +21,7 @@ anything = st.recursive(
 
 
 @given(anything)
-def test_any_plain_data_survives(data: Any) -> None:
+def test_plain_data_are_written_and_read_back(data: Any) -> None:
     assert json.loads(plain_data.to_json(data)) == data
 
 
@@ -30,7 +30,7 @@ def test_any_plain_data_survives(data: Any) -> None:
     [
         (float("nan"), "record.a[1] is nan"),
         (float("inf"), "record.a[1] is inf"),
-        (test_any_plain_data_survives, "record.a[1] is a function"),
+        (test_plain_data_are_written_and_read_back, "record.a[1] is a function"),
         ({1: 2}, "record.a[1] has the key 1"),
         (Path("x"), "record.a[1] is a"),
         ("a\ud800", "record.a[1] is the text 'a\\ud800', with half of a character"),
@@ -39,20 +39,20 @@ def test_any_plain_data_survives(data: Any) -> None:
         ({10**5000: 1}, "record.a[1] has the key something of type int"),
     ],
 )
-def test_what_is_no_plain_data_is_refused_by_its_place(value: Any, where: str) -> None:
+def test_a_value_that_is_not_plain_data_is_refused_with_its_place(value: Any, where: str) -> None:
     with pytest.raises(SeqbenchError) as caught:
         plain_data.to_json({"a": [0, value]})
     assert where in str(caught.value)
 
 
-def test_plain_data_that_holds_itself_is_refused() -> None:
+def test_data_that_contain_themselves_are_refused() -> None:
     data: dict[str, Any] = {}
     data["again"] = [data]
     with pytest.raises(SeqbenchError, match="nested more than 100 levels"):
         plain_data.to_json(data)
 
 
-def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
+def test_yaml_that_would_execute_code_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "card.yaml"
     path.write_text("!!python/object/apply:os.system ['true']")
     with pytest.raises(SeqbenchError, match="not valid YAML"):
@@ -60,7 +60,7 @@ def test_unsafe_yaml_is_refused(tmp_path: Path) -> None:
 
 
 def towers(first: str, each: str) -> str:
-    """Lines of anchors, each with nine aliases of the one before."""
+    """Return lines of anchors, each of which holds nine aliases of the previous one."""
     lines = [f"a{n}: &a{n} {each % ', '.join([f'*a{n - 1}'] * 9)}" for n in range(1, 12)]
     return "\n".join([f"a0: &a0 {first}", *lines])
 
@@ -70,7 +70,7 @@ ENDLESS = {
     "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
     "itself": ("a: &a [*a]", r"the alias '\*a' is inside of what it names"),
     "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' is inside of what it names"),
-    # Made of it, libyaml's loader overruns its stack.
+    # The loader of libyaml overruns its stack here.
     "deep": ("- " * 1_000_000, "nested more than 100 levels"),
     "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),
     "date": ("when: 2020-13-45", "not valid YAML: month must be in"),
@@ -83,7 +83,7 @@ ENDLESS = {
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("name", ENDLESS)
-def test_yaml_that_would_crash_or_never_end_is_refused(tmp_path: Path, name: str) -> None:
+def test_yaml_that_would_crash_the_loader_or_fill_the_memory_is_refused(tmp_path: Path, name: str) -> None:
     text, sentence = ENDLESS[name]
     path = tmp_path / "card.yaml"
     path.write_text(text)
@@ -92,14 +92,14 @@ def test_yaml_that_would_crash_or_never_end_is_refused(tmp_path: Path, name: str
     assert str(path) in str(caught.value)
 
 
-def test_a_few_aliases_are_welcome(tmp_path: Path) -> None:
+def test_a_few_aliases_are_accepted(tmp_path: Path) -> None:
     path = tmp_path / "card.yaml"
     path.write_text("a: &a {x: 1}\nb: {<<: *a, y: 2}\nc: [*a, *a]\n")
     assert plain_data.read_yaml(path) == {"a": {"x": 1}, "b": {"x": 1, "y": 2}, "c": [{"x": 1}, {"x": 1}]}
 
 
 @pytest.mark.timeout(20)
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "card.yaml")
     for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
         with pytest.raises(SeqbenchError, match="no regular file"):
@@ -141,7 +141,7 @@ def test_json_is_read_as_the_standard_library_reads_it_or_refused(data: Any, sha
 
 
 @pytest.mark.parametrize("text", ["NaN", "[Infinity]", "{'a': 1}", "[1,]", "[1] x", "", '"\\ud800"', "[" * 100_000])
-def test_what_is_no_strict_json_is_refused(text: str) -> None:
+def test_text_that_is_no_strict_json_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="line 1"):
         plain_data.decode_json(text.encode())
 

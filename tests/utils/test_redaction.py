@@ -15,7 +15,7 @@ def no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(redaction.os, "environ", {"PATH": "/usr/bin:/usr/local/bin", "HOME": "/home/somebody"})
 
 
-def given_(name: str, value: str) -> None:
+def set_variable(name: str, value: str) -> None:
     redaction.os.environ[name] = value
 
 
@@ -23,8 +23,8 @@ def given_(name: str, value: str) -> None:
     "name",
     ["WANDB_API_KEY", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "CLIENT_SECRET", "PGPASSWORD", "DB_CREDENTIALS", "ssh_key"],
 )
-def test_the_value_of_a_variable_that_says_it_is_secret_is_hidden(name: str) -> None:
-    given_(name, "s3cr3t-s3cr3t")
+def test_the_value_of_a_variable_with_a_secret_name_is_hidden(name: str) -> None:
+    set_variable(name, "s3cr3t-s3cr3t")
     assert redaction.redact("401 for s3cr3t-s3cr3t, (s3cr3t-s3cr3t)") == "401 for ***, (***)"
     assert redaction.find_secret("x=s3cr3t-s3cr3t") == f"the value of ${name}"
 
@@ -32,8 +32,8 @@ def test_the_value_of_a_variable_that_says_it_is_secret_is_hidden(name: str) -> 
 @pytest.mark.parametrize(
     ("name", "value"), [("PATH", "/usr/bin:/usr/local/bin"), ("KEY", "short"), ("TOKENIZERS_PARALLELISM", "disabled")]
 )
-def test_what_is_no_secret_stays(name: str, value: str) -> None:
-    given_(name, value)
+def test_text_without_secrets_is_unchanged(name: str, value: str) -> None:
+    set_variable(name, value)
     assert redaction.redact(f"found {value} there") == f"found {value} there"
     assert redaction.find_secret(f"found {value} there") is None
 
@@ -52,33 +52,33 @@ def test_the_login_of_a_url_is_hidden(text: str, hidden: str) -> None:
     assert redaction.redact(text) == hidden
 
 
-def test_the_password_of_a_proxy_is_hidden_also_by_itself() -> None:
-    given_("HTTPS_PROXY", "http://me:hunter%402hunter@proxy:3128")
+def test_the_password_of_a_proxy_is_hidden_without_its_url() -> None:
+    set_variable("HTTPS_PROXY", "http://me:hunter%402hunter@proxy:3128")
     assert redaction.redact("proxy refused 'hunter@2hunter' (hunter%402hunter)") == "proxy refused '***' (***)"
 
 
-def test_a_secret_is_hidden_as_it_may_be_quoted() -> None:
+def test_a_secret_is_hidden_in_every_quoted_form() -> None:
     secret = 'line one\n"quoted" ü/@ end'
-    given_("PRIVATE_KEY", secret + "\n")
+    set_variable("PRIVATE_KEY", secret + "\n")
     shown = [secret, json.dumps(secret), repr(secret), " ".join(secret.split()), redaction.quote(secret)]
     for text in shown:
         assert re.fullmatch(r"""<["']?\*\*\*["']?>""", redaction.redact(f"<{text}>")), text
 
 
-def test_a_secret_that_begins_with_another_goes_whole() -> None:
-    given_("A_TOKEN", "abcdefgh")
-    given_("B_TOKEN", "abcdefghijkl")
+def test_a_secret_that_begins_with_another_is_hidden_completely() -> None:
+    set_variable("A_TOKEN", "abcdefgh")
+    set_variable("B_TOKEN", "abcdefghijkl")
     assert redaction.redact("abcdefghijkl abcdefgh") == "*** ***"
 
 
-def test_a_broken_url_in_the_environment_does_no_harm() -> None:
-    given_("ODD", "http://[a@b")
-    given_("NOT_UTF8_TOKEN", "abcdefgh\udcff")
+def test_a_broken_url_in_the_environment_is_ignored() -> None:
+    set_variable("ODD", "http://[a@b")
+    set_variable("NOT_UTF8_TOKEN", "abcdefgh\udcff")
     assert redaction.redact("fine: abcdefgh%FF") == "fine: ***"
 
 
 @settings(derandomize=True, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(min_size=8, max_size=30).filter(lambda text: len(text.strip()) >= 8), st.text(), st.text())
 def test_no_secret_is_left_in_any_text(secret: str, before: str, after: str) -> None:
-    given_("SOME_TOKEN", secret)
+    set_variable("SOME_TOKEN", secret)
     assert secret.strip() not in redaction.redact(before + secret + after).replace("***", "\0" * 3)
