@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from seqbench.leaderboard import board_builder
-from seqbench.leaderboard.board_data import BoardData, RowData, TaskData
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
+from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.protocol import cards
 from seqbench.protocol.records import TUNING_SEED, Record
 from seqbench.utils.plain_data import json_digest

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from seqbench.leaderboard import comparison
-from seqbench.leaderboard.comparison import CostPair
+from seqbench.leaderboard.comparison_data import CostPair
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import to_json

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from seqbench.cli.text_tables import align_columns
-from seqbench.leaderboard.comparison import Comparison, compare_records
+from seqbench.leaderboard.comparison import compare_records
+from seqbench.leaderboard.comparison_data import Comparison
 from seqbench.protocol import records
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import one_line

@@ -15,10 +15,11 @@ from seqbench.leaderboard.data import board_card, board_paths
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 if TYPE_CHECKING:
-    from seqbench.leaderboard.board_data import BoardData, TaskData
+    from seqbench.leaderboard.board_data import BoardData
     from seqbench.leaderboard.data.board_card import Board
     from seqbench.leaderboard.data.record_collection import CollectedRecord
     from seqbench.leaderboard.submissions import Verification
+    from seqbench.leaderboard.task_data import TaskData
 
 logger = logging.getLogger(__name__)
 

@@ -6,9 +6,10 @@ import csv
 import io
 from collections.abc import Iterator
 
-from seqbench.leaderboard.board_data import BoardData, RowData, TaskData
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.board_card import COLUMNS
 from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.leaderboard.task_data import RowData, TaskData
 
 CsvCell = str | float | None
 """A value of the table; None where it is unknown."""

@@ -14,9 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from seqbench.leaderboard.board_data import (
-    BoardData,
-)
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_sections, series_style, wording
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest

@@ -6,17 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqbench.leaderboard.board_data import (
-    INCOMPLETE,
-    MISSING,
-    NOT_APPLICABLE,
-    BoardData,
-    PublishedCell,
-    RowData,
-    TaskData,
-)
+from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
 from seqbench.utils import number_format
 
 DAGGER, DOUBLE_DAGGER, CIRCLE = r"\dagger", r"\ddagger", r"\circ"

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell, RowData, TaskData
+from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
+from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import (
     format_difference,
     format_four_digits,

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow, RowData, TaskData
+from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow
 from seqbench.leaderboard.pages.axis import Axis
 from seqbench.leaderboard.pages.plot import axis_text, series_group
 from seqbench.leaderboard.pages.svg import (
@@ -24,6 +24,7 @@ from seqbench.leaderboard.pages.svg import (
     svg_text,
     vertical_line,
 )
+from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import format_tick
 
 Slots = Mapping[str, int]

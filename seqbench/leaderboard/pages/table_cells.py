@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seqbench.leaderboard.board_data import MISSING, NOT_APPLICABLE, RowData, SeedData, TaskData
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.pages.wording import COLUMNS, Column
+from seqbench.leaderboard.task_data import MISSING, NOT_APPLICABLE, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 
 

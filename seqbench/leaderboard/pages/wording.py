@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seqbench.leaderboard.board_data import RANKED, PublishedCell, RowData, TaskData
+from seqbench.leaderboard.board_data import PublishedCell
+from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
 from seqbench.utils import errors, number_format
 
 RANK_ERRORS = (

@@ -7,7 +7,13 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from seqbench.leaderboard.board_data import (
+from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
+from seqbench.leaderboard.selection import secondary_metrics
+from seqbench.leaderboard.selection.record_selection import Cells
+from seqbench.leaderboard.stats import aggregate, intervals, ranking
+from seqbench.leaderboard.stats.expected_best import expected_best
+from seqbench.leaderboard.task_data import (
     INCOMPLETE,
     MISSING,
     NOT_APPLICABLE,
@@ -23,12 +29,6 @@ from seqbench.leaderboard.board_data import (
     SeedData,
     TaskData,
 )
-from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
-from seqbench.leaderboard.selection import secondary_metrics
-from seqbench.leaderboard.selection.record_selection import Cells
-from seqbench.leaderboard.stats import aggregate, intervals, ranking
-from seqbench.leaderboard.stats.expected_best import expected_best
 from seqbench.protocol.cards import Card
 from seqbench.protocol.chance import above_chance
 

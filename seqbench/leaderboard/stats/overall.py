@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqbench.leaderboard.board_data import OUTDONE, RANKED, OverallData, OverallRow, RowData, TaskData
+from seqbench.leaderboard.board_data import OverallData, OverallRow
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.stats import aggregate
+from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, TaskData
 
 LEAST_TASKS = 2
 """Number of tasks from which rows are compared across tasks."""

@@ -13,8 +13,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seqbench.leaderboard.board_data import BoardData, RowData
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_page, html_sections, wording
+from seqbench.leaderboard.task_data import RowData
 from tests.leaderboard import kit, sample
 from tests.leaderboard.hostile import insert_attacks
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell, RowData
+from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.pages import markdown_page, wording
+from seqbench.leaderboard.task_data import RowData
 from seqbench.protocol import cards
 from tests.leaderboard.hostile import MARKDOWN_TEXTS
 from tests.leaderboard.kit import board_data, example_board, example_record, write_records

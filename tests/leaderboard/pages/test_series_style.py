@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from seqbench.leaderboard.board_data import BoardData, TaskData
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import series_style
+from seqbench.leaderboard.task_data import TaskData
 from tests.leaderboard import sample
 from tests.leaderboard.kit import change_row, task_data
 

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from seqbench.leaderboard.board_data import BoardData, TaskData
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import table_cells
 from seqbench.leaderboard.pages.wording import COLUMNS
+from seqbench.leaderboard.task_data import TaskData
 from tests.leaderboard import sample
 from tests.leaderboard.kit import change_row, change_rows, task_data
 

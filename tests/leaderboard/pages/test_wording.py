@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from seqbench.leaderboard.board_data import BoardData, SecondaryMetric
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.board_card import COLUMNS
 from seqbench.leaderboard.pages import wording
+from seqbench.leaderboard.task_data import SecondaryMetric
 from tests.leaderboard import sample
 from tests.leaderboard.kit import change_rows, task_data
 

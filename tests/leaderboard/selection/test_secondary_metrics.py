@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from seqbench.leaderboard.board_data import SecondaryMetric
 from seqbench.leaderboard.data.board_card import Board
+from seqbench.leaderboard.task_data import SecondaryMetric
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard.kit import (
