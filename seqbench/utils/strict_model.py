@@ -34,8 +34,13 @@ STRICT: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 _WHOLE = core_schema.int_schema(strict=True, ge=-LARGEST_WHOLE_NUMBER, le=LARGEST_WHOLE_NUMBER)
+_FLOAT = core_schema.float_schema(strict=True, allow_inf_nan=False)
+# A strict float takes an int as well, and would convert one that is too large for `_WHOLE`.
+_NO_INT = core_schema.json_or_python_schema(
+    json_schema=_FLOAT, python_schema=core_schema.chain_schema([core_schema.is_instance_schema(float), _FLOAT])
+)
 _NUMBER = core_schema.union_schema(
-    [_WHOLE, core_schema.float_schema(strict=True, allow_inf_nan=False)],
+    [_WHOLE, _NO_INT],
     custom_error_type="number",
     custom_error_message="a finite number",
 )

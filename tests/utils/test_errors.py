@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "hint"),
+    [
+        ("gruu", ["lstm", "gru"], " Did you mean 'gru'?"),
+        ("min-gruu", ["mingru", "lstm", "min-gru"], " Did you mean 'min-gru' or 'mingru'?"),
+        ("mamba", ["lstm", "gru", "gru"], " Known: gru, lstm."),
+        ("gru", [], " None is known."),
+    ],
+)
+def test_a_hint_names_the_closest_names_or_all(name: str, known: list[str], hint: str) -> None:
+    assert did_you_mean(name, known) == hint
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "line"),
+    [
+        (ValueError("one\n  two\tthree"), None, "one two three"),
+        (ValueError("one\ntwo"), 5, "one t"),
+        (ValueError(), 5, ""),
+        ("  text ", None, "text"),
+        (3, None, "3"),
+    ],
+)
+def test_the_text_of_a_value_is_put_in_one_line_and_cut(value: object, limit: int | None, line: str) -> None:
+    assert one_line(value, limit) == line
+
+
+def test_what_is_not_at_hand_is_a_seqbench_error() -> None:
+    with pytest.raises(SeqbenchError):
+        raise NotAtHand("the data set 'ptb' is not here")
