@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.units import parse_seconds
@@ -63,7 +63,7 @@ def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:
     {'arch.num_layers': ['1', '2'], 'arch.channels': ['[25, 25]', '[50]']}
     """
     grid: dict[str, list[str]] = {}
-    for key, text in _split_assignments(assignments, "--grid").items():
+    for key, text in split_assignments(assignments, "--grid").items():
         if "." not in key:
             raise SeqbenchError(f"--grid takes dotted options (arch.num_layers=1,2), got {key!r}.")
         if key.startswith("trainer.") and key != "trainer.precision":
@@ -86,7 +86,7 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, object]:
     >>> parse_pairs(["mem_gb=16", "slurm_time=1:30:00"], "--engine-option")
     {'mem_gb': 16, 'slurm_time': '1:30:00'}
     """
-    return {key: _parse_json_or_text(text) for key, text in _split_assignments(assignments, option).items()}
+    return {key: _parse_json_or_text(text) for key, text in split_assignments(assignments, option).items()}
 
 
 def parse_time_limit(text: str | None) -> float | None:
@@ -125,8 +125,19 @@ def _parse_yaml_list(key: str, text: str) -> list[str]:
         raise SeqbenchError(f"--grid {key}: {text!r} holds a value that no option takes: {error}.") from error
 
 
-def _split_assignments(assignments: Sequence[str], option: str) -> Mapping[str, str]:
-    """Return the text after ``=`` by the key before it, without leading dashes."""
+def split_assignments(assignments: Sequence[str], option: str) -> dict[str, str]:
+    """Return the text after ``=`` by the key before it, without leading dashes.
+
+    Args:
+        assignments: texts ``KEY=VALUE``.
+        option: the option that takes them, for error messages.
+
+    Raises:
+        SeqbenchError: there is no ``=`` or no key, or a key is given twice.
+
+    >>> split_assignments(["d_model=32", "--num_layers=2"], "--option")
+    {'d_model': '32', 'num_layers': '2'}
+    """
     texts: dict[str, str] = {}
     for assignment in assignments:
         key, equals, text = assignment.partition("=")

@@ -7,9 +7,10 @@ import contextlib
 import inspect
 import sys
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from seqbench.cli import parse_options
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_architectures_and_tasks, list_tasks
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import registry
@@ -78,7 +79,7 @@ def main(options: argparse.Namespace) -> int:
         raise SeqbenchError(f"'{subject.name}' is a task, which has no parameters; leave out --parameters.")
     if options.parameters is not None and options.parameters < 0:
         raise SeqbenchError(f"--parameters must be at least 0, got {options.parameters}; leave it out to count none.")
-    texts = split_assignments(options.option)
+    texts = parse_options.split_assignments(options.option, "--option")
     # The code that is checked may print; only the report goes to standard output.
     with contextlib.redirect_stdout(sys.stderr):
         reports = []
@@ -129,24 +130,6 @@ def _check_task(name: str, texts: Mapping[str, str], tier: str) -> Report:
     card = find_card(name)
     options = parse_class_options(texts, import_datamodule_class(card), name, PROTOCOL_ARGUMENTS) if texts else {}
     return check_task(card, tier, options=options, strict=False)
-
-
-def split_assignments(assignments: Sequence[str]) -> dict[str, str]:
-    """Return the text after ``=`` by the key before it.
-
-    Raises:
-        SeqbenchError: there is no ``=``, or one side of it is empty.
-
-    >>> split_assignments(["d_model=32", "num_layers=2"])
-    {'d_model': '32', 'num_layers': '2'}
-    """
-    texts = {}
-    for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        if not (key and equals):
-            raise SeqbenchError(f"--option expects KEY=VALUE, got '{assignment}'.")
-        texts[key] = text
-    return texts
 
 
 def parse_class_options(

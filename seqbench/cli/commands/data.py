@@ -43,10 +43,10 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _list_datasets(names: Sequence[str]) -> int:
-    rows: list[tuple[str, ...]] = [("name", "at hand", "train", "validation", "test", "licence")]
+    rows: list[tuple[str, ...]] = [("name", "location", "train", "validation", "test", "licence")]
     for name in names or published_datasets.DATASETS:
         dataset, location = published_datasets.find_dataset(name), _find_location(name)
-        where = str(_common_folder(location)) if location else ("no; on the hub" if dataset.hub else "no")
+        where = str(_common_folder(location)) if location else ("not here; on the hub" if dataset.hub else "not here")
         rows.append((name, where, *(f"{count:,}" for count in dataset.rows.values()), dataset.licence))
     print(align_columns(rows))
     return 0
@@ -91,7 +91,7 @@ def _verify_datasets(names: Sequence[str]) -> int:
     for name in names or published_datasets.DATASETS:
         location = _find_location(name)
         if location is None:
-            print(f"{name}: not at hand")
+            print(f"{name}: not found")
             problems += bool(names)
             continue
         try:

@@ -62,7 +62,7 @@ def test_a_task_is_checked_by_the_path_of_its_card(tmp_path: Path, capsys: pytes
         (["gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
         (["gru", "--tier", "small"], "'gru' is an architecture, which has no tiers"),
         (["copy", "--parameters", "3"], "'copy' is a task, which has no parameters"),
-        (["gru", "--option", "d_model"], "--option expects KEY=VALUE, got 'd_model'"),
+        (["gru", "--option", "d_model"], "--option must be KEY=VALUE, got 'd_model'"),
         (["gru", "--option", "d_model=["], r"--option d_model expects int, got '\['"),
         (["gru", "--option", "num_layers=two"], "--option num_layers expects int, got 'two'"),
         (["parity", "--option", "samples=1.5"], "--option samples expects int, got '1.5'"),

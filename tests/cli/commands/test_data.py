@@ -22,7 +22,7 @@ def test_list_shows_which_data_sets_are_on_this_machine(capsys: pytest.CaptureFi
     status, out = run_data(capsys, "list")
     assert status == 0
     assert [line.split()[0] for line in out.splitlines()[1:]] == list(published_datasets.DATASETS)
-    assert "no; on the hub" in out
+    assert "not here; on the hub" in out
 
 
 def test_verify_compares_checksums_and_counts_rows(capsys: pytest.CaptureFixture[str], real_data: Path) -> None:
@@ -47,7 +47,7 @@ def test_verify_finds_a_changed_file(
 
 
 def test_a_data_set_that_is_missing_or_unknown_is_reported(capsys: pytest.CaptureFixture[str], no_data: None) -> None:
-    assert run_data(capsys, "verify", "jsb") == (1, "jsb: not at hand\n")
+    assert run_data(capsys, "verify", "jsb") == (1, "jsb: not found\n")
     assert run_data(capsys, "verify")[0] == 0
     for action in ("path", "fetch"):
         with pytest.raises(SeqbenchError, match=r"'sst2' .* was not found"):
