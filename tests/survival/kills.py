@@ -91,7 +91,7 @@ class Ledger:
 def results(folder: Path) -> dict[str, str]:
     """The results below a folder, by run, as text that is the same for the same bits."""
     return {
-        str(path.parent.relative_to(folder)): json.dumps(records.read_record(path).results, sort_keys=True)
+        str(path.parent.relative_to(folder)): json.dumps(records.read_record(path).results.to_dict(), sort_keys=True)
         for path in folder.rglob(records.NAME)
     }
 

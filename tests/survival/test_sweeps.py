@@ -67,7 +67,7 @@ def test_a_cell_that_hangs_is_ended_when_its_time_is_up(
     assert sweep(tmp_path, "Hanging", words=("--limit", "5s")) == 1
     folders = cells(tmp_path)
     record = records.read_record(folders["Hanging"])
-    assert (record.status, record.results.reason) == ("timeout", "ended after 5 s, its limit")
+    assert (record.status, record.results.reason) == ("timeout", "stopped after 5 s, the time limit")
     assert records.read_record(folders["CausalMean"]).status == "ok"
     assert "Traceback" not in capsys.readouterr().err
 
