@@ -188,10 +188,14 @@ def _committed_records(folder: Path) -> Iterable[CollectedRecord]:
 def _record_path(folder: Path, record: Record) -> Path:
     """Return the path of a record on a board: by task, architecture, tier, seed and configuration."""
     config = record.config
-    names = [config.architecture.name, *([config.encoder.name] if config.encoder else [])]
+    architecture = "+".join(part.name for part in (config.architecture, config.encoder) if part)
     name = f"{config.card.tier}-s{config.seed}-{config.digest[:8]}.json"
-    arch = re.sub(r"[^A-Za-z0-9._+-]", ".", "+".join(names)).lstrip(".") or "unnamed"
-    return Path(folder, RESULTS, config.card.name, arch, name)
+    return Path(folder, RESULTS, *map(_path_part, (config.card.name, architecture, name)))
+
+
+def _path_part(text: str) -> str:
+    """Return a text of a record as the name of a file or folder: it must not lead out of the board's folder."""
+    return re.sub(r"[^A-Za-z0-9._+-]", ".", text).lstrip(".") or "unnamed"
 
 
 def _not_repeatable(checked: CheckedRecord, record: Record) -> str | None:

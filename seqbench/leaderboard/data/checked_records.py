@@ -58,7 +58,7 @@ class CheckedRecord:
         metric: metric that decides.
         direction: ``min`` or ``max``: which scores are better.
         architecture: name of the architecture, with its encoder's if it has one.
-        distribution: name of the distribution that offers the architecture; empty for one given by its path.
+        distribution: name of the distribution that offers the architecture; empty for a class given by its path.
         distribution_version: version of that distribution.
         options: options of the backbone and the body, the learning rate and the precision, by dotted name.
         learning_rate: that of the run.
@@ -123,7 +123,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         raise SeqbenchError("it was edited after it was written: its checksum does not match its contents")
     results, config = record.results, record.config
     metric = config.card.metric
-    # The scores in the record of a run that did not end well were computed by nobody.
+    # A run that did not end well has computed no scores; those in its record are ignored.
     scored = results if record.status == "ok" else Results(status=results.status, reason=None, curves=Curves())
     test = {
         name[:MOST_TEXT]: _metric_score(score, f"results.metrics.test.{name}")

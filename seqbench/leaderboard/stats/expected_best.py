@@ -10,7 +10,7 @@ def expected_best(scores: Sequence[float | None], direction: str) -> list[float]
     """Return the expected best validation score after 1, 2, ... of the trials, drawn in random order.
 
     This is the expected maximum of Dodge et al. 2019 (arXiv 1909.03004, section 3), with one deviation: trials are
-    drawn without replacement, because nobody runs one of a few trials twice.
+    drawn without replacement, because each trial is run once.
 
     Args:
         scores: validation score of each trial; None, for a trial without a score, counts as the worst of the others.
