@@ -10,8 +10,8 @@ import numpy as np
 from seqbench.datamodules.base import require
 from seqbench.datamodules.sources import data_contents, labelled_sentences, prepared_cache
 from seqbench.datamodules.sources.data_location import DataLocation
-from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.text.tokenization import TOKENIZERS_VERSION, Tokenizer
+from seqbench.protocol.splits import SPLITS
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,10 @@ from seqbench.datamodules.encoded_sentences import (
 )
 from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
 from seqbench.datamodules.sources import data_location, labelled_sentences
-from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.text.tokenization import UNKNOWN, Tokenizer
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Tokens
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import did_you_mean
 from seqbench.utils.plain_data import short_repr
 

@@ -22,10 +22,10 @@ import torch
 from seqbench.datamodules.base import Scores, require
 from seqbench.datamodules.encoded_sentences import EncodedSentences, encode_texts
 from seqbench.datamodules.labelled import Labelled
-from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch
+from seqbench.protocol.splits import SPLITS
 
 CLASSES = ("negative", "positive")
 

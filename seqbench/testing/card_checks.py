@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 
 from seqbench.datamodules.loading import import_datamodule_class
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.testing.report import Failure, expect
-from seqbench.testing.task_subject import SPLITS, TaskSubject
+from seqbench.testing.task_subject import TaskSubject
 from seqbench.utils.errors import one_line
 from seqbench.utils.plain_data import to_json
 
@@ -36,7 +37,7 @@ def check_facts_serializable(task: TaskSubject) -> None:
     """What describe_data and baselines return is plain data, as a record keeps it."""
     values = {
         "describe_data": task.data.describe_data(),
-        "baselines": {split: task.data.baselines(split) for split in SPLITS},
+        "baselines": {split: task.data.baselines(split) for split in SCORED_SPLITS},
     }
     for name, value in values.items():
         try:

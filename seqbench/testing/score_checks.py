@@ -9,6 +9,7 @@ import torch
 
 from seqbench.models.decoding.search import cut_at_end
 from seqbench.protocol.specs import Batch, Output, SequenceValue, StepLabels, StepValues, TokenSequence
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.testing.constant_predictions import (
     FrequencyPredictor,
     Predictor,
@@ -17,7 +18,7 @@ from seqbench.testing.constant_predictions import (
     standard_errors,
 )
 from seqbench.testing.report import Skip, expect
-from seqbench.testing.task_subject import SPLITS, TaskSubject
+from seqbench.testing.task_subject import TaskSubject
 
 
 def check_objective_finite(task: TaskSubject) -> None:
@@ -54,7 +55,7 @@ def check_chance_and_best_defined(task: TaskSubject) -> None:
     expect(
         is_decoded or primary in reported, f"the card's metric is {primary}, the objective gives {sorted(reported)}."
     )
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         chance, best = task.data.chance(split), task.data.best(split)
         expect(primary in chance and primary in best, f"chance or best of {split} lacks the card's metric {primary}.")
         equal = set(chance) == set(best)
@@ -71,7 +72,7 @@ def check_chance_and_best_defined(task: TaskSubject) -> None:
 def check_best_beats_chance(task: TaskSubject) -> None:
     """By the card's metric, the best possible score is better than that of chance."""
     metric = task.card.metric
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         chance, best = task.data.chance(split)[metric.name], task.data.best(split)[metric.name]
         if chance is None or best is None:
             raise Skip(f"chance or best {metric.name} is unknown: {task.data.best_unknown or 'no chance is given'}")
@@ -85,7 +86,7 @@ def check_best_beats_chance(task: TaskSubject) -> None:
 def check_chance_matches_frequencies(task: TaskSubject) -> None:
     """A predictor that knows only the frequencies of the targets scores what chance says."""
     objective, predictors, compared = task.build_objective(), _frequency_predictors(task), 0
-    for split in SPLITS:
+    for split in SCORED_SPLITS:
         batches = task.batches(split)
         for name, chance in task.data.chance(split).items():
             if name not in objective.metric_sizes or chance is None:
@@ -111,7 +112,7 @@ def check_chance_matches_frequencies(task: TaskSubject) -> None:
 def _frequency_predictors(task: TaskSubject) -> list[Predictor]:
     """Return a predictor of the overall frequencies, and one of those of each step if all batches are equally long."""
     output, train = task.data.spec.output, task.batches("train")
-    times = {batch.weights.shape[1] for split in ("train", *SPLITS) for batch in task.batches(split)}
+    times = {batch.weights.shape[1] for split in ("train", *SCORED_SPLITS) for batch in task.batches(split)}
     has_steps = len(times) == 1 and times != {1} and train[0].targets.shape[1] > 1
     return [FrequencyPredictor(train, output, each_step) for each_step in ([False, True] if has_steps else [False])]
 

@@ -28,9 +28,6 @@ Oracle = Callable[[Batch], Tensor | None]
 TRAINING_BATCHES = 16
 """Number of training batches that the checks look at."""
 
-SPLITS = ("validation", "test")
-"""The evaluation splits that every task has; probes come in addition."""
-
 
 class TaskSubject:
     """A card at one tier, with its datamodule.

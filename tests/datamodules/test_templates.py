@@ -10,10 +10,10 @@ import torch.nn.functional as F
 
 from seqbench.datamodules import templates
 from seqbench.datamodules.labelled import score_classes
-from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.templates import Position, WordOrder
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 

@@ -27,7 +27,7 @@ SIMPLE: list[Any] = [
 ]
 # Created for each case, because one case could change a list that another case uses as well.
 HOSTILE: list[Callable[[], Any]] = [
-    *(lambda value=value: value for value in SIMPLE),  # type: ignore[misc]
+    *(lambda value=value: value for value in SIMPLE),
     lambda: "x" * 100_000,
     lambda: 10**5000,
     lambda: [],

@@ -92,8 +92,10 @@ def broken(draw: st.DrawFn, origins: list[Any], most: int = 4) -> Any:
 def _chosen(draw: st.DrawFn, known: list[tuple[Any, Any]]) -> tuple[Any, Any]:
     """Draw mostly a leaf: a mutation near the root is refused before the rest is read."""
     leaves = [(holder, key) for holder, key in known if not isinstance(holder[key], dict | list)]
-    some = leaves if leaves and draw(st.integers(0, 3)) else known
-    return some[draw(st.integers(0, len(some) - 1))]
+    prefer_leaves: int = draw(st.integers(0, 3))
+    some = leaves if leaves and prefer_leaves else known
+    place: int = draw(st.integers(0, len(some) - 1))
+    return some[place]
 
 
 def near(value: Any) -> st.SearchStrategy[Any]:

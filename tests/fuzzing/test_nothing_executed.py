@@ -165,8 +165,8 @@ def test_prepared_arrays_are_never_unpickled(tmp_path: Path, cache: Path) -> Non
     caching.load_or_prepare("kind", {}, lambda: {"a": whole})
     (entry,) = (cache / "prepared").iterdir()
     evil = np.array([Evil(witness)], object)
-    for data in (evil, evil.reshape(1, 1), np.array([(0, Evil(witness))], [("a", "i4"), ("b", object)])):
-        np.save(entry / "a.npy", data, allow_pickle=True)
+    for array in (evil, evil.reshape(1, 1), np.array([(0, Evil(witness))], [("a", "i4"), ("b", object)])):
+        np.save(entry / "a.npy", array, allow_pickle=True)
         with only_within(cache):
             found = caching.load_or_prepare("kind", {}, lambda: {"a": whole})
         np.testing.assert_array_equal(found["a"], whole)

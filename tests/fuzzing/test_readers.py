@@ -106,7 +106,7 @@ def fuzz(name: str, examples: int, folder: Path, random: bool = False) -> int:
 
 def fuzz_cache(examples: int, folder: Path, random: bool = False) -> int:
     """Damage entries of the cache; the data must be loaded or prepared again. Return the number of cases."""
-    made = {"a": np.arange(24).reshape(4, 6), "b": np.zeros((0, 3), np.uint8)}
+    made: dict[str, np.ndarray] = {"a": np.arange(24).reshape(4, 6), "b": np.zeros((0, 3), np.uint8)}
     prepared_cache.load_or_prepare("fuzzed", {}, lambda: made)
     (entry,) = (folder / "cache" / "prepared").glob("fuzzed-*")
     whole = {path.name: path.read_bytes() for path in entry.iterdir()}

@@ -171,11 +171,15 @@ def test_a_split_that_repeats_a_sample_is_detected_in_one_process() -> None:
 
 def test_a_rank_that_draws_other_batches_is_detected_on_every_rank() -> None:
     loaders = [EvaluationLoader(samples, "test", steps, Shard()) for steps in (8, 7)]
-    marks = [sum(loader.count_and_hash(step, part.index) for step, part in enumerate(loader)) for loader in loaders]
-    both = sum(torch.stack([mark, loader.expected()]) for mark, loader in zip(marks, loaders, strict=True))
-    for loader, mark in zip(loaders, marks, strict=True):
+    hashes = [
+        torch.stack([loader.count_and_hash(step, part.index) for step, part in enumerate(loader)]).sum(0)
+        for loader in loaders
+    ]
+    pairs = [torch.stack([scored, loader.expected()]) for scored, loader in zip(hashes, loaders, strict=True)]
+    both = torch.stack(pairs).sum(0)
+    for loader, scored in zip(loaders, hashes, strict=True):
         with pytest.raises(RuntimeError, match="not each once"):
-            check_scored([(loader, mark)], 2, lambda tensor, reduce_op: both[None])
+            check_scored([(loader, scored)], 2, lambda tensor, reduce_op: both[None])
 
 
 def test_hashes_distinguish_rows_and_do_not_depend_on_their_order() -> None:

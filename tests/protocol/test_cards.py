@@ -121,7 +121,7 @@ def test_the_digest_depends_on_the_protocol_and_not_on_the_prose() -> None:
     for path, value in [("summary", "other"), ("citation", "x"), ("example", "y"), ("licence", "z")]:
         assert cards.parse_card(changed(path, value), "").digest("small") == digest
     assert cards.parse_card(changed("tiers/small/deviations", ["one"]), "").digest("small") == digest
-    for path, value in [
+    for key, other in [
         ("version", 2),
         ("name", "other"),
         ("arguments/delay", 4),
@@ -130,7 +130,7 @@ def test_the_digest_depends_on_the_protocol_and_not_on_the_prose() -> None:
         ("tiers/small/learning_rates", [0.1]),
         ("metric/name", "loss"),
     ]:
-        assert cards.parse_card(changed(path, value), "").digest("small") != digest, path
+        assert cards.parse_card(changed(key, other), "").digest("small") != digest, key
 
 
 def test_an_unknown_tier_is_refused_with_the_closest_names() -> None:

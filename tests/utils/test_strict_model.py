@@ -91,7 +91,7 @@ def test_a_model_returns_exactly_the_keys_and_numbers_that_it_was_given(data: di
         ),
         (
             {"class": "x", "named": {"a": {"size": 1, "syze": 2}}},
-            "named.a has the unknown key 'syze'. Known: kind, size.",
+            "named.a has the unknown key 'syze'. Did you mean 'size'?",
         ),
         ({"class": "x", "options": []}, "options must be a mapping of keys to values, got []."),
         ({"class": "x", "options": {"a": math.nan}}, "options must be plain data: options.a is nan"),
@@ -147,4 +147,4 @@ def test_a_copy_with_other_values_is_validated() -> None:
 
 def test_a_model_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        validate(Outer, {"class": "x"}).score = 3  # type: ignore[misc]
+        validate(Outer, {"class": "x"}).score = 3

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from seqbench.datamodules.sources import data_files, folder_layouts, hub_download, published_datasets
 from seqbench.datamodules.sources.published_datasets import PublishedDataset
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean
 
 SOURCES = ("auto", "folder", "hub", "package", "synthetic")
@@ -115,7 +116,7 @@ def _published_names(entry: PublishedDataset, languages: Sequence[str]) -> dict[
     """Return the names of the published files by part; for two languages only theirs, or none if one is missing."""
     if not languages:
         return dict(entry.files)
-    parts = [f"{split}/{language}" for split in folder_layouts.SPLITS for language in languages]
+    parts = [f"{split}/{language}" for split in SPLITS for language in languages]
     return {part: entry.files[part] for part in parts} if all(part in entry.files for part in parts) else {}
 
 

@@ -6,10 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
-
-SPLITS = ("train", "validation", "test")
-"""Names of the splits of a data set."""
 
 Files = Mapping[str, tuple[Path, ...]]
 """Files by part (a split, ``split/language``, or ``all``); the files of one part are joined."""

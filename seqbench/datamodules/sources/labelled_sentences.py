@@ -9,7 +9,7 @@ import numpy as np
 
 from seqbench.datamodules.sources import data_contents, data_files
 from seqbench.datamodules.sources.data_location import DataLocation
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 _DIVISION_KEY = 20_130_819

@@ -16,8 +16,8 @@ import numpy as np
 
 from seqbench.datamodules.sources import chorales, data_contents, prepared_cache, synthetic_rolls
 from seqbench.datamodules.sources.data_location import DataLocation
-from seqbench.datamodules.sources.folder_layouts import SPLITS
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError, one_line
 
 HIGHEST = LOWEST + KEYS - 1

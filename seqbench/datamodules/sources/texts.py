@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from seqbench.datamodules.sources import data_contents, data_files, synthetic_text
 from seqbench.datamodules.sources.data_location import DataLocation
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.datamodules.sources import folder_layouts
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 

@@ -17,7 +17,7 @@ from seqbench.datamodules.sources import (
     published_datasets,
     texts,
 )
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import NotAtHand, SeqbenchError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from seqbench.datamodules.sources import data_location, labelled_sentences
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 GOOD = {"train": "so good\t1\nso bad\t0\n", "dev": "fine\t1\n", "test": "awful\t0\n"}

@@ -8,6 +8,7 @@ import pytest
 
 from seqbench.datamodules.sources import folder_layouts
 from seqbench.datamodules.sources.published_datasets import DATASETS, find_dataset
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -16,7 +17,7 @@ def test_each_entry_is_complete(name: str) -> None:
     entry = DATASETS[name]
     assert entry.format in folder_layouts.LAYOUTS
     assert set(entry.files) == set(entry.sha256)
-    assert tuple(entry.rows) == folder_layouts.SPLITS
+    assert tuple(entry.rows) == SPLITS
     assert all(count > 0 for count in entry.rows.values())
     assert all(len(value) == 64 and set(value) <= set(string.hexdigits) for value in entry.sha256.values())
     assert entry.licence

@@ -10,7 +10,7 @@ import pytest
 from scipy.io import loadmat, savemat
 
 from seqbench.datamodules.sources import data_location, rolls
-from seqbench.datamodules.sources.folder_layouts import SPLITS
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 NAMES = {"train": "traindata", "validation": "validdata", "test": "testdata"}

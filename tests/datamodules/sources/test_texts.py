@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.datamodules.sources import data_contents, data_location, folder_layouts, published_datasets, texts
+from seqbench.datamodules.sources import data_contents, data_location, published_datasets, texts
+from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -23,8 +24,8 @@ def put(folder: Path, **files: str) -> Path:
 def test_a_text_without_splits_is_divided_90_5_5_in_order(tmp_path: Path) -> None:
     text = "".join(chr(97 + i % 26) for i in range(1000))
     found = read("tinyshakespeare", str(put(tmp_path, mine=text)))
-    assert [len(found.splits[s]) for s in folder_layouts.SPLITS] == [900, 50, 50]
-    assert "".join(found.splits[s] for s in folder_layouts.SPLITS) == text
+    assert [len(found.splits[s]) for s in SPLITS] == [900, 50, 50]
+    assert "".join(found.splits[s] for s in SPLITS) == text
     sums = data_contents.file_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path)))
     assert sums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
     assert not data_contents.is_published("tinyshakespeare", sums)
@@ -70,7 +71,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path, content: bytes, sent
 )
 def test_the_published_texts_have_their_published_size(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
     found = read(name)
-    assert tuple(len(found.splits[s]) for s in folder_layouts.SPLITS) == lengths
+    assert tuple(len(found.splits[s]) for s in SPLITS) == lengths
     assert tuple(published_datasets.find_dataset(name).rows.values()) == lengths
     folder = next(iter(published_datasets.find_dataset(name).files.values())).partition("/")[0]
     for place in (real_data / folder, real_data):
@@ -84,7 +85,7 @@ def test_a_synthetic_text_has_a_known_entropy() -> None:
     found = texts.read_texts(data_location.locate_data("ptb", source="synthetic"))
     assert found.entropy is not None
     assert found.accuracy is not None
-    assert set(found.splits) == set(folder_layouts.SPLITS)
+    assert set(found.splits) == set(SPLITS)
 
 
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
