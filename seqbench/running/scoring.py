@@ -91,7 +91,7 @@ def _between_lines(data: SequenceDataModule, split: str, values: Mapping[str, fl
 def _length_metrics(data: SequenceDataModule, probed: Mapping[int, float]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     found["solved_length"] = {"value": length_curve.solved_length(probed), "chance": 0, "best": max(probed)}
-    beyond = length_curve.mean_beyond(probed, data.trained_length or 0)
+    beyond = length_curve.mean_accuracy_beyond(probed, data.trained_length or 0)
     if beyond is not None:
         split = next(iter(data.probes.values()))
         chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]

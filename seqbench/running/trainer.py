@@ -1,4 +1,4 @@
-"""Lightning's Trainer as a run needs it; the only room that builds one."""
+"""Build Lightning's Trainer for a run; no other module of seqbench builds one."""
 
 from __future__ import annotations
 
@@ -18,15 +18,17 @@ from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO
 from seqbench.utils.errors import SeqbenchError, one_line
 
+LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric")
 
-def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], streams: bool) -> L.Trainer:
-    """The Trainer of a run, made before the run's folder is touched: its options are the user's and may be wrong.
+
+def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], streaming: bool) -> L.Trainer:
+    """Return the Trainer of a run; it writes nothing yet, so that wrong options leave the folder as it is.
 
     Args:
-        config: what to run.
+        config: of the run.
         folder: the run's folder.
-        callbacks: in the order in which they hear of things.
-        streams: whether batches are chunks of long streams.
+        callbacks: callbacks in the order of their calls.
+        streaming: whether batches are chunks of long streams.
 
     Raises:
         SeqbenchError: Lightning refuses the options, or they ask for more processes than there are cores.
@@ -37,8 +39,8 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
             accelerator=_accelerator(options.accelerator),
             devices=options.devices,
             num_nodes=options.num_nodes,
-            strategy=_strategy(options, streams),
-            precision=options.precision,  # type: ignore[arg-type]
+            strategy=_strategy(options, streaming),
+            precision=options.precision,  # type: ignore[arg-type]  # Lightning checks the text.
             max_steps=config.optim.steps,
             max_epochs=-1,
             val_check_interval=config.optim.validate_every,
@@ -53,7 +55,7 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
             enable_model_summary=False,
             default_root_dir=folder,
         )
-    # Lightning refuses with several kinds of error.
+    # Lightning raises any of these for options that it refuses.
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise SeqbenchError(f"the trainer refuses its options: {one_line(error)}") from error
     cores = os.cpu_count() or 1
@@ -62,23 +64,26 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
     return trainer
 
 
-def _strategy(options: TrainerOptions, streams: bool) -> str:
-    """Of a stream's chunks only the first starts a net: in the others no gradient reaches a start that it learns."""
-    if streams and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
+def _strategy(options: TrainerOptions, streaming: bool) -> str:
+    """Return the strategy that shares the work among devices.
+
+    Only the first chunk of a stream starts from the initial state. In the others a learned initial state has no
+    gradient, which DDP must be told.
+    """
+    if streaming and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
         return "ddp_find_unused_parameters_true"
     return options.strategy
 
 
 def _accelerator(name: str) -> str:
-    """``auto`` as CUDA or the CPU: Apple's GPUs lack the float64 that metrics are summed in."""
+    """Return ``gpu`` or ``cpu`` for ``auto``: Apple's GPUs lack float64, in which metrics are summed."""
     return ("gpu" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 @contextlib.contextmanager
 def silence_lightning() -> Iterator[None]:
-    """Lightning's advice is not for our users: the loaders, devices and logs are chosen with care."""
-    names = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric")
-    loggers = [logging.getLogger(name) for name in names]
+    """Hide Lightning's messages and warnings until the end of the block, because users do not set what they concern."""
+    loggers = [logging.getLogger(name) for name in LIGHTNING_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -1,1 +1,1 @@
-"""Diagnostics: what a score alone does not tell about an architecture."""
+"""Diagnostics of an architecture besides its scores: its cost, and how it generalises to longer sequences."""

@@ -1,22 +1,23 @@
-"""What an architecture costs beside its parameters: arithmetic, memory between steps, the pace of decoding.
+"""The cost of an architecture besides its parameters: operations, memory between steps, and speed of decoding.
 
-All are of one sequence of the task's ``max_length`` steps, all zeros: a cache of keys grows, so one step would not
-tell. It runs on the CPU, not on PyTorch's meta device, where a loop over time takes far longer; and on a
-twin of the module, so that nothing which a stranger's backbone counts or draws meanwhile changes a run.
+Each figure is that of one sequence of ``max_length`` steps, all zeros: a cache of keys grows with the steps, so a single
+step would not show its size. Modules run on the CPU, because loops over time are far slower on PyTorch's meta device.
 """
 
 from __future__ import annotations
 
 import statistics
 import time
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
 from seqbench.models import build
+from seqbench.models.bodies.base import Memory
 from seqbench.models.module import SequenceModule
+from seqbench.protocol.backbones import State
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import (
     Batch,
@@ -35,33 +36,62 @@ from seqbench.running.diagnostics import flops
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 
-WARM_UP, TOKENS, SECONDS = 8, 64, 0.2
-"""Decoding is timed over at most so many tokens and seconds, the first few tokens left out."""
+WARM_UP_TOKENS, TIMED_TOKENS, TIMED_SECONDS = 8, 64, 0.2
+"""Decoding is timed over at most this many tokens and seconds; the first tokens are left out."""
 
 
-def model_cost(config: RunConfig, spec: SequenceSpec) -> dict[str, Any]:
-    """``state_bytes`` and ``flops_per_token`` of a configuration, plain; it never raises.
+class ModelCost(TypedDict, total=False):
+    """The cost of a configuration; a figure is None where it is unknown, and ``<figure>_error`` states the reason."""
 
-    Where a backbone breaks, a figure is None and ``<figure>_error`` says why.
+    state_bytes: int | None
+    state_bytes_error: str
+    flops_per_token: float | None
+    flops_per_token_error: str
+
+
+def model_cost(config: RunConfig, spec: SequenceSpec) -> ModelCost:
+    """Return ``state_bytes`` and ``flops_per_token`` of a configuration.
+
+    They are measured on a copy of the run's module, so that nothing that a plug-in's backbone counts or draws here can
+    change the run. A backbone that fails makes a figure None; this function raises no error.
+
+    Args:
+        config: of the run.
+        spec: input and output of the task.
     """
-    found: dict[str, Any] = {}
-    for figure in (state_bytes, flops_per_token):
-        name = figure.__name__
+    cost: ModelCost = {}
+    with torch.random.fork_rng(devices=[]):
+        # The backbone may be a plug-in's. It may raise any error and even exit; the run itself will report it.
         try:
-            with torch.random.fork_rng(devices=[]):
-                found[name] = figure(build.build_module_from_spec(config, spec))
-        # A stranger's backbone may break in any way, and even exit; the run itself will tell how.
+            module = build.build_module_from_spec(config, spec)
         except (Exception, SystemExit) as error:
-            kind = "" if isinstance(error, SeqbenchError) else f"{type(error).__name__}: "
-            said = redaction.redact(one_line(error))[:300]
-            found |= {name: None, f"{name}_error": kind + said}
-    return found
+            reason = _reason(error)
+            return {
+                "state_bytes": None,
+                "state_bytes_error": reason,
+                "flops_per_token": None,
+                "flops_per_token_error": reason,
+            }
+        try:
+            cost["state_bytes"] = state_bytes(module)
+        except (Exception, SystemExit) as error:
+            cost["state_bytes"], cost["state_bytes_error"] = None, _reason(error)
+        try:
+            cost["flops_per_token"] = flops_per_token(module)
+        except (Exception, SystemExit) as error:
+            cost["flops_per_token"], cost["flops_per_token_error"] = None, _reason(error)
+    return cost
+
+
+def _reason(error: BaseException) -> str:
+    kind = "" if isinstance(error, SeqbenchError) else f"{type(error).__name__}: "
+    return kind + redaction.redact(one_line(error))[:300]
 
 
 def flops_per_token(module: SequenceModule) -> float:
-    """Floating-point operations of a training's forward pass, head included, by token read; see ``flops``.
+    """Return the floating-point operations of a forward pass in training, with the head, divided by the input tokens.
 
-    Of a translation, source and target have ``max_length`` tokens each, and both are read.
+    A translation reads ``max_length`` tokens of the source and as many of the target.
     """
     module.train()
     batch = blank_batch(module.spec).to(module.device)
@@ -70,40 +100,41 @@ def flops_per_token(module: SequenceModule) -> float:
 
 
 def state_bytes(module: SequenceModule) -> int | None:
-    """Bytes of the state that decoding goes on from; None for a backbone without ``unroll``.
+    """Return the bytes of the state that decoding continues from; None for a backbone without ``unroll``.
 
-    What a decoder keeps of its source is no state.
+    What a decoder keeps of its source is not part of the state.
     """
     if not module.body.can_unroll:
         return None
-    _, state = _primed(module, module.spec.max_length)
+    _, state = _decode_zeros(module, module.spec.max_length)
     tensors = [leaf for leaf in tree_leaves(state) if isinstance(leaf, Tensor)]
     return sum(leaf.numel() * leaf.element_size() for leaf in tensors)
 
 
 def decode_tokens_per_second(module: SequenceModule) -> float | None:
-    """Tokens decoded one by one for a single sequence, per second, on the module's device; None without ``unroll``.
+    """Return the speed of decoding one sequence token by token, on the module's device (1/s); None without ``unroll``.
 
-    A token is a step of the body and what the objective emits, near the end of a sequence; the median token counts.
+    A token is one step of the body and the prediction of the objective, near the end of a sequence; the speed is that
+    of the median token.
     """
     if not module.body.can_unroll:
         return None
-    memory, state = _primed(module, max(1, module.spec.max_length - TOKENS))
-    token, begun = _steps(module, 1), time.perf_counter()
-    taken: list[float] = []
-    while len(taken) < TOKENS and (not taken or time.perf_counter() - begun < SECONDS):
-        started = time.perf_counter()
+    memory, state = _decode_zeros(module, max(1, module.spec.max_length - TIMED_TOKENS))
+    token, start = _zero_steps(module, 1), time.perf_counter()
+    durations: list[float] = []
+    while len(durations) < TIMED_TOKENS and (not durations or time.perf_counter() - start < TIMED_SECONDS):
+        token_start = time.perf_counter()
         with torch.inference_mode():
             hidden, state = module.body.step(token, memory, state)
             module.objective.predict_distribution(hidden)
         if module.device.type == "cuda":
             torch.cuda.synchronize(module.device)
-        taken.append(time.perf_counter() - started)
-    return 1 / statistics.median(taken[WARM_UP:] or taken[-1:])
+        durations.append(time.perf_counter() - token_start)
+    return 1 / statistics.median(durations[WARM_UP_TOKENS:] or durations[-1:])
 
 
 def blank_batch(spec: SequenceSpec) -> Batch:
-    """One sequence of ``max_length`` steps as the spec has them, all zeros."""
+    """Return one sequence of ``max_length`` steps as the spec describes them, all zeros."""
     steps, output = spec.max_length, spec.output
     kind: Input = Tokens(1)
     if isinstance(output, StepLabels | StepValues | SequenceValue):
@@ -122,23 +153,21 @@ def blank_batch(spec: SequenceSpec) -> Batch:
 
 
 def _zeros(kind: Input, steps: int) -> Tensor:
-    """Steps of one sequence, ``(1, steps, ...)``."""
+    """Return the steps of one sequence, ``(1, steps)`` or ``(1, steps, dim)``."""
     return torch.zeros(1, steps, dtype=torch.long) if isinstance(kind, Tokens) else torch.zeros(1, steps, kind.dim)
 
 
-def _steps(module: SequenceModule, steps: int) -> Tensor:
-    """What a body's ``step`` reads: inputs, or where outputs are a sequence of their own, tokens of that."""
+def _zero_steps(module: SequenceModule, steps: int) -> Tensor:
+    """Return zeros that a body's ``step`` reads: inputs, or tokens of the target where outputs are sequences."""
     output = module.spec.output
     zeros = _zeros(Tokens(output.vocab) if isinstance(output, TokenSequence) else module.spec.input, steps)
-    return zeros.to(
-        module.device, next(module.objective.parameters()).dtype if zeros.is_floating_point() else zeros.dtype
-    )
+    return zeros.to(module.device, module.objective.head.weight.dtype if zeros.is_floating_point() else zeros.dtype)
 
 
 @torch.inference_mode()
-def _primed(module: SequenceModule, steps: int) -> tuple[Any, Any]:
-    """What decoding goes on from after so many steps: memory and state; puts the module in evaluation mode."""
+def _decode_zeros(module: SequenceModule, steps: int) -> tuple[Memory, State]:
+    """Decode some steps of zeros in evaluation mode; return the memory and the state after them."""
     module.eval()
     memory, state = module.body.begin(blank_batch(module.spec).to(module.device))
-    _, state = module.body.step(_steps(module, steps), memory, state)
+    _, state = module.body.step(_zero_steps(module, steps), memory, state)
     return memory, state

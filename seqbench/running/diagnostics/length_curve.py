@@ -1,21 +1,28 @@
-"""Length generalisation: how far beyond its training lengths does a solution hold?"""
+"""Length generalisation: scores of a trained model on sequences longer than those of training."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 SOLVED = 0.99
 """Accuracy from which a length counts as solved."""
 
 
-def length_curve(scores: Mapping[int, float]) -> dict[str, list[Any]]:
-    """Accuracy by probed length, shortest first, as two columns."""
+def length_curve(scores: Mapping[int, float]) -> dict[str, list[float]]:
+    """Return the accuracy at each probed length as two columns, shortest length first.
+
+    >>> length_curve({20: 0.5, 10: 1.0})
+    {'length': [10, 20], 'accuracy': [1.0, 0.5]}
+    """
     return {"length": sorted(scores), "accuracy": [scores[n] for n in sorted(scores)]}
 
 
 def solved_length(scores: Mapping[int, float]) -> int:
-    """The longest probed length up to which every probed length is solved; 0 if the shortest is not."""
+    """Return the longest probed length up to which every probed length is solved; 0 if the shortest is not.
+
+    >>> solved_length({10: 1.0, 20: 0.995, 40: 0.6, 80: 1.0})
+    20
+    """
     solved = 0
     for length in sorted(scores):
         if not scores[length] >= SOLVED:
@@ -24,7 +31,13 @@ def solved_length(scores: Mapping[int, float]) -> int:
     return solved
 
 
-def mean_beyond(scores: Mapping[int, float], trained: int) -> float | None:
-    """Mean accuracy over the probed lengths above ``trained`` (Delétang et al. 2022); None without any."""
-    beyond = [accuracy for length, accuracy in scores.items() if length > trained]
+def mean_accuracy_beyond(scores: Mapping[int, float], trained_length: int) -> float | None:
+    """Return the mean accuracy over the probed lengths above ``trained_length``; None where there are none.
+
+    Source: Delétang et al. 2022, "Neural Networks and the Chomsky Hierarchy".
+
+    >>> mean_accuracy_beyond({10: 1.0, 20: 0.5, 40: 0.0}, trained_length=10)
+    0.25
+    """
+    beyond = [accuracy for length, accuracy in scores.items() if length > trained_length]
     return sum(beyond) / len(beyond) if beyond else None

@@ -12,9 +12,9 @@ def test_the_solved_length_ends_at_the_first_failure() -> None:
     assert length_curve.solved_length({10: float("nan")}) == 0
 
 
-def test_the_mean_beyond_training_leaves_trained_lengths_out() -> None:
-    assert length_curve.mean_beyond({10: 1.0, 50: 0.8, 90: 0.6}, trained=40) == pytest.approx(0.7)
-    assert length_curve.mean_beyond({10: 1.0}, trained=40) is None
+def test_the_mean_accuracy_beyond_training_excludes_trained_lengths() -> None:
+    assert length_curve.mean_accuracy_beyond({10: 1.0, 50: 0.8, 90: 0.6}, trained_length=40) == pytest.approx(0.7)
+    assert length_curve.mean_accuracy_beyond({10: 1.0}, trained_length=40) is None
 
 
 def test_the_curve_is_ordered_by_length() -> None:
