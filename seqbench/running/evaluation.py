@@ -1,7 +1,6 @@
-"""A finished run, scored again: on its own data, at other lengths, on other data.
+"""Score a finished run again: on its own data, at other lengths, or on other data.
 
-Scores come the one way that they came in the run: Lightning's test or validation, the module's sums, and the lines of
-``scoring``.
+Scores are computed as in the run: by Lightning's test or validation, the metrics of the module, and ``scoring``.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -21,7 +19,9 @@ from seqbench.protocol import records
 from seqbench.protocol.records import Record
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import provenance, scoring, trainer
-from seqbench.running.reload import Restored, recorded_config, reload_run
+from seqbench.running.reload import Change, ReloadedRun, recorded_config, reload_run
+from seqbench.running.run_request import Options
+from seqbench.running.scoring import ScoreFields
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
 
@@ -30,69 +30,69 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a trained model scores on one split.
+    """The scores of a trained model on one split.
 
     Args:
         task: name of the task.
-        metric: name of the one that decides.
+        metric: name of the primary metric.
         split: ``test`` or ``validation``.
-        metrics: as in a record: ``value``, ``chance``, ``best`` of each.
-        baselines: as in a record.
-        lengths: the scores over lengths, as columns; empty where the task has none.
-        recorded: what the record says of the split, by metric; empty where the run ended before its scores.
-        changed: by dotted option (and ``data``), what was ``recorded`` and what is ``now``.
-        data: checksums of the data's files.
-        facts: what was read of them.
-        best_step: the step whose weights these are.
-        device: what it was computed on.
+        metrics: score of each metric with its chance and best possible values, as in a record.
+        baselines: scores of simple predictors, as in a record.
+        lengths: scores by length as columns; empty for a task without them.
+        recorded: scores of the record on this split, by metric; empty for a run that ended before the test.
+        changed: by dotted option (and ``data``), what differs from the record.
+        data: SHA-256 (hex) of each data file.
+        facts: counts and other facts of the data.
+        best_step: optimiser step of the weights.
+        device: name of the device.
     """
 
     task: str
     metric: str
     split: str
-    metrics: Mapping[str, Mapping[str, Any]]
-    baselines: Mapping[str, Mapping[str, Any]]
-    lengths: Mapping[str, Sequence[Any]]
+    metrics: Mapping[str, ScoreFields]
+    baselines: Mapping[str, Mapping[str, float]]
+    lengths: Mapping[str, Sequence[float]]
     recorded: Mapping[str, float]
-    changed: Mapping[str, Mapping[str, Any]]
+    changed: Mapping[str, Change]
     data: Mapping[str, str]
-    facts: Mapping[str, Any]
+    facts: Mapping[str, object]
     best_step: int
     device: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+    def to_dict(self) -> dict[str, object]:
+        """Return plain data."""
         return dataclasses.asdict(self)
 
 
 def evaluate(
     run: Path,
-    task_options: Mapping[str, Any] | None = None,
+    task_options: Options | None = None,
     split: str = "test",
-    trainer_options: Mapping[str, Any] | None = None,
+    trainer_options: Options | None = None,
     arguments: Sequence[str] = (),
 ) -> Evaluation:
-    """Score a run's best weights, perhaps at other lengths or on other data; the run's folder is only read.
+    """Score a run's best weights, also at other lengths or on other data; the run's folder is only read.
 
     Args:
         run: the run's folder, or its ``result.json``.
-        task_options: of the task, over those of the run.
+        task_options: options of the task that replace those of the run.
         split: ``test`` or ``validation``.
-        trainer_options: of the trainer: ``accelerator``, ``precision``, ``threads``.
-        arguments: the same as on a command line (``--task.delay 100``); they win.
+        trainer_options: options of the Trainer: ``accelerator``, ``precision``, ``threads``.
+        arguments: dotted options as on a command line (``--task.delay 100``), which override the others.
 
     Raises:
-        SeqbenchError: there is no run, an option is wrong, the data do not fit the model, or it breaks on them.
+        SeqbenchError: there is no run, an option is wrong, the data do not fit the model, or the model fails on them.
     """
     if split not in SCORED_SPLITS:
         raise SeqbenchError(f"--split '{split}' is unknown.{did_you_mean(split, SCORED_SPLITS)}")
     folder, record = run if run.is_dir() else run.parent, records.read_record(run)
-    config = recorded_config(record, task_options or {}, trainer_options or {}, arguments)
+    config = recorded_config(record, task_options, trainer_options, arguments)
     with use_threads(config.trainer.threads):
-        restored = reload_run(folder, record, config)
-        logger.info(f"scoring {config.name} on {split}, sequences of up to {restored.data.spec.max_length} steps")
-        score_split(restored, split)
-        module, data = restored.module, restored.data
+        reloaded = reload_run(folder, record, config)
+        logger.info(f"scoring {config.name} on {split}, sequences of up to {reloaded.data.spec.max_length} steps")
+        score_split(reloaded, split)
+        module, data = reloaded.module, reloaded.data
         return Evaluation(
             task=config.card.name,
             metric=config.card.metric.name,
@@ -100,47 +100,51 @@ def evaluate(
             metrics=scoring.split_metrics(module, split),
             baselines=data.baselines(split),
             lengths=scoring.length_curves(module) if split == "test" else {},
-            recorded=_recorded(record, split),
-            changed=restored.changed,
+            recorded=_recorded_scores(record, split),
+            changed=reloaded.changed,
             data=dict(config.checksums),
             facts=data.describe_data(),
-            best_step=restored.step,
-            device=provenance.device_name(restored.trainer.strategy.root_device),
+            best_step=reloaded.step,
+            device=provenance.device_name(reloaded.trainer.strategy.root_device),
         )
 
 
-def score_split(restored: Restored, split: str) -> dict[str, float]:
-    """Evaluate a split; the module keeps what ``scoring`` reads, and the split's own metrics are returned.
+def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
+    """Evaluate a split and return its metrics; ``scoring`` reads the rest from the module.
+
+    Args:
+        reloaded: the run.
+        split: ``test`` or ``validation``.
 
     Raises:
-        SeqbenchError: the model breaks on it, memory runs out, or a score is no finite number.
+        SeqbenchError: the model fails on the split, or a score is no finite number.
     """
-    module, engine = restored.module, restored.trainer
+    module, engine = reloaded.module, reloaded.trainer
     try:
         with trainer.silence_lightning():
             (engine.test if split == "test" else engine.validate)(module, verbose=False)
     except SeqbenchError:
         raise
-    # The architecture is a stranger's: whatever it raises, at a length that it never met or anywhere.
+    # The backbone may be a plug-in's. It may raise any error, for example at a length that it was not trained on.
     except (Exception, SystemExit) as error:
-        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning has made an exit of it.
+        if isinstance(error.__context__, KeyboardInterrupt):  # Lightning has replaced it by SystemExit.
             raise error.__context__ from None
-        said = redaction.redact(one_line(error))[:300]
+        reason = redaction.redact(one_line(error))[:300]
         raise SeqbenchError(
-            f"'{restored.config.model}' breaks on the {split} split, whose sequences have up to "
-            f"{module.spec.max_length} steps ({type(error).__name__}: {said}); give shorter ones, or a run whose "
+            f"'{reloaded.config.model}' breaks on the {split} split, whose sequences have up to "
+            f"{module.spec.max_length} steps ({type(error).__name__}: {reason}); give shorter ones, or a run whose "
             f"architecture takes them."
         ) from error
     for name, values in module.evaluated.items():
         for metric, value in values.items():
             if not math.isfinite(value):
-                raise SeqbenchError(f"{name} {metric} is {value} with the weights of step {restored.step}: no score.")
+                raise SeqbenchError(f"{name} {metric} is {value} with the weights of step {reloaded.step}: no score.")
     return module.evaluated[split]
 
 
 @contextlib.contextmanager
 def use_threads(count: int) -> Iterator[None]:
-    """So many CPU threads until the end of the block; 0 leaves PyTorch's choice."""
+    """Use ``count`` CPU threads until the end of the block; 0 keeps PyTorch's choice."""
     before = torch.get_num_threads()
     if count:
         torch.set_num_threads(count)
@@ -150,6 +154,5 @@ def use_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _recorded(record: Record, split: str) -> dict[str, float]:
-    """The values that a record has for a split."""
+def _recorded_scores(record: Record, split: str) -> dict[str, float]:
     return {name: score.value for name, score in record.results.metrics.get(split, {}).items()}

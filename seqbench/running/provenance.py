@@ -1,4 +1,4 @@
-"""Where a number comes from: versions, commit, device, size; the ``config`` section of a record."""
+"""Provenance of a result: versions, commit, device and size, as the ``config`` section of a record holds them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import resource
 import subprocess
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import torch
 import yaml
@@ -19,7 +18,7 @@ from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
 from seqbench.running.diagnostics import cost
 
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+PROCESS_STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 PACKAGES = (
     "seqbench",
@@ -33,10 +32,16 @@ PACKAGES = (
     "sacrebleu",
     "wandb",
 )
+"""Distributions whose versions are recorded."""
 
 
-def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
-    """All that says what was run."""
+def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]:
+    """Return what is run, as fields of ``protocol.record_sections.RunDescription``.
+
+    Args:
+        config: of the run.
+        module: of the run, before training.
+    """
     return {
         **describe_config(config),
         "spec": module.spec.to_dict(),
@@ -46,12 +51,12 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, Any]:
     }
 
 
-def describe_config(config: RunConfig) -> dict[str, Any]:
-    """What is known of a run before its module is made: all that a record has whose process died too early."""
+def describe_config(config: RunConfig) -> dict[str, object]:
+    """Return what is known of a run without its module; the record of a process that died early holds only this."""
     card, task = config.card, registry.find_entry(registry.TASKS, config.card.name)
     return {
-        "architecture": _architecture(config.arch),
-        **({"encoder": _architecture(config.encoder)} if config.encoder else {}),
+        "architecture": _describe_architecture(config.arch),
+        **({"encoder": _describe_architecture(config.encoder)} if config.encoder else {}),
         "card": {
             "name": card.name,
             "version": card.version,
@@ -69,56 +74,26 @@ def describe_config(config: RunConfig) -> dict[str, Any]:
         "match_params": config.match_params,
         "tuning": config.tuning.to_dict() if config.tuning else None,
         "data": dict(config.checksums),
-        "packages": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
-        "git_commit": _commit(),
+        "packages": package_versions(),
+        "git_commit": _git_commit(),
     }
 
 
-def _architecture(name: str) -> dict[str, Any]:
+def _describe_architecture(name: str) -> dict[str, str | None]:
     entry = registry.find_entry(registry.ARCHITECTURES, name)
     return {"name": entry.name, "class": entry.value, "distribution": entry.distribution, "version": entry.version}
 
 
-def forget_peak_memory(device: torch.device) -> None:
-    """Begin anew: what a process held before a run is none of the run's."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    with contextlib.suppress(OSError):  # Linux alone can forget.
-        _CLEAR.write_text("5")
+def package_versions() -> dict[str, str | None]:
+    """Return the versions of Python and of ``PACKAGES``; None for a package that is not installed.
 
-
-def peak_memory(device: torch.device) -> int:
-    """Most bytes held since they were forgotten: allocated on a CUDA device, else resident in this process."""
-    if device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(device))
-    with contextlib.suppress(OSError):
-        for line in _STATUS.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if platform.system() == "Darwin" else peak * 1024
-
-
-def device_name(device: torch.device) -> str:
-    """The accelerator's name, or the processor's and its cores."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    threads = torch.get_num_threads()
-    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
-
-
-def to_yaml(data: Any) -> str:
-    """Plain data as YAML, in the order given."""
-    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-
-
-def _processor() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    The version of torch names its build (``2.8.0+cu128``), because the kernels of the build compute the results. The
+    metadata of a distribution may lack this part: the CUDA build on PyPI has the same version as the source.
+    """
+    versions: dict[str, str | None] = {"python": platform.python_version()}
+    for name in PACKAGES:
+        versions[name] = str(torch.__version__) if name == "torch" else _version(name)
+    return versions
 
 
 def _version(name: str) -> str | None:
@@ -128,19 +103,75 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that runs, with ``+changes`` where it differs; None for an installed wheel."""
+def reset_peak_memory(device: torch.device) -> None:
+    """Set the peak of memory to the present use, so that it does not include what the process held before.
+
+    Args:
+        device: of the run.
+    """
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):  # Only Linux can reset the peak of a process.
+        CLEAR_REFS.write_text("5")
+
+
+def peak_memory_bytes(device: torch.device) -> int:
+    """Return the most memory held since the last reset (bytes).
+
+    It is the memory allocated on a CUDA device, or else the resident memory of this process.
+
+    Args:
+        device: of the run.
+    """
+    if device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(device))
+    with contextlib.suppress(OSError):
+        for line in PROCESS_STATUS.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if platform.system() == "Darwin" else peak * 1024
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of an accelerator, or that of the processor with the number of CPU threads in use."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{_processor_name()}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def to_yaml(data: object) -> str:
+    """Return plain data as YAML, with keys in their order.
+
+    >>> to_yaml({"tier": "small", "seed": 0})
+    'tier: small\\nseed: 0\\n'
+    """
+    return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
+
+
+def _processor_name() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the checkout, with ``+changes`` if files differ from it; None for an installed wheel."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None
     try:
-        commit = _git(root, "rev-parse", "HEAD")
-        return commit + ("+changes" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+        commit = _run_git(root, "rev-parse", "HEAD")
+        return commit + ("+changes" if _run_git(root, "status", "--porcelain", "--untracked-files=no") else "")
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def _git(root: Path, *words: str) -> str:
+def _run_git(root: Path, *words: str) -> str:
     return subprocess.run(
         ["git", "-C", str(root), *words], capture_output=True, text=True, check=True, timeout=5
     ).stdout.strip()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.datamodules import loading
 from seqbench.datamodules.sources import data_contents, data_location
@@ -21,6 +21,7 @@ from seqbench.running.parameter_matching import match_parameters
 from seqbench.running.run_request import Options, RunRequest
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.plain_data import short_repr
 from seqbench.utils.strict_model import validate
 
 if TYPE_CHECKING:
@@ -109,13 +110,14 @@ def _option_parser(
 
 def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
     """Locate the task's files, if it reads any; ``options`` of the task override the card's."""
-    given: dict[str, Any] = {**card.arguments, **tier.task, **options}  # `locate_data` checks their types.
-    if "dataset" not in given:
+    options = {**card.arguments, **tier.task, **options}
+    if "dataset" not in options:
         return None
-    languages = [str(given[key]) for key in ("source_language", "target_language") if key in given]
-    return data_location.locate_data(
-        str(given["dataset"]), given.get("data_dir"), given.get("source", "auto"), languages
-    )
+    languages = [str(options[key]) for key in ("source_language", "target_language") if key in options]
+    data_dir, source = options.get("data_dir"), options.get("source", "auto")
+    if data_dir is not None and not isinstance(data_dir, str):
+        raise SeqbenchError(f"--task.data_dir must name a folder or a file, got {short_repr(data_dir)}.")
+    return data_location.locate_data(str(options["dataset"]), data_dir, str(source), languages)
 
 
 def _check_secrets(value: object, where: str) -> None:

@@ -1,99 +1,120 @@
-"""From an evaluated module to scores that can be read: each between its lines, with what its task adds."""
+"""Turn the metrics of an evaluated module into scores with their chance and best possible values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.module import SequenceModule
 from seqbench.models.weights import weights_digest
 from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running.diagnostics import length_curve
 
 
+class ScoreFields(TypedDict):
+    """One metric on one split; see ``protocol.record_sections.Score``."""
+
+    value: float
+    chance: float | None
+    best: float | None
+    best_unknown: NotRequired[str]
+
+
+class ChanceAndBest(TypedDict):
+    """The score of a chance predictor and the best possible score."""
+
+    chance: float | None
+    best: float | None
+
+
 def score_run(
-    module: SequenceModule, validation: Mapping[str, list[Any]], best_step: int, metric: Metric
-) -> dict[str, Any]:
-    """The scores of a module whose chosen weights have been tested, for a record's ``results``.
+    module: SequenceModule, validation: Mapping[str, list[float]], best_step: int, metric: Metric
+) -> dict[str, object]:
+    """Return the scores of a tested module, as fields of a record's ``results``.
 
     Args:
-        module: with its data, and ``evaluated`` on test.
-        validation: the curve that the weights were chosen on, a column for each metric and ``step``.
-        best_step: the step whose weights the module has.
+        module: with its data, tested with its best weights.
+        validation: curve that the weights were chosen on: a column for each metric, and ``step``.
+        best_step: optimiser step of the weights.
         metric: the task's primary metric.
     """
-    data = module.data
-    assert data is not None
-    chosen = validation["step"].index(best_step)
-    values = {name: column[chosen] for name, column in validation.items() if name != "step"}
-    metrics = {
-        "validation": _between_lines(data, "validation", values),
-        "test": split_metrics(module, "test"),
-    }
-    curve = length_curves(module)
-    primary = metrics["test"][metric.name]
-    return {
+    data = _require_data(module)
+    row = validation["step"].index(best_step)
+    values = {name: column[row] for name, column in validation.items() if name != "step"}
+    test = split_metrics(module, "test")
+    primary = test[metric.name]
+    scores: dict[str, object] = {
         "best_step": best_step,
         "weights": weights_digest(module),
-        "metrics": metrics,
-        "baselines": {split: dict(data.baselines(split)) for split in metrics},
+        "metrics": {"validation": _add_chance_and_best(data, "validation", values), "test": test},
+        "baselines": {split: dict(data.baselines(split)) for split in SCORED_SPLITS},
         "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),
-        **({"lengths": curve} if curve else {}),
     }
+    lengths = length_curves(module)
+    return {**scores, "lengths": dict(lengths)} if lengths else scores
 
 
-def split_metrics(module: SequenceModule, split: str) -> dict[str, dict[str, Any]]:
-    """The metrics of a split that was evaluated, between their lines; of test with what the probes add."""
-    data = module.data
-    assert data is not None
-    metrics = _between_lines(data, split, module.evaluated[split])
+def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
+    """Return the metrics of an evaluated split; those of the test split include the metrics over probed lengths."""
+    data = _require_data(module)
+    metrics = _add_chance_and_best(data, split, module.evaluated[split])
     if split == "test" and data.probes:
-        metrics.update(_length_metrics(data, _probed(module)))
+        metrics.update(_length_metrics(data, _probe_scores(module)))
     return metrics
 
 
-def length_curves(module: SequenceModule) -> Mapping[str, list[Any]]:
-    """The test scores over lengths, as columns; empty for a task that has none."""
-    data = module.data
-    assert data is not None
-    return (
-        length_curve.length_curve(_probed(module))
-        if data.probes
-        else data.scores_by_length(module.decoded.get("test", {}))
-    )
+def length_curves(module: SequenceModule) -> Mapping[str, list[float]]:
+    """Return the test scores by length, as columns; empty for a task without them."""
+    data = _require_data(module)
+    if data.probes:
+        return length_curve.length_curve(_probe_scores(module))
+    return data.scores_by_length(module.decoded.get("test", {}))
 
 
-def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """The lines that metrics of these names stand between, without any score: ``chance`` and ``best`` of each."""
-    found = _between_lines(data, split, dict.fromkeys(names, 0.0))
+def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) -> dict[str, ChanceAndBest]:
+    """Return the chance and best possible values of metrics, which the task computes without any model.
+
+    Args:
+        data: of the task.
+        split: ``validation`` or ``test``.
+        names: of metrics.
+    """
+    metrics = _add_chance_and_best(data, split, dict.fromkeys(names, 0.0))
     if split == "test" and data.probes:
-        found.update(_length_metrics(data, dict.fromkeys(data.probes, 0.0)))
-    return {name: {"chance": line["chance"], "best": line["best"]} for name, line in found.items()}
+        metrics.update(_length_metrics(data, dict.fromkeys(data.probes, 0.0)))
+    return {name: {"chance": score["chance"], "best": score["best"]} for name, score in metrics.items()}
 
 
-def _probed(module: SequenceModule) -> dict[int, float]:
-    assert module.data is not None
-    return {length: module.evaluated[split]["accuracy"] for length, split in module.data.probes.items()}
+def _require_data(module: SequenceModule) -> SequenceDataModule:
+    assert module.data is not None, "a module is scored on the data of its task"
+    return module.data
 
 
-def _between_lines(data: SequenceDataModule, split: str, values: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+def _probe_scores(module: SequenceModule) -> dict[int, float]:
+    """Return the accuracy on each probe, by length."""
+    return {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
+
+
+def _add_chance_and_best(data: SequenceDataModule, split: str, values: Mapping[str, float]) -> dict[str, ScoreFields]:
     chance, best = data.chance(split), data.best(split)
-    lines: dict[str, dict[str, Any]] = {}
+    scores: dict[str, ScoreFields] = {}
     for name, value in values.items():
-        lines[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
-        if lines[name]["best"] is None:
-            lines[name]["best_unknown"] = data.best_unknown or "the task does not say"
-    return lines
+        scores[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
+        if scores[name]["best"] is None:
+            scores[name]["best_unknown"] = data.best_unknown or "the task does not say"
+    return scores
 
 
-def _length_metrics(data: SequenceDataModule, probed: Mapping[int, float]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    found["solved_length"] = {"value": length_curve.solved_length(probed), "chance": 0, "best": max(probed)}
-    beyond = length_curve.mean_accuracy_beyond(probed, data.trained_length or 0)
+def _length_metrics(data: SequenceDataModule, accuracies: Mapping[int, float]) -> dict[str, ScoreFields]:
+    """Return the metrics over probed lengths: the solved length, and the mean accuracy beyond training."""
+    solved = length_curve.solved_length(accuracies)
+    metrics: dict[str, ScoreFields] = {"solved_length": {"value": solved, "chance": 0, "best": max(accuracies)}}
+    beyond = length_curve.mean_accuracy_beyond(accuracies, data.trained_length or 0)
     if beyond is not None:
         split = next(iter(data.probes.values()))
         chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]
-        found["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
-    return found
+        metrics["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
+    return metrics

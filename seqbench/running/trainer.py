@@ -11,8 +11,8 @@ from pathlib import Path
 
 import lightning.pytorch as L
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO

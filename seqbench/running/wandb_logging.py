@@ -1,7 +1,7 @@
-"""Weights & Biases as a view of a run: online where a key is set and the server answers, else offline.
+"""Log a run to Weights & Biases: online where an API key is set and the server answers, offline otherwise.
 
-Nothing here asks a question, and nothing here waits long: a run is never held up by its view. A finished run of W&B
-holds the record as well, so that ``leaderboard.wandb_runs`` can read it back.
+W&B never asks the user a question, and a run waits a limited time for it. A finished W&B run also holds the record,
+which ``leaderboard.data.wandb_runs`` can read back.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import netrc
 import os
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal, cast
 from urllib.parse import urlparse
 
 from seqbench.protocol.config import RunConfig
@@ -22,134 +23,157 @@ from seqbench.protocol.records import Record
 from seqbench.utils import network, redaction
 from seqbench.utils.errors import one_line
 
+if TYPE_CHECKING:
+    import wandb
+    from lightning.pytorch.loggers import WandbLogger
+
 PROJECT = "seqbench"
 
 INIT_SECONDS = 20.0
-"""How long a server that answers may take to begin a run."""
+"""Longest time that the server may take to start a run (s)."""
 
 FINISH_SECONDS = 120.0
-"""How long the rest may take to upload when a run ends; it stays on disk, for ``wandb sync``."""
+"""Longest time for uploads at the end of a run (s); what is left stays on disk, for ``wandb sync``."""
 
 RECORD = "record"
-"""Where W&B has a run's record: as a text in the summary; its ``config`` section, to filter by, in the config too."""
+"""Key under which W&B holds a run's record: as text in the summary; ``config`` also holds its section, for filters."""
 LEFT_OUT = "record_left_out"
-"""Where its summary says why there is none."""
+"""Key of the summary that states why it holds no record."""
 MOST_LETTERS = 500_000
-"""Of a record's text; W&B asks for values below 1 MB, and each quotation mark becomes two."""
+"""Longest text of a record for W&B, which asks for values below 1 MB and doubles each quotation mark."""
+
+Mode = Literal["online", "offline", "disabled", "shared"]
+
+
+@dataclass(frozen=True)
+class StartedLogger:
+    """A logger whose W&B run has started.
+
+    Args:
+        logger: for the Trainer.
+        mode: ``online``, ``offline`` or ``disabled``.
+        reason: why W&B runs in this mode.
+    """
+
+    logger: WandbLogger
+    mode: str
+    reason: str
 
 
 def wandb_mode() -> tuple[str, str]:
-    """What ``wandb.init`` gets for a mode (``online``, ``offline``, ``disabled``), and why; never a prompt."""
+    """Return the mode for ``wandb.init`` (``online``, ``offline``, ``disabled``) and the reason for it."""
     chosen = os.environ.get("WANDB_MODE", "")
     if chosen == "disabled":
         return chosen, f"WANDB_MODE={chosen}"
     import wandb
 
-    # The files that ``wandb login --host`` and ``wandb offline`` write, below the environment.
+    # W&B's settings include the files that ``wandb login --host`` and ``wandb offline`` write.
     settings = wandb.setup().settings
-    why = f"WANDB_MODE={chosen}" if chosen else f"W&B's settings say {settings.mode}"
+    reason = f"WANDB_MODE={chosen}" if chosen else f"W&B's settings say {settings.mode}"
     chosen = chosen or settings.mode
     if chosen not in ("online", "run", "shared"):
-        return chosen, why
+        return chosen, reason
     missing = out_of_reach()
     return ("offline", missing) if missing else (chosen, "an API key is set")
 
 
 def out_of_reach() -> str | None:
-    """Why the server cannot be asked for anything, whatever the mode; None if it can."""
+    """Return why the W&B server cannot be used: there is no API key, or it does not answer; None if it can be used."""
     import wandb
 
     settings = wandb.setup().settings
-    # Online without a key, wandb would ask for one.
+    # Without a key, wandb would ask the user for one.
     if not _has_key(settings.base_url, settings.api_key):
         return "no API key is set"
-    # Left to itself, wandb tries for 102 s before it gives up.
-    if not network.is_reachable(_gate(settings.base_url)):
+    # wandb itself would try for 102 s.
+    if not network.is_reachable(_proxy_or_url(settings.base_url)):
         return f"{urlparse(settings.base_url).hostname} does not answer"
     return None
 
 
-def start_logger(config: RunConfig, folder: Path, run_id: str) -> tuple[Any, str, str]:
-    """A WandbLogger for one run, started; with it its mode, and why.
+def start_logger(config: RunConfig, folder: Path, run_id: str) -> StartedLogger:
+    """Start the W&B run of a run, and return its logger for the Trainer.
 
     Args:
-        config: named, grouped and stored nested as in YAML.
-        folder: the run folder, in which W&B keeps its own.
-        run_id: of the W&B run; one that is there already is gone on with.
+        config: of the run; it gives the W&B run its name, group and configuration.
+        folder: the run's folder, in which W&B keeps a folder of its own.
+        run_id: identifier of the W&B run; an existing one is continued.
     """
     import wandb
     from lightning.pytorch.loggers import WandbLogger
     from lightning.pytorch.utilities import rank_zero_only
 
-    if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
-        return WandbLogger(project=PROJECT, save_dir=str(folder)), "disabled", "another process logs"
-    # The screen is the run's own, and a W&B that sees no terminal asks no question.
+    if getattr(rank_zero_only, "rank", 0) != 0:
+        return StartedLogger(WandbLogger(project=PROJECT, save_dir=str(folder)), "disabled", "another process logs")
+    # W&B prints to standard error, and asks no question where that is no terminal.
     with contextlib.redirect_stderr(io.StringIO()):
-        # A run left open by someone else in this process would swallow ours.
+        # An open W&B run of this process would receive our metrics.
         wandb.finish()
-        how, why = wandb_mode()
+        mode, reason = wandb_mode()
         try:
-            run = _init(config, folder, run_id, how)
-        # The server was there, but would not have us: it broke off, took too long, or does not know the key.
+            run = _init(config, folder, run_id, mode)
+        # The server answered before, but refused the key, broke off or took too long.
         except wandb.Error as error:
-            if how in ("offline", "disabled"):
+            if mode in ("offline", "disabled"):
                 raise
-            how, why = "offline", redaction.redact(one_line(error))[:200]
-            run = _init(config, folder, run_id, how)
-        # W&B's own step counts calls of ``log``.
+            mode, reason = "offline", redaction.redact(one_line(error))[:200]
+            run = _init(config, folder, run_id, mode)
+        # Without this, W&B would use the number of calls of ``log`` as the step.
         run.define_metric("trainer/global_step")
         run.define_metric("*", step_metric="trainer/global_step", step_sync=True)
-    return WandbLogger(project=PROJECT, save_dir=str(folder), experiment=run), how, why
+    return StartedLogger(WandbLogger(project=PROJECT, save_dir=str(folder), experiment=run), mode, reason)
 
 
 def finish_logger(
-    logger: Any, summary: Mapping[str, Any], shown: Sequence[Path] = (), record: Record | None = None
-) -> dict[str, Any] | None:
-    """Put the final figures and the record into the run and close it, as failed unless its status is ``ok``.
+    logger: WandbLogger, summary: Mapping[str, object], sample_files: Sequence[Path] = (), record: Record | None = None
+) -> dict[str, str | None] | None:
+    """Add the final scores and the record to the W&B run and close it; it is closed as failed unless ``ok``.
 
     Args:
-        logger: as ``start`` gave it.
-        summary: final figures by flat names.
-        shown: pictures and texts of the run's folder to show with it.
-        record: of the run, without W&B's part, which is known only afterwards.
+        logger: as ``start_logger`` returned it.
+        summary: status and final scores by flat names.
+        sample_files: pictures and texts of the run's folder to show.
+        record: of the run, without the section on W&B, which is known only afterwards.
 
     Returns:
-        What names the W&B run, for the record, with ``error`` if W&B could not close it; None where there is
-        no W&B run (it is disabled, or another process logs).
+        Fields of ``protocol.record_sections.WandbRun``, with ``error`` if W&B could not close the run; None where there
+        is no W&B run, because W&B is disabled or another process logs.
     """
     import wandb
 
-    run = logger.experiment
+    run: object = logger.experiment
     if not isinstance(run, wandb.Run):
         return None
     disabled = run.disabled
-    named = {
+    fields: dict[str, str | None] = {
         "id": run.id,
         "project": run.project,
         "name": run.name,
         "mode": "offline" if run.offline else "online",
-        # Offline it has none, and says so on the screen.
+        # wandb prints a warning where an offline run is asked for its address.
         "url": None if run.offline else run.url,
     }
     try:
         run.summary.update(dict(summary))
         if record is not None:
-            # A resumed run has that of its last attempt.
-            run.config.update({RECORD: record.config.to_dict()}, allow_val_change=True)
-            run.summary.update(_recorded(record))
-        if shown:
-            run.log({f"sample/{path.stem}": _media(path) for path in shown})
+            # A resumed W&B run holds the configuration of its last attempt.
+            run.config.update(  # type: ignore[no-untyped-call]  # wandb has no annotation here.
+                {RECORD: record.config.to_dict()}, allow_val_change=True
+            )
+            run.summary.update(_record_text(record))
+        if sample_files:
+            run.log({f"sample/{path.stem}": _media(path) for path in sample_files})
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
-    # The record is yet to be written, and is worth more than its view.
+    # W&B may raise any error, and none may cost the record.
     except Exception as error:
-        named["error"] = f"{type(error).__name__}: {redaction.redact(one_line(error))[:200]}"
-    return None if disabled else named
+        fields["error"] = f"{type(error).__name__}: {redaction.redact(one_line(error))[:200]}"
+    return None if disabled else fields
 
 
-def _recorded(record: Record) -> dict[str, str | None]:
-    """A record for the summary, as a text: W&B makes 2 of 2.0 and drops empty mappings, and the checksum would be lost.
+def _record_text(record: Record) -> dict[str, str | None]:
+    """Return the record as a text for the summary, without its sample, which may quote data that nobody may publish.
 
-    Its sample stays here, as it may quote data that nobody may publish.
+    W&B turns 2.0 into 2 and drops empty mappings, so the checksum of a record that is no text would be wrong.
     """
     text = record.without_sample().to_json()
     if len(text) <= MOST_LETTERS:
@@ -157,8 +181,8 @@ def _recorded(record: Record) -> dict[str, str | None]:
     return {RECORD: None, LEFT_OUT: f"it has {len(text):,} letters, and at most {MOST_LETTERS:,} are given to W&B"}
 
 
-def _media(path: Path) -> Any:
-    """A picture, or a text as it stands: media files, which need no artifact as a table would."""
+def _media(path: Path) -> wandb.Image | wandb.Html:
+    """Return a picture or a text as a media file, which needs no artifact as a table would."""
     import wandb
 
     if path.suffix == ".png":
@@ -166,10 +190,10 @@ def _media(path: Path) -> Any:
     return wandb.Html(f"<pre>{html.escape(path.read_text(encoding='utf-8'))}</pre>")
 
 
-def _init(config: RunConfig, folder: Path, run_id: str, how: str) -> Any:
+def _init(config: RunConfig, folder: Path, run_id: str, mode: str) -> wandb.Run:
     import wandb
 
-    # Not left to WandbLogger, which passes on what newer versions warn of.
+    # WandbLogger would pass arguments that newer versions of wandb warn about.
     return wandb.init(
         project=PROJECT,
         group=f"{config.card.name}/{config.model}",
@@ -179,39 +203,44 @@ def _init(config: RunConfig, folder: Path, run_id: str, how: str) -> Any:
         config=config.options(),
         id=run_id,
         resume="allow",
-        mode=how,  # type: ignore[arg-type]
-        settings=settings(),
+        mode=cast(Mode, mode),
+        settings=build_settings(),
     )
 
 
-def settings(**more: Any) -> Any:
-    """Settings for ``wandb.init`` with which it is silent and ends in time, and more of them."""
+def build_settings(**more: object) -> wandb.Settings:
+    """Return settings for ``wandb.init`` with which W&B prints nothing and ends in time.
+
+    Args:
+        more: further settings.
+    """
     import wandb
 
     options = {"silent": True, "console": "off", "init_timeout": INIT_SECONDS, "finish_timeout": FINISH_SECONDS, **more}
-    # An unknown setting is an error, and older versions know fewer.
-    return wandb.Settings(**{name: value for name, value in options.items() if name in wandb.Settings.model_fields})
+    # Older versions lack some settings, and an unknown one is an error.
+    known = {name: value for name, value in options.items() if name in wandb.Settings.model_fields}
+    return wandb.Settings.model_validate(known)
 
 
 def _has_key(url: str, configured: str | None) -> bool:
-    """Whether wandb will find credentials for the server where it looks for them."""
+    """Return whether wandb will find credentials for the server in the places that it reads."""
     if configured or os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
         return True
-    named = os.environ.get("NETRC")
-    paths = [Path(named)] if named else [Path("~/.netrc"), Path("~/_netrc")]
+    chosen = os.environ.get("NETRC")
+    paths = [Path(chosen)] if chosen else [Path("~/.netrc"), Path("~/_netrc")]
     path = next((path for path in (p.expanduser() for p in paths) if path.exists()), None)
     if path is None:
         return False
     try:
-        # An entry with a port is of that port alone.
-        found = netrc.netrc(path).authenticators(urlparse(url).netloc)
+        # An entry with a port is for this port only.
+        credentials = netrc.netrc(path).authenticators(urlparse(url).netloc)
     except (OSError, netrc.NetrcParseError):
         return False
-    return bool(found and found[2])
+    return bool(credentials and credentials[2])
 
 
-def _gate(url: str) -> str:
-    """What has to answer for the URL to be reached: its proxy, where one is set."""
+def _proxy_or_url(url: str) -> str:
+    """Return the address that must answer for the URL to be reachable: that of its proxy, where one is set."""
     parts = urlparse(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.netloc):

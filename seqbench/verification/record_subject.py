@@ -26,7 +26,7 @@ class Subject:
     trust: bool = False
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
-    restored: reload.Restored | None = None
+    restored: reload.ReloadedRun | None = None
 
     @property
     def folder(self) -> Path | None:

@@ -188,7 +188,7 @@ def _without_vocabulary_or_data(folder: Path, own: Path, other: Path) -> None:
     own.rename(own.with_name("away"))
     assert scored(evaluate(folder, {"data_dir": str(other)})) == values(folder)
     kept.rename(folder / "away.json")
-    with pytest.raises(SeqbenchError, match="other data must be read with the run's own vocabulary, and its folder"):
+    with pytest.raises(SeqbenchError, match="other data must be read with the run's own vocabulary, but its folder"):
         evaluate(folder, {"data_dir": str(other)})
     own.with_name("away").rename(own)
     assert scored(evaluate(folder, {"data_dir": str(other)})) == values(folder)

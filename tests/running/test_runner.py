@@ -18,7 +18,7 @@ from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.config import TrainerOptions
 from seqbench.protocol.record_sections import Results
-from seqbench.running import run_config, runner, trainer
+from seqbench.running import run_config, runner, trainer, wandb_logging
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
 from seqbench.running.callbacks.stopping import HANDLED_SIGNALS
@@ -237,7 +237,7 @@ def test_a_killed_run_goes_on_with_its_wandb_run(tmp_path: Path, monkeypatch: py
         ids.append(run_id)
         raise RuntimeError("not today")
 
-    monkeypatch.setattr(runner.wandb_logging, "start_logger", start)
+    monkeypatch.setattr(wandb_logging, "start_logger", start)
     with monkeypatch.context() as patch:
         signal_at(patch, 50, signal.SIGTERM)
         run = runner.run(config(logger="wandb"), tmp_path)

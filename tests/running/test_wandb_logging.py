@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import wandb
 import yaml
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 import seqbench
@@ -91,13 +92,12 @@ def run(folder: Path, **given: Any) -> Run:
     return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
 
 
-def start(folder: Path, run_id: str | None = None) -> tuple[Any, str, str]:
+def start(folder: Path, run_id: str = "1a2b3c4d") -> tuple[WandbLogger, str, str]:
+    """Start the logger of a run; return it with its mode and the reason."""
     folder.mkdir(exist_ok=True)
-    return wandb_logging.start_logger(
-        run_config.resolve_config(RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})),
-        folder,
-        run_id,
-    )
+    request = RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})
+    started = wandb_logging.start_logger(run_config.resolve_config(request), folder, run_id)
+    return started.logger, started.mode, started.reason
 
 
 def files(folder: Path) -> list[Path]:
@@ -192,9 +192,9 @@ def test_training_and_validation_meet_at_their_steps(offline: tuple[Run, list[st
 def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbStub]) -> None:
     summary, results = only_file(offline[0].folder).summary, offline[0].record.results
     assert summary["status"] == "ok"
-    for name, line in results.metrics["test"].items():
-        assert summary[f"final/test/{name}"] == line.value
-        assert summary[f"final/test/{name}_chance"] == line.chance
+    for name, score in results.metrics["test"].items():
+        assert summary[f"final/test/{name}"] == score.value
+        assert summary[f"final/test/{name}_chance"] == score.chance
 
 
 def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ def test_with_a_key_a_run_reaches_the_server(
     ran = run(tmp_path)
     assert "W&B: online (an API key is set)" in caplog.messages
     named = ran.record.measured.wandb
-    (sent,) = online.runs.values()
     assert named is not None
+    (sent,) = online.runs.values()
     assert (named.id, named.mode) == (sent.id, "online")
     assert named.url == f"{online.url}/{ENTITY}/seqbench/runs/{sent.id}"
     assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")

@@ -61,7 +61,7 @@ def publish_table(rows: Sequence[Mapping[str, CsvCell]], columns: Sequence[str],
                 name=name,
                 dir=folder,
                 mode=mode,  # type: ignore[arg-type]
-                settings=wandb_logging.settings(finish_timeout_raises=True),
+                settings=wandb_logging.build_settings(finish_timeout_raises=True),
             )
             _log_table(run, list(columns), data, name)
             run.finish()

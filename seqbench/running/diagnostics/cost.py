@@ -1,7 +1,8 @@
 """The cost of an architecture besides its parameters: operations, memory between steps, and speed of decoding.
 
-Each figure is that of one sequence of ``max_length`` steps, all zeros: a cache of keys grows with the steps, so a single
-step would not show its size. Modules run on the CPU, because loops over time are far slower on PyTorch's meta device.
+Each figure is that of one sequence of ``max_length`` steps, all zeros: a cache of keys grows with the steps, so a
+single step would not show its size. Modules run on the CPU, because loops over time are far slower on PyTorch's meta
+device.
 """
 
 from __future__ import annotations
@@ -161,7 +162,9 @@ def _zero_steps(module: SequenceModule, steps: int) -> Tensor:
     """Return zeros that a body's ``step`` reads: inputs, or tokens of the target where outputs are sequences."""
     output = module.spec.output
     zeros = _zeros(Tokens(output.vocab) if isinstance(output, TokenSequence) else module.spec.input, steps)
-    return zeros.to(module.device, module.objective.head.weight.dtype if zeros.is_floating_point() else zeros.dtype)
+    weight = module.objective.head.weight
+    assert isinstance(weight, Tensor)
+    return zeros.to(module.device, weight.dtype if zeros.is_floating_point() else zeros.dtype)
 
 
 @torch.inference_mode()

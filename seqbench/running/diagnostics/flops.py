@@ -11,20 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 aten = torch.ops.aten
-
-
-class Formula(Protocol):
-    """Number of operations of one call: its arguments, and its output as ``out_val``."""
-
-    def __call__(self, *args: object, out_val: object, **kwargs: object) -> int:
-        """Return the number of operations."""
 
 
 def count_flops(module: nn.Module, *inputs: object) -> int:
@@ -59,12 +51,12 @@ def _product_flops(*args: object, out_val: Tensor, **kwargs: object) -> int:
 
 
 def _recurrent_flops(x: Tensor, *args: object, out_val: object, **kwargs: object) -> int:
-    """Count an RNN, LSTM or GRU of any layers and directions: each weight matrix once a step; ``x`` ``(..., width)``."""
+    """Count an RNN, LSTM or GRU of any layers and directions: each weight matrix once a step of ``x`` ``(..., width)``."""
     # The parameters stand before the first boolean argument, `has_biases`, also in calls for packed sequences.
     place = next(index for index, argument in enumerate(args) if isinstance(argument, bool)) - 1
     parameters = args[place]
     assert isinstance(parameters, Sequence)
-    weights = sum(parameter.numel() for parameter in parameters if parameter.ndim == 2)
+    weights: int = sum(parameter.numel() for parameter in parameters if parameter.ndim == 2)
     return 2 * math.prod(x.shape[:-1]) * weights
 
 
@@ -94,7 +86,8 @@ def _formulas() -> dict[object, Callable[..., int]]:
     }
     # The counter decomposes composite operations unless it has a formula for their overload.
     for operation in (*recurrent, aten.scaled_dot_product_attention):
-        formulas |= {getattr(operation, name): formulas[operation] for name in operation.overloads()}
+        names: list[str] = operation.overloads()  # type: ignore[no-untyped-call]  # torch has no annotation here.
+        formulas |= {getattr(operation, name): formulas[operation] for name in names}
     for formula in formulas.values():
         # The counter then passes tensors instead of shapes; types and lists matter here.
         formula._get_raw = True  # type: ignore[attr-defined]

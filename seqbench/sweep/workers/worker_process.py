@@ -85,7 +85,7 @@ def run_worker(
 
 def call_or_describe_failure(function: Callable[..., object], args: tuple[object, ...]) -> object:
     """Return the function's value, or the ``JobFailure`` of its error after printing the traceback."""
-    from seqbench.running.runner import out_of_memory
+    from seqbench.running.attempt import is_out_of_memory
 
     try:
         return function(*args)
@@ -93,7 +93,7 @@ def call_or_describe_failure(function: Callable[..., object], args: tuple[object
     except (Exception, SystemExit) as error:
         traceback.print_exc()
         text = redact(one_line(error))[:500]
-        if out_of_memory(error):
+        if is_out_of_memory(error):
             return JobFailure("out_of_memory", text or "memory ran out")
         return JobFailure("failed", f"{type(error).__name__}: {text}")
 

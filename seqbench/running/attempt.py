@@ -1,0 +1,276 @@
+"""One attempt at a run: it trains and tests the module, and writes the record however that ends."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import math
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning.pytorch as L
+import torch
+from lightning.pytorch.loggers import WandbLogger
+from lightning.pytorch.utilities import rank_zero_only
+
+from seqbench.models.module import SequenceModule
+from seqbench.protocol import run_folder
+from seqbench.protocol.config import RunConfig
+from seqbench.protocol.record_sections import Results, Status
+from seqbench.protocol.records import Record, build_record
+from seqbench.running import provenance, reload, samples, scoring, trainer, wandb_logging
+from seqbench.running.callbacks.checkpoints import BestAndLast
+from seqbench.running.callbacks.curve import Curve, DivergedError
+from seqbench.running.callbacks.metrics_csv import MetricsTable
+from seqbench.running.callbacks.progress import Clock, Progress
+from seqbench.running.callbacks.stopping import Stopped, Stopping
+from seqbench.running.diagnostics import cost
+from seqbench.utils import atomic_files, ranks, redaction
+from seqbench.utils.errors import SeqbenchError, one_line
+
+logger = logging.getLogger(__name__)
+
+OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
+"""Texts by which a RuntimeError of PyTorch on a CPU is recognised as a lack of memory."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that has ended.
+
+    Args:
+        record: of the run.
+        folder: the run's folder, with record, checkpoints and curves.
+        stopped_by: the signal that ended the run (``Ctrl-C``, ``SIGTERM``); None if none did.
+    """
+
+    record: Record
+    folder: Path
+    stopped_by: str | None = None
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How training and test ended.
+
+    Args:
+        status: status of the record.
+        reason: why the status is not ``ok``.
+        stopped_by: the signal that ended the run.
+        traceback: of an error that is none of seqbench's own.
+    """
+
+    status: Status
+    reason: str | None = None
+    stopped_by: str | None = None
+    traceback: str = ""
+
+
+class Attempt:
+    """One attempt at a run: its callbacks, its Trainer and its description, which are ready before the folder changes.
+
+    Args:
+        config: of the run.
+        folder: the run's folder.
+        module: of the run, with data.
+
+    Raises:
+        SeqbenchError: Lightning refuses the Trainer's options.
+    """
+
+    def __init__(self, config: RunConfig, folder: Path, module: SequenceModule) -> None:
+        self.config, self.folder, self.module = config, folder, module
+        self.started = time.time()
+        self.curve, self.clock = Curve(), Clock()
+        self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every)
+        self.sample_files: Sequence[Path] = ()
+        callbacks: list[L.Callback] = [self.curve, self.clock]
+        if logger.isEnabledFor(logging.INFO):
+            callbacks.append(Progress(self.curve, config.optim.steps))
+        if config.logger != "none":
+            callbacks.append(MetricsTable(self.curve, folder))
+        callbacks += [self.stopping, BestAndLast(folder, config.card.metric)]
+        streaming = bool(module.data and module.data.streaming)
+        self.trainer = trainer.build_trainer(config, folder, callbacks, streaming)
+        # Before training, during which files of the checkout may be edited.
+        self.description = provenance.describe_run(config, module)
+
+    def run(self) -> Run:
+        """Train, test, and write the record."""
+        with self.stopping.handle_signals():
+            earlier_seconds = run_folder.recorded_seconds(self.folder)
+            provenance.reset_peak_memory(self.trainer.strategy.root_device)
+            ending, scores = self._train_and_test()
+            self.stopping.defer()  # A signal must not cost what was computed.
+            results = {"status": ending.status, "reason": ending.reason, "curves": self.curve.curves(), **scores}
+            record = build_record(results, self._measure(earlier_seconds, ending.status), self.description)
+            if is_first_process():
+                record = self._write(record, ending)
+            return Run(record, self.folder, ending.stopped_by)
+
+    def _train_and_test(self) -> tuple[Ending, dict[str, object]]:
+        """Train and test; return how this ended, and the scores as fields of the record's ``results``."""
+        try:
+            self.trainer.loggers = list(self._start_loggers())
+            with _raise_interrupts():
+                self._fit()
+                return Ending("ok"), self._test()
+        # The backbone may be a plug-in's: any error that it raises, even an exit, belongs into the record.
+        except (Exception, SystemExit, Stopped, KeyboardInterrupt) as error:
+            return describe_ending(error, self.trainer.global_step, self.config.optim.steps), {}
+
+    def _fit(self) -> None:
+        last = self.folder / run_folder.LAST
+        self.trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
+
+    def _test(self) -> dict[str, object]:
+        """Test the weights that scored best on validation; the test split is evaluated here only."""
+        # The Trainer's ckpt_path would restore the callbacks of that step as well.
+        best_step = reload.load_weights(self.module, self.folder)
+        self.trainer.test(self.module, verbose=False)
+        for split, values in self.module.evaluated.items():
+            for name, value in values.items():
+                if not math.isfinite(value):
+                    raise DivergedError(f"{split} {name} is {value} with the weights of step {best_step}")
+        scores = scoring.score_run(self.module, self.curve.validation, best_step, self.config.card.metric)
+        return {**scores, **self._draw_sample()}
+
+    def _draw_sample(self) -> dict[str, object]:
+        """Return the sample of the trained module as fields of ``results``; without a sample the run is still valid."""
+        if not is_first_process():
+            return {}
+        try:
+            sample = samples.draw_sample(self.module, self.folder)
+        except SeqbenchError:  # The disk refuses the sample, and will refuse the record too.
+            raise
+        except Exception as error:  # Samplers of plug-ins may raise any error.
+            reason = f"{type(error).__name__}: {redaction.redact(one_line(error))[:300]}"
+            logger.info(f"no sample could be drawn: {reason}")
+            return {"sample": None, "sample_error": reason}
+        self.sample_files = sample.files if sample else ()
+        return {"sample": sample.data} if sample else {}
+
+    def _start_loggers(self) -> list[WandbLogger]:
+        if self.config.logger != "wandb" or not is_first_process():
+            return []
+        try:
+            run_id = run_folder.read_or_create_wandb_id(self.folder)
+            started = wandb_logging.start_logger(self.config, self.folder, run_id)
+        except Exception as error:  # W&B may raise any error, and none may end the run.
+            text = redaction.redact(one_line(error))[:200]
+            logger.info(f"W&B could not be started ({text}); going on without it")
+            return []
+        logger.info(f"W&B: {started.mode} ({started.reason})")
+        return [started.logger]
+
+    def _measure(self, earlier_seconds: float, status: Status) -> dict[str, object]:
+        """Return times, speeds and memory of this attempt; ``seconds`` includes earlier attempts that were resumed."""
+        device = self.trainer.strategy.root_device  # The module has been moved back to the CPU by now.
+        clock = self.clock
+        measured = {
+            "started": self.started,
+            # The clock continues from a checkpoint; without one the earlier attempts count by their record.
+            "seconds": max(clock.total, time.time() - self.started + earlier_seconds),
+            "training_seconds": clock.seconds,
+            "steps_per_second": clock.steps / clock.seconds if clock.seconds else None,
+            "tokens_per_second": clock.tokens / clock.seconds if clock.seconds else None,
+            "peak_memory_bytes": provenance.peak_memory_bytes(device),
+            "device": provenance.device_name(device),
+            "threads": torch.get_num_threads(),
+            "wandb": None,
+        }
+        return {**measured, "decode_tokens_per_second": self._time_decoding(device) if status == "ok" else None}
+
+    def _time_decoding(self, device: torch.device) -> float | None:
+        """Return the decoding speed; it is measured last, so that neither its time nor its memory is the run's."""
+        if not is_first_process():
+            return None
+        try:
+            return cost.decode_tokens_per_second(self.module.to(device))
+        # A plug-in's `unroll` may raise any error, and no signal may cost a finished run its record.
+        except BaseException:
+            return None
+
+    def _write(self, record: Record, ending: Ending) -> Record:
+        """Write the record and the traceback, and close W&B; return the record as it was written last.
+
+        The record is written first, because closing W&B may upload for minutes and be interrupted.
+        """
+        record.write(self.folder)
+        if ending.traceback:
+            with contextlib.suppress(SeqbenchError):  # The error may be a full disk.
+                atomic_files.write_text(self.folder / run_folder.ERROR, ending.traceback)
+        for wandb_logger in self.trainer.loggers:
+            assert isinstance(wandb_logger, WandbLogger)
+            wandb_run = wandb_logging.finish_logger(
+                wandb_logger, summarize_results(record.results), self.sample_files, record
+            )
+            record = dataclasses.replace(record, measured=record.measured.with_values(wandb=wandb_run))
+            record.write(self.folder)
+        return record
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the first of its run: the one that writes files and shows messages."""
+    # On further nodes Lightning's own launcher sets the rank in the environment, which Lightning reads later.
+    return ranks.process_rank() == 0 and getattr(rank_zero_only, "rank", 0) == 0
+
+
+def describe_ending(error: BaseException, step: int, steps: int) -> Ending:
+    """Return the status and the reason that an error gives a run.
+
+    Args:
+        error: the error that ended training or test.
+        step: optimiser step at which it was raised.
+        steps: optimiser steps of the whole run.
+
+    >>> describe_ending(MemoryError(), 3, 10).status
+    'out_of_memory'
+    """
+    if isinstance(error, DivergedError):
+        return Ending("diverged", str(error))
+    if isinstance(error, Stopped | KeyboardInterrupt):
+        stopped_by = error.name if isinstance(error, Stopped) else "Ctrl-C"
+        return Ending("interrupted", f"stopped by {stopped_by} at step {step} of {steps}", stopped_by)
+    text = redaction.redact(one_line(error))[:500]
+    if is_out_of_memory(error):
+        return Ending("out_of_memory", text or "memory ran out")
+    if isinstance(error, SeqbenchError):
+        return Ending("failed", text.removesuffix("."))
+    lines = "".join(traceback.format_exception(error))
+    return Ending("failed", f"{type(error).__name__}: {text}", traceback=redaction.redact(lines))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory ran out.
+
+    On a CPU PyTorch raises a RuntimeError for it, which only its text distinguishes from others.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY_TEXTS)
+
+
+def summarize_results(results: Results) -> dict[str, object]:
+    """Return the status and the final scores of a run by flat names, for the summary of W&B."""
+    summary: dict[str, object] = {"status": results.status}
+    for split, metrics in results.metrics.items():
+        for name, score in metrics.items():
+            summary[f"final/{split}/{name}"] = score.value
+            summary[f"final/{split}/{name}_chance"] = score.chance
+    return summary
+
+
+@contextlib.contextmanager
+def _raise_interrupts() -> Iterator[None]:
+    """Raise KeyboardInterrupt where Lightning replaces it by SystemExit, which a plug-in may raise as well."""
+    try:
+        yield
+    except SystemExit as error:
+        if isinstance(error.__context__, KeyboardInterrupt):
+            raise error.__context__ from None
+        raise
