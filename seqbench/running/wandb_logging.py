@@ -117,6 +117,8 @@ def start_logger(config: RunConfig, folder: Path, run_id: str) -> StartedLogger:
             if mode in ("offline", "disabled"):
                 raise
             mode, reason = "offline", redaction.redact(one_line(error))[:200]
+            # W&B's service still holds the identifier of the run that failed to start.
+            wandb.teardown()
             run = _init(config, folder, run_id, mode)
         # Without this, W&B would use the number of calls of ``log`` as the step.
         run.define_metric("trainer/global_step")

@@ -1,7 +1,10 @@
-"""What a record says, against what can be seen: digests, the task's own lines, the checkpoint and its scores.
+"""Verification of a record: its checksum, card, configuration and data, its checkpoint and its scores.
 
-Each check takes the ``Subject``, returns what it saw, and raises a SeqbenchError for what is wrong, or ``SkippedError``
-(or ``NotAtHand``, which is no fault of the record's) where there is nothing to look at.
+Records and checkpoints may come from a pull request, so they are hostile data: nothing of them is executed, a file that
+a record names is imported only with ``trust``, and an error while a record is read is a failure of the record.
+
+Each check takes a ``Subject`` and returns what it found. It raises a SeqbenchError for what is wrong, and
+``SkippedError`` or ``NotAtHand`` where something that it needs is missing, which is no fault of the record.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "record": protocol_checks.check_record,
     "card": protocol_checks.check_card,
     "configuration": protocol_checks.check_configuration,
-    "size": protocol_checks.check_parameter_count,
+    "size": protocol_checks.check_size,
     "lines": protocol_checks.check_chance_and_best,
     "weights": checkpoint_checks.check_weights,
     "scores": checkpoint_checks.check_scores,
 }
-"""In the order in which they are made: each may stand on those before it."""
+"""The checks by name, in their order: each may use what those before it have rebuilt."""

@@ -1,84 +1,84 @@
-"""A record against its checkpoint: the weights that were scored, and their scores."""
+"""Checks of a record against its checkpoint: the weights that were scored, and their scores."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 
 from seqbench.models.weights import weights_digest
 from seqbench.protocol import run_folder
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
-from seqbench.protocol.record_sections import Results
+from seqbench.protocol.record_sections import Curves, Results
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import evaluation, provenance, reload, scoring
-from seqbench.utils import plain_data
+from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.utils.errors import SeqbenchError
-from seqbench.verification.record_subject import SkippedError, Subject, weaker
+from seqbench.utils.plain_data import short_repr
+from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
 
 logger = logging.getLogger(__name__)
 
 
 def check_weights(subject: Subject) -> str:
-    """The checkpoint beside it: the weights that were scored, of the training that it tells of."""
-    subject.need_scores()
-    record, folder = subject.record, subject.need_folder()
+    """Check that the checkpoint holds the weights that were scored, and the training that the record describes."""
+    subject.require_scores()
+    record, folder = subject.record, subject.require_folder()
     config, _ = subject.rebuilt
-    restored = reload.reload_run(folder, record, reload.recorded_config(record))
-    digest = weights_digest(restored.module)
+    reloaded = reload.reload_run(folder, record, reload.recorded_config(record))
+    digest = weights_digest(reloaded.module)
     compare_values(record.results.weights, digest, 0, "results.weights")
-    compare_values(record.results.best_step, restored.step, 0, "results.best_step")
-    subject.restored = restored
-    _check_history(folder, record.results.curves.to_dict(), config)
-    return f"the checkpoint of step {restored.step} is the one that was scored: digest {digest[:8]}"
+    compare_values(record.results.best_step, reloaded.step, 0, "results.best_step")
+    subject.reloaded = reloaded
+    _check_history(folder, record.results.curves, config)
+    return f"the checkpoint of step {reloaded.step} is the one that was scored: digest {digest[:8]}"
 
 
-def _check_history(folder: Path, curves: Mapping[str, Any], config: RunConfig) -> None:
-    """Make sure that what a checkpoint remembers of its training is what the record says of it.
+def _check_history(folder: Path, curves: Curves, config: RunConfig) -> None:
+    """Check that the checkpoint has the curve up to its step and the learning rate of the record.
 
     Raises:
-        SeqbenchError: it was another curve, or another learning rate.
+        SeqbenchError: it has others.
     """
-    saved = torch.load(folder / run_folder.BEST, map_location="cpu", weights_only=True)
-    for kind, columns in saved["callbacks"]["Curve"].items():
+    checkpoint = load_checkpoint(folder / run_folder.BEST)
+    recorded = {"train": curves.train, "validation": curves.validation}
+    for kind, columns in checkpoint["callbacks"]["Curve"].items():
         for name, column in columns.items():
-            compare_values(
-                curves[kind][name][: len(column)], column, 0, f"against the checkpoint, curves.{kind}.{name}"
-            )
-    compare_values(config.optim.lr, saved["lr_schedulers"][0]["base_lrs"][0], 0, "against the checkpoint, optim.lr")
+            place = f"against the checkpoint, curves.{kind}.{name}"
+            compare_values(recorded[kind][name][: len(column)], column, 0, place)
+    rate = checkpoint["lr_schedulers"][0]["base_lrs"][0]
+    compare_values(config.optim.lr, rate, 0, "against the checkpoint, optim.lr")
 
 
 def check_scores(subject: Subject) -> str:
-    """Its scores, computed anew by the checkpoint, and that they go together with its curve."""
-    subject.need_scores()
+    """Score the checkpoint on validation and test; check the recorded scores against these and against the curve."""
+    subject.require_scores()
     config, _ = subject.rebuilt
-    _check_choice(subject.record.results, config)
-    subject.need_folder()
-    if subject.restored is None:
+    _check_best_step(subject.record.results, config)
+    subject.require_folder()
+    if subject.reloaded is None:
         raise SkippedError("the checkpoint is not the one that was scored")
-    results, restored, said = subject.record.results, subject.restored, "bit for bit"
+    results, reloaded, agreement = subject.record.results, subject.reloaded, EXACT
     for split in SCORED_SPLITS:
         logger.info(f"scoring {config.name} on {split}")
-        evaluation.score_split(restored, split)
-        found = {name: line["value"] for name, line in scoring.split_metrics(restored.module, split).items()}
-        recorded = {name: line.value for name, line in results.metrics[split].items()}
-        said = weaker(said, compare_values(recorded, found, subject.tolerance, split))
-    curve = dict(scoring.length_curves(restored.module)) or None
-    said = weaker(said, compare_values(results.lengths or None, curve, subject.tolerance, "lengths"))
-    place = provenance.device_name(restored.trainer.strategy.root_device)
-    then = subject.record.measured.device
-    other = "" if then == place else f", on {place}; recorded on {plain_data.short_repr(then)}"
-    return f"validation and test scored again: {said}{other}"
+        evaluation.score_split(reloaded, split)
+        computed = {name: score["value"] for name, score in scoring.split_metrics(reloaded.module, split).items()}
+        recorded = {name: score.value for name, score in results.metrics[split].items()}
+        agreement = weaker_agreement(agreement, compare_values(recorded, computed, subject.tolerance, split))
+    lengths = dict(scoring.length_curves(reloaded.module)) or None
+    difference = compare_values(results.lengths or None, lengths, subject.tolerance, "lengths")
+    agreement = weaker_agreement(agreement, difference)
+    here, there = provenance.device_name(reloaded.trainer.strategy.root_device), subject.record.measured.device
+    devices = "" if there == here else f", on {here}; recorded on {short_repr(there)}"
+    return f"validation and test scored again: {agreement}{devices}"
 
 
-def _check_choice(results: Results, config: RunConfig) -> None:
-    """Make sure that the curve, the chosen step and what is said of the scores go together.
+def _check_best_step(results: Results, config: RunConfig) -> None:
+    """Check that the validation curve is complete, and that the best step and its scores follow from it.
 
     Raises:
         SeqbenchError: they do not.
@@ -92,19 +92,19 @@ def _check_choice(results: Results, config: RunConfig) -> None:
     best = curve["step"][_latest_best(curve[metric.name], metric.direction)]
     if best_step != best:
         raise SeqbenchError(
-            f"results.best_step is {plain_data.short_repr(best_step)}, and the best {metric.name} of its curve is at step {best}"
+            f"results.best_step is {short_repr(best_step)}, and the best {metric.name} of its curve is at step {best}"
         )
-    place = curve["step"].index(best)
-    chosen = {name: column[place] for name, column in curve.items() if name != "step"}
-    values = {name: line.value for name, line in results.metrics["validation"].items()}
-    compare_values(values, chosen, 0, "validation")
+    row = curve["step"].index(best)
+    chosen = {name: column[row] for name, column in curve.items() if name != "step"}
+    recorded = {name: score.value for name, score in results.metrics["validation"].items()}
+    compare_values(recorded, chosen, 0, "validation")
     primary = results.metrics["test"][metric.name]
-    clear = above_chance(primary.value, primary.chance, primary.best, metric.direction)
-    compare_values(results.above_chance, clear, 0, "results.above_chance")
+    is_above = above_chance(primary.value, primary.chance, primary.best, metric.direction)
+    compare_values(results.above_chance, is_above, 0, "results.above_chance")
 
 
-def _latest_best(column: list[float], direction: str) -> int:
-    """The place of the best score, the latest of equals: compared as 32 bits, in which Lightning compares them."""
+def _latest_best(column: Sequence[float], direction: str) -> int:
+    """Return the index of the best score, the latest of equal ones; Lightning compares scores in 32 bits."""
     scores = np.asarray(column, np.float64).astype(np.float32)
     best = scores.max() if direction == "max" else scores.min()
     return int(np.flatnonzero(scores == best)[-1])

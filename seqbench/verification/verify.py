@@ -1,7 +1,7 @@
-"""Is a record true? Checked against its digests, its task's lines, its checkpoint's scores, and a second run.
+"""Verify a record: its digests, the chance and best values of its task, the scores of its checkpoint, a second run.
 
-What a checkpoint cannot show (that it was trained as the record says) only a second run can; what was measured (times,
-speeds, memory) is the word of the machine that measured it.
+Only a second run can show that a checkpoint was trained as the record says. What was measured (times, speeds, memory)
+depends on the machine and is not verified.
 """
 
 from __future__ import annotations
@@ -11,130 +11,137 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from seqbench.protocol import records
 from seqbench.protocol.differences import compare_values
 from seqbench.protocol.records import Record
 from seqbench.running import evaluation, reload, runner
-from seqbench.utils import plain_data, redaction
+from seqbench.utils import redaction
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
+from seqbench.utils.plain_data import json_digest, short_repr
 from seqbench.verification import CHECKS, SkippedError, Subject
 
-OK, WRONG, SKIPPED = "ok", "wrong", "skipped"
-ROUNDED = ("weights", "best_step")
-"""Of ``results``: what any difference of rounding may change altogether."""
+CheckState = Literal["ok", "wrong", "skipped"]
+OK: CheckState = "ok"
+WRONG: CheckState = "wrong"
+SKIPPED: CheckState = "skipped"
+
+ROUNDING_FIELDS = ("weights", "best_step")
+"""Fields of ``results`` that any difference of rounding may change completely."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: its name, its ``state`` (ok, wrong or skipped), and what was seen, or why not."""
+    """The result of one check.
+
+    Args:
+        name: of the check.
+        state: ``ok``, ``wrong`` or ``skipped``.
+        message: what was found, or why the check was skipped.
+    """
 
     name: str
-    state: str
-    says: str
+    state: CheckState
+    message: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """What came of verifying a record."""
+    """The result of verifying a record.
+
+    Args:
+        path: of the record.
+        checks: results in the order of the checks.
+    """
 
     path: str
     checks: tuple[Check, ...]
 
     @property
     def ok(self) -> bool:
-        """Whether nothing is wrong; something may have been skipped."""
-        return not self.named(WRONG)
+        """Whether no check found the record wrong; checks may have been skipped."""
+        return not self.names(WRONG)
 
-    def named(self, state: str) -> list[str]:
-        """The names of the checks in a state."""
+    def names(self, state: CheckState) -> list[str]:
+        """Return the names of the checks in a state."""
         return [check.name for check in self.checks if check.state == state]
 
     @property
     def verdict(self) -> str:
-        """One sentence."""
+        """The result in one sentence."""
         if not self.ok:
-            return f"WRONG in {', '.join(self.named(WRONG))}: this record is not to be believed as it stands."
-        if "retrain" in self.named(OK):
+            return f"WRONG in {', '.join(self.names(WRONG))}: this record is not to be believed as it stands."
+        if "retrain" in self.names(OK):
             return "All is as recorded, and a second run agrees."
-        left = self.named(SKIPPED)
-        return f"Nothing is wrong; not checked: {', '.join(left)}." if left else "All is as recorded."
+        skipped = self.names(SKIPPED)
+        return f"Nothing is wrong; not checked: {', '.join(skipped)}." if skipped else "All is as recorded."
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
+    def to_dict(self) -> dict[str, object]:
+        """Return plain data."""
         return {"ok": self.ok, "verdict": self.verdict, **dataclasses.asdict(self)}
 
 
-def verify_record(
-    path: Path,
-    retrain: bool = False,
-    tolerance: float = 1e-6,
-    trust: bool = False,
-) -> Report:
-    """Check a record, and the run's folder around it where that is there.
+def verify_record(path: Path, retrain: bool = False, tolerance: float = 1e-6, trust: bool = False) -> Report:
+    """Check a record, and the checkpoint beside it where there is one.
 
     Args:
-        path: a run's folder, or a record as JSON anywhere.
-        retrain: run it again as well, in a temporary folder.
-        tolerance: most that a figure may be off, relative to it or to 1.
-        trust: whether an architecture that is given by its path (``my_file:Net``) may be imported from where one
-            stands; else what needs it is skipped.
+        path: of a run's folder, or of a record.
+        retrain: also repeat the run, in a temporary folder.
+        tolerance: largest accepted difference of a number, relative to its size or to 1.
+        trust: whether an architecture that is given by its path (``my_file:Net``) may be imported; otherwise the checks
+            that need it are skipped.
 
     Raises:
-        SeqbenchError: it is no record.
+        SeqbenchError: there is no record.
     """
     subject = Subject(path, records.read_record(path), tolerance, trust)
-    checks = {**CHECKS, **({"retrain": _retrain} if retrain else {})}
+    checks = {**CHECKS, **({"retrain": check_second_run} if retrain else {})}
     with evaluation.use_threads(subject.threads):
-        return Report(str(path), tuple(_checked(name, check, subject) for name, check in checks.items()))
+        return Report(str(path), tuple(_run_check(name, check, subject) for name, check in checks.items()))
 
 
-def _checked(name: str, check: Callable[[Subject], str], subject: Subject) -> Check:
+def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> Check:
+    state: CheckState
     try:
-        state, says = OK, check(subject)
+        state, message = OK, check(subject)
     except (SkippedError, NotAtHand) as reason:
-        state, says = SKIPPED, str(reason)
+        state, message = SKIPPED, str(reason)
     except ImportError as error:
-        state, says = SKIPPED, f"a library is not installed here: {error}"
+        state, message = SKIPPED, f"a library is not installed here: {error}"
     except SeqbenchError as error:
-        state, says = WRONG, str(error)
-    # A record may hold anything, and what is made of it fails in any way.
+        state, message = WRONG, str(error)
+    # The record is hostile data, and a plug-in builds what it describes: either may raise any error.
     except (Exception, SystemExit) as error:
-        state, says = WRONG, f"the record holds there what cannot be read ({type(error).__name__}: {error})"
-    line = redaction.redact(one_line(says))[:600].removesuffix(".")
+        state, message = WRONG, f"the record holds there what cannot be read ({type(error).__name__}: {error})"
+    line = redaction.redact(one_line(message))[:600].removesuffix(".")
     return Check(name, state, "".join(letter if letter.isprintable() else "\ufffd" for letter in line))
 
 
-def _retrain(subject: Subject) -> str:
+def check_second_run(subject: Subject) -> str:
+    """Repeat the run in a temporary folder, and compare its results with the record."""
     record, (config, _) = subject.record, subject.rebuilt
-    here = reload.recorded_config(record).trainer
-    here = dataclasses.replace(here, threads=subject.threads)
-    with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as place:
-        again = runner.run(dataclasses.replace(config, trainer=here, logger="none"), Path(place))
-        if again.stopped_by is not None:
+    trainer = dataclasses.replace(reload.recorded_config(record).trainer, threads=subject.threads)
+    with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as folder:
+        second = runner.run(dataclasses.replace(config, trainer=trainer, logger="none"), Path(folder))
+        if second.stopped_by is not None:
             raise KeyboardInterrupt
-        repeated = records.read_record(again.folder)
+        repeated = records.read_record(second.folder)
     then, now = (one.without_sample().results.to_dict() for one in (record, repeated))
-    if plain_data.json_digest(then) == plain_data.json_digest(now):
+    if json_digest(then) == json_digest(now):
         return "run again, with the same results bit for bit"
-    elsewhere = _elsewhere(record, repeated)
+    note = _compare_environments(record, repeated)
     for results in (then, now):
-        for key in ROUNDED:
+        for key in ROUNDING_FIELDS:
             results.pop(key, None)
     try:
-        return f"run again: {compare_values(then, now, subject.tolerance, 'results')}{elsewhere}"
+        return f"run again: {compare_values(then, now, subject.tolerance, 'results')}{note}"
     except SeqbenchError as error:
-        raise SeqbenchError(f"run again, it does not agree: {error}{elsewhere}") from error
+        raise SeqbenchError(f"run again, it does not agree: {error}{note}") from error
 
 
-def _elsewhere(record: Record, repeated: Record) -> str:
-    """What differs between the places of two runs, and so may explain a difference of results."""
-    places = []
-    for one in (record, repeated):
-        places.append({**one.config.packages, "device": one.measured.device})
-    then, now = places
-    other = [
-        f"{key} {plain_data.short_repr(then.get(key))}, here {now[key]}" for key in now if then.get(key) != now[key]
-    ]
-    return f" (recorded with {'; '.join(other)})" if other else " (on the same device, with the same versions)"
+def _compare_environments(record: Record, repeated: Record) -> str:
+    """Return a note on different devices and packages, which may explain different results."""
+    then, now = ({**one.config.packages, "device": one.measured.device} for one in (record, repeated))
+    changes = [f"{key} {short_repr(then.get(key))}, here {now[key]}" for key in now if then.get(key) != now[key]]
+    return f" (recorded with {'; '.join(changes)})" if changes else " (on the same device, with the same versions)"

@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -92,11 +93,11 @@ def run(folder: Path, **given: Any) -> Run:
     return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
 
 
-def start(folder: Path, run_id: str = "1a2b3c4d") -> tuple[WandbLogger, str, str]:
+def start(folder: Path, run_id: str | None = None) -> tuple[WandbLogger, str, str]:
     """Start the logger of a run; return it with its mode and the reason."""
     folder.mkdir(exist_ok=True)
     request = RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})
-    started = wandb_logging.start_logger(run_config.resolve_config(request), folder, run_id)
+    started = wandb_logging.start_logger(run_config.resolve_config(request), folder, run_id or secrets.token_hex(4))
     return started.logger, started.mode, started.reason
 
 
@@ -315,7 +316,8 @@ def test_a_server_that_says_nothing_is_left_alone(
     assert how == "offline"
     assert "deadline exceeded" in why.lower()
     named = wandb_logging.finish_logger(logger, {"status": "ok"})
-    (path,) = tmp_path.rglob(f"run-{named['id']}.wandb")
+    assert named is not None
+    (path,) = tmp_path.rglob(f"offline-run-*/run-{named['id']}.wandb")
     assert wandb_file.read_offline_run(path).name == "gru-copy-s0"
 
 

@@ -160,11 +160,11 @@ def _verify_run(folder: Path, retrain: bool, tolerance: float) -> Verification:
     from seqbench.verification.verify import verify_record  # Imports torch.
 
     report = verify_record(folder, retrain=retrain, tolerance=tolerance)
-    problems = [f"{check.name}: {check.says}" for check in report.checks if check.state == "wrong"]
+    problems = [f"{check.name}: {check.message}" for check in report.checks if check.state == "wrong"]
     # A second run replaces the checks of the checkpoint, and no other check.
     replaced = ("lines", "weights", "scores") if retrain else ()
     skipped = [check for check in report.checks if check.state == "skipped" and check.name not in replaced]
-    problems += [f"{check.name} was not checked: {check.says}" for check in skipped]
+    problems += [f"{check.name} was not checked: {check.message}" for check in skipped]
     return submissions.Verification(submissions.TRAINED if retrain else submissions.SCORED, problems)
 
 

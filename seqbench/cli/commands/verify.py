@@ -55,6 +55,6 @@ def main(options: argparse.Namespace) -> int:
     report = verify_record(options.record, retrain=options.retrain, tolerance=options.tolerance, trust=options.trust)
     if options.json is not None:
         atomic_files.write_text(options.json, plain_data.to_json(report.to_dict()))
-    print(align_columns([[check.name, check.state, check.says] for check in report.checks]))
+    print(align_columns([[check.name, check.state, check.message] for check in report.checks]))
     print(f"\n{report.verdict}")
     return 0 if report.ok else 1

@@ -51,7 +51,10 @@ def _product_flops(*args: object, out_val: Tensor, **kwargs: object) -> int:
 
 
 def _recurrent_flops(x: Tensor, *args: object, out_val: object, **kwargs: object) -> int:
-    """Count an RNN, LSTM or GRU of any layers and directions: each weight matrix once a step of ``x`` ``(..., width)``."""
+    """Count an RNN, LSTM or GRU of any layers and directions: each weight matrix once for each step.
+
+    ``x`` is ``(batch, time, width)``, ``(time, batch, width)``, or ``(steps, width)`` of packed sequences.
+    """
     # The parameters stand before the first boolean argument, `has_biases`, also in calls for packed sequences.
     place = next(index for index, argument in enumerate(args) if isinstance(argument, bool)) - 1
     parameters = args[place]

@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqbench.datamodules import loading
+from seqbench.datamodules.sources import published_datasets
+from seqbench.models import build
+from seqbench.models.weights import count_parameters
+from seqbench.protocol import records
+from seqbench.running import runner
+from seqbench.running.diagnostics import cost
+from seqbench.verification import verify
+from tests import distributions
+from tests.verification.helpers import OPTIM, REBUILT, RecordData, edit_record, replace_value, resolve, skipped, wrong
+
+Change = Callable[[RecordData], None]
+
+
+def test_a_record_that_was_edited_has_a_wrong_checksum(folder: Path) -> None:
+    path = folder / records.NAME
+    data = json.loads(path.read_text())
+    data["measured"]["seconds"] = 0.1
+    path.write_text(json.dumps(data))
+    assert set(wrong(verify.verify_record(folder))) == {"record"}
+
+
+def test_another_version_of_the_architecture_is_reported_and_not_wrong(folder: Path) -> None:
+    edit_record(folder, replace_value("config", "architecture", "version", value="0.0.1"))
+    report = verify.verify_record(folder)
+    assert report.ok
+    assert "recorded with the architecture of seqbench '0.0.1', here" in report.checks[2].message
+
+
+def add_result(key: str, value: object) -> Change:
+    return lambda data: data["results"].update({key: value})
+
+
+def test_a_diverged_run_is_a_result_and_an_unfinished_run_is_none(folder: Path) -> None:
+    def diverge(data: RecordData) -> None:
+        data["results"] = {"status": "diverged", "reason": "the loss is nan", "curves": data["results"]["curves"]}
+
+    edit_record(folder, diverge)
+    report = verify.verify_record(folder)
+    assert (report.ok, report.names("skipped")) == (True, ["lines", "weights", "scores"])
+    for key, value in (("metrics", {"test": {}}), ("baselines", {}), ("lengths", {"length": [10]})):
+        edit_record(folder, add_result(key, value))
+        assert f"has no scores, but it holds {key}" in wrong(verify.verify_record(folder))["record"]
+        edit_record(folder, diverge)
+    edit_record(folder, replace_value("results", "status", value="interrupted"))
+    assert "the run ended as interrupted, not with a result" in wrong(verify.verify_record(folder))["record"]
+
+
+def test_missing_data_make_no_record_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path / "empty"))
+    monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "none"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    config = resolve(
+        task={"name": "char-lm-ptb", "source": "synthetic"}, optim={**OPTIM, "steps": 2, "validate_every": 2}
+    )
+    card, options = config.card, config.options()
+    options["task"]["source"] = "auto"
+    described = {"name": card.name, "version": card.version, "tier": "smoke", "digest": card.digest("smoke")}
+    described |= {"metric": card.metric.name, "direction": card.metric.direction}
+
+    def change(data: RecordData) -> None:
+        data["config"]["options"] = options
+        data["config"]["card"] |= described
+        for scores in data["results"]["metrics"].values():
+            scores[card.metric.name] = scores["accuracy"]
+
+    edit_record(folder, change)
+    message = skipped(verify.verify_record(folder, retrain=True), [*REBUILT, "retrain"])
+    assert message.startswith(
+        "it cannot be rebuilt here, nor can its size, lines and scores be checked: the data set 'ptb'"
+    )
+    for name in published_datasets.find_dataset("ptb").files.values():
+        (tmp_path / "empty" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "empty" / name).write_bytes(b"cut off")
+    assert "is not the published file" in skipped(verify.verify_record(folder), REBUILT)
+    # The record may name a folder of the machine on which the run was made.
+    options["task"]["data_dir"] = "/no/such/folder"
+    edit_record(folder, change)
+    assert "is neither a folder nor a file" in skipped(verify.verify_record(folder), REBUILT)
+    options["task"] = {**options["task"], "source": "synthetic", "unknown": 1}
+    del options["task"]["data_dir"]
+    edit_record(folder, change)
+    assert "unknown option 'task.unknown'" in wrong(verify.verify_record(folder))["configuration"]
+
+
+def test_a_missing_distribution_skips_checks_and_another_distribution_is_wrong(folder: Path) -> None:
+    def change_distribution(distribution: str, name: str = "their-net", version: str = "1.0") -> Change:
+        def change(data: RecordData) -> None:
+            data["config"]["architecture"] |= {"name": name, "distribution": distribution, "version": version}
+            data["config"]["options"]["arch"]["name"] = name
+
+        return change
+
+    edit_record(folder, change_distribution("their-nets"))
+    message = skipped(verify.verify_record(folder), REBUILT)
+    assert message.startswith(
+        "the architecture 'their-net' is of their-nets 1.0, and it is not installed here; install"
+    )
+    edit_record(folder, change_distribution("torch", version="0.0.1"))
+    assert "is of torch 0.0.1, and torch 2" in skipped(verify.verify_record(folder), REBUILT)
+    edit_record(folder, change_distribution("their-nets", name="gru"))
+    assert "config.architecture.distribution is recorded as" in wrong(verify.verify_record(folder))["configuration"]
+    edit_record(folder, change_distribution("seqbench", version=recorded_version(folder)))
+    assert "unknown architecture 'their-net'" in wrong(verify.verify_record(folder))["configuration"]
+    edit_record(folder, change_distribution("seqbench", name="gru", version=recorded_version(folder)))
+    edit_record(
+        folder,
+        lambda data: (
+            data["config"]["card"].update(name="their-task", distribution="their-tasks"),
+            data["config"]["options"]["task"].update(name="their-task"),
+        ),
+    )
+    assert "the task 'their-task' is of their-tasks" in skipped(verify.verify_record(folder), ["card", *REBUILT])
+
+
+def recorded_version(folder: Path) -> str:
+    return str(records.read_record(folder).config.card.distribution_version)
+
+
+def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with distributions.site(tmp_path / "site", monkeypatch) as site:
+        (site.folder / "my_file.py").write_text(distributions.NET)
+        finished = runner.run(resolve(arch={"name": "my_file:Net", "d_model": 8}), tmp_path / "runs")
+        report = verify.verify_record(finished.folder, trust=True)
+        assert (report.ok, report.names("skipped")) == (True, [])
+    marker = tmp_path / "imported"
+    (tmp_path / "my_file.py").write_text(f"open({str(marker)!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    assert "look into that file, then add --trust" in skipped(verify.verify_record(finished.folder), REBUILT)
+    assert not marker.exists()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "could not be imported from my_file:Net" in skipped(
+        verify.verify_record(finished.folder, trust=True), REBUILT
+    )
+    assert marker.exists()
+
+
+def test_the_width_for_match_params_is_the_one_that_is_found(folder: Path) -> None:
+    wide = resolve(arch={"name": "gru", "d_model": 150})
+    spec = loading.build_datamodule(wide).spec
+
+    def count(width: int) -> int:
+        return count_parameters(build.build_on_meta_device(resolve(arch={"name": "gru", "d_model": width}), spec))
+
+    def matched(target: int) -> Change:
+        def change(data: RecordData) -> None:
+            data["config"]["options"]["arch"]["d_model"] = 150
+            data["config"] |= {**cost.model_cost(wide, spec), "parameters": count(150), "match_params": target}
+
+        return change
+
+    edit_record(folder, matched(count(150)))
+    assert "size" not in wrong(verify.verify_record(folder))
+    edit_record(folder, matched(count(151)))
+    assert wrong(verify.verify_record(folder))["size"].endswith("parameters, is recorded as 150 and is 151")
