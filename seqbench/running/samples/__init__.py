@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast, runtime_checkable
 
 from seqbench.models.module import SequenceModule
 from seqbench.utils.errors import SeqbenchError
@@ -26,27 +26,27 @@ SAMPLERS = {
 
 @dataclass(frozen=True)
 class Sample:
-    """What a module was made to show.
+    """What a trained module generates.
 
     Args:
-        data: plain data for the record: the same for the same seed.
-        files: pictures (``.png``) and texts to show in W&B as well.
+        data: plain data for the record; the same seed gives the same data.
+        files: pictures (``.png``) and texts to show in W&B.
     """
 
-    data: Any
+    data: object
     files: Sequence[Path] = field(default_factory=tuple)
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a user wants to be generated.
+    """What a user wants to generate.
 
     Args:
-        prompt: what to go on from; "" for the task's own start.
-        length: how much: characters, frames; None for the task's own.
-        temperature: divides the log-odds; 0 takes the likeliest.
-        seed: of the draws.
-        out: where a file goes; None for the run's folder.
+        prompt: what to continue; "" for the start that the task chooses.
+        length: number of characters or frames; None for the task's own.
+        temperature: divides the log-odds; 0 takes the most likely output.
+        seed: of the random draws.
+        out: path of a file that is written; None for one in the run's folder.
     """
 
     prompt: str
@@ -56,27 +56,48 @@ class Request:
     out: Path | None = None
 
 
+class Sampler(Protocol):
+    """The module of a sampler, which may also have ``generate(module, folder, request) -> str``."""
+
+    def draw_sample(self, module: SequenceModule, folder: Path) -> Sample:
+        """Write files into the run's folder, and return the sample."""
+
+
+@runtime_checkable
+class GeneratingSampler(Protocol):
+    """The module of a sampler that serves ``seqbench generate``."""
+
+    def generate(self, module: SequenceModule, folder: Path, request: Request) -> str:
+        """Return the generated text, or a text about the file that was written."""
+
+
 def generate(sampler: str, module: SequenceModule, folder: Path, request: Request) -> str:
-    """What a finished run's module makes of a request, as text to print.
+    """Return the text that a finished run's module generates.
+
+    Args:
+        sampler: of the run's task.
+        module: of the run.
+        folder: the run's folder.
+        request: what to generate.
 
     Raises:
-        SeqbenchError: its task has nothing to generate, or the request does not fit it.
+        SeqbenchError: the task has nothing to generate, or the request does not fit it.
     """
-    found = _import_sampler(sampler) if sampler else None
-    if not hasattr(found, "generate"):
+    generator = _import_sampler(sampler) if sampler else None
+    if not isinstance(generator, GeneratingSampler):
         raise SeqbenchError("this run's task has nothing to generate; give a run of char-lm, music or translation.")
-    return str(found.generate(module, folder, request))
+    return str(generator.generate(module, folder, request))
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample | None:
-    """What a tested module's task has to show, written into the run's folder; None where it has nothing."""
+    """Write the sample of a tested module into the run's folder and return it; None for a task without a sampler."""
     data = module.data
     if data is None or not data.sampler:
         return None
-    sample: Sample = _import_sampler(data.sampler).draw_sample(module, folder)
-    return sample
+    sampler: Sampler = cast(Sampler, _import_sampler(data.sampler))
+    return sampler.draw_sample(module, folder)
 
 
-def _import_sampler(name: str) -> Any:
+def _import_sampler(name: str) -> object:
     """Import the module of a sampler, by its key of ``SAMPLERS`` or its own path."""
     return importlib.import_module(SAMPLERS.get(name, name))

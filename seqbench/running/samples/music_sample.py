@@ -1,11 +1,10 @@
-"""Music that a trained model goes on with: a MIDI file to hear, and a piano roll to see."""
+"""Samples of music models: continuations of a piece as a MIDI file and as a picture of a piano roll."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import mido
 import numpy as np
@@ -14,7 +13,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from seqbench.datamodules.piano_rolls import PianoRolls, melody
-from seqbench.datamodules.sources.rolls import HIGHEST, KEYS, LOWEST
+from seqbench.datamodules.sources.rolls import HIGHEST
+from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 from seqbench.models.decoding.sampling import sample_continuation
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records
@@ -28,14 +28,15 @@ MIDI, PICTURE = "continuation.mid", "piano-roll.png"
 BEATS_PER_MINUTE, TICKS_PER_BEAT, VELOCITY = 100, 480, 64
 
 Frames = Sequence[Sequence[int]]
-"""The MIDI notes of each frame, a quarter note long."""
+"""The MIDI notes of each frame; a frame is a quarter note long."""
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample:
-    """Let the module go on from the beginning of the first test piece; write what it makes as MIDI and picture."""
-    data: PianoRolls = module.data  # type: ignore[assignment]
+    """Continue the beginning of the first test piece; write the result as a MIDI file and as a picture."""
+    data = module.data
+    assert isinstance(data, PianoRolls)
     piece = data.rolls.pieces("test")[0][:PROMPT]
-    prompt = _notes_of_tokens(melody(piece)) if data.mode == "melody" else _notes_of_roll(piece)
+    prompt = _token_notes(melody(piece)) if data.mode == "melody" else _roll_notes(piece)
     continuation = continue_music(module, prompt, CONTINUATION, TEMPERATURE, module.seed)
     write_midi(folder / MIDI, [*prompt, *continuation])
     plot_roll(folder / PICTURE, prompt, continuation)
@@ -43,31 +44,32 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
-    """Go on with a prompt such as ``60+64+67 62+65`` (MIDI notes of each frame, ``-`` for silence), as a MIDI file.
+    """Continue a prompt such as ``60+64+67 62+65`` (MIDI notes of each frame, ``-`` for silence), as a MIDI file.
 
-    Without a prompt, with the beginning that the run's own sample went on with.
+    Without a prompt, continue the prompt of the run's own sample.
 
     Raises:
-        SeqbenchError: the prompt is no such line, or the file cannot be written.
+        SeqbenchError: the prompt is not written so, or the file cannot be written.
     """
-    prompt = _frames(request.prompt) if request.prompt else _first_prompt(folder)
+    prompt = _parse_frames(request.prompt) if request.prompt else _first_prompt(folder)
     played = continue_music(module, prompt, request.length or CONTINUATION, request.temperature, request.seed)
     path = request.out or folder / "generated.mid"
     try:
         write_midi(path, [*prompt, *played])
     except OSError as error:
         raise SeqbenchError(f"{path} cannot be written: {error.strerror or error}.") from error
-    return f"{_line(prompt)} | {_line(played)}\n{path}"
+    return f"{_format_frames(prompt)} | {_format_frames(played)}\n{path}"
 
 
 def _first_prompt(folder: Path) -> list[list[int]]:
-    sample_drawn: Any = records.read_record(folder).results.sample
-    if not sample_drawn:
+    sample = records.read_record(folder).results.sample
+    prompt = sample.get("prompt") if isinstance(sample, dict) else None
+    if not isinstance(prompt, list):
         raise SeqbenchError(f"{folder} holds no sample to go on from; give frames of MIDI notes with --prompt.")
-    return [list(frame) for frame in sample_drawn["prompt"]]
+    return [[note for note in frame if isinstance(note, int)] for frame in prompt if isinstance(frame, list)]
 
 
-def _frames(line: str) -> list[list[int]]:
+def _parse_frames(line: str) -> list[list[int]]:
     try:
         return [[] if frame == "-" else [int(note) for note in frame.split("+")] for frame in line.split()]
     except ValueError:
@@ -76,26 +78,26 @@ def _frames(line: str) -> list[list[int]]:
         ) from None
 
 
-def _line(frames: Frames) -> str:
+def _format_frames(frames: Frames) -> str:
     return " ".join("+".join(map(str, frame)) or "-" for frame in frames)
 
 
 def continue_music(
     module: SequenceModule, prompt_frames: Frames, frames: int, temperature: float, seed: int
 ) -> list[list[int]]:
-    """What the module plays after a prompt.
+    """Return the frames that the module plays after a prompt.
 
     Args:
-        module: trained on rolls or on melodies; of a prompt for the latter, the highest notes count.
-        prompt_frames: MIDI notes of each frame, at least one frame.
-        frames: how many frames to play.
-        temperature: divides the log-odds; 0 takes the likeliest.
-        seed: of the draws.
+        module: trained on rolls or on melodies; a model of melodies reads the highest note of each frame.
+        prompt_frames: MIDI notes of each frame; at least one frame.
+        frames: number of frames to play.
+        temperature: divides the log-odds; 0 takes the most likely output.
+        seed: of the random draws.
 
     Raises:
-        SeqbenchError: the prompt is empty, or a note is none of a piano's.
+        SeqbenchError: the prompt is empty, or a note is no key of a piano.
     """
-    roll = _roll_of(prompt_frames)
+    roll = _build_roll(prompt_frames)
     on_melodies = isinstance(module.spec.input, Tokens)
     prompt = torch.from_numpy(melody(roll) if on_melodies else roll.astype(np.float32))[None].to(module.device)
     generator = torch.Generator().manual_seed(seed)
@@ -104,21 +106,21 @@ def continue_music(
         .cpu()
         .numpy()
     )
-    return _notes_of_tokens(drawn) if on_melodies else _notes_of_roll(drawn)
+    return _token_notes(drawn) if on_melodies else _roll_notes(drawn)
 
 
 def write_midi(path: Path, frames: Frames) -> None:
-    """Write frames as quarter notes on one piano; a note that goes on into the next frame is held."""
+    """Write frames as quarter notes of one piano; a note that is in the next frame too is held."""
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(BEATS_PER_MINUTE)))
-    silent = 0  # ticks since the last message
+    silent = 0  # Ticks since the last message.
     for before, now in zip([[], *frames], [*frames, []], strict=True):
         for kind, notes in (("note_off", set(before) - set(now)), ("note_on", set(now) - set(before))):
             for note in sorted(notes):
                 track.append(mido.Message(kind, note=note, velocity=VELOCITY, time=silent))
                 silent = 0
         silent += TICKS_PER_BEAT
-    # After the last frame nothing sounds: the loop has gone one beat too far.
+    # After the last frame no note sounds, so the last beat of the loop is no part of the piece.
     track.append(mido.MetaMessage("end_of_track", time=silent - TICKS_PER_BEAT))
     written = io.BytesIO()
     mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=written)
@@ -126,19 +128,19 @@ def write_midi(path: Path, frames: Frames) -> None:
 
 
 def plot_roll(path: Path, prompt: Frames, continuation: Frames) -> None:
-    """Draw keys over frames as a PNG: a bar for each held note, the prompt in grey and what follows in blue."""
+    """Draw keys over frames as a PNG: a bar for each held note, the prompt in grey and the continuation in blue."""
     figure = Figure(figsize=(10, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)  # No pyplot: its state is the whole process's.
+    FigureCanvasAgg(figure)  # pyplot would keep state of the whole process.
     axes = figure.add_subplot()
     parts = ((prompt, 0, "#8a8a8a", "prompt"), (continuation, len(prompt), "#1f5fa8", "continuation"))
     for frames, start, colour, name in parts:
         for note, first, length in _held(frames):
             axes.barh(note, length - 0.12, left=start + first + 0.06, height=0.8, color=colour)
-        # At the frame where it begins, just above the axes.
+        # At the first frame of the part, above the axes.
         axes.text(start, 1.02, name, color=colour, transform=axes.get_xaxis_transform())
     axes.axvline(len(prompt), color="#8a8a8a", linewidth=0.8)
     notes = [note for frame in (*prompt, *continuation) for note in frame] or [60]
-    # At least an octave, so that there is a C to name.
+    # At least an octave, so that the axis has a C.
     bottom, top = min(notes) - 2, max(max(notes) + 2, min(notes) + 10)
     octaves = [note for note in range(0, 128, 12) if bottom <= note <= top]
     axes.set_yticks(octaves, [f"C{note // 12 - 1}" for note in octaves])
@@ -152,7 +154,7 @@ def plot_roll(path: Path, prompt: Frames, continuation: Frames) -> None:
 
 
 def _held(frames: Frames) -> list[tuple[int, int, int]]:
-    """Each held note: which, its first frame, and for how many."""
+    """Return each held note with its first frame and its number of frames."""
     roll = np.zeros((len(frames) + 2, 128), np.int8)
     for number, frame in enumerate(frames, 1):
         roll[number, list(frame)] = 1
@@ -161,7 +163,7 @@ def _held(frames: Frames) -> list[tuple[int, int, int]]:
     return [(int(note), int(first), int(end - first)) for (note, first), (_, end) in zip(starts, ends, strict=True)]
 
 
-def _roll_of(frames: Frames) -> np.ndarray:
+def _build_roll(frames: Frames) -> np.ndarray:
     if not frames:
         raise SeqbenchError("the prompt has no frames; give at least one, as MIDI notes (it may be silent: []).")
     roll = np.zeros((len(frames), KEYS), np.uint8)
@@ -176,9 +178,9 @@ def _roll_of(frames: Frames) -> np.ndarray:
     return roll
 
 
-def _notes_of_roll(roll: np.ndarray) -> list[list[int]]:
+def _roll_notes(roll: np.ndarray) -> list[list[int]]:
     return [(np.flatnonzero(frame) + LOWEST).tolist() for frame in roll]
 
 
-def _notes_of_tokens(tokens: np.ndarray) -> list[list[int]]:
+def _token_notes(tokens: np.ndarray) -> list[list[int]]:
     return [[int(token) - 1 + LOWEST] if token else [] for token in tokens]

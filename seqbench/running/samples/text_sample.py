@@ -1,8 +1,8 @@
-"""A text that a character model writes, and the vocabulary to go on with it."""
+"""Samples of character models: a generated text, and the vocabulary to generate more."""
 
 from __future__ import annotations
 
-import sys
+import logging
 from pathlib import Path
 
 import torch
@@ -16,11 +16,13 @@ from seqbench.running.samples import Request, Sample
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import SeqbenchError
 
+logger = logging.getLogger(__name__)
+
 CHARACTERS, TEMPERATURE = 400, 0.8
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample:
-    """Let the module write from a new line on; keep the text and the vocabulary."""
+    """Generate a text that starts on a new line; write it and the vocabulary."""
     vocabulary: Vocabulary = module.data.vocabulary  # type: ignore[union-attr]
     start = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]
     text = continue_text(module, vocabulary, start, CHARACTERS, TEMPERATURE, module.seed)
@@ -30,23 +32,23 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
-    """The prompt and what the module writes after it.
+    """Return a prompt and the text that the module generates after it.
 
     Raises:
-        SeqbenchError: the run's vocabulary is missing, broken, or another run's.
+        SeqbenchError: the run's vocabulary is missing, broken, or that of another run.
     """
     vocabulary = Vocabulary(_characters(folder / run_folder.VOCABULARY))
     if module.spec.input != Tokens(len(vocabulary)):
         raise SeqbenchError(f"{folder / run_folder.VOCABULARY} is not the vocabulary of this run; run the model again.")
     prompt = request.prompt or "\n"
-    strange = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
-    if strange:
-        print(f"seqbench: the training text never held {strange}; read as unknown.", file=sys.stderr)
+    unknown = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
+    if unknown:
+        logger.info(f"seqbench: the training text never held {unknown}; read as unknown.")
     return prompt + continue_text(module, vocabulary, prompt, request.length or 500, request.temperature, request.seed)
 
 
 def _characters(path: Path) -> str:
-    """A run's vocabulary: of the training text it saw."""
+    """Return the vocabulary of a run: the characters of its training text."""
     try:
         characters = plain_data.read_json(path)
     except FileNotFoundError:
@@ -61,7 +63,16 @@ def _characters(path: Path) -> str:
 def continue_text(
     module: SequenceModule, vocabulary: Vocabulary, prompt: str, length: int, temperature: float, seed: int
 ) -> str:
-    """What the module writes after a prompt, ``length`` characters."""
+    """Return the text that the module generates after a prompt.
+
+    Args:
+        module: trained on texts.
+        vocabulary: of the training text.
+        prompt: at least one character.
+        length: number of characters to generate.
+        temperature: divides the log-odds; 0 takes the most likely character.
+        seed: of the random draws.
+    """
     ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)
     generator = torch.Generator().manual_seed(seed)
     drawn = sample_continuation(

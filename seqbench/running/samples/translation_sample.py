@@ -1,11 +1,11 @@
-"""Translations to read, all hypotheses to score again, and what attention looked at."""
+"""Samples of translation models: some translations, all hypotheses of the test split, and maps of attention."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ import torch
 from seqbench.datamodules.encoded_pairs import END, SPECIALS
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.datamodules.translation import Translation
+from seqbench.models.bodies import EncoderDecoder
 from seqbench.models.decoding.search import decode
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import run_folder
@@ -21,14 +22,22 @@ from seqbench.running.samples import Request, Sample
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, one_line
 
-SHOWN, DRAWN = 12, 4
-"""Sentences in the sample, and maps in the picture."""
+SENTENCES, MAPS = 12, 4
+"""Number of sentences in the sample, and of maps in the picture."""
+
+
+class AttentionMap(TypedDict):
+    """Attention of one translation: its tokens, those of its source, and ``weights`` ``(out_time, time)``."""
+
+    source: list[str]
+    target: list[str]
+    weights: np.ndarray
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample:
-    """Write ``hypotheses.txt`` (the whole test split), ``translations.txt`` and ``attention.png`` (where there is any).
+    """Write ``hypotheses.txt`` (the whole test split), ``translations.txt``, and ``attention.png`` for bridges with it.
 
-    The tokenizer is kept beside them, for ``seqbench generate``.
+    The tokenizer is written too, for ``seqbench generate``.
     """
     data = module.data
     assert isinstance(data, Translation)
@@ -36,22 +45,22 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
     atomic_files.write_text(folder / run_folder.HYPOTHESES, "\n".join(written) + "\n")
     atomic_files.write_text(folder / run_folder.TOKENIZER, data.tokenizer.to_json())
     sources = data.source_texts("test")
-    places = np.linspace(0, len(sources) - 1, min(SHOWN, len(sources))).astype(int).tolist()
+    places = np.linspace(0, len(sources) - 1, min(SENTENCES, len(sources))).astype(int).tolist()
     references = data.references["test"]
     chosen = [{"source": sources[i], "reference": references[i], "translation": written[i]} for i in places]
     text = "\n".join("".join(f"{name:12}{line}\n" for name, line in one.items()) for one in chosen)
     atomic_files.write_text(folder / run_folder.TRANSLATIONS, text)
     files = [folder / run_folder.TRANSLATIONS]
-    maps = attention(module, data.tokenizer, [sources[i] for i in places[:DRAWN]])
+    maps = attention_maps(module, data.tokenizer, [sources[i] for i in places[:MAPS]])
     if maps:
-        _draw(maps, folder / run_folder.ATTENTION)
+        _plot_attention(maps, folder / run_folder.ATTENTION)
         files.append(folder / run_folder.ATTENTION)
-    # Records may be published, the sentences of a data set may not.
+    # Records may be published, and the sentences of a data set may not.
     return Sample([{"sentence": i, "translation": written[i]} for i in places], files)
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
-    """The translation of the prompt: each of its lines is a sentence.
+    """Return the translation of a prompt, whose lines are sentences.
 
     Raises:
         SeqbenchError: the prompt holds no sentence, or the run's tokenizer is missing or broken.
@@ -62,38 +71,41 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     path = folder / run_folder.TOKENIZER
     try:
         tokenizer = Tokenizer.from_json(atomic_files.read_bytes(path).decode())
-    except Exception as error:  # The library raises bare exceptions.
+    except Exception as error:  # The tokenizers library raises bare exceptions.
         raise SeqbenchError(f"{path} cannot be read: {one_line(error)}; run the model again.") from error
     return "\n".join(translate(module, tokenizer, sentences))
 
 
 def translate(module: SequenceModule, tokenizer: Tokenizer, sentences: list[str]) -> list[str]:
-    """What a module writes for each sentence."""
-    return [tokenizer.decode(ids) for ids in _written(module, _batch(module, tokenizer, sentences))]
+    """Return the translation of each sentence."""
+    return [tokenizer.decode(ids) for ids in _decode(module, _batch(module, tokenizer, sentences))]
 
 
-def attention(module: SequenceModule, tokenizer: Tokenizer, sentences: list[str]) -> list[dict[str, Any]]:
-    """Source tokens, written tokens, and the weight of each source token for each written one.
+def attention_maps(module: SequenceModule, tokenizer: Tokenizer, sentences: list[str]) -> list[AttentionMap]:
+    """Return the attention of the translation of each sentence; empty for a body without attention.
 
-    Empty for a body without attention. ``weights`` is ``(out_time, time)``.
+    Args:
+        module: that translates.
+        tokenizer: of source and target.
+        sentences: sources.
     """
-    found: list[dict[str, Any]] = []
+    maps: list[AttentionMap] = []
     for sentence in sentences:
         batch = _batch(module, tokenizer, [sentence])
-        tokens = [*_written(module, batch)[0], END]
+        tokens = [*_decode(module, batch)[0], END]
         batch.targets = torch.tensor([tokens], device=module.device)
         batch.target_lengths = torch.tensor([len(tokens)], device=module.device)
         with torch.no_grad():
-            weights = module.body.attention(batch) if hasattr(module.body, "attention") else None
+            weights = module.body.attention(batch) if isinstance(module.body, EncoderDecoder) else None
         if weights is None:
             return []
         source = [_label(tokenizer, token) for token in batch.inputs[0].tolist()]
         target = [*(_label(tokenizer, token) for token in tokens[:-1]), SPECIALS[1]]
-        found.append({"source": source, "target": target, "weights": weights[0].float().cpu().numpy()})
-    return found
+        maps.append({"source": source, "target": target, "weights": weights[0].float().cpu().numpy()})
+    return maps
 
 
-def _written(module: SequenceModule, batch: Batch) -> list[list[int]]:
+def _decode(module: SequenceModule, batch: Batch) -> list[list[int]]:
     output = module.spec.output
     assert isinstance(output, TokenSequence)
     return decode(module.body.eval(), module.objective, batch, output)
@@ -111,23 +123,22 @@ def _batch(module: SequenceModule, tokenizer: Tokenizer, sentences: list[str]) -
 
 
 def _label(tokenizer: Tokenizer, token: int) -> str:
-    # A token may be half of a character, or one that no font draws.
+    # A token may be half of a character, or a character that no font has.
     return "".join(c if c.isprintable() else "·" for c in tokenizer.decode([token]))
 
 
-def _draw(maps: list[dict[str, Any]], path: Path) -> None:
+def _plot_attention(maps: list[AttentionMap], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 11), layout="constrained")
     FigureCanvasAgg(figure)
-    for place, one in enumerate(maps, 1):
+    for place, attention in enumerate(maps, 1):
         axes = figure.add_subplot(math.ceil(len(maps) / 2), min(2, len(maps)), place)
-        image = axes.imshow(one["weights"], cmap="Greys", vmin=0, aspect="auto")
+        image = axes.imshow(attention["weights"], cmap="Greys", vmin=0, aspect="auto")
         figure.colorbar(image, ax=axes, shrink=0.6, label="weight")
-        plain: dict[str, Any] = {"fontsize": 8, "parse_math": False}
-        axes.set_xticks(range(len(one["source"])), one["source"], rotation=90, **plain)
-        axes.set_yticks(range(len(one["target"])), one["target"], **plain)
+        axes.set_xticks(range(len(attention["source"])), attention["source"], rotation=90, fontsize=8, parse_math=False)
+        axes.set_yticks(range(len(attention["target"])), attention["target"], fontsize=8, parse_math=False)
         axes.set_xlabel("source tokens")
         axes.set_ylabel("written tokens")
     with warnings.catch_warnings():
