@@ -210,7 +210,9 @@ def _with_another_tokenizer(folder: Path, data: Path) -> None:
 def _with_other_classes(folder: Path, data: Path) -> None:
     for path in data.iterdir():
         path.write_text(path.read_text().replace("\t1", "\tyes").replace("\t0", "\tno"))
-    with pytest.raises(SeqbenchError, match=r"the classes \['0', '1'\], but these sentences have the classes \['no', 'yes'\]"):
+    with pytest.raises(
+        SeqbenchError, match=r"these sentences have the classes \['no', 'yes'\]"
+    ):
         evaluate(folder, {"data_dir": str(data)})
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import mido
 import numpy as np
@@ -31,6 +32,14 @@ def make(mode: str, piece: Sequence[list[int]] | None = None, folder: Path | Non
     body, objective = SingleBackbone(data.spec, GRU(8), 8), objectives.build_objective(data.spec, 8)
     optim = Optim(steps=1, batch_size=4, validate_every=1, lr=1e-3)
     return SequenceModule(data.spec, body, objective, optim, seed=3, data=data)
+
+
+def draw(module: SequenceModule, folder: Path) -> dict[str, list[list[int]]]:
+    """Return the data of the sample: the frames of the prompt and of the continuation."""
+    sample = draw_sample(module, folder)
+    assert sample is not None
+    assert list(sample.files) == [folder / music_sample.PICTURE]
+    return cast(dict[str, list[list[int]]], sample.data)
 
 
 def notes_of(path: Path) -> tuple[list[tuple[int, float, float]], float]:
@@ -72,27 +81,22 @@ def test_midi_round_trips_anything(tmp_path: Path) -> None:
 @pytest.mark.parametrize("mode", ["roll", "melody"])
 def test_a_module_goes_on_with_the_first_test_piece(tmp_path: Path, mode: str) -> None:
     module = make(mode)
-    found = draw_sample(module, tmp_path)
-    assert found is not None
+    data = draw(module, tmp_path)
     piece = module.data.rolls.pieces("test")[0][:16]  # type: ignore[union-attr]
     wanted = piece if mode == "roll" else np.eye(89, dtype=np.uint8)[melody(piece)][:, 1:]
-    assert found.data["prompt"] == [(np.flatnonzero(frame) + 21).tolist() for frame in wanted]
-    assert len(found.data["continuation"]) == 64
-    assert all(21 <= note <= 108 for frame in found.data["continuation"] for note in frame)
-    assert mode == "roll" or max(map(len, found.data["continuation"])) == 1
-    assert json.loads(json.dumps(found.data)) == found.data
+    assert data["prompt"] == [(np.flatnonzero(frame) + 21).tolist() for frame in wanted]
+    assert len(data["continuation"]) == 64
+    assert all(21 <= note <= 108 for frame in data["continuation"] for note in frame)
+    assert mode == "roll" or max(map(len, data["continuation"])) == 1
+    assert json.loads(json.dumps(data)) == data
     _, length = notes_of(tmp_path / "continuation.mid")
     assert length == 80
-    assert [path.read_bytes()[:4] for path in found.files] == [b"\x89PNG"]
-    again = draw_sample(module, tmp_path)
-    assert again is not None
-    assert again.data == found.data
+    assert (tmp_path / music_sample.PICTURE).read_bytes()[:4] == b"\x89PNG"
+    assert draw(module, tmp_path) == data
 
 
 def test_a_piece_shorter_than_the_prompt_is_shown_whole(tmp_path: Path) -> None:
-    found = draw_sample(make("roll", [[60], [62, 64]], tmp_path), tmp_path)
-    assert found is not None
-    assert found.data["prompt"] == [[60], [62, 64]]
+    assert draw(make("roll", [[60], [62, 64]], tmp_path), tmp_path)["prompt"] == [[60], [62, 64]]
 
 
 @pytest.mark.parametrize("mode", ["roll", "melody"])
