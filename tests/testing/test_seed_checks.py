@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
+from seqbench.protocol.batches import Keys
 from seqbench.testing import Failure, seed_checks
 from seqbench.testing.task_subject import TaskSubject
 from tests.testing import broken_tasks as broken
@@ -32,6 +35,23 @@ def test_a_check_passes_a_conforming_task_and_refuses_a_broken_one(
     check(subject())
     with pytest.raises(Failure, match=sentence):
         check(subject(cls))
+
+
+def test_a_batch_that_changes_when_it_is_drawn_again_is_found() -> None:
+    class ChangesOnRepetition(PreviousToken):
+        def __init__(self, batch_size: int, keys: Keys) -> None:
+            super().__init__(batch_size, keys)
+            self.drawn: Counter[tuple[str, int]] = Counter()
+
+        def generator(self, split: str, step: int) -> np.random.Generator:
+            self.drawn[split, step] += 1
+            return super().generator(split, step + 1000 * self.drawn[split, step])
+
+    task = subject()
+    task.data = ChangesOnRepetition(64, task.data.keys)
+    task.build_datamodule = lambda seed=0: ChangesOnRepetition(64, task.data.keys)  # type: ignore[method-assign]
+    with pytest.raises(Failure, match="when it is drawn again"):
+        seed_checks.check_batches_repeatable(task)
 
 
 def test_the_first_different_field_of_two_batches_is_named() -> None:

@@ -91,6 +91,30 @@ def test_a_source_is_decoded_in_a_batch_as_alone(kind: str, beam: int) -> None:
         assert search.decode(body, objective, alone, output(beam, longest=10)) == [together[row]]
 
 
+def beam_search_without_state(body: Body, objective: Objective, batch: Batch, spec: TokenSequence) -> list[int]:
+    """Return the target of one source by beam search that scores every hypothesis from its start."""
+    hypotheses: list[list[int]] = [[]]
+    finished: list[tuple[float, list[int]]] = []
+    for step in range(1, spec.longest + 1):
+        extended = [[*tokens, token] for tokens in hypotheses for token in range(VOCAB)]
+        logs = log_probabilities(body, objective, batch, extended)
+        ranked = sorted(zip(logs, extended, strict=True), reverse=True)[: 2 * spec.beam]
+        for log, tokens in ranked:
+            if tokens[-1] == END or step == spec.longest:
+                finished.append((log / step**spec.length_penalty, tokens))
+        hypotheses = [tokens for _, tokens in ranked if tokens[-1] != END][: spec.beam]
+    return search.cut_at_end(max(finished)[1], END)
+
+
+@pytest.mark.parametrize("kind", ["additive", "decoder-only"])
+@pytest.mark.parametrize("seed", range(8))
+def test_beam_search_carries_the_state_of_each_hypothesis(kind: str, seed: int) -> None:
+    body, objective = build_model(kind, seed, sharp=6.0)
+    spec = output(3, 1.0, longest=6)
+    expected = beam_search_without_state(body, objective, sources(4), spec)
+    assert search.decode(body, objective, sources(4), spec) == [expected]
+
+
 def test_greedy_search_stops_at_the_end_token() -> None:
     body, objective = build_model("vector")
     objective.head.get_parameter("bias").data[END] = 100

@@ -63,6 +63,9 @@ def test_the_divergence_weighs_the_loss_of_every_step() -> None:
     objective.update_metrics(metrics, logits, batch)
     right = [int(logits[0, 3].argmax() == 1), int(logits[1, 4].argmax() == 3)]
     assert float(metrics.compute()["accuracy"]) == sum(right) / 2
+    scored_logits = torch.stack([logits[0, 3], logits[1, 4]])
+    f1 = multiclass_f1_score(scored_logits, targets[:, 0], CLASSES, average="macro")
+    assert float(metrics.compute()["macro_f1"]) == pytest.approx(f1.item(), rel=1e-6)
     expected = -(logs[0, 3, 1] + logs[1, 4, 3]) / 2
     assert float(metrics.compute()["loss"]) == pytest.approx(expected, rel=1e-6)
 
