@@ -75,7 +75,7 @@ def test_they_are_listed_with_their_distributions(installed: Path) -> None:
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()}
     assert rows["echo-state"] == "seqbench-echo-state 0.1.0"
     assert rows["my-net"] == "seqbench-my-net 0.1.0"
-    assert rows["dyck"].startswith("seqbench-dyck 0.1.0 which bracket could close here?")
+    assert rows["dyck"].startswith("seqbench-dyck 0.1.0 predict which bracket can be closed")
     assert rows["my-task"].startswith("seqbench-my-task 0.1.0 running sum of digits modulo 5")
 
 

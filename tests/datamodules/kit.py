@@ -1,4 +1,4 @@
-"""What holds for every task's datamodule."""
+"""Checks of properties that all datamodules have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import torch
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.protocol.specs import Batch
+from seqbench.protocol.specs import Batch, SequenceClass, StepClasses, Tokens
 
 
 def same(a: Batch, b: Batch) -> bool:
@@ -18,7 +18,7 @@ def same(a: Batch, b: Batch) -> bool:
 
 
 def check_repeats(data: SequenceDataModule, again: SequenceDataModule) -> None:
-    """The same counter gives the same batch, in any order; another counter another one."""
+    """Check that a batch depends only on its number, and that two training batches differ."""
     for split in ("train", *data.splits("validation"), *data.splits("test")):
         steps = range(3) if split == "train" else range(data.steps(split))
         first = [data.stream(split, step) for step in steps]
@@ -28,7 +28,9 @@ def check_repeats(data: SequenceDataModule, again: SequenceDataModule) -> None:
 
 
 def check_weights(data: SequenceDataModule) -> None:
-    """Weights lie within the lengths, add up to the total; targets and inputs are valid everywhere."""
+    """Check that weights are 0 in the padding and sum to the total, and that all ids are valid."""
+    assert isinstance(data.spec.input, Tokens)
+    assert isinstance(data.spec.output, StepClasses | SequenceClass)
     for split in ("train", *data.splits("validation"), *data.splits("test")):
         batch = data.stream(split, 0)
         past = torch.arange(batch.inputs.shape[1])[None] >= batch.lengths[:, None]
@@ -41,17 +43,17 @@ def check_weights(data: SequenceDataModule) -> None:
 
 
 def check_samples(data: SequenceDataModule, split: str, samples: int) -> None:
-    """Every sample of the split comes exactly once."""
+    """Check that the batches of a split contain each sample once."""
     index = torch.cat([data.stream(split, step).index for step in range(data.steps(split))])
     assert index.tolist() == list(range(samples))
 
 
 def score(data: SequenceDataModule, split: str, logits: object) -> dict[str, float]:
-    """The objective's metrics of a predictor ``batch -> logits`` on a whole split."""
+    """Return the metrics of a predictor ``batch -> logits`` on a whole split."""
     from seqbench.models import objectives
 
     objective = objectives.build_objective(data.spec, d_model=1)
-    objective.head = torch.nn.Identity()  # type: ignore[assignment]
+    objective.head = torch.nn.Identity()
     scores = objective.build_metrics()
     for step in range(data.steps(split)):
         batch = data.stream(split, step)

@@ -22,11 +22,11 @@ def oracle(batch: Batch) -> torch.Tensor:
     return torch.stack([row[row[:, 1] == 1, 0].sum()[None, None] for row in batch.inputs])
 
 
-def test_the_oracle_reaches_the_best_possible() -> None:
+def test_the_oracle_reaches_the_best_possible_score() -> None:
     assert kit.score(make(), "test", oracle) == pytest.approx(make().best("test"), abs=1e-6)
 
 
-def test_always_one_stands_at_chance() -> None:
+def test_the_constant_1_scores_the_chance_level() -> None:
     data = make(samples=20_000)
     found = kit.score(data, "test", lambda batch: torch.ones(len(batch), 1, 1))
     # The squared error has a variance of 7/180, the absolute one of 1/18: four standard errors.
@@ -35,7 +35,7 @@ def test_always_one_stands_at_chance() -> None:
     assert data.chance("test") == {"mse": 1 / 6, "mae": 1 / 3}
 
 
-def test_one_mark_in_each_half_anywhere_in_it() -> None:
+def test_each_half_has_one_mark_at_a_random_place() -> None:
     inputs, targets = sample_adding(np.random.default_rng(0), 2000, 7)
     values, marks = inputs[..., 0], inputs[..., 1]
     assert (marks[:, :3].sum(1) == 1).all()
@@ -47,7 +47,7 @@ def test_one_mark_in_each_half_anywhere_in_it() -> None:
     assert (inputs.shape, targets.shape) == ((2000, 7, 2), (2000, 1, 1))
 
 
-def test_batches_repeat_and_splits_are_whole() -> None:
+def test_batches_repeat_and_contain_each_sample_once() -> None:
     kit.check_repeats(make(), make())
     kit.check_samples(make(), "validation", 500)
     assert not kit.same(make().stream("train", 0), make(keys=Keys(1, "adding", 1)).stream("train", 0))

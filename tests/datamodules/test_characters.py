@@ -11,6 +11,7 @@ import torch
 
 from seqbench.datamodules.characters import Characters
 from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Tokens
 from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
@@ -36,7 +37,7 @@ def test_each_character_is_scored_once(text_folder: Path, carry_state: bool, row
     assert [t for row in targets for t in row] == ids[1:].tolist()
 
 
-def test_chunks_of_a_stream_follow_each_other(text_folder: Path) -> None:
+def test_consecutive_chunks_continue_the_stream(text_folder: Path) -> None:
     data = make(text_folder)
     first, second = data.stream("train", 0), data.stream("train", 1)
     assert (first.first, second.first) == (True, False)
@@ -45,7 +46,7 @@ def test_chunks_of_a_stream_follow_each_other(text_folder: Path) -> None:
     assert data.stream("train", data.chunks_per_epoch).first is True
 
 
-def test_a_window_shows_the_same_targets_after_more_context(text_folder: Path) -> None:
+def test_a_window_has_the_targets_of_a_chunk_after_more_context(text_folder: Path) -> None:
     chunks, windows = make(text_folder), make(text_folder, carry_state=False)
     for split, step in (("test", 0), ("test", 1), ("validation", 2)):
         chunk, window = chunks.stream(split, step), windows.stream(split, step)
@@ -58,7 +59,7 @@ def test_a_window_shows_the_same_targets_after_more_context(text_folder: Path) -
     assert torch.equal(later.inputs[:, :8], chunks.stream("test", 0).inputs[:, -8:])
 
 
-def test_an_epoch_passes_over_nearly_all_of_the_text(text_folder: Path) -> None:
+def test_an_epoch_covers_nearly_the_whole_text(text_folder: Path) -> None:
     data = make(text_folder)
     seen = sum(data.stream("train", step).targets.numel() for step in range(data.chunks_per_epoch))
     assert seen > len(data.ids["train"]) - data.batch_size * data.length - 2 * data.length
@@ -66,20 +67,20 @@ def test_an_epoch_passes_over_nearly_all_of_the_text(text_folder: Path) -> None:
     assert len(starts) > 5
 
 
-def test_the_seed_moves_training_and_not_evaluation(text_folder: Path) -> None:
+def test_the_seed_changes_training_but_not_evaluation(text_folder: Path) -> None:
     one, other = make(text_folder), make(text_folder, keys=Keys(5, "char-lm", 1))
     assert any(not kit.same(one.stream("train", s), other.stream("train", s)) for s in (0, one.chunks_per_epoch))
     assert kit.same(one.stream("test", 0), other.stream("test", 0))
 
 
-def test_the_vocabulary_is_of_the_training_split_alone(tmp_path: Path) -> None:
+def test_the_vocabulary_depends_only_on_the_training_split(tmp_path: Path) -> None:
     for split, text in {"train": "abc" * 200, "valid": "abz" * 20, "test": "zzz"}.items():
         (tmp_path / f"{split}.txt").write_text(text)
     data = make(tmp_path)
     assert data.vocabulary is not None
     assert data.vocabulary.characters == "abc"
     assert data.ids["test"].tolist() == [0, 0, 0]
-    assert data.spec.input.vocab == 4
+    assert data.spec.input == Tokens(4)
 
 
 def test_chance_is_the_unigram_cross_entropy(text_folder: Path) -> None:
@@ -94,14 +95,14 @@ def test_chance_is_the_unigram_cross_entropy(text_folder: Path) -> None:
     assert chance["accuracy"] == pytest.approx(sum(c == most for c in test[1:]) / (len(test) - 1))
 
 
-def test_a_unigram_predictor_stands_at_the_chance_line(text_folder: Path) -> None:
+def test_a_unigram_predictor_scores_the_chance_level(text_folder: Path) -> None:
     data = make(text_folder)
     log = torch.from_numpy(np.log(data._unigrams)).float()
     found = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
     assert found == pytest.approx(data.chance("test"), rel=1e-5)
 
 
-def test_the_n_gram_line_lies_below_chance_and_the_best_is_unknown(text_folder: Path) -> None:
+def test_the_n_gram_baseline_is_better_than_chance_and_the_best_score_is_unknown(text_folder: Path) -> None:
     data = make(text_folder)
     line = data.baselines("test")["5-gram"]
     assert line["bits_per_character"] < data.chance("test")["bits_per_character"]  # type: ignore[operator]
@@ -124,7 +125,7 @@ def test_batches_repeat(text_folder: Path) -> None:
         ({"evaluation_rows": 0}, "evaluation_rows must be at least 1"),
     ],
 )
-def test_what_cannot_work_is_refused(text_folder: Path, changed: dict[str, Any], sentence: str) -> None:
+def test_invalid_options_are_refused(text_folder: Path, changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         make(text_folder, **changed)
 

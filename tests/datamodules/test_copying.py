@@ -20,7 +20,7 @@ def make(**changed: Any) -> Copy:
     return Copy(**{"delay": 7, "batch_size": 64, "samples": 1000, "keys": Keys(0, "copy", 1), **changed})
 
 
-def test_the_drawn_example_is_true() -> None:
+def test_a_sequence_has_the_form_of_the_documented_example() -> None:
     inputs, targets = sample_copy(np.random.default_rng(0), 1, delay=7, alphabet=8, payload=10)
     drawn = "".join("." if s == 0 else "#" if s == 9 else "s" for s in inputs[0])
     assert drawn == "ssssssssss......###########"
@@ -28,27 +28,27 @@ def test_the_drawn_example_is_true() -> None:
 
 
 def oracle(batch: Batch) -> torch.Tensor:
-    """Solves the task by hand: at the recall, look back by payload + delay steps."""
+    """Solve the task independently: at each recall step, look back by payload + delay steps."""
     recalled = batch.inputs.roll(17, dims=1)
     answer = torch.where(torch.arange(27)[None] >= 17, recalled, 0)
     return F.one_hot(answer, 10).float() * 100
 
 
 def guesser(batch: Batch) -> torch.Tensor:
-    """Knows when to recall and guesses what: the chance line in deed."""
+    """Predict at the right time, but always the same symbol."""
     logits = torch.full((*batch.inputs.shape, 10), -1e9)
     logits[:, :17, 0] = 0
     logits[:, 17:, 1:9] = 0
-    logits[:, 17:, 1] += 1e-6  # One symbol always: an eighth is right.
+    logits[:, 17:, 1] += 1e-6  # Always one symbol, which is correct in one of eight cases.
     return logits
 
 
-def test_the_oracle_reaches_the_best_possible() -> None:
+def test_the_oracle_reaches_the_best_possible_score() -> None:
     data = make()
     assert kit.score(data, "test", oracle) == pytest.approx(data.best("test"), abs=1e-6)
 
 
-def test_a_guesser_stands_at_chance() -> None:
+def test_a_guesser_scores_the_chance_level() -> None:
     data = make()
     found, chance = kit.score(data, "test", guesser), data.chance("test")
     assert found["accuracy"] == pytest.approx(chance["accuracy"], abs=4 * (0.125 * 0.875 / 10_000) ** 0.5)
@@ -56,18 +56,18 @@ def test_a_guesser_stands_at_chance() -> None:
     assert found["loss_all_positions"] == pytest.approx(chance["loss_all_positions"], abs=1e-4)
 
 
-def test_the_published_chance_line() -> None:
+def test_the_chance_level_is_the_published_one() -> None:
     assert make(delay=1000).chance("test")["loss_all_positions"] == pytest.approx(0.02039, abs=1e-5)
 
 
-def test_the_score_is_read_at_the_answers_alone() -> None:
+def test_only_the_recalled_symbols_are_scored() -> None:
     batch = make().stream("test", 0)
     assert batch.scored is not None
     assert batch.scored.sum(1).tolist() == [10.0] * 64
     assert (batch.targets[batch.scored > 0] > 0).all()
 
 
-def test_batches_repeat_and_splits_are_whole() -> None:
+def test_batches_repeat_and_contain_each_sample_once() -> None:
     kit.check_repeats(make(), make())
     kit.check_weights(make())
     for split in ("validation", "test"):
@@ -85,7 +85,7 @@ def test_splits_share_no_sequence() -> None:
 
 
 @given(st.integers(1, 30), st.integers(2, 12), st.integers(1, 12))
-def test_any_size_has_its_answer_in_its_input(delay: int, alphabet: int, payload: int) -> None:
+def test_the_input_contains_the_answer_for_all_sizes(delay: int, alphabet: int, payload: int) -> None:
     inputs, targets = sample_copy(np.random.default_rng(1), 3, delay, alphabet, payload)
     assert inputs.shape == targets.shape == (3, delay + 2 * payload)
     assert (targets[:, -payload:] == inputs[:, :payload]).all()

@@ -12,6 +12,7 @@ import torch
 
 from seqbench.datamodules.labelled import EVALUATION_ROWS, Sentences, score_classes
 from seqbench.protocol.batches import Keys
+from seqbench.protocol.specs import Batch, SequenceClass
 from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
@@ -42,7 +43,7 @@ def make(folder: Path, **changed: Any) -> Sentences:
 
 
 def shown(data: Sentences, split: str, steps: int) -> list[tuple[str, str]]:
-    """The sentences and classes of a split's batches, in order, as text."""
+    """Return the sentences and classes in the batches of a split, in order, as text."""
     found = []
     for step in range(steps):
         batch = data.stream(split, step)
@@ -53,14 +54,14 @@ def shown(data: Sentences, split: str, steps: int) -> list[tuple[str, str]]:
     return found
 
 
-def test_an_epoch_shows_every_training_sentence_once_and_then_in_another_order(folder: Path) -> None:
+def test_each_epoch_contains_each_training_sentence_once_in_another_order(folder: Path) -> None:
     data = make(folder)
     once, twice = shown(data, "train", 5), shown(data, "train", 10)[40:]
     assert Counter(once) == Counter(twice) == Counter(LINES["train"])
     assert once != twice
 
 
-def test_evaluation_shows_every_sentence_once_whole_and_by_its_line(folder: Path) -> None:
+def test_evaluation_contains_each_sentence_once_and_complete(folder: Path) -> None:
     data = make(folder)
     expected = [(text.replace("rather", "[UNK]"), label) for text, label in LINES["test"]]
     expected[1] = ("a [UNK] good film [UNK] [UNK] [UNK]", "yes")
@@ -70,7 +71,7 @@ def test_evaluation_shows_every_sentence_once_whole_and_by_its_line(folder: Path
     assert batch.lengths.tolist() == sorted(batch.lengths.tolist())
 
 
-def test_long_training_sentences_are_left_out_and_counted_evaluation_is_never_cut(folder: Path) -> None:
+def test_only_training_excludes_long_sentences(folder: Path) -> None:
     data = make(folder, max_length=4)
     assert max(len(text.split()) for text, _ in shown(data, "train", 4)) == 4
     facts = data.describe_data()
@@ -80,7 +81,7 @@ def test_long_training_sentences_are_left_out_and_counted_evaluation_is_never_cu
         make(folder, max_length=0)
 
 
-def test_facts_say_what_is_unknown(folder: Path) -> None:
+def test_the_description_has_the_share_of_unknown_tokens(folder: Path) -> None:
     facts = make(folder).describe_data()
     assert facts["unknown"] == {"validation": pytest.approx(1 / 5), "test": pytest.approx(4 / 11)}
     assert facts["vocabulary"] == 1 + 12
@@ -91,20 +92,18 @@ def test_facts_say_what_is_unknown(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("divergence", "reads"), [("last", "last"), ("mean", "mean")])
-def test_one_answer_has_one_weight(folder: Path, divergence: str, reads: str) -> None:
+def test_a_single_answer_has_a_single_weight(folder: Path, divergence: str, reads: str) -> None:
     data = make(folder, divergence=divergence)
     batch = data.stream("train", 0)
-    assert data.spec.output.reads == reads
+    assert data.spec.output == SequenceClass(2, reads)
     assert batch.weights.tolist() == [[1.0]] * 8
     assert batch.total == 8
 
 
 @pytest.mark.parametrize("divergence", ["uniform", "ramp"])
-def test_divergence_weights_of_a_sentence_add_up_to_one_and_its_last_step_is_scored(
-    folder: Path, divergence: str
-) -> None:
+def test_divergence_weights_of_a_sentence_sum_to_one_and_the_last_step_is_scored(folder: Path, divergence: str) -> None:
     data = make(folder, divergence=divergence)
-    assert data.spec.output.reads == "every"
+    assert data.spec.output == SequenceClass(2, "every")
     batch = data.stream("test", 0)
     assert batch.scored is not None
     for weights, scored, length in zip(batch.weights, batch.scored, batch.lengths.tolist(), strict=True):
@@ -117,7 +116,7 @@ def test_divergence_weights_of_a_sentence_add_up_to_one_and_its_last_step_is_sco
     assert batch.targets.shape == (4, 1)
 
 
-def test_unknown_rate_hides_that_share_of_training_tokens_alone(folder: Path) -> None:
+def test_the_unknown_rate_replaces_this_share_of_the_training_tokens_only(folder: Path) -> None:
     plain, hidden = make(folder), make(folder, unknown_rate=0.3)
     pairs = [(plain.stream("train", step), hidden.stream("train", step)) for step in range(200)]
     changed = total = 0
@@ -128,21 +127,21 @@ def test_unknown_rate_hides_that_share_of_training_tokens_alone(folder: Path) ->
     assert changed / total == pytest.approx(0.3, abs=4 * math.sqrt(0.21 / total))
     assert kit.same(plain.stream("test", 0), hidden.stream("test", 0))
     kit.check_repeats(hidden, make(folder, unknown_rate=0.3))
-    # Not the same places in each epoch.
+    # Other places in each epoch.
     masks = [(a.inputs != b.inputs).sum().item() for a, b in pairs]
     assert len(set(masks[::5])) > 3
 
 
-def test_batches_repeat_and_follow_the_seed(folder: Path) -> None:
+def test_batches_repeat_and_depend_on_the_seed(folder: Path) -> None:
     kit.check_repeats(make(folder), make(folder))
     other = make(folder, keys=Keys(1, "sentiment", 1))
     assert shown(other, "train", 5) != shown(make(folder), "train", 5)
     assert kit.same(other.stream("test", 0), make(folder).stream("test", 0))
 
 
-def test_chance_is_the_majority_of_training(folder: Path) -> None:
+def test_chance_is_the_majority_class_of_training(folder: Path) -> None:
     data = make(folder)
-    # Training says yes three times in four; of four test sentences one is.
+    # Three of four training sentences are labelled yes, and one of four test sentences.
     assert data.chance("test") == pytest.approx(
         {"accuracy": 1 / 4, "macro_f1": (2 / 5 + 0) / 2, "loss": -(math.log(3 / 4) + 3 * math.log(1 / 4)) / 4}
     )
@@ -153,13 +152,13 @@ def test_chance_is_the_majority_of_training(folder: Path) -> None:
     assert data.best_unknown
 
 
-def test_naive_bayes_is_the_formula(folder: Path) -> None:
+def test_naive_bayes_equals_its_formula(folder: Path) -> None:
     data = make(folder)
     counts: dict[str, Counter[str]] = {"no": Counter(), "yes": Counter()}
     for text, label in LINES["train"]:
         counts[label].update(text.split())
     known = set(counts["no"]) | set(counts["yes"])
-    said = []
+    predicted = []
     for text, _ in LINES["test"]:
         scores = {
             label: math.log({"no": 10, "yes": 30}[label])
@@ -168,32 +167,36 @@ def test_naive_bayes_is_the_formula(folder: Path) -> None:
             )
             for label, words in counts.items()
         }
-        said.append(max(scores, key=lambda label: scores[label]))
-    right = np.mean([label == true for label, (_, true) in zip(said, LINES["test"], strict=True)])
+        predicted.append(max(scores, key=lambda label: scores[label]))
+    right = np.mean([label == true for label, (_, true) in zip(predicted, LINES["test"], strict=True)])
     assert data.baselines("test")["naive Bayes"]["accuracy"] == pytest.approx(right)
     assert 0 < right < 1
 
 
-def test_agreement_is_that_of_the_objective() -> None:
+def test_the_scores_of_classes_are_those_of_the_objective() -> None:
     from seqbench.models.objectives.sequence_class import SequenceClassObjective
-    from seqbench.protocol.specs import Batch, SequenceClass
 
     rng = np.random.default_rng(0)
-    said, true = rng.integers(0, 3, 50), rng.integers(0, 4, 50)
+    predicted, true = rng.integers(0, 3, 50), rng.integers(0, 4, 50)
     objective = SequenceClassObjective(SequenceClass(6), 6)
-    objective.head = torch.nn.Identity()  # type: ignore[assignment]
+    objective.head = torch.nn.Identity()
     ones = torch.ones(50, 1)
     targets = torch.from_numpy(true)[:, None]
     batch = Batch(ones, targets, torch.ones(50), ones, 50.0, torch.arange(50))
     scores = objective.build_metrics()
-    objective.update_metrics(scores, torch.nn.functional.one_hot(torch.from_numpy(said)[:, None], 6).float(), batch)
+    objective.update_metrics(
+        scores, torch.nn.functional.one_hot(torch.from_numpy(predicted)[:, None], 6).float(), batch
+    )
     found = {name: float(value) for name, value in scores.compute().items() if name != "loss"}
-    assert score_classes(said, true) == pytest.approx(found)
+    assert score_classes(predicted, true) == pytest.approx(found)
 
 
-def test_what_was_prepared_is_used_again_and_made_anew_for_other_options(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_class_that_is_predicted_but_not_true_has_an_f1_of_0() -> None:
+    scores = score_classes(np.array([2, 0]), np.array([0, 0]))
+    assert scores == pytest.approx({"accuracy": 1 / 2, "macro_f1": (2 / 3 + 0) / 2})
+
+
+def test_encoded_sentences_are_cached_by_options_and_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = make(folder)
     monkeypatch.setattr("seqbench.datamodules.encoded_sentences._prepare", None)
     again = make(folder)
@@ -225,7 +228,7 @@ def test_values_out_of_range_are_refused(folder: Path, changed: dict[str, Any], 
 
 
 @pytest.mark.parametrize("tokens", ["words", "bpe"])
-def test_the_published_sentences(real_data: Path, tokens: str) -> None:
+def test_the_published_sentences_are_read_quickly_and_completely(real_data: Path, tokens: str) -> None:
     start = time.perf_counter()
     make(real_data, data_dir=None, tokens=tokens, vocabulary_size=20_000 if tokens == "words" else 4000)
     assert time.perf_counter() - start < 20

@@ -23,54 +23,56 @@ def oracle(batch: Batch) -> torch.Tensor:
     return F.one_hot(batch.inputs.cumsum(1) % 2, 2).float() * 100
 
 
-def test_the_drawn_example_is_true() -> None:
+def test_the_documented_example_is_correct() -> None:
     assert running_parity(np.array([[0, 1, 1, 1, 1, 0, 1]])).tolist() == [[0, 1, 0, 1, 0, 0, 1]]
 
 
 @pytest.mark.parametrize("weights", ["everywhere", "last"])
-def test_the_oracle_reaches_the_best_possible(weights: str) -> None:
+def test_the_oracle_reaches_the_best_possible_score(weights: str) -> None:
     data = make(weights=weights)
     for split in data.splits("test"):
         assert kit.score(data, split, oracle) == pytest.approx(data.best(split), abs=1e-6)
 
 
 @pytest.mark.parametrize("weights", ["everywhere", "last"])
-def test_a_constant_answer_stands_at_chance(weights: str) -> None:
+def test_a_constant_answer_scores_the_chance_level(weights: str) -> None:
     data = make(weights=weights, samples=4000)
     found = kit.score(data, "test", lambda batch: torch.zeros(*batch.inputs.shape, 2))
     assert found["accuracy"] == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
     assert found["loss"] == pytest.approx(data.chance("test")["loss"], abs=1e-6)
 
 
-def test_weights_say_where_the_answer_is() -> None:
+def test_weights_select_all_steps_or_the_last_step() -> None:
     everywhere, last = make().stream("test", 0), make(weights="last").stream("test", 0)
     assert everywhere.weights.sum(1).tolist() == everywhere.lengths.tolist()
     assert last.weights.sum(1).tolist() == [1.0] * 64
     assert (last.weights.argmax(1) == last.lengths - 1).all()
 
 
-def test_a_probe_has_one_length_and_is_scored_at_its_end() -> None:
+def test_a_probe_has_one_length_and_is_scored_at_its_last_step() -> None:
     data = make()
     assert data.splits("test") == ("test", "length-10", "length-50")
     assert data.splits("validation") == ("validation",)
     batch = data.stream("length-50", 0)
+    assert batch.scored is not None
     assert set(batch.lengths.tolist()) == {50}
     assert batch.scored.nonzero()[:, 1].tolist() == [49] * 64
-    # What is asked is as in training: an output that is fed back must not stop being one.
+    # The loss weights are those of training, because models that feed back their output need all outputs.
     assert batch.weights.sum(1).tolist() == [50.0] * 64
-    asked_once = make(weights="last").stream("length-50", 0)
-    assert torch.equal(asked_once.weights, asked_once.scored)
+    last_only = make(weights="last").stream("length-50", 0)
+    assert last_only.scored is not None
+    assert torch.equal(last_only.weights, last_only.scored)
     kit.check_samples(data, "length-50", 100)
 
 
-def test_training_shows_the_lengths_of_the_card() -> None:
+def test_training_lengths_are_those_of_the_card() -> None:
     data = make()
     seen = torch.cat([data.stream("train", step).lengths for step in range(50)])
     assert set(seen.tolist()) == set(range(3, 41))
     assert data.spec.max_length == 50
 
 
-def test_batches_repeat_and_splits_are_whole() -> None:
+def test_batches_repeat_and_contain_each_sample_once() -> None:
     kit.check_repeats(make(), make())
     kit.check_weights(make())
     kit.check_samples(make(), "validation", 500)

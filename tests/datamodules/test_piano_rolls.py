@@ -24,7 +24,7 @@ MODES = ("roll", "melody")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small collection of drawn chords over a held bass, with rests."""
+    """Return a folder with a small random collection: chords over a constant bass note, with rests."""
     monkeypatch.setenv("SEQBENCH_CACHE", str(tmp_path / "cache"))
     rng = np.random.default_rng(4)
     pieces = {
@@ -52,7 +52,7 @@ def test_the_melody_is_the_highest_key_or_silence() -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_frame_predicts_the_next(folder: Path, mode: str) -> None:
+def test_the_target_of_a_frame_is_the_next_frame(folder: Path, mode: str) -> None:
     data = make(folder, mode=mode)
     for split, name in (("train", "train"), ("validation", "valid"), ("test", "test")):
         wanted = data.rolls.pieces(split)
@@ -68,7 +68,7 @@ def test_a_frame_predicts_the_next(folder: Path, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("segment", [0, 1, 7])
-def test_padding_weighs_nothing_and_is_valid(folder: Path, mode: str, segment: int) -> None:
+def test_padding_has_weight_0_and_valid_values(folder: Path, mode: str, segment: int) -> None:
     data = make(folder, mode=mode, segment=segment)
     kind = torch.float32 if mode == "roll" else torch.int64
     for split in ("train", "validation", "test"):
@@ -86,8 +86,8 @@ def test_padding_weighs_nothing_and_is_valid(folder: Path, mode: str, segment: i
 
 
 @pytest.mark.parametrize("segment", [0, 1, 7, 1000])
-def test_every_frame_is_predicted_once_an_epoch(folder: Path, segment: int) -> None:
-    # The train split's own frames stand for their number, so that targets tell which they are.
+def test_each_frame_is_predicted_once_per_epoch(folder: Path, segment: int) -> None:
+    # Each training frame is replaced by its number, so that targets identify frames.
     data = make(folder, mode="melody", segment=segment)
     borders, total = data.rolls.borders["train"], len(data.frames["train"])
     data.frames = {**data.frames, "train": np.arange(total)}
@@ -104,12 +104,12 @@ def test_every_frame_is_predicted_once_an_epoch(folder: Path, segment: int) -> N
             starts.update(batch.inputs[:, 0].tolist())
             step += 1
         assert counted == Counter(set(range(total)) - set(borders[:-1].tolist()))
-    # Borders of segments fall elsewhere in each epoch.
+    # Segments have other borders in each epoch.
     assert len(starts) > len(LENGTHS["train"]) or segment not in (1, 7)
     assert len(starts) == len(LENGTHS["train"]) or segment in (1, 7)
 
 
-def test_segments_cover_each_piece_and_begin_anywhere() -> None:
+def test_segments_cover_each_piece_and_start_at_random_places() -> None:
     lengths = np.array([1, 6, 7, 8, 14, 15, 100])
     firsts: dict[int, set[int]] = {piece: set() for piece in range(len(lengths))}
     for seed in range(300):
@@ -125,7 +125,7 @@ def test_segments_cover_each_piece_and_begin_anywhere() -> None:
     assert [len(firsts[piece]) for piece in firsts] == [1, 1, 1, 7, 7, 7, 7]
 
 
-def test_evaluation_shows_each_piece_once_whole_the_shortest_first(folder: Path) -> None:
+def test_evaluation_contains_each_piece_once_and_complete_in_order_of_length(folder: Path) -> None:
     for batch_size in (1, 2, 4, 100):
         data = make(folder, batch_size=batch_size, segment=7)
         for split, name in (("validation", "valid"), ("test", "test")):
@@ -144,12 +144,12 @@ def test_batches_repeat(folder: Path, mode: str, segment: int) -> None:
     far = 1000
     data, again = make(folder, mode=mode, segment=segment), make(folder, mode=mode, segment=segment)
     wanted = [data.stream("train", step) for step in range(40)]
-    # After a jump, as on resume, and back over borders of epochs.
+    # After a jump, as on resume, and then back across epochs.
     again.stream("train", far)
     assert all(kit.same(again.stream("train", step), wanted[step]) for step in (17, 3, 39, 0))
 
 
-def test_the_seed_moves_training_and_not_evaluation(folder: Path) -> None:
+def test_the_seed_changes_training_but_not_evaluation(folder: Path) -> None:
     one, other = make(folder), make(folder, keys=Keys(5, "music", 1))
     assert any(not kit.same(one.stream("train", step), other.stream("train", step)) for step in range(3))
     assert kit.same(one.stream("test", 0), other.stream("test", 0))
@@ -159,7 +159,7 @@ def constant(chances: np.ndarray, batch: Batch) -> torch.Tensor:
     return torch.logit(torch.from_numpy(chances).float()).expand(*batch.inputs.shape[:2], -1)
 
 
-def test_constant_chances_stand_at_the_chance_line(folder: Path) -> None:
+def test_constant_probabilities_score_the_chance_level(folder: Path) -> None:
     data = make(folder)
     train = np.concatenate(data.rolls.pieces("train")).astype(float)
     chances = (train.sum(0) + 1) / (len(train) + 2)
@@ -170,7 +170,7 @@ def test_constant_chances_stand_at_the_chance_line(folder: Path) -> None:
         assert found["frame_accuracy"] > 0
 
 
-def test_keys_that_stay_stand_at_the_repeat_line(folder: Path) -> None:
+def test_transition_probabilities_score_the_repeat_baseline(folder: Path) -> None:
     data = make(folder)
     counts = np.ones((2, 88)), np.full((2, 88), 2.0)
     for piece in data.rolls.pieces("train"):
@@ -187,7 +187,7 @@ def test_keys_that_stay_stand_at_the_repeat_line(folder: Path) -> None:
     assert found == pytest.approx(data.baselines("test")["repeat"], rel=1e-5)
 
 
-def test_the_melody_stands_between_unigrams_and_bigrams(folder: Path) -> None:
+def test_the_melody_has_a_unigram_chance_level_and_a_bigram_baseline(folder: Path) -> None:
     data = make(folder, mode="melody")
     train = melody(np.concatenate(data.rolls.pieces("train")))
     counts = np.bincount(train, minlength=89) + 1
@@ -201,7 +201,7 @@ def test_the_melody_stands_between_unigrams_and_bigrams(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_the_best_of_real_music_is_unknown_and_said_so(folder: Path, mode: str) -> None:
+def test_the_best_score_of_real_music_is_unknown_with_a_reason(folder: Path, mode: str) -> None:
     data = make(folder, mode=mode)
     assert set(data.best("test").values()) == {None}
     assert set(data.best("test")) == set(data.chance("test"))
@@ -209,14 +209,14 @@ def test_the_best_of_real_music_is_unknown_and_said_so(folder: Path, mode: str) 
     assert not make(folder, data_dir=None, source="synthetic", mode=mode).best_unknown
 
 
-def test_facts_count_pieces_and_predicted_frames(folder: Path) -> None:
+def test_the_description_counts_pieces_and_predicted_frames(folder: Path) -> None:
     facts = make(folder).describe_data()
     assert facts["test"] == {"pieces": 5, "predicted_frames": sum(LENGTHS["test"]) - 5}
     assert set(facts) == {"train", "validation", "test"}
 
 
-def test_silence_alone_has_no_accuracy(folder: Path) -> None:
-    silent = {split: [[[], [], []]] for split in LENGTHS}
+def test_the_accuracy_of_silence_is_unknown(folder: Path) -> None:
+    silent: dict[str, list[list[list[int]]]] = {split: [[[], [], []]] for split in LENGTHS}
     (folder / "mine.json").write_text(json.dumps(silent))
     data = make(folder)
     assert data.chance("test")["frame_accuracy"] is None
@@ -231,14 +231,14 @@ def test_silence_alone_has_no_accuracy(folder: Path) -> None:
         ({"segment": -1}, "segment must be at least 1 frame, or 0"),
     ],
 )
-def test_what_cannot_work_is_refused(folder: Path, changed: dict[str, Any], sentence: str) -> None:
+def test_invalid_options_are_refused(folder: Path, changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         make(folder, **changed)
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
-def test_the_likelihood_is_the_published_one(real_data: Path, batch_size: int) -> None:
-    """Sum over keys, mean over all predicted frames: against plain numpy on the published file."""
+def test_the_likelihood_follows_the_published_definition(real_data: Path, batch_size: int) -> None:
+    """Compare with plain numpy on the published file: sum over keys, mean over all predicted frames."""
     data = PianoRolls("jsb", batch_size, Keys(0, "music-jsb", 1), source="folder")
     rng = np.random.default_rng(0)
     weight, bias = 0.7 * rng.normal(size=(88, 88)), rng.normal(size=88) - 3
@@ -256,7 +256,7 @@ def test_the_likelihood_is_the_published_one(real_data: Path, batch_size: int) -
     assert kit.score(data, "test", predict)["nll_per_frame"] == pytest.approx(total / frames, rel=1e-5)
 
 
-def test_the_lines_of_real_music_stand_in_order(real_data: Path) -> None:
+def test_the_repeat_baseline_of_real_music_is_better_than_chance(real_data: Path) -> None:
     for dataset, most in (("jsb", 13), ("nottingham", 12)):
         data = PianoRolls(dataset, 8, Keys(0, "music", 1), source="folder")
         chance, repeat = data.chance("test")["nll_per_frame"], data.baselines("test")["repeat"]["nll_per_frame"]

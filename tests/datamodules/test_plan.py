@@ -17,30 +17,35 @@ def make(**changed: Any) -> Plan:
     return Plan(**{"length": 20, "samples": 500, "batch_size": 64, "keys": Keys(0, "plan", 1), **changed})
 
 
-def test_the_oracle_reaches_the_best_possible() -> None:
+def test_the_oracle_reaches_the_best_possible_score() -> None:
     assert kit.score(make(), "test", make().oracle) == pytest.approx(make().best("test"), abs=1e-5)
 
 
-def test_always_nothing_stands_at_chance() -> None:
+def test_the_constant_0_scores_the_chance_level() -> None:
     data = make(samples=20_000)
     found = kit.score(data, "test", lambda batch: torch.zeros_like(batch.targets))
-    # Ways are whole rows: their means have a variance of at most 1/8 each; four standard errors.
+    # The mean over a trajectory has a variance of at most 1/8; four standard errors.
     assert found["mse"] == pytest.approx(0.5, abs=4 * (1 / 8 / 20_000) ** 0.5)
     assert found["mae"] == pytest.approx(2 / math.pi, abs=4 * (1 / 8 / 20_000) ** 0.5)
 
 
-def test_ways_are_what_their_plans_say() -> None:
-    plans, ways = sample_plan(np.random.default_rng(0), 300, 9, 0.2, 1.0)
-    assert (plans.shape, ways.shape, plans.dtype, ways.dtype) == ((300, 3), (300, 9, 2), np.float32, np.float32)
-    np.testing.assert_allclose(ways[:, 0], plans[:, :2], atol=1e-6)
+def test_trajectories_follow_their_plans() -> None:
+    plans, trajectories = sample_plan(np.random.default_rng(0), 300, 9, 0.2, 1.0)
+    assert (plans.shape, trajectories.shape, plans.dtype, trajectories.dtype) == (
+        (300, 3),
+        (300, 9, 2),
+        np.float32,
+        np.float32,
+    )
+    np.testing.assert_allclose(trajectories[:, 0], plans[:, :2], atol=1e-6)
     # In the complex plane each step is a rotation by the speed.
-    points = ways[..., 0].astype(float) + 1j * ways[..., 1]
+    points = trajectories[..., 0].astype(float) + 1j * trajectories[..., 1]
     np.testing.assert_allclose(points[:, 1:], points[:, :-1] * np.exp(1j * plans[:, 2:]), atol=1e-5)
     assert 0.2 <= plans[:, 2].min() < 0.25
     assert 0.95 < plans[:, 2].max() < 1.0
 
 
-def test_batches_repeat_and_splits_are_whole() -> None:
+def test_batches_repeat_and_contain_each_sample_once() -> None:
     kit.check_repeats(make(), make())
     kit.check_samples(make(), "validation", 500)
     batch = make().stream("test", 7)

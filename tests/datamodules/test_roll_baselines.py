@@ -21,7 +21,7 @@ def objective_scores(output: Output, logits: np.ndarray, targets: np.ndarray) ->
     """Return the metrics of an objective on one sequence of predictions."""
     inputs = Tokens(4) if isinstance(output, StepClasses) else Features(5)
     objective = objectives.build_objective(SequenceSpec(inputs, output, 1000), d_model=1)
-    objective.head = torch.nn.Identity()  # type: ignore[assignment]
+    objective.head = torch.nn.Identity()
     scores = objective.build_metrics()
     target = torch.from_numpy(targets)[None]
     ones = torch.ones(1, len(targets))

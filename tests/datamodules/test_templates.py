@@ -19,7 +19,7 @@ from tests.datamodules import kit
 
 ADJECTIVES = {word: label for label, words in enumerate((templates.NEGATIVE, templates.POSITIVE)) for word in words}
 DISCOUNTED = {"not", "means", "from", "be", "it", "of"}
-"""A word before an adjective that takes it back."""
+"""Words before an adjective that does not decide the class."""
 
 
 def order(**changed: Any) -> WordOrder:
@@ -31,7 +31,7 @@ def position(**changed: Any) -> Position:
 
 
 def rule(text: str) -> int:
-    """Read a sentence by hand: of its adjectives, the one that is not taken back."""
+    """Return the class of a sentence by rules that are independent of the templates."""
     words = text.split()
     places = [place for place, word in enumerate(words) if word in ADJECTIVES]
     if len(places) == 1:
@@ -48,7 +48,7 @@ def pairs_of(data: WordOrder, split: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("split", SPLITS)
-def test_order_is_solved_by_reading(split: str) -> None:
+def test_the_class_in_order_follows_from_the_sentence(split: str) -> None:
     data = order()
     assert [rule(text) for text in data.texts[split]] == data.labels[split].tolist()
 
@@ -65,7 +65,7 @@ def test_both_members_of_a_pair_have_the_same_words_and_opposite_classes(split: 
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_a_bag_of_words_is_at_exactly_one_half(split: str) -> None:
+def test_a_bag_of_words_has_an_accuracy_of_exactly_one_half(split: str) -> None:
     data, rng = order(), np.random.default_rng(0)
     assert len(pairs_of(data, split)) == len(data.texts[split])
     weight = rng.integers(-1000, 1000, size=len(data.tokenizer))
@@ -74,7 +74,7 @@ def test_a_bag_of_words_is_at_exactly_one_half(split: str) -> None:
     assert score_classes(said, data.labels[split])["accuracy"] == 0.5
 
 
-def test_no_word_of_a_tested_pair_stands_in_a_training_pair() -> None:
+def test_the_words_of_evaluation_pairs_are_not_in_training_pairs() -> None:
     data = order(pairs=6000)
     content = {*ADJECTIVES, *templates.NOUNS}
     words = {s: {word for text, _ in pairs_of(data, s) for word in text.split()} & content for s in SPLITS}
@@ -82,17 +82,17 @@ def test_no_word_of_a_tested_pair_stands_in_a_training_pair() -> None:
     assert not words["train"] & words["validation"]
     assert not words["validation"] & words["test"]
     assert {s: len(some) for s, some in words.items()} == {"train": 60, "validation": 15, "test": 15}
-    # Yet all of them were seen, alone, in training: none is unknown.
+    # Training contains all words in other sentences, so none is unknown.
     assert all(not (data.ids[split] == 0).any() for split in SPLITS)
 
 
-def test_the_word_lists_are_whole_and_disjoint() -> None:
+def test_the_word_lists_are_complete_and_disjoint() -> None:
     lists = (templates.POSITIVE, templates.NEGATIVE, templates.NOUNS, templates.FILLERS)
     assert [len(words) for words in lists] == [30] * 4
     assert len({word for words in lists for word in words}) == 120
 
 
-def test_an_adjective_stands_in_the_middle_third_in_test_alone() -> None:
+def test_the_adjective_is_in_the_middle_third_only_in_the_test() -> None:
     data = position(length=12)
     outer, middle = {0, 1, 2, 3, 8, 9, 10, 11}, {4, 5, 6, 7}
     for split, places in (("train", outer), ("validation", outer), ("test", middle)):
@@ -109,7 +109,7 @@ def test_an_adjective_stands_in_the_middle_third_in_test_alone() -> None:
 
 
 @pytest.mark.parametrize("make", [order, position])
-def test_both_classes_are_equally_frequent_and_a_constant_stands_at_chance(make: Any) -> None:
+def test_classes_are_equally_frequent_and_a_constant_scores_the_chance_level(make: Any) -> None:
     data = make()
     for split in ("validation", "test"):
         assert data.chance(split) == pytest.approx({"accuracy": 0.5, "macro_f1": 1 / 3, "loss": np.log(2)})
@@ -118,7 +118,7 @@ def test_both_classes_are_equally_frequent_and_a_constant_stands_at_chance(make:
 
 
 @pytest.mark.parametrize("make", [order, position])
-def test_the_oracle_reaches_the_best_possible(make: Any) -> None:
+def test_the_oracle_reaches_the_best_possible_score(make: Any) -> None:
     data = make()
 
     def oracle(batch: Batch) -> torch.Tensor:
@@ -129,7 +129,7 @@ def test_the_oracle_reaches_the_best_possible(make: Any) -> None:
 
 
 @pytest.mark.parametrize("make", [order, position])
-def test_batches_repeat_and_the_data_are_the_same_for_every_seed(make: Any) -> None:
+def test_batches_repeat_and_the_sentences_do_not_depend_on_the_seed(make: Any) -> None:
     kit.check_repeats(make(), make())
     name = make().keys.task
     other = make(keys=Keys(1, name, 1))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ def texts(data: Translation, batch: Any) -> list[tuple[str, str]]:
     return rows
 
 
-def test_an_epoch_shows_every_pair_once_in_an_order_of_its_own(folder: Path) -> None:
+def test_each_epoch_contains_each_pair_once_in_another_order(folder: Path) -> None:
     data = make(folder)
     pairs = list(zip(*sentences(60, 0), strict=True))
     orders = []
@@ -63,7 +65,7 @@ def test_an_epoch_shows_every_pair_once_in_an_order_of_its_own(folder: Path) -> 
     assert orders[0] != orders[1]
 
 
-def test_evaluation_shows_each_sentence_once(folder: Path) -> None:
+def test_evaluation_contains_each_pair_once(folder: Path) -> None:
     data = make(folder)
     index = torch.cat([data.stream("test", step).index for step in range(data.steps("test"))])
     assert sorted(index.tolist()) == list(range(13))
@@ -72,7 +74,7 @@ def test_evaluation_shows_each_sentence_once(folder: Path) -> None:
     assert texts(data, batch) == [pairs[i] for i in batch.index.tolist()]
 
 
-def test_weights_are_of_the_targets_and_their_end(folder: Path) -> None:
+def test_the_weights_cover_the_targets_and_their_end_token(folder: Path) -> None:
     batch = make(folder).stream("train", 3)
     assert torch.equal(batch.weights > 0, batch.valid())
     assert batch.total == float(batch.weights.sum()) == float(batch.target_lengths.sum())  # type: ignore[union-attr]
@@ -87,11 +89,11 @@ def test_batches_repeat(folder: Path) -> None:
     )
 
 
-def test_long_training_pairs_are_left_out_and_counted(folder: Path) -> None:
+def test_long_training_pairs_are_excluded_and_counted(folder: Path) -> None:
     data = make(folder)
     longest = max(max(side) for side in zip(*data.lengths["train"], strict=True))
     shorter = make(folder, max_length=longest - 1)
-    facts = shorter.describe_data()
+    facts: Any = shorter.describe_data()
     assert facts["left_out"] > 0
     assert facts["train"] + facts["left_out"] == 60
     assert (facts["validation"], facts["test"]) == (11, 13)
@@ -100,7 +102,7 @@ def test_long_training_pairs_are_left_out_and_counted(folder: Path) -> None:
         make(folder, max_length=1)
 
 
-def test_scores_are_sacrebleus_on_the_raw_references(folder: Path) -> None:
+def test_scores_are_those_of_sacrebleu_on_the_raw_references(folder: Path) -> None:
     data = make(folder)
     references = sentences(13, 80)[1]
     hypotheses = [line.replace("chien", "chat") for line in references]
@@ -116,14 +118,14 @@ def test_scores_are_sacrebleus_on_the_raw_references(folder: Path) -> None:
         data.score_decoded("test", {i: right[i] for i in range(12)})
 
 
-def test_the_signatures_name_tokenisation_and_case(folder: Path) -> None:
-    facts = make(folder).describe_data()
+def test_the_signatures_contain_tokenisation_and_case(folder: Path) -> None:
+    facts: Any = make(folder).describe_data()
     assert "case:mixed" in facts["bleu_signature"]
     assert "tok:13a" in facts["bleu_signature"]
     assert "nw:0" in facts["chrf_signature"]
 
 
-def test_lines_lie_where_they_should(folder: Path) -> None:
+def test_chance_level_and_baseline_are_reproducible(folder: Path) -> None:
     data = make(folder)
     chance = data.chance("test")
     assert chance == data.chance("test")
@@ -136,13 +138,23 @@ def test_lines_lie_where_they_should(folder: Path) -> None:
     assert data.baselines("test")["copied source"]["bleu"] < 30
 
 
-def test_the_stand_in_says_what_is_best(cache: Path) -> None:
+def test_the_unigram_distribution_counts_each_end_token(folder: Path) -> None:
+    data = make(folder)
+    counts = Counter(dict.fromkeys(range(len(data.tokenizer)), 1))
+    ids, offsets = data.sides["train"][1]
+    for start, end in itertools.pairwise(offsets.tolist()):
+        counts.update([*ids[start:end].tolist(), END])
+    expected = [counts[token] / counts.total() for token in range(len(data.tokenizer))]
+    assert data._unigrams.tolist() == pytest.approx(expected)
+
+
+def test_the_best_scores_of_synthetic_pairs_are_known(cache: Path) -> None:
     data = Translation("multi30k", batch_size=8, keys=Keys(0, "t", 1), vocabulary_size=500, source="synthetic")
     assert data.best("test") == {"bleu": 100.0, "chrf": 100.0, "token_loss": 0.0, "token_accuracy": 1.0}
     assert data.chance("test")["bleu"] < 30  # type: ignore[operator]
 
 
-def test_preparation_is_quick_and_quicker_from_the_cache(real_data: Path, cache: Path) -> None:
+def test_preparation_is_fast_and_faster_from_the_cache(real_data: Path, cache: Path) -> None:
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
@@ -150,7 +162,7 @@ def test_preparation_is_quick_and_quicker_from_the_cache(real_data: Path, cache:
         seconds.append(time.perf_counter() - start)
     assert data.describe_data()["train"] == 29_000
     assert seconds[0] < 20
-    assert seconds[1] < min(3.0, seconds[0])  # A second where nothing else runs; see benchmarks/preparation.py.
+    assert seconds[1] < min(3.0, seconds[0])  # About 1 s on an idle machine; see benchmarks/preparation.py.
 
 
 @pytest.mark.parametrize(
@@ -165,6 +177,6 @@ def test_preparation_is_quick_and_quicker_from_the_cache(real_data: Path, cache:
         ({"vocabulary_size": 10}, "a vocabulary of 10 tokens is too small"),
     ],
 )
-def test_what_cannot_work_is_refused(folder: Path, changed: dict[str, Any], sentence: str) -> None:
+def test_invalid_options_are_refused(folder: Path, changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         make(folder, **changed)

@@ -8,13 +8,16 @@ with two titles may still be in both.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
+
+if TYPE_CHECKING:
+    from music21.stream.base import Score
 
 VERSION = 1
 """Version of the preparation, part of the cache key; raise it when the rolls change."""
@@ -31,49 +34,6 @@ class Chorales:
 
     splits: Mapping[str, list[np.ndarray]]
     failed: int
-
-
-class Pitch(Protocol):
-    """A pitch of music21."""
-
-    @property
-    def midi(self) -> int:
-        """MIDI note."""
-
-
-class Duration(Protocol):
-    """A duration of music21."""
-
-    @property
-    def quarterLength(self) -> float:
-        """Length in quarter notes."""
-
-
-class Note(Protocol):
-    """A note or chord of music21; percussion has no ``pitches``."""
-
-    offset: float
-    duration: Duration
-
-
-class FlatScore(Protocol):
-    """A score of music21 without nested parts."""
-
-    @property
-    def notes(self) -> Iterable[Note]:
-        """Notes and chords."""
-
-
-class Score(Protocol):
-    """What ``score_frames`` uses of a music21 score; the package has no type annotations."""
-
-    highestTime: float
-
-    def toSoundingPitch(self) -> Score:
-        """Return the score without transposing instruments."""
-
-    def flatten(self) -> FlatScore:
-        """Return the score without nested parts."""
 
 
 def read_chorales(limit: int | None = None) -> Chorales:
@@ -132,8 +92,7 @@ def score_frames(score: Score) -> np.ndarray:
         start = float(note.offset)
         # Quarter notes in [start, start + duration): none for a grace note, or a short note off the beat.
         sounding = slice(int(np.ceil(start)), int(np.ceil(start + float(note.duration.quarterLength))))
-        pitches: Iterable[Pitch] = getattr(note, "pitches", ())
-        for pitch in pitches:
+        for pitch in getattr(note, "pitches", ()):  # Percussion has no pitches.
             key = pitch.midi - LOWEST
             if 0 <= key < KEYS:
                 roll[sounding, key] = 1

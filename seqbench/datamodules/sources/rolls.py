@@ -186,7 +186,7 @@ def _roll_from_notes(place: str, piece: object) -> np.ndarray:
     roll = np.zeros((len(piece), KEYS), np.uint8)
     for number, frame in enumerate(piece):
         for note in frame:
-            if type(note) is not int or not LOWEST <= note <= HIGHEST:
+            if not isinstance(note, int) or not LOWEST <= note <= HIGHEST:
                 raise SeqbenchError(
                     f"{place}[{number}] has the note {note!r}; expected MIDI notes from {LOWEST} to {HIGHEST}, the "
                     f"keys of a piano."

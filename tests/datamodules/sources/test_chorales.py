@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,12 @@ def test_the_package_is_parsed_once_and_failures_are_reported(tmp_path: Path, mo
         assert found.pieces("test")[0].tolist() == piece.tolist()
     assert calls == [1]
     keys: list[object] = []
-    monkeypatch.setattr(prepared_cache, "load_or_prepare", lambda kind, key, make: keys.append((kind, key)) or make())
+
+    def load_or_prepare(kind: str, key: object, prepare: Callable[[], prepared_cache.Arrays]) -> prepared_cache.Arrays:
+        keys.append((kind, key))
+        return prepare()
+
+    monkeypatch.setattr(prepared_cache, "load_or_prepare", load_or_prepare)
     rolls.read_rolls(data_location.locate_data("jsb", source="package"))
     assert music21.__version__ in str(keys)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import hashlib
 from pathlib import Path
@@ -25,7 +26,11 @@ def test_links_in_a_folder_of_the_user_are_followed(tmp_path: Path, link: str) -
     else:
         folder.mkdir()
         (folder / "play").write_bytes(TEXT)
-        targets = {"file": "play", "file outside the folder": tmp_path / "shared" / "play", "chain of links": "up/play"}
+        targets = {
+            "file": "play",
+            "file outside the folder": str(tmp_path / "shared" / "play"),
+            "chain of links": "up/play",
+        }
         (folder / "up").symlink_to("../shared")
         (folder / "text.txt").symlink_to(targets[link])
     for path in (folder, folder / "text.txt"):
@@ -80,9 +85,26 @@ def test_the_files_of_one_part_are_joined_in_the_order_of_their_names(tmp_path: 
 def test_published_data_is_recognised_by_checksum_and_part() -> None:
     published = published_datasets.find_dataset("ptb").sha256
     assert data_contents.is_published("ptb", {f"{part}/any": checksum for part, checksum in published.items()})
-    swapped = dict(zip(published, reversed(published.values()), strict=True))
+    swapped = dict(zip(published, reversed(list(published.values())), strict=True))
     assert not data_contents.is_published("ptb", {f"{part}/any": checksum for part, checksum in swapped.items()})
     assert not data_contents.is_published("ptb", {"train/any": published["train"]})
+
+
+def test_a_published_file_in_the_place_of_another_part_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = published_datasets.find_dataset("ptb")
+    contents = {part: f"text of {part}".encode() for part in entry.files}
+    checksums = {part: hashlib.sha256(data).hexdigest() for part, data in contents.items()}
+    monkeypatch.setattr(published_datasets, "DATASETS", {"ptb": dataclasses.replace(entry, sha256=checksums)})
+    monkeypatch.setenv("SEQBENCH_DATA", str(tmp_path))
+    (tmp_path / "ptb").mkdir()
+    for part, path in entry.files.items():
+        (tmp_path / path).write_bytes(contents[part])
+    assert data_contents.read_contents(data_location.locate_data("ptb"), "text")[0] == contents
+    (tmp_path / entry.files["train"]).write_bytes(contents["test"])
+    with pytest.raises(NotAtHand, match=r"ptb\.train\.txt of 'ptb'"):
+        data_contents.verified_checksums(data_location.locate_data("ptb"))
 
 
 def test_data_without_files_is_identified_by_its_source() -> None:

@@ -76,7 +76,7 @@ def test_an_unreachable_hub_is_noticed_within_two_seconds(monkeypatch: pytest.Mo
 )
 def test_wrong_options_are_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(SeqbenchError, match=message):
-        data_location.locate_data(**options)  # type: ignore[arg-type]
+        data_location.locate_data(**options)
 
 
 @pytest.mark.parametrize("name", ["../ptb", "/etc", "..", "ptb/../ptb", "", "ptb\0"])

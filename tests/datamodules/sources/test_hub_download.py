@@ -94,7 +94,9 @@ def test_pairs_have_one_column_per_language_and_the_last_line_end_is_optional(
 
 @pytest.mark.usefixtures("connected")
 def test_labels_follow_their_sentences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = {split: {"text": ["good", "bad"], "label": [1, 0], "label_text": ["p", "n"]} for split in SPLITS}
+    rows: dict[str, dict[str, list[Any]]] = {
+        split: {"text": ["good", "bad"], "label": [1, 0], "label_text": ["p", "n"]} for split in SPLITS
+    }
     put(monkeypatch, "sst2", repository(tmp_path / tmp_path.name, rows), dict.fromkeys(SPLITS, "good\t1\nbad\t0"))
     parts, _ = data_contents.read_contents(data_location.locate_data("sst2"), "sentences")
     assert parts == dict.fromkeys(SPLITS, b"good\t1\nbad\t0")

@@ -12,7 +12,7 @@ import pytest
 
 from seqbench.datamodules.sources import prepared_cache as caching
 
-ARRAYS = {"ids": np.arange(1000), "none": np.zeros((0, 3), np.uint8)}
+ARRAYS: caching.Arrays = {"ids": np.arange(1000), "none": np.zeros((0, 3), np.uint8)}
 
 
 def entries(cache: Path) -> list[str]:

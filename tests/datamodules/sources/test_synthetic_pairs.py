@@ -17,7 +17,8 @@ def inverse(target: str) -> str:
     }
     words = target.split()[:-1]
     out: list[str] = []
-    article, noun, described = "the", "", []
+    article, noun = "the", ""
+    described: list[str] = []
 
     def flush() -> None:
         nonlocal article, noun, described

@@ -19,7 +19,7 @@ def data(mode: str) -> PianoRolls:
 
 
 def next_chances() -> np.ndarray:
-    """By hand: the chance ``(from, to)`` that key ``to`` follows, of a voice that stands on key ``from``."""
+    """Return the probability ``(from, to)`` that a voice moves from one key to another, without the package."""
     found = np.zeros((88, 88))
     for register in REGISTERS:
         for place, note in enumerate(register):
@@ -29,7 +29,7 @@ def next_chances() -> np.ndarray:
     return found
 
 
-def test_a_seed_decides_the_pieces() -> None:
+def test_the_seed_determines_the_pieces() -> None:
     one, again, other = RollSource().splits(), RollSource().splits(), RollSource(1).splits()
     assert {split: len(pieces) for split, pieces in one.items()} == SIZES
     for split, pieces in one.items():
@@ -38,26 +38,26 @@ def test_a_seed_decides_the_pieces() -> None:
     assert any(a.shape != b.shape for a, b in zip(one["train"], other["train"], strict=True))
 
 
-def test_four_voices_walk_in_registers_of_their_own() -> None:
+def test_each_of_four_voices_stays_in_its_register() -> None:
     keys = [[note - LOWEST for note in register] for register in REGISTERS]
     assert len({key for register in keys for key in register}) == sum(map(len, keys))
     frames = np.concatenate(RollSource().splits()["train"])
     assert (frames.sum(1) == 4).all()
     for register in keys:
         assert (frames[:, register].sum(1) == 1).all()
-        # From the first frame on, every note is as likely.
+        # All notes of a register are equally likely.
         np.testing.assert_allclose(frames[:, register].mean(0), 1 / len(register), atol=0.04)
-    assert set(frames.any(0).nonzero()[0]) == {key for register in keys for key in register}
+    assert set(np.flatnonzero(frames.any(0))) == {key for register in keys for key in register}
 
 
-def test_the_table_leaves_its_long_run_distribution_as_it_is() -> None:
+def test_the_uniform_distribution_is_stationary() -> None:
     for size in (1, 2, 9):
         table = synthetic_rolls.transition_table(size)
         np.testing.assert_allclose(table.sum(1), 1)
         np.testing.assert_allclose(np.full(size, 1 / size) @ table, 1 / size)
 
 
-def test_the_oracle_on_the_roll_stands_at_the_best_line() -> None:
+def test_the_true_distribution_of_the_roll_reaches_the_best_score() -> None:
     module = data("roll")
     chances = torch.from_numpy(next_chances()).float()
 
@@ -72,7 +72,7 @@ def test_the_oracle_on_the_roll_stands_at_the_best_line() -> None:
     assert chance["nll_per_frame"] > best["nll_per_frame"] + 4  # type: ignore[operator]
 
 
-def test_a_long_draw_comes_to_the_best_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_pieces_converge_to_the_best_score(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(synthetic_rolls, "SIZES", {"train": 10_000})
     pieces = RollSource(5).splits()["train"]
     before, after = (np.concatenate([p[cut] for p in pieces]) for cut in (slice(-1), slice(1, None)))
@@ -81,13 +81,13 @@ def test_a_long_draw_comes_to_the_best_line(monkeypatch: pytest.MonkeyPatch) -> 
     assert -np.log(said).sum(1).mean() == pytest.approx(RollSource().best()["nll_per_frame"], abs=0.012)
     hits, either = ((chances > 0.5) & (after == 1)).sum(), ((chances > 0.5) | (after == 1)).sum()
     assert hits / either == pytest.approx(RollSource().best()["frame_accuracy"], abs=0.002)
-    # No other threshold does better.
+    # Other thresholds are not better.
     for threshold in (0.1, 0.3, 0.7):
         other = ((chances > threshold) & (after == 1)).sum() / ((chances > threshold) | (after == 1)).sum()
         assert other < RollSource().best()["frame_accuracy"] + 0.002
 
 
-def test_the_oracle_on_the_melody_stands_at_the_best_line() -> None:
+def test_the_true_distribution_of_the_melody_reaches_the_best_score() -> None:
     module = data("melody")
     chances = torch.zeros(89, 89)
     chances[1:, 1:] = torch.from_numpy(next_chances())
@@ -99,7 +99,7 @@ def test_the_oracle_on_the_melody_stands_at_the_best_line() -> None:
     assert found["accuracy"] == pytest.approx(best["accuracy"], abs=0.02)
 
 
-def test_the_best_melody_by_hand() -> None:
+def test_the_best_scores_of_the_melody_equal_their_formula() -> None:
     inner = -(STAY * math.log(STAY) + 2 * STEP * math.log(STEP))
     outer = -((STAY + STEP) * math.log(STAY + STEP) + STEP * math.log(STEP))
     notes = len(REGISTERS[-1])

@@ -6,7 +6,7 @@ import pytest
 from seqbench.datamodules.sources.synthetic_text import ALPHABET, ORDER, CharacterSource
 
 
-def test_the_seed_decides_the_text() -> None:
+def test_the_seed_determines_the_text() -> None:
     assert CharacterSource(0).splits() == CharacterSource(0).splits()
     assert CharacterSource(0).splits()["test"] != CharacterSource(1).splits()["test"]
     splits = CharacterSource(0).splits()
@@ -14,8 +14,8 @@ def test_the_seed_decides_the_text() -> None:
     assert set("".join(splits.values())) == set(ALPHABET)
 
 
-def test_the_oracle_stands_at_the_entropy_rate() -> None:
-    """The chain's own table, scored on what it drew: within four standard errors of the exact figures."""
+def test_the_true_distribution_scores_the_entropy_rate() -> None:
+    """Score the table of the chain on its own text: within four standard errors of the exact values."""
     source = CharacterSource()
     ids = np.array([ALPHABET.index(character) for character in source.splits()["validation"]])
     contexts = ids[:-ORDER] * len(ALPHABET) + ids[1:-1]
@@ -26,7 +26,7 @@ def test_the_oracle_stands_at_the_entropy_rate() -> None:
         assert seen.mean() == pytest.approx(exact, abs=4 * seen.std() / len(seen) ** 0.5)
 
 
-def test_the_long_run_frequencies_are_a_fixed_point() -> None:
+def test_the_stationary_distribution_is_an_eigenvector() -> None:
     source = CharacterSource()
     size = len(ALPHABET)
     step = np.zeros((size**ORDER, size**ORDER))

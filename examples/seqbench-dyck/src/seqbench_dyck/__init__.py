@@ -1,1 +1,1 @@
-"""dyck, a task for seqbench; its card is dyck.yaml beside this file."""
+"""dyck, a task for seqbench. Its card is the file dyck.yaml in this folder."""

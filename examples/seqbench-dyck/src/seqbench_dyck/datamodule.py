@@ -1,10 +1,10 @@
-"""Nested brackets of several kinds: at every step, which bracket could close?
+"""Nested brackets of several kinds: predict at each step which bracket can be closed.
 
     input   ( [ ] ( ) ) [
-    target  ) ] ) ) ) . ]      (the dot: nothing is open)
+    target  ) ] ) ) ) . ]      (dot: no bracket is open)
 
-The kinds of all open brackets have to be remembered, and in the reverse of their order: a stack, bounded by the depth
-so that a finite state can hold it (Hewitt et al. 2020, arXiv 2010.07515).
+A model must remember the kinds of all open brackets and use them in reverse order, as a stack does. The depth is bounded,
+so a finite state is sufficient (Hewitt et al. 2020, arXiv 2010.07515).
 """
 
 from __future__ import annotations
@@ -18,41 +18,57 @@ from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 PROBE = "length-"
+"""Prefix of the names of test splits with one length."""
 
 
-def sample(rng: np.random.Generator, rows: int, time: int, kinds: int, depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw brackets and answers, both ``(rows, time)`` int64.
+def sample_dyck(
+    rng: np.random.Generator, rows: int, time: int, kinds: int, depth: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw sequences of brackets and the answers.
 
-    Kind k opens by k and closes by ``kinds + k``. The answer is 1 + k where kind k could close, 0 where nothing is open.
-    Whether a bracket opens or closes is a fair coin, where both can be.
+    The opening bracket of kind k has the id k, and the closing bracket ``kinds + k``. The answer is 1 + k if a bracket of
+    kind k can be closed, and 0 if no bracket is open. Where a bracket may open or close, both have probability 1/2.
+
+    Args:
+        rng: random generator.
+        rows: number of sequences.
+        time: brackets in each sequence.
+        kinds: number of kinds of brackets.
+        depth: maximum number of open brackets.
+
+    Returns:
+        Brackets and answers, both ``(rows, time)`` int64.
     """
-    stack = np.zeros((rows, depth + 1), dtype=np.int64)  # What is open at each height; nothing is, at height 0.
+    stack = np.zeros((rows, depth + 1), dtype=np.int64)  # 1 + kind of the open bracket at each height; 0 at height 0.
     height = np.zeros(rows, dtype=np.int64)
-    every = np.arange(rows)
+    all_rows = np.arange(rows)
     inputs, targets = np.empty((2, rows, time), dtype=np.int64)
     coins, drawn = rng.random((time, rows)) < 0.5, rng.integers(0, kinds, size=(time, rows))
     for t in range(time):
         opens = (height == 0) | (coins[t] & (height < depth))
-        inputs[:, t] = np.where(opens, drawn[t], kinds + stack[every, height] - 1)
+        inputs[:, t] = np.where(opens, drawn[t], kinds + stack[all_rows, height] - 1)
         height += np.where(opens, 1, -1)
-        stack[every[opens], height[opens]] = 1 + drawn[t][opens]
-        targets[:, t] = np.where(height > 0, stack[every, height], 0)
+        stack[all_rows[opens], height[opens]] = 1 + drawn[t][opens]
+        targets[:, t] = np.where(height > 0, stack[all_rows, height], 0)
     return inputs, targets
 
 
 class DyckTask(SequenceDataModule):
-    """Prefixes of nested brackets, the next closing one asked at every step; probes at lengths never trained on.
+    """Predict the next closing bracket of nested brackets; also tested at lengths that do not occur in training.
 
     Args:
         batch_size: sequences in one batch.
-        keys: what random draws are keyed by.
-        kinds: kinds of brackets.
-        depth: most brackets that are open at once.
+        keys: keys of the random generators.
+        kinds: number of kinds of brackets.
+        depth: maximum number of open brackets.
         min_length: shortest training sequence, in brackets.
         max_length: longest training sequence, in brackets; lengths are uniform between the two.
-        samples: sequences in validation, and in test.
-        probe_lengths: lengths at which the last answer is tested as well.
-        probe_samples: sequences at each probe length.
+        samples: number of sequences in validation and in test.
+        probe_lengths: lengths, in brackets, at which the last answer is also tested.
+        probe_samples: number of sequences at each probe length.
+
+    Raises:
+        SeqbenchError: If an argument is out of range.
     """
 
     def __init__(
@@ -83,37 +99,37 @@ class DyckTask(SequenceDataModule):
         self.spec = SequenceSpec(Tokens(2 * kinds), StepClasses(kinds + 1), max_length=longest)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Fresh brackets for training, the same ones at every evaluation; a probe asks at its last step alone."""
+        """Return new brackets in training and fixed ones in evaluation; a probe has targets only at its last step."""
         rng = self.keys.generator(split, step)
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self._count(split) - first)
-        probe = split.startswith(PROBE)
-        if probe:
+        is_probe = split.startswith(PROBE)
+        if is_probe:
             lengths = np.full(rows, int(split.removeprefix(PROBE)))
         else:
             lengths = rng.integers(self.min_length, self.max_length + 1, size=rows)
         time = int(lengths.max())
-        inputs, targets = sample(rng, rows, time, self.kinds, self.depth)
+        inputs, targets = sample_dyck(rng, rows, time, self.kinds, self.depth)
         position = np.arange(time)
-        asked = position == lengths[:, None] - 1 if probe else position < lengths[:, None]
+        weights = position == lengths[:, None] - 1 if is_probe else position < lengths[:, None]
         return Batch(
             inputs=torch.from_numpy(inputs),
             targets=torch.from_numpy(targets),
             lengths=torch.from_numpy(lengths),
-            weights=torch.from_numpy(asked.astype(np.float32)),
-            total=float(asked.sum()),
+            weights=torch.from_numpy(weights.astype(np.float32)),
+            total=float(weights.sum()),
             index=torch.arange(first, first + rows),
         )
 
     def steps(self, split: str) -> int:
-        """Batches in which all of a split's sequences come once."""
+        """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self._count(split) / self.batch_size)
 
     def _count(self, split: str) -> int:
         return self.probe_samples if split.startswith(PROBE) else self.samples
 
     def oracle(self, batch: Batch) -> torch.Tensor:
-        """The right answers, ``(batch, time)``, from the inputs alone: one stack for each row."""
+        """Return the correct answers ``(batch, time)``, computed from the inputs alone with a stack for each row."""
         answers = torch.zeros_like(batch.inputs)
         for row, brackets in enumerate(batch.inputs.tolist()):
             stack: list[int] = []
@@ -126,7 +142,7 @@ class DyckTask(SequenceDataModule):
         return answers
 
     def _frequencies(self, split: str) -> np.ndarray:
-        """How often each answer is right in a split, where it is asked."""
+        """Return the frequency of each answer among the weighted steps of a split."""
         counts = np.zeros(self.kinds + 1)
         for step in range(self.steps(split)):
             batch = self.stream(split, step)
@@ -134,11 +150,11 @@ class DyckTask(SequenceDataModule):
         return counts / counts.sum()
 
     def chance(self, split: str) -> Scores:
-        """A predictor that knows how often each answer is right, and nothing else."""
-        known = self._frequencies(split)
-        seen = known[known > 0]
-        return {"accuracy": float(known.max()), "loss": float(-(seen * np.log(seen)).sum())}
+        """Return the scores of a predictor that knows only the frequency of each answer."""
+        frequencies = self._frequencies(split)
+        positive = frequencies[frequencies > 0]
+        return {"accuracy": float(frequencies.max()), "loss": float(-(positive * np.log(positive)).sum())}
 
     def best(self, split: str) -> Scores:
-        """The answer is a function of the input."""
+        """Return perfect scores: the answer is a function of the input."""
         return {"accuracy": 1.0, "loss": 0.0}
