@@ -1,4 +1,4 @@
-"""Distributions of strangers, for tests: a folder on ``sys.path`` with their metadata and modules, as pip leaves it."""
+"""Installed distributions for tests: a folder on ``sys.path`` with metadata and modules, as pip writes them."""
 
 from __future__ import annotations
 
@@ -38,11 +38,19 @@ class Site:
         files: Mapping[str, str] | None = None,
         version: str = "1.0",
     ) -> None:
-        """Put a distribution there: its entries by name, and its files by path."""
+        """Write a distribution into the folder.
+
+        Args:
+            name: name of the distribution.
+            architectures: value of each entry point for an architecture, by name.
+            tasks: value of each entry point for a task, by name.
+            files: text of each file, by path.
+            version: version of the distribution.
+        """
         info = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
         groups = {registry.ARCHITECTURES: architectures or {}, registry.TASKS: tasks or {}}
         lines = [
-            f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in group_.items()) for group, group_ in groups.items()
+            f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups.items()
         ]
         texts = {
             info / "METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
@@ -52,18 +60,18 @@ class Site:
         for path, text in texts.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
-        forget()
+        clear_registry()
 
 
-def forget() -> None:
-    """Let the registry look again."""
+def clear_registry() -> None:
+    """Clear the caches of the registry, so that it reads the entry points again."""
     registry.list_entries.cache_clear()
     registry._installed_entry_points.cache_clear()
 
 
 @contextmanager
 def site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """An empty folder on ``sys.path``; what is imported from it is forgotten afterwards."""
+    """Add an empty folder to ``sys.path``, and remove the modules imported from it afterwards."""
     folder.mkdir(exist_ok=True)
     monkeypatch.syspath_prepend(folder)
     known = set(sys.modules)
@@ -74,4 +82,4 @@ def site(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
             if str(getattr(sys.modules[name], "__file__", None) or "").startswith(str(folder)):
                 del sys.modules[name]
         monkeypatch.undo()
-        forget()
+        clear_registry()

@@ -1,4 +1,4 @@
-"""Packages of one's own, the examples and what `seqbench new` writes: installed by pip, checked, run."""
+"""The examples and the packages that `seqbench new` writes: installed with pip, tested and run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = {"echo-state": "architecture", "dyck": "task"}
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two fresh packages, ``new``, and all four packages installed, ``site``."""
+    """Return a folder with two new packages in ``new``, and all four packages installed in ``site``."""
     folder = tmp_path_factory.mktemp("packages")
     (folder / "new").mkdir()
     for kind, name in (("architecture", "my-net"), ("task", "my-task")):
@@ -29,14 +29,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     sources = [str(path) for path in (*(folder / "new").iterdir(), *EXAMPLES.glob("seqbench-*"))]
     assert len(sources) == 4
-    # Without network: what they depend on is here already, and so is what builds them.
+    # Without network, because the dependencies and the build backend are installed.
     pip = ["pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder / "site")]
     subprocess.run([sys.executable, "-m", *pip, *sources], check=True)
     return folder
 
 
 def python(installed: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Python with the packages, in a folder of its own."""
+    """Run Python with the installed packages in the folder of the packages."""
     environment = {**os.environ, "PYTHONPATH": str(installed / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, *words]
     return subprocess.run(command, capture_output=True, text=True, cwd=installed, env=environment, timeout=200)
@@ -52,8 +52,8 @@ def project(folder: Path) -> Any:
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_an_example_has_the_shape_of_a_new_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    # As before it was installed: a developer may have it here.
+def test_an_example_has_the_files_and_settings_of_a_new_package(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The example may be installed here, but the templates refuse a name that is taken.
     monkeypatch.setattr(new.registry, "list_entries", lambda group: {})
     words = new.template_values(KINDS[name], name)
     files = new.render_templates(KINDS[name], words)
@@ -69,7 +69,7 @@ def test_an_example_has_the_shape_of_a_new_package(name: str, monkeypatch: pytes
     assert mine == fresh
 
 
-def test_they_are_listed_with_their_distributions(installed: Path) -> None:
+def test_packages_are_listed_with_their_distributions(installed: Path) -> None:
     done = python(installed, "-m", "seqbench", "list")
     assert done.returncode == 0
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()}
@@ -79,7 +79,7 @@ def test_they_are_listed_with_their_distributions(installed: Path) -> None:
     assert rows["my-task"].startswith("seqbench-my-task 0.1.0 running sum of digits modulo 5")
 
 
-def test_they_pass_their_own_tests(installed: Path) -> None:
+def test_packages_pass_their_own_tests(installed: Path) -> None:
     folders = [*(installed / "new").iterdir(), *EXAMPLES.glob("seqbench-*")]
     options = ["-q", "-p", "no:cacheprovider", "-c", str(folders[0] / "pyproject.toml"), "--rootdir", str(installed)]
     done = python(installed, "-m", "pytest", *options, *(str(folder / "tests") for folder in folders))
@@ -88,7 +88,7 @@ def test_they_pass_their_own_tests(installed: Path) -> None:
     assert "failed" not in done.stdout
 
 
-def test_they_run_together_and_the_record_names_their_distribution(installed: Path) -> None:
+def test_the_record_of_an_example_contains_its_distribution(installed: Path) -> None:
     run = ["run", "--arch", "echo-state", "--task", "dyck", "--tier", "smoke", "--logger", "none"]
     found = record(
         python(installed, "-m", "seqbench", *run, "--optim.steps", "20", "--optim.validate_every", "20"), installed
@@ -103,7 +103,7 @@ def test_they_run_together_and_the_record_names_their_distribution(installed: Pa
 @pytest.mark.parametrize(
     ("arch", "task"), [("my-net", "copy"), ("gru", "my-task"), ("echo-state", "copy"), ("gru", "dyck")]
 )
-def test_a_smoke_run_is_better_than_chance(installed: Path, arch: str, task: str) -> None:
+def test_the_score_of_a_smoke_run_is_better_than_chance(installed: Path, arch: str, task: str) -> None:
     run = ["run", "--arch", arch, "--task", task, "--tier", "smoke", "--logger", "none"]
     found = record(python(installed, "-m", "seqbench", *run), installed)
     assert found["config"]["modified"] == []

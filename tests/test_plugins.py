@@ -1,17 +1,23 @@
-"""A stranger's distribution at the command line: its task's card is found, and each mistake is one line."""
+"""Installed plug-ins: the card of a task is found, and each problem gives one line on the command line."""
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from seqbench.cli.main import main
-from seqbench.protocol import card_files, cards
+from seqbench.datamodules import base
+from seqbench.protocol import card_files, cards, specs
+from seqbench.protocol.batches import Keys
 from seqbench.utils.errors import SeqbenchError
 from tests import distributions
+from tests.datamodules import kit
 from tests.distributions import NET, Site
 
 CARD = """
@@ -19,7 +25,7 @@ name: job
 version: 1
 summary: |
   a job
-  of theirs
+  of a plug-in
 example: none
 datamodule: theirs.data:Job
 metric: {name: accuracy, direction: max}
@@ -39,15 +45,15 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         yield site
 
 
-def offer(site: Site, card: str | None = CARD, data: str = JOB, value: str = "theirs", init: str = "") -> None:
+def install_task(site: Site, card: str | None = CARD, data: str = JOB, value: str = "theirs", init: str = "") -> None:
     files = {"theirs/__init__.py": init, "theirs/data.py": data}
     if card is not None:
         files["theirs/job.yaml"] = card
     site.install("their-tasks", tasks={"job": value}, files=files)
 
 
-def said(words: str, capsys: pytest.CaptureFixture[str]) -> str:
-    """What a command that must fail prints: one line, and no traceback."""
+def error_line(words: str, capsys: pytest.CaptureFixture[str]) -> str:
+    """Run a command that must fail, and return its error message: one line without traceback."""
     capsys.readouterr()
     assert main(words.split()) == 2
     captured = capsys.readouterr()
@@ -57,38 +63,38 @@ def said(words: str, capsys: pytest.CaptureFixture[str]) -> str:
     return captured.err
 
 
-def test_a_card_lies_in_the_package_that_the_entry_names(site: Site) -> None:
-    offer(site, init="1 / 0")
+def test_the_card_is_read_from_the_package_of_the_entry_without_importing_it(site: Site) -> None:
+    install_task(site, init="1 / 0")
     assert cards.load_card("job").datamodule == "theirs.data:Job"
-    assert card_files.card_summary("job") == "a job of theirs"
+    assert card_files.card_summary("job") == "a job of a plug-in"
     assert "theirs" not in sys.modules
 
 
-def test_the_package_may_lie_deeper_and_is_not_imported_either(site: Site) -> None:
+def test_the_card_may_be_in_a_subpackage(site: Site) -> None:
     files = {"theirs/__init__.py": "1 / 0", "theirs/tasks/job.yaml": CARD}
     site.install("their-tasks", tasks={"job": "theirs.tasks"}, files=files)
     assert cards.load_card("job").name == "job"
 
 
-def test_a_package_installed_in_place_is_found(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # An editable install: the metadata in site-packages, the package wherever a path file points.
-    offer(site)
+def test_an_editable_installation_is_found(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # An editable installation has its metadata in site-packages, and its package in another folder on the path.
+    install_task(site)
     (tmp_path / "checkout").mkdir()
     (site.folder / "theirs").rename(tmp_path / "checkout" / "theirs")
     monkeypatch.syspath_prepend(tmp_path / "checkout")
     assert cards.load_card("job").name == "job"
 
 
-def test_a_folder_called_tasks_beside_a_package_is_not_searched(site: Site) -> None:
-    offer(site, card=None)
+def test_a_folder_named_tasks_next_to_a_package_is_not_searched(site: Site) -> None:
+    install_task(site, card=None)
     (site.folder / "tasks").mkdir()
     (site.folder / "tasks" / "job.yaml").write_text(CARD)
     with pytest.raises(SeqbenchError, match="has no card"):
         cards.load_card("job")
 
 
-def test_a_name_may_stand_for_another(site: Site) -> None:
-    offer(site, card="alias: copy")
+def test_a_card_may_be_an_alias(site: Site) -> None:
+    install_task(site, card="alias: copy")
     assert cards.load_card("job").name == "copy"
 
 
@@ -104,12 +110,12 @@ def test_a_name_may_stand_for_another(site: Site) -> None:
         ("alias: nothing-like-it", "theirs", "unknown task 'nothing-like-it'"),
     ],
 )
-def test_a_card_that_cannot_be_used_is_one_line(
+def test_an_invalid_card_gives_one_line(
     site: Site, capsys: pytest.CaptureFixture[str], card: str | None, value: str, sentence: str
 ) -> None:
-    offer(site, card, value=value)
-    assert sentence in said("run --arch gru --task job --tier smoke --logger none", capsys)
-    assert sentence in said("show job", capsys)
+    install_task(site, card, value=value)
+    assert sentence in error_line("run --arch gru --task job --tier smoke --logger none", capsys)
+    assert sentence in error_line("show job", capsys)
     assert main(["list", "tasks"]) == 0
     listed = capsys.readouterr().out
     assert listed.count("broken: ") <= 1
@@ -139,11 +145,11 @@ def test_a_card_that_cannot_be_used_is_one_line(
         ("import no_such_audio", "theirs [audio]", "get it by `pip install 'their-tasks[audio]'`"),
     ],
 )
-def test_a_datamodule_that_cannot_be_used_is_one_line(
+def test_an_invalid_datamodule_gives_one_line(
     site: Site, capsys: pytest.CaptureFixture[str], data: str, value: str, sentence: str
 ) -> None:
-    offer(site, data=data, value=value)
-    assert sentence in said("run --arch gru --task job --tier smoke --logger none", capsys)
+    install_task(site, data=data, value=value)
+    assert sentence in error_line("run --arch gru --task job --tier smoke --logger none", capsys)
     assert cards.load_card("copy")
 
 
@@ -155,19 +161,35 @@ def test_a_datamodule_that_cannot_be_used_is_one_line(
         (NET.replace(", lengths=None", ""), "but the forward of Net takes (self, x), no lengths"),
     ],
 )
-def test_an_architecture_that_cannot_be_used_is_one_line(
+def test_an_invalid_architecture_gives_one_line(
     site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str, sentence: str
 ) -> None:
     site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": source})
     runs = tmp_path / "runs"
-    assert sentence in said(f"run --arch net --task copy --tier smoke --logger none --runs {runs}", capsys)
-    assert sentence in said("show net", capsys)
+    assert sentence in error_line(f"run --arch net --task copy --tier smoke --logger none --runs {runs}", capsys)
+    assert sentence in error_line("show net", capsys)
     assert not runs.exists()
 
 
-def test_a_clash_is_one_line_and_listed(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_distributions_with_the_same_name_give_one_line_and_are_listed(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
     site.install("their-nets", {"gru": "their_nets:Net"}, {"copy": "theirs"})
-    assert "architecture 'gru' is offered by " in said("run --arch gru --task parity", capsys)
-    assert "task 'copy' is offered by " in said("run --arch lstm --task copy", capsys)
+    assert "architecture 'gru' is offered by " in error_line("run --arch gru --task parity", capsys)
+    assert "task 'copy' is offered by " in error_line("run --arch lstm --task copy", capsys)
     assert main(["list"]) == 0
     assert capsys.readouterr().out.count(" AND ") == 2
+
+
+def test_the_datamodule_of_the_documentation_makes_valid_batches() -> None:
+    text = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+    code = text.split("```python\n")[1].split("```")[0]
+    names = {"SequenceDataModule": base.SequenceDataModule, "Scores": base.Scores, "require": base.require}
+    namespace: dict[str, Any] = {**vars(specs), **names, "Keys": Keys, "math": math, "torch": torch}
+    exec(compile(code, "docs/plugins.md", "exec"), namespace)
+    data = namespace["Repeat"](batch_size=4, keys=Keys(0, "repeat", 1), length=9, samples=10)
+    kit.check_repeats(data, data)
+    kit.check_weights(data)
+    kit.check_samples(data, "test", 10)
+    batch = data.stream("test", 0)
+    assert torch.equal(batch.targets[:, 1:], batch.inputs[:, :-1])

@@ -174,5 +174,5 @@ def test_malformed_metadata_of_one_distribution_hide_no_other(site: Site) -> Non
     site.install("their-nets", {"net": "their_nets:Net"})
     site.install("broken")
     (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text("[seqbench.tasks]\nno equals sign\n")
-    distributions.forget()
+    distributions.clear_registry()
     assert {"net", "gru"} <= set(registry.list_entries(registry.ARCHITECTURES))
