@@ -34,20 +34,20 @@ def main() -> int:
     kills_of_sweeps = options.kills // 5
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        runs = kills.Runs(Path(folder) / "runs", options.seed)
-        runs.kill(kills.drawn(options.kills - kills_of_sweeps, rng))
+        runs = kills.KilledRuns(Path(folder) / "runs", options.seed)
+        runs.kill(kills.draw_kill_points(options.kills - kills_of_sweeps, rng))
         print(f"runs: {runs.counts}")
         all_counts = [runs.counts]
         if kills_of_sweeps:
-            chain = sweeps.Sweeps(Path(folder) / "sweeps", options.seed, fresh=True)
-            chain.kill(sweeps.drawn(kills_of_sweeps, rng))
+            chain = sweeps.KilledSweeps(Path(folder) / "sweeps", options.seed, fresh=True)
+            chain.kill(sweeps.draw_victims(kills_of_sweeps, rng))
             print(f"sweeps: {chain.counts}")
             all_counts.append(chain.counts)
     figures = {
         "kills": sum(counts.kills.total() for counts in all_counts),
         "finished_results_lost": sum(len(counts.lost) for counts in all_counts),
         "corrupted_files": sum(len(counts.corrupted) for counts in all_counts),
-        "left_over": sum(len(counts.littered) for counts in all_counts),
+        "left_over": sum(len(counts.left_over) for counts in all_counts),
         "resumed": sum(counts.resumed for counts in all_counts),
     }
     figures["resumed_bit_identical"] = figures["resumed"] - sum(len(counts.differing) for counts in all_counts)

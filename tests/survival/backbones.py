@@ -1,4 +1,4 @@
-"""Backbones of cells in sweeps: one that keeps a list of who trained it, and some that take their process with them."""
+"""Backbones for tests of sweeps: one logs which processes train it, the others end or block their process."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from tests.backbones import CausalMean
 
 AUDIT = "SEQBENCH_TEST_AUDIT"
-"""Names the folder of the lists."""
+"""Environment variable with the folder of the logs."""
 
 OVERLAP = "overlap"
-"""Stands in the list of a cell that two processes trained at once."""
+"""Marks the log of a cell that two processes have trained at the same time."""
 
 
 class Audited(CausalMean):
-    """Writes into its cell's list who trains it, and sees by a lock of its own whether another does so at once.
+    """Log the process that trains a cell, and detect by a lock if another process trains it at the same time.
 
     Args:
-        cell: names the list; it also changes the results a little.
+        cell: name of the log; it also changes the results slightly.
     """
 
     held: ClassVar[Any] = None
@@ -43,7 +43,7 @@ class Audited(CausalMean):
 
     def _begin(self) -> Any:
         path = Path(os.environ[AUDIT]) / str(self.cell)
-        file = path.open("a")  # Held until the end of this process, however it comes.
+        file = path.open("a")  # Locked until this process ends in any way.
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             file.write(f"{os.getpid()}\n")
@@ -54,7 +54,7 @@ class Audited(CausalMean):
 
 
 class Segfaulting(CausalMean):
-    """Reads where nothing is."""
+    """Read from address 0, which ends the process by SIGSEGV."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         ctypes.string_at(0)
@@ -62,14 +62,14 @@ class Segfaulting(CausalMean):
 
 
 class Exiting(CausalMean):
-    """Ends its process at once, as a library written in C may."""
+    """End the process at once, as a library written in C may do."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         os._exit(3)
 
 
-class Leaving(CausalMean):
-    """Ends its process as a script does."""
+class RaisingSystemExit(CausalMean):
+    """Raise SystemExit in the first training step."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         if self.training:
@@ -78,7 +78,7 @@ class Leaving(CausalMean):
 
 
 class Hanging(CausalMean):
-    """Never comes back from its first step of training."""
+    """Block in the first training step."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         while self.training:
@@ -86,11 +86,11 @@ class Hanging(CausalMean):
         return x
 
 
-class Eating(CausalMean):
-    """Takes more and more memory."""
+class ExhaustingMemory(CausalMean):
+    """Allocate memory until none is left."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        eaten = []
+        tensors = []
         while self.training:
-            eaten.append(torch.empty(2**24))  # Untouched: it counts, and costs no real memory.
+            tensors.append(torch.empty(2**24))  # Never written, so it counts against the limit but uses no memory.
         return x

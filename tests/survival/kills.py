@@ -1,6 +1,6 @@
-"""Runs that are killed, again and again, and what is left of them.
+"""Kill runs repeatedly, resume them, and check their files and results.
 
-``python -m benchmarks.kills`` counts with the same code.
+``python -m benchmarks.kills`` uses the same code.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ import torch
 from seqbench.datamodules.sources import prepared_cache
 from seqbench.protocol import records, run_folder
 from seqbench.utils.errors import SeqbenchError
-from tests.survival.places import AT_RANDOM, PLACES, RUNS, Place, arm
+from tests.survival.kill_points import AT_RANDOM, KILL_POINTS, RUNS, KillPoint, arm_kill
 
 CONTEXT: Any = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(["seqbench.sweep.workers.preload"])
-LONGEST = 120.0
-"""Seconds after which a run, or what a killed sweep left, hangs."""
+TIMEOUT_SECONDS = 120.0
+"""Seconds to wait for the end of a run or of the processes of a sweep."""
 
 ARCH = {"name": "gru", "d_model": 8, "num_layers": 2, "dropout": 0.2}
 OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "schedule": "cosine"}
@@ -36,36 +36,45 @@ OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "schedule": "cosine
 
 @dataclass
 class Counts:
-    """What a series of kills came to."""
+    """The outcome of a series of kills.
+
+    Args:
+        kills: number of kills by point.
+        lost: finished records that were lost or changed.
+        corrupted: files that cannot be read.
+        resumed: number of runs that were killed and then resumed to their end.
+        differing: runs whose results differ from those of an uninterrupted run.
+        left_over: files, locks and processes that should not remain.
+    """
 
     kills: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     corrupted: list[str] = field(default_factory=list)
     resumed: int = 0
     differing: list[str] = field(default_factory=list)
-    littered: list[str] = field(default_factory=list)
+    left_over: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
-        """Whether nothing was lost, broken, left over or other than in an uninterrupted run."""
-        return not (self.lost or self.corrupted or self.differing or self.littered)
+        """Whether nothing was lost or corrupted, nothing remains, and all results are those of uninterrupted runs."""
+        return not (self.lost or self.corrupted or self.differing or self.left_over)
 
     def __str__(self) -> str:
-        places = ", ".join(f"{place}: {count}" for place, count in sorted(self.kills.items()))
-        wrong = {name: getattr(self, name) for name in ("lost", "corrupted", "differing", "littered")}
+        points = ", ".join(f"{point}: {count}" for point, count in sorted(self.kills.items()))
+        wrong = {name: getattr(self, name) for name in ("lost", "corrupted", "differing", "left_over")}
         shown = "; ".join(f"{name} {found or 'none'}" for name, found in wrong.items())
-        return f"{self.kills.total()} kills, {self.resumed} resumed to the end; {shown} ({places})"
+        return f"{self.kills.total()} kills, {self.resumed} resumed to the end; {shown} ({points})"
 
 
-class Ledger:
-    """What stands below a folder, looked at after each kill: nothing finished may go or change, nothing be broken."""
+class FileCheck:
+    """Checks the files of a folder after each kill: finished records stay the same, and all files are readable."""
 
     def __init__(self, folder: Path, counts: Counts) -> None:
         self.folder, self.counts = folder, counts
         self._finished: dict[Path, tuple[int, bytes]] = {}
 
-    def look(self) -> None:
-        """Compare, and count what is wrong."""
+    def run(self) -> None:
+        """Check all files, and add the problems to the counts."""
         for path, before in self._finished.items():
             if not path.is_file() or (path.stat().st_mtime_ns, path.read_bytes()) != before:
                 self.counts.lost.append(str(path))
@@ -85,28 +94,28 @@ class Ledger:
                 self.counts.corrupted.append(str(path))
         for lock in self.folder.rglob(run_folder.LOCK):
             if run_folder.is_locked(lock.parent):
-                self.counts.littered.append(f"{lock} is held")
+                self.counts.left_over.append(f"{lock} is held")
 
 
-def results(folder: Path) -> dict[str, str]:
-    """The results below a folder, by run, as text that is the same for the same bits."""
+def read_results(folder: Path) -> dict[str, str]:
+    """Return the results of each run below a folder as JSON, which is equal only for equal bits."""
     return {
         str(path.parent.relative_to(folder)): json.dumps(records.read_record(path).results.to_dict(), sort_keys=True)
         for path in folder.rglob(records.NAME)
     }
 
 
-def names(folder: Path) -> set[str]:
-    """All files below a folder."""
+def list_files(folder: Path) -> set[str]:
+    """Return the paths of all files below a folder."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
-class Runs:
-    """Kills runs.
+class KilledRuns:
+    """Kills and resumes runs.
 
     Args:
-        folder: for all that they leave.
-        seed: of all that is drawn.
+        folder: folder for the runs.
+        seed: seed of all random choices.
     """
 
     def __init__(self, folder: Path, seed: int) -> None:
@@ -114,46 +123,46 @@ class Runs:
         self.counts = Counts()
         self._whole: dict[str, tuple[dict[str, str], set[str], float]] = {}
         self._chains = 0
-        make_data(folder)
+        write_data(folder)
 
-    def kill(self, places: Sequence[Place]) -> None:
-        """Kill once at each of the places, in chains of up to three in one run, which is then let go to its end.
+    def kill(self, points: Sequence[KillPoint]) -> None:
+        """Kill a run once at each point, up to three times in one run, which is then resumed to its end.
 
-        A run that ended before its kill does not count: the kill is tried again in another.
+        If a run ends before it reaches a point, the point is tried again in another run.
 
         Raises:
-            AssertionError: a place is never come by.
+            AssertionError: no run reaches a point.
         """
-        waiting, tries = deque(places), Counter[Place]()
+        waiting, tries = deque(points), Counter[KillPoint]()
         while waiting:
-            missed = self._chain(list(_together(waiting, self._rng)))
+            missed = self._chain(list(_take_for_one_task(waiting, self._rng)))
             tries.update(missed)
             waiting.extend(missed)
-            never = [str(place) for place, count in tries.items() if count > 8 and place is not AT_RANDOM]
-            assert not never, f"no run comes by {never}"
+            never = [str(point) for point, count in tries.items() if count > 8 and point is not AT_RANDOM]
+            assert not never, f"no run reaches {never}"
 
-    def _chain(self, places: Sequence[Place]) -> list[Place]:
-        """Kill one run at the places, one after the other, and let it end; return those it did not come by."""
-        kind = self._rng.choice(sorted(set.intersection(*(set(place.only) for place in places))))
+    def _chain(self, points: Sequence[KillPoint]) -> list[KillPoint]:
+        """Kill one run at some points, one after the other, and resume it to its end; return the points it missed."""
+        kind = self._rng.choice(sorted(set.intersection(*(set(point.only) for point in points))))
         whole, expected, seconds = self._uninterrupted(kind)
         self._chains += 1
         base = self.folder / f"chain-{self._chains}"
-        ledger, missed = Ledger(base, self.counts), list(places)
+        check, missed = FileCheck(base, self.counts), list(points)
         while missed:
-            place = missed[0]
-            code = self._attempt(kind, base, place, seconds)
-            ledger.look()
+            point = missed[0]
+            code = self._attempt(kind, base, point, seconds)
+            check.run()
             if code != -signal.SIGKILL:
                 break
-            self.counts.kills[str(place)] += 1
+            self.counts.kills[str(point)] += 1
             del missed[0]
         else:
             self._attempt(kind, base, None)
-            ledger.look()
-        self.counts.resumed += len(missed) < len(places)
-        if results(base / "runs") != whole:
-            self.counts.differing.append(f"{kind}, killed at {', '.join(map(str, places))}")
-        self.counts.littered += sorted((names(base / "runs") ^ expected) | names(base / "aside"))
+            check.run()
+        self.counts.resumed += len(missed) < len(points)
+        if read_results(base / "runs") != whole:
+            self.counts.differing.append(f"{kind}, killed at {', '.join(map(str, points))}")
+        self.counts.left_over += sorted((list_files(base / "runs") ^ expected) | list_files(base / "aside"))
         return missed
 
     def _uninterrupted(self, kind: str) -> tuple[dict[str, str], set[str], float]:
@@ -162,64 +171,64 @@ class Runs:
             start = time.monotonic()
             assert self._attempt(kind, base, None) == 0
             seconds = time.monotonic() - start
-            self._whole[kind] = results(base / "runs"), names(base / "runs"), seconds
+            self._whole[kind] = read_results(base / "runs"), list_files(base / "runs"), seconds
             assert all('"status": "ok"' in text for text in self._whole[kind][0].values())
         return self._whole[kind]
 
-    def _attempt(self, kind: str, base: Path, place: Place | None, seconds: float = 0.0) -> int:
-        """A run in a process of its own, killed at the place or not at all: its exit status."""
-        nth = self._rng.randint(1, place.most) if place else 0
-        process = CONTEXT.Process(target=_run, args=(kind, self.folder, base, place, nth))
+    def _attempt(self, kind: str, base: Path, point: KillPoint | None, seconds: float = 0.0) -> int:
+        """Start or resume a run in a new process, kill it at a point if one is given, and return its exit status."""
+        nth = self._rng.randint(1, point.most) if point else 0
+        process = CONTEXT.Process(target=_run, args=(kind, self.folder, base, point, nth))
         process.start()
-        if place is AT_RANDOM:
+        if point is AT_RANDOM:
             process.join(self._rng.uniform(0.0, seconds))
             process.kill()
-        process.join(LONGEST)
+        process.join(TIMEOUT_SECONDS)
         assert process.exitcode in (0, -signal.SIGKILL), f"the run {base} hangs or failed: {process.exitcode}"
         return int(process.exitcode)
 
 
-def drawn(count: int, rng: random.Random) -> list[Place]:
-    """Places to be killed at: each of them once while the count lasts, the rest at random moments."""
-    places = list(PLACES)
-    rng.shuffle(places)
-    return (places + [AT_RANDOM] * max(0, count - len(places)))[:count]
+def draw_kill_points(count: int, rng: random.Random) -> list[KillPoint]:
+    """Return ``count`` points in random order: each of ``KILL_POINTS`` at most once, then random moments."""
+    points = list(KILL_POINTS)
+    rng.shuffle(points)
+    return (points + [AT_RANDOM] * max(0, count - len(points)))[:count]
 
 
-def make_data(folder: Path) -> None:
-    """The files that the tasks read."""
+def write_data(folder: Path) -> None:
+    """Write the files that the tasks read."""
     lines = ["the cat sat on the mat", "a dog ran to the man", "no one saw the sun set"]
     (folder / "text").mkdir(parents=True)
     (folder / "text" / "story.txt").write_text("\n".join(lines[(i * i + i // 3) % 3] for i in range(600)), "utf-8")
     words = ["good", "bad", "fine", "poor", "film", "plot", "the", "a"]
     rows = [[words[(n * 3 + k * k + n // 7) % 8] for k in range(2 + n % 5)] for n in range(60)]
     (folder / "sentences").mkdir()
-    for split, some in {"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}.items():
-        told = "".join(f"{' '.join(row)}\t{int('good' in row)}\n" for row in some)
-        (folder / "sentences" / f"{split}.tsv").write_text(told, "utf-8")
+    for split, part in {"train": rows[:40], "dev": rows[40:50], "test": rows[50:]}.items():
+        text = "".join(f"{' '.join(row)}\t{int('good' in row)}\n" for row in part)
+        (folder / "sentences" / f"{split}.tsv").write_text(text, "utf-8")
 
 
-def _together(waiting: deque[Place], rng: random.Random) -> Iterator[Place]:
-    """One to three places from the front of the queue that runs of one task come by."""
+def _take_for_one_task(waiting: deque[KillPoint], rng: random.Random) -> Iterator[KillPoint]:
+    """Remove one to three points from the front of the queue that runs of the same task reach."""
     tasks, length = set(RUNS), rng.randint(1, 3)
-    for place in list(waiting):
-        if length and tasks & set(place.only):
-            tasks &= set(place.only)
-            waiting.remove(place)
+    for point in list(waiting):
+        if length and tasks & set(point.only):
+            tasks &= set(point.only)
+            waiting.remove(point)
             length -= 1
-            yield place
+            yield point
 
 
-def _run(kind: str, data: Path, base: Path, place: Place | None, nth: int) -> None:
-    """In a process of its own."""
+def _run(kind: str, data: Path, base: Path, point: KillPoint | None, nth: int) -> None:
+    """Execute one run; the main function of a new process."""
     import seqbench
 
     torch.set_num_threads(1)
     os.environ["SEQBENCH_CACHE"] = str(base / "cache")
-    tempfile.tempdir = str(base / "aside")  # What is left there by a killed run is left for good.
+    tempfile.tempdir = str(base / "aside")  # Nothing deletes what a killed run leaves there.
     (base / "aside").mkdir(parents=True, exist_ok=True)
-    if place is not None:
-        arm(place, nth)
+    if point is not None:
+        arm_kill(point, nth)
     task: dict[str, Any] = dict(RUNS[kind])
     if (data / kind).is_dir():
         task["data_dir"] = str(data / kind)

@@ -1,4 +1,4 @@
-"""Sweeps that are killed: the command itself, a worker of its, or the server that its workers are forked from."""
+"""Kill sweeps: the command itself, one of its workers, or its fork server."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from seqbench.sweep.engines import local_engine
 from tests.survival.backbones import AUDIT, OVERLAP
-from tests.survival.kills import CONTEXT, LONGEST, Counts, Ledger, names, results
+from tests.survival.kills import CONTEXT, TIMEOUT_SECONDS, Counts, FileCheck, list_files, read_results
 
 ROOT = Path(__file__).resolve().parents[2]
 VICTIMS = ("command", "worker", "server")
@@ -27,13 +27,12 @@ AUDITED = ("--arch", "tests.survival.backbones:Audited", "--grid", f"arch.cell={
 
 
 class Sweep:
-    """A sweep in a process of its own, and all processes that it started.
+    """A sweep in a new process, with all processes that it has started.
 
     Args:
-        folder: for its runs and its lists; nothing else in the machine may name it.
-        fresh: starts the command as a shell would; else its process is forked from one that has imported torch, and
-            only the server of its workers starts anew.
-        words: what is run; of an option that is given twice the later one holds.
+        folder: folder for its runs and logs; its path must not occur in other processes.
+        fresh: start the command in a new interpreter; else its process is forked from one that has imported torch.
+        words: further arguments; of an option that is given twice the later one is used.
     """
 
     def __init__(self, folder: Path, fresh: bool, words: Sequence[str] = AUDITED) -> None:
@@ -54,11 +53,11 @@ class Sweep:
 
     @property
     def output(self) -> str:
-        """What it has said so far, all attempts together."""
+        """The output of all attempts."""
         return self._log.read_text(encoding="utf-8")
 
     def status(self, seconds: float = 0.0) -> int | None:
-        """Its exit status, negative for a signal; None if it has not ended after so long."""
+        """Return its exit status, negative for a signal; None if it has not ended after so many seconds."""
         if isinstance(self._process, subprocess.Popen):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 return self._process.wait(seconds)
@@ -66,12 +65,12 @@ class Sweep:
         self._process.join(seconds)
         return None if self._process.exitcode is None else int(self._process.exitcode)
 
-    def trained(self) -> list[str]:
-        """A line for each time that a cell's training was begun, by whichever sweep on the folder."""
+    def training_starts(self) -> list[str]:
+        """Return a line for each time that the training of a cell has started, by any sweep on the folder."""
         return [line for path in self.audit.iterdir() for line in path.read_text().splitlines()]
 
-    def others(self) -> dict[int, str]:
-        """The living processes that it has started, by id: ``worker``, ``server`` or ``tracker``."""
+    def child_processes(self) -> dict[int, str]:
+        """Return its running child processes by id: ``worker``, ``server`` or ``tracker``."""
         mark = f"{AUDIT}={self.audit}\0".encode()
         found, parents = {}, {}
         for place in Path("/proc").glob("[0-9]*"):
@@ -87,19 +86,19 @@ class Sweep:
         return kinds
 
     def end(self) -> None:
-        """Kill what is left of it."""
-        for pid in (*([self.pid] if self.status() is None else []), *self.others()):
+        """Kill all of its processes."""
+        for pid in (*([self.pid] if self.status() is None else []), *self.child_processes()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
 
 
-class Sweeps:
-    """Kills sweeps.
+class KilledSweeps:
+    """Kills and repeats sweeps.
 
     Args:
-        folder: for all that they leave.
-        seed: of all that is drawn.
-        fresh: as of ``Sweep``.
+        folder: folder for the runs.
+        seed: seed of all random choices.
+        fresh: as for ``Sweep``.
     """
 
     def __init__(self, folder: Path, seed: int, fresh: bool) -> None:
@@ -108,26 +107,26 @@ class Sweeps:
         self._chains = 0
         whole = Sweep(folder / "whole", fresh)
         try:
-            assert whole.status(LONGEST) == 0, whole.output
+            assert whole.status(TIMEOUT_SECONDS) == 0, whole.output
         finally:
             whole.end()
-        self._whole, self._names = results(whole.runs), names(whole.runs)
-        assert len(self._whole) == len(whole.trained()) == CELLS
+        self._whole, self._names = read_results(whole.runs), list_files(whole.runs)
+        assert len(self._whole) == len(whole.training_starts()) == CELLS
 
     def kill(self, victims: Sequence[str]) -> None:
-        """Kill one of these after the other, in a chain of sweeps on one folder, each the same command as before.
+        """Kill these victims one after the other, in sweeps that repeat the same command on one folder.
 
-        Where all cells are done before all kills are, a new folder is begun.
+        If all cells are finished before all kills, a new folder is used.
         """
         waiting = list(victims)
         while waiting:
             self._chains += 1
-            assert self._chains <= 3 * len(victims), f"no sweep lives long enough to be killed: {waiting}"
+            assert self._chains <= 3 * len(victims), f"each sweep ended before it was killed: {waiting}"
             self._chain(waiting)
 
     def _chain(self, waiting: list[str]) -> None:
         folder = self.folder / f"sweeps-{self._chains}"
-        ledger, before, status = Ledger(folder, self.counts), len(waiting), -1
+        check, before, status = FileCheck(folder, self.counts), len(waiting), -1
         while waiting and status != 0:
             sweep = Sweep(folder, self._fresh)
             try:
@@ -136,7 +135,7 @@ class Sweeps:
                 status = self._over(sweep)
             finally:
                 sweep.end()
-            ledger.look()
+            check.run()
         if status != 0:
             sweep = Sweep(folder, self._fresh)
             try:
@@ -144,23 +143,27 @@ class Sweeps:
                 assert status == 0, sweep.output
             finally:
                 sweep.end()
-            ledger.look()
+            check.run()
         self.counts.resumed += len(waiting) < before
-        if results(sweep.runs) != self._whole:
+        if read_results(sweep.runs) != self._whole:
             self.counts.differing.append(str(folder))
-        self.counts.littered += sorted(names(sweep.runs) ^ self._names)
-        self.counts.differing += [line for line in sweep.trained() if OVERLAP in line]
+        self.counts.left_over += sorted(list_files(sweep.runs) ^ self._names)
+        self.counts.differing += [line for line in sweep.training_starts() if OVERLAP in line]
         if "it has no record" in sweep.output:
             self.counts.lost.append(f"the record of a failed cell: {sweep.output}")
 
     def _kill(self, sweep: Sweep, victim: str) -> bool:
-        """Wait for some cell to begin, and a moment more; whether the victim was still there to be killed."""
-        begun = len(sweep.trained()) + self._rng.randint(1, 2)
-        until(lambda: len(sweep.trained()) >= begun or sweep.status() is not None)
+        """Wait until one or two cells have started, then kill the victim; return whether it still existed."""
+        begun = len(sweep.training_starts()) + self._rng.randint(1, 2)
+        wait_until(lambda: len(sweep.training_starts()) >= begun or sweep.status() is not None)
         time.sleep(self._rng.uniform(0.0, 0.6))
         if sweep.status() is not None:
             return False
-        pids = [sweep.pid] if victim == "command" else [pid for pid, kind in sweep.others().items() if kind == victim]
+        pids = (
+            [sweep.pid]
+            if victim == "command"
+            else [pid for pid, kind in sweep.child_processes().items() if kind == victim]
+        )
         if not pids:
             return False
         try:
@@ -170,29 +173,29 @@ class Sweeps:
         return True
 
     def _over(self, sweep: Sweep) -> int:
-        """Wait for the sweep's end, and for that of all that it started; its exit status."""
-        status = sweep.status(LONGEST)
+        """Wait until the sweep and its child processes have ended; return its exit status."""
+        status = sweep.status(TIMEOUT_SECONDS)
         assert status in (0, 1, -signal.SIGKILL), f"the sweep hangs or failed ({status}): {sweep.output}"
-        if not until(lambda: not sweep.others(), local_engine.GRACE_SECONDS):
-            self.counts.littered += [f"{kind} {pid} lives on" for pid, kind in sweep.others().items()]
+        if not wait_until(lambda: not sweep.child_processes(), local_engine.GRACE_SECONDS):
+            self.counts.left_over += [f"{kind} {pid} still runs" for pid, kind in sweep.child_processes().items()]
         return status
 
 
-def drawn(count: int, rng: random.Random) -> list[str]:
-    """Victims: of ten a worker and the server twice each, else the command itself."""
+def draw_victims(count: int, rng: random.Random) -> list[str]:
+    """Return victims in random order: of ten, two workers, two fork servers and six commands."""
     return [VICTIMS[(0, 1, 0, 2, 0)[index % 5]] for index in rng.sample(range(count), count)]
 
 
-def until(condition: Callable[[], bool], seconds: float = LONGEST) -> bool:
-    """Wait for something to come true; whether it did."""
+def wait_until(condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> bool:
+    """Wait until a condition holds, for at most so many seconds; return whether it holds."""
     end = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < end:
+    while not (holds := condition()) and time.monotonic() < end:
         time.sleep(0.02)
-    return met
+    return holds
 
 
 def _main(words: Sequence[str], audit: str, log: str) -> None:
-    """In a process of its own."""
+    """Execute a sweep; the main function of a new process."""
     from seqbench.cli.main import main
 
     os.environ[AUDIT] = audit

@@ -1,4 +1,4 @@
-"""Disks that are full, and folders that may only be read: clear errors, and what stood there stands."""
+"""Full disks and read-only folders: errors have a clear message, and earlier files stay complete."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ import torch
 from seqbench.cli.main import main
 from seqbench.protocol import records
 from tests.backbones import CausalMean
-from tests.survival.kills import CONTEXT, LONGEST, names, results
-from tests.survival.places import Place, arm
+from tests.survival.kill_points import KillPoint, arm_kill
+from tests.survival.kills import CONTEXT, TIMEOUT_SECONDS, list_files, read_results
 from tests.survival.sweeps import SIZES, STEPS, WORDS
 
 BACKBONE = f"{CausalMean.__module__}:CausalMean"
 RUN = ("run", "--arch", BACKBONE, "--task", "copy", "--tier", "smoke", "--logger", "none", "--resume", *SIZES, *STEPS)
-MIDWAY = Place("training_step", "begun")
+MIDWAY = KillPoint("training_step", "begun")
 
 
 def command(runs: Path, log: Path, words: tuple[str, ...] = RUN, kill_at: int = 0, largest: int = 0) -> int:
-    """A command in a process of its own, whose files may be that large; its exit status."""
+    """Run a command in a new process, whose files may have at most ``largest`` bytes; return its exit status."""
     process = CONTEXT.Process(target=_command, args=([*words, "--runs", str(runs)], log, kill_at, largest))
     process.start()
-    process.join(LONGEST)
+    process.join(TIMEOUT_SECONDS)
     assert process.exitcode is not None
     return int(process.exitcode)
 
@@ -42,7 +42,7 @@ def _command(words: list[str], log: Path, kill_at: int, largest: int) -> None:
         os.dup2(handle, stream)
     torch.set_num_threads(1)
     if kill_at:
-        arm(MIDWAY, kill_at)
+        arm_kill(MIDWAY, kill_at)
     if largest:
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, resource.RLIM_INFINITY))
     sys.exit(main(words))
@@ -56,20 +56,20 @@ def checkpoints(folder: Path) -> dict[str, bytes]:
     return {name: data for name, data in contents(folder).items() if name.endswith(".ckpt")}
 
 
-def clear(log: Path, *reasons: str) -> None:
-    """What was said is for people."""
-    said = log.read_text()
-    assert "Traceback" not in said
-    assert any(reason in said for reason in reasons), said
+def check_message(log: Path, *reasons: str) -> None:
+    """Assert that a log has one of the reasons and no traceback."""
+    output = log.read_text()
+    assert "Traceback" not in output
+    assert any(reason in output for reason in reasons), output
 
 
 @contextlib.contextmanager
 def mounted(folder: Path, mebibytes: int = 4) -> Iterator[Path]:
-    """A small disk of its own."""
+    """Mount a small disk on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     options = ["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(options, capture_output=True, check=False).returncode:
-        pytest.skip("only root may mount a disk to fill")
+        pytest.skip("only root may mount a disk")
     try:
         yield folder
     finally:
@@ -77,7 +77,7 @@ def mounted(folder: Path, mebibytes: int = 4) -> Iterator[Path]:
 
 
 def fill(folder: Path, free: int) -> Path:
-    """Leave so many bytes free on its disk."""
+    """Fill the disk of a folder until so many bytes are free."""
     filler = folder / "filler"
     with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
@@ -88,15 +88,15 @@ def fill(folder: Path, free: int) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, str], set[str]]:
-    """Results and files of a run that nothing happened to."""
+    """Results and files of an uninterrupted run."""
     base = tmp_path_factory.mktemp("whole")
     assert command(base / "runs", base / "log") == 0
-    return results(base / "runs"), names(base / "runs")
+    return read_results(base / "runs"), list_files(base / "runs")
 
 
 @pytest.fixture(params=["read-only mount", "mode"])
 def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, Callable[[bool], None]]]:
-    """A folder, and what forbids to write below it or allows it again."""
+    """A folder, and a function that makes it read-only or writable."""
     runs = tmp_path / "runs"
     if request.param == "mode":
         runs.mkdir()
@@ -107,7 +107,7 @@ def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
 
         forbid(True)
         if os.access(runs, os.W_OK):
-            pytest.skip("whoever runs the tests may write wherever it likes")
+            pytest.skip("this user may write into read-only folders")
         forbid(False)
         yield runs, forbid
         forbid(False)
@@ -122,7 +122,7 @@ def read_only(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[
 
 
 @pytest.mark.parametrize("free", [0, 4, 8])
-def test_a_run_on_a_full_disk_leaves_its_earlier_state_and_goes_on_with_room(
+def test_a_run_on_a_full_disk_keeps_its_checkpoints_and_is_resumed_when_there_is_space(
     tmp_path: Path, whole: tuple[dict[str, str], set[str]], free: int
 ) -> None:
     log = tmp_path / "log"
@@ -133,7 +133,7 @@ def test_a_run_on_a_full_disk_leaves_its_earlier_state_and_goes_on_with_room(
         filler = fill(disk, 1024 * free)
         status = command(disk / "runs", log)
         assert status in (1, 2)
-        clear(log, "No space left on device")
+        check_message(log, "No space left on device")
         after = checkpoints(disk)
         assert after.keys() == before.keys()
         for name in after:
@@ -145,45 +145,45 @@ def test_a_run_on_a_full_disk_leaves_its_earlier_state_and_goes_on_with_room(
         assert not [path for path in disk.rglob(".*") if path.name != ".lock"]
         filler.unlink()
         assert command(disk / "runs", log) == 0
-        assert (results(disk / "runs"), names(disk / "runs")) == whole
+        assert (read_results(disk / "runs"), list_files(disk / "runs")) == whole
 
 
 @pytest.mark.parametrize("largest", [1, 12])
-def test_a_run_whose_files_cannot_grow_leaves_its_earlier_state(
+def test_a_run_with_limited_file_sizes_keeps_its_checkpoints(
     tmp_path: Path, whole: tuple[dict[str, str], set[str]], largest: int
 ) -> None:
     runs, log = tmp_path / "runs", tmp_path / "log"
     assert command(runs, log, kill_at=35) < 0
     before = checkpoints(runs)
     assert command(runs, log, largest=1024 * largest) in (1, 2)
-    if largest > 1:  # What is said goes into a file, too.
-        clear(log, "File too large")
+    if largest > 1:  # The output is written to a file, too.
+        check_message(log, "File too large")
     assert checkpoints(runs) == before
     for path in runs.rglob(records.NAME):
         assert records.read_record(path).status == "failed"
     assert command(runs, log) == 0
-    assert (results(runs), names(runs)) == whole
+    assert (read_results(runs), list_files(runs)) == whole
 
 
-def test_a_run_writes_its_checkpoints_nowhere_but_in_its_folder(
+def test_a_run_writes_temporary_files_only_into_its_folder(
     tmp_path: Path, whole: tuple[dict[str, str], set[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made: list[str] = []
+    paths: list[str] = []
     original = tempfile.mkstemp
 
-    def make(*args: Any, **options: Any) -> tuple[int, str]:
+    def log_path(*args: Any, **options: Any) -> tuple[int, str]:
         handle, path = original(*args, **options)
-        made.append(path)
+        paths.append(path)
         return handle, path
 
-    monkeypatch.setattr(tempfile, "mkstemp", make)
+    monkeypatch.setattr(tempfile, "mkstemp", log_path)
     assert main([*RUN, "--runs", str(tmp_path / "runs")]) == 0
-    assert made
-    assert not [path for path in made if tmp_path / "runs" not in Path(path).parents]
-    assert (results(tmp_path / "runs"), names(tmp_path / "runs")) == whole
+    assert paths
+    assert not [path for path in paths if tmp_path / "runs" not in Path(path).parents]
+    assert (read_results(tmp_path / "runs"), list_files(tmp_path / "runs")) == whole
 
 
-def test_a_run_in_a_folder_that_may_only_be_read_is_refused(
+def test_a_run_in_a_read_only_folder_is_refused(
     tmp_path: Path, whole: tuple[dict[str, str], set[str]], read_only: tuple[Path, Callable[[bool], None]]
 ) -> None:
     (runs, forbid), log = read_only, tmp_path / "log"
@@ -191,17 +191,17 @@ def test_a_run_in_a_folder_that_may_only_be_read_is_refused(
     before = contents(runs)
     forbid(True)
     assert command(runs, log) == 2
-    clear(log, "cannot be written: Read-only file system", "cannot be written: Permission denied")
+    check_message(log, "cannot be written: Read-only file system", "cannot be written: Permission denied")
     assert contents(runs) == before
     forbid(False)
     assert command(runs, log) == 0
-    assert (results(runs), names(runs)) == whole
+    assert (read_results(runs), list_files(runs)) == whole
     forbid(True)
-    assert command(runs, log) == 0  # What is finished needs no writing.
+    assert command(runs, log) == 0  # A finished run writes nothing.
 
 
 @pytest.mark.parametrize("how", ["full", "read-only"])
-def test_a_sweep_goes_on_with_the_cells_whose_disk_takes_them(
+def test_a_sweep_continues_with_the_cells_on_another_disk(
     tmp_path: Path, how: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     runs = tmp_path / "runs"
@@ -214,12 +214,12 @@ def test_a_sweep_goes_on_with_the_cells_whose_disk_takes_them(
         else:
             subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         assert main(words) == 1
-        said = capsys.readouterr().err
-        assert "Traceback" not in said
+        err = capsys.readouterr().err
+        assert "Traceback" not in err
         reason = {"full": "No space left on device", "read-only": "Read-only file system"}[how]
-        assert f"not run: {BACKBONE} on copy, seed 0: " in said
-        assert said.count(reason) >= 2
-        assert "the process was ended by SIGSEGV; it has no record: " in said
+        assert f"not run: {BACKBONE} on copy, seed 0: " in err
+        assert err.count(reason) >= 2
+        assert "the process was ended by SIGSEGV; it has no record: " in err
         assert not list(disk.rglob(records.NAME))
         (record,) = [records.read_record(path) for path in runs.rglob(records.NAME) if "CausalMean" in str(path)]
         assert record.status == "ok"
@@ -227,6 +227,6 @@ def test_a_sweep_goes_on_with_the_cells_whose_disk_takes_them(
             filler.unlink()
         else:
             subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
-        assert main(words) == 1  # For the one that always dies.
+        assert main(words) == 1  # The other architecture crashes each time.
         ended = [records.read_record(path).status for path in sorted(runs.rglob(records.NAME))]
         assert sorted(ended) == ["failed", "failed", "ok", "ok"]

@@ -1,4 +1,4 @@
-"""Runs and sweeps killed by SIGKILL: nothing finished is lost, nothing broken, and all ends as if never killed."""
+"""Runs and sweeps that are killed by SIGKILL lose no results, and end with the results of uninterrupted runs."""
 
 from __future__ import annotations
 
@@ -13,75 +13,75 @@ from typing import Any
 import pytest
 
 from seqbench.protocol import records
-from tests.survival import kills, places, sweeps
-from tests.survival.places import AT_RANDOM, PLACES, Place
+from tests.survival import kill_points, kills, sweeps
+from tests.survival.kill_points import AT_RANDOM, KILL_POINTS, KillPoint
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="files are told from /proc")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
 SEED = int(os.environ.get("SEQBENCH_TEST_SEED", random.SystemRandom().randrange(10**6)))
-"""Another at each time; a failure is repeated with the one that it printed."""
+"""Seed of the random choices; set the variable to repeat a failure with the seed that it printed."""
 
 
 @pytest.fixture(autouse=True)
-def told() -> None:
+def _print_seed() -> None:
     print(f"SEQBENCH_TEST_SEED={SEED}")
 
 
-def judge(counts: kills.Counts, expected: int) -> None:
+def check_counts(counts: kills.Counts, expected: int) -> None:
     print(counts)
     assert counts.clean, counts
     assert counts.kills.total() == expected
 
 
-def few() -> list[Place]:
-    """Eight places: one in each kind of file, two steps, and two moments."""
+def draw_eight_points() -> list[KillPoint]:
+    """Return eight points: one in each kind of file, two steps, and two random moments."""
     rng = random.Random(SEED)
     kinds = [("last.ckpt", "best.ckpt"), ("result.json",), ("config.yaml", "vocabulary.json", "sample.txt")]
-    written = [rng.choice([p for p in PLACES if p.what in kind]) for kind in [*kinds, ("prepared",)]]
-    return [*written, *rng.sample([p for p in PLACES if p.moment == "begun"], 2), AT_RANDOM, AT_RANDOM]
+    written = [rng.choice([p for p in KILL_POINTS if p.what in kind]) for kind in [*kinds, ("prepared",)]]
+    return [*written, *rng.sample([p for p in KILL_POINTS if p.moment == "begun"], 2), AT_RANDOM, AT_RANDOM]
 
 
-def test_eight_killed_runs_end_as_if_they_had_not_been(tmp_path: Path) -> None:
-    runs = kills.Runs(tmp_path / "runs", SEED)
-    runs.kill(few())
-    judge(runs.counts, 8)
+def test_eight_killed_runs_end_with_the_results_of_uninterrupted_runs(tmp_path: Path) -> None:
+    runs = kills.KilledRuns(tmp_path / "runs", SEED)
+    runs.kill(draw_eight_points())
+    check_counts(runs.counts, 8)
 
 
-def test_a_sweep_killed_twice_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
-    chain = sweeps.Sweeps(tmp_path / "sweeps", SEED, fresh=False)
+def test_a_sweep_killed_twice_ends_with_the_results_of_an_uninterrupted_sweep(tmp_path: Path) -> None:
+    chain = sweeps.KilledSweeps(tmp_path / "sweeps", SEED, fresh=False)
     chain.kill(["command", random.Random(SEED).choice(["worker", "server"])])
-    judge(chain.counts, 2)
+    check_counts(chain.counts, 2)
 
 
 @pytest.mark.slow
 @pytest.mark.exhaustive
 @pytest.mark.timeout(900)
-def test_fifty_kills_lose_nothing_and_break_nothing(tmp_path: Path) -> None:
-    runs = kills.Runs(tmp_path / "runs", SEED)
-    runs.kill(kills.drawn(40, random.Random(SEED)))
-    judge(runs.counts, 40)
-    chain = sweeps.Sweeps(tmp_path / "sweeps", SEED, fresh=True)
-    chain.kill(sweeps.drawn(10, random.Random(SEED)))
-    judge(chain.counts, 10)
+def test_fifty_kills_lose_and_corrupt_no_file(tmp_path: Path) -> None:
+    runs = kills.KilledRuns(tmp_path / "runs", SEED)
+    runs.kill(kills.draw_kill_points(40, random.Random(SEED)))
+    check_counts(runs.counts, 40)
+    chain = sweeps.KilledSweeps(tmp_path / "sweeps", SEED, fresh=True)
+    chain.kill(sweeps.draw_victims(10, random.Random(SEED)))
+    check_counts(chain.counts, 10)
 
 
-# That the ledger would see what it is there for.
+# The check itself must notice each kind of damage.
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("finished")
-    kills.Runs(base / "all", 0)._uninterrupted("sentences")
+    kills.KilledRuns(base / "all", 0)._uninterrupted("sentences")
     return base / "all" / "whole-sentences"
 
 
 @pytest.mark.parametrize("damage", ["record lost", "record changed", "record cut", "checkpoint cut", "cache cut"])
-def test_damage_is_seen(finished: Path, tmp_path: Path, damage: str) -> None:
+def test_damage_is_noticed(finished: Path, tmp_path: Path, damage: str) -> None:
     base = tmp_path / "copy"
     shutil.copytree(finished, base)
     counts = kills.Counts()
-    ledger = kills.Ledger(base, counts)
-    ledger.look()
+    check = kills.FileCheck(base, counts)
+    check.run()
     assert counts.clean
     what, how = damage.split()
     (path,) = base.rglob({"record": records.NAME, "checkpoint": "best.ckpt", "cache": "train-ids.npy"}[what])
@@ -91,16 +91,16 @@ def test_damage_is_seen(finished: Path, tmp_path: Path, damage: str) -> None:
         path.write_text(json.dumps(json.loads(path.read_text())))
     else:
         os.truncate(path, path.stat().st_size // 2)
-    ledger.look()
+    check.run()
     assert not counts.clean
     assert bool(counts.lost) == (what == "record")
     assert bool(counts.corrupted) == (how == "cut")
 
 
-def test_a_place_that_no_run_comes_by_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    runs = kills.Runs(tmp_path / "runs", 0)
+def test_a_point_that_no_run_reaches_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = kills.KilledRuns(tmp_path / "runs", 0)
     ended: Any = ({}, set(), 0.0)
     monkeypatch.setattr(runs, "_attempt", lambda *_: 0)
     monkeypatch.setattr(runs, "_uninterrupted", lambda _: ended)
-    with pytest.raises(AssertionError, match=r"no run comes by \['nowhere.txt, half'\]"):
-        runs.kill([places.Place("nowhere.txt", "half")])
+    with pytest.raises(AssertionError, match=r"no run reaches \['nowhere.txt, half'\]"):
+        runs.kill([kill_points.KillPoint("nowhere.txt", "half")])
