@@ -78,7 +78,7 @@ def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
         lock.acquire()
     except filelock.Timeout:
         raise BusyError(
-            f"another process uses the folder of this run ({folder}); wait for its end, or choose another --runs FOLDER."
+            f"another process uses the folder of this run ({folder}); wait for its end, or give another --runs."
         ) from None
     except OSError as error:
         raise _unwritable(folder, error) from error
