@@ -144,6 +144,7 @@ class RunConfig:
     tier: str
     arch: str
     seed: int
+    # The classes that take these arguments, and so their types, are known at run time only.
     arch_options: Mapping[str, Any]
     task_options: Mapping[str, Any]
     body: Mapping[str, Any]

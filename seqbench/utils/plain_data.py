@@ -8,7 +8,7 @@ import math
 import reprlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqbench.utils.atomic_files import read_bytes
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -123,7 +123,7 @@ def decode_json(text: bytes) -> JsonValue:
     return data
 
 
-def read_yaml(path: Path) -> Any:
+def read_yaml(path: Path) -> object:
     """Return the data of a YAML (or JSON) file, which is of types of the safe loader only.
 
     The file may be the card of a plug-in, so nothing in it is executed, and its aliases must not fill the memory.
@@ -192,7 +192,7 @@ def _is_utf8(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def require_mapping(data: object, where: str) -> Mapping[str, Any]:
+def require_mapping(data: object, where: str) -> Mapping[str, object]:
     """Return the data if they are a mapping.
 
     Raises:
