@@ -1,18 +1,12 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-import shlex
-import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
-from seqbench.cli.main import build_parser
 from seqbench.leaderboard import submissions
 from seqbench.leaderboard.data import board_paths
 from seqbench.leaderboard.submissions import Verification
@@ -184,40 +178,3 @@ def test_a_board_without_records_is_valid_and_one_with_another_name_is_not(root:
 @pytest.mark.parametrize("name", board_paths.board_names())
 def test_committed_pages_equal_those_generated_from_the_committed_records(name: str) -> None:
     assert submissions.check_board(board_paths.boards_folder(), name)[1] == []
-
-
-def test_the_workflow_for_pull_requests_uses_existing_commands() -> None:
-    job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
-    steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "run" in step]
-    commands = [command for step in steps for command in re.findall(r"seqbench ([a-z]+.*)", step)]
-    assert len(commands) == 3
-    for words in commands:
-        record = [] if words.startswith("leaderboard") else ["some/record.json"]
-        assert build_parser().parse_args([*shlex.split(words), *record])
-
-
-def test_the_workflow_for_pull_requests_finds_moved_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    job = yaml.safe_load(Path(".github/workflows/leaderboard.yml").read_text())
-    steps = [step["run"] for step in job["jobs"]["records"]["steps"] if "git diff" in step.get("run", "")]
-    assert len(steps) == 2
-    monkeypatch.chdir(tmp_path)
-
-    def git(*words: str) -> str:
-        author = ["-c", "user.name=a", "-c", "user.email=a@b"]
-        return subprocess.run(["git", *author, *words], check=True, capture_output=True, text=True).stdout.strip()
-
-    git("init", "-q")
-    old, new = (tmp_path / f"leaderboards/small/results/copy/{arch}/small-s0-x.json" for arch in ("gru", "evil"))
-    old.parent.mkdir(parents=True)
-    old.write_text("a\n" * 100)
-    git("add", "."), git("commit", "-qm", "before")
-    base = git("rev-parse", "HEAD")
-    new.parent.mkdir()
-    old.rename(new)
-    git("add", "."), git("commit", "-qm", "after")
-    for step in steps:
-        listing = step.partition("|")[0]
-        listed = subprocess.run(
-            ["bash", "-c", listing], env={**os.environ, "BASE": base}, capture_output=True, text=True
-        )
-        assert listed.stdout.rstrip("\0") == new.relative_to(tmp_path).as_posix()

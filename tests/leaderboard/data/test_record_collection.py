@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -75,9 +77,14 @@ def test_an_error_gives_an_excluded_record_with_one_short_line() -> None:
     assert len(item.reason) <= record_collection.MOST_REASON
 
 
-def test_several_processes_collect_the_same_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(record_collection, "MANY", 1)
+def test_several_processes_collect_the_same_records(tmp_path: Path) -> None:
     folder = write_records(tmp_path, *(example_record(seed=seed) for seed in range(3)))
-    alone = list(collect_records([folder]))
-    assert list(collect_records([folder], workers=2)) == alone
-    assert all(isinstance(item, CheckedRecord) for item in alone)
+    assert all(isinstance(item, CheckedRecord) for item in collect_records([folder]))
+    # In a new process, because only one without threads may fork.
+    script = (
+        "import sys; from pathlib import Path; from seqbench.leaderboard.data import record_collection as c;"
+        "c.MANY = 1; alone, parallel = (list(c.collect_records([Path(sys.argv[1])], workers=n)) for n in (1, 2));"
+        "print(len(parallel), parallel == alone)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3", "True"]
