@@ -21,6 +21,7 @@ def origins(*places: Path, named: bool = False) -> list[str]:
 def test_a_run_folder_gives_its_record_and_other_folders_give_each_json_file(tmp_path: Path) -> None:
     example_record().write(tmp_path / "runs" / "b")
     example_record().write(tmp_path / "runs" / "b", "other.json")
+    example_record().write(tmp_path / "runs" / "b" / "samples", "sample.json")
     example_record().write(tmp_path / "runs" / "a", "one.json")
     example_record().write(tmp_path / "runs" / "a", "two.json")
     (tmp_path / "runs" / "a" / "notes.txt").write_text("no record")
