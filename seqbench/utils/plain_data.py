@@ -46,43 +46,51 @@ def json_digest(data: object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_plain(value: object, where: str, depth: int = 0) -> None:
+def check_plain(value: object, where: str) -> None:
     """Check that data can be written as strict JSON in UTF-8 that every reader accepts.
 
     Args:
         value: the data.
         where: dotted name of the data, for the error.
-        depth: levels above the data; at most ``DEEPEST`` are allowed.
 
     Raises:
         SeqbenchError: a value is not plain data; the sentence names its place below ``where``.
     """
-    if depth > DEEPEST:
-        raise SeqbenchError(f"{where[:80]}… is nested more than {DEEPEST} levels deep.")
+    mistake = _find_mistake(value, 0)
+    if len(mistake) > 400:  # The place is deeply nested.
+        mistake = f"{mistake[:80]}…{mistake[-200:]}"
+    if mistake:
+        raise SeqbenchError(f"{where}{mistake}")
+
+
+def _find_mistake(value: object, depth: int) -> str:
+    """Return the place and the reason of the first value that is not plain data, ``.a[1] is inf, ...``; else ''."""
     if value is None or isinstance(value, bool):
-        return
+        return ""
+    if isinstance(value, float):
+        return "" if math.isfinite(value) else f" is {value}, which JSON cannot hold; give a finite number or null."
+    if isinstance(value, int):
+        bits = value.bit_length()
+        return "" if bits <= MOST_BITS else f" is a whole number of {bits} bits; expected at most {MOST_BITS}."
     if isinstance(value, str):
-        if not _is_utf8(value):
-            raise SeqbenchError(
-                f"{where} is the text {short_repr(value)}, with half of a character; UTF-8 cannot hold it."
-            )
-    elif isinstance(value, int):
-        if value.bit_length() > MOST_BITS:
-            bits = value.bit_length()
-            raise SeqbenchError(f"{where} is a whole number of {bits} bits; expected at most {MOST_BITS}.")
-    elif isinstance(value, float):
-        if not math.isfinite(value):
-            raise SeqbenchError(f"{where} is {value}, which JSON cannot hold; give a finite number or null.")
-    elif isinstance(value, Mapping):
+        if _is_utf8(value):
+            return ""
+        return f" is the text {short_repr(value)}, with half of a character; UTF-8 cannot hold it."
+    if depth >= DEEPEST and isinstance(value, Mapping | list | tuple) and value:
+        return f" is nested more than {DEEPEST} levels deep."
+    if isinstance(value, Mapping):
         for key, item in value.items():
             if not isinstance(key, str) or not _is_utf8(key):
-                raise SeqbenchError(f"{where} has the key {short_repr(key)}; keys must be strings in UTF-8.")
-            check_plain(item, f"{where}.{key}", depth + 1)
-    elif isinstance(value, list | tuple):
+                return f" has the key {short_repr(key)}; keys must be strings in UTF-8."
+            if mistake := _find_mistake(item, depth + 1):
+                return f".{key}{mistake}"
+        return ""
+    if isinstance(value, list | tuple):
         for index, item in enumerate(value):
-            check_plain(item, f"{where}[{index}]", depth + 1)
-    else:
-        raise SeqbenchError(f"{where} is a {type(value).__name__}, not plain data; it cannot be recorded.")
+            if mistake := _find_mistake(item, depth + 1):
+                return f"[{index}]{mistake}"
+        return ""
+    return f" is a {type(value).__name__}, not plain data; it cannot be recorded."
 
 
 def read_json(path: Path) -> JsonValue:

@@ -18,7 +18,6 @@ from pydantic import (
     ConfigDict,
     GetPydanticSchema,
     JsonValue,
-    PlainValidator,
     TypeAdapter,
     ValidationError,
     ValidationInfo,
@@ -87,10 +86,18 @@ def _check_plain_mapping(value: JsonValue, info: ValidationInfo) -> JsonValue:
     return _check_plain_value(value, info)
 
 
-PlainValue = Annotated[JsonValue, PlainValidator(_check_plain_value), WithJsonSchema({})]
+PlainValue = Annotated[
+    JsonValue,
+    GetPydanticSchema(lambda source, handler: core_schema.with_info_plain_validator_function(_check_plain_value)),
+    WithJsonSchema({}),
+]
 """Any plain data, for parts whose form others decide, such as a task's sample."""
 
-PlainMapping = Annotated[dict[str, JsonValue], PlainValidator(_check_plain_mapping), WithJsonSchema({"type": "object"})]
+PlainMapping = Annotated[
+    dict[str, JsonValue],
+    GetPydanticSchema(lambda source, handler: core_schema.with_info_plain_validator_function(_check_plain_mapping)),
+    WithJsonSchema({"type": "object"}),
+]
 """Any plain data by name, for parts whose names others decide, such as an architecture's options."""
 
 
