@@ -46,6 +46,12 @@ class SequenceModule(L.LightningModule):
     Attributes:
         evaluated: for each split, the metrics of its last evaluation.
         decoded: for each split, the decoded tokens of each sample, where outputs are token sequences.
+
+    >>> import seqbench
+    >>> module = seqbench.build("gru", "parity", tier="smoke")
+    >>> batch = module.data.stream("train", 0)
+    >>> module(batch).shape == (*batch.targets.shape, 2)
+    True
     """
 
     def __init__(
@@ -221,7 +227,7 @@ class SequenceModule(L.LightningModule):
     def _shard(self) -> Shard:
         return Shard(self.trainer.global_rank, self.trainer.world_size)
 
-    # Data, for a Trainer that is given the module alone.
+    # Loaders, for a Trainer that gets the module but no data.
 
     def train_dataloader(self) -> TrainingLoader:
         """Return the training batches of the task."""

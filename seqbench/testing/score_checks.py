@@ -137,7 +137,7 @@ def check_oracle_reaches_best(task: TaskSubject) -> None:
             compared += 1
             expect(
                 abs(scores[name] - best) <= 1e-3 * max(1.0, abs(best)),
-                f"the oracle's {name} on {split} is {scores[name]:.4g}, the best possible is said to be {best:.4g}.",
+                f"the oracle's {name} on {split} is {scores[name]:.4g}, best gives {best:.4g} as the best possible.",
             )
     if not compared:
         raise Skip(f"the best possible score is unknown: {task.data.best_unknown}")

@@ -191,4 +191,6 @@ def build_bridge(name: str, d_model: int, heads: int = 4, causal: bool = True) -
         case "multihead":
             return MultiHead(d_model, heads)
         case _:
-            raise SeqbenchError(f"body.bridge '{name}' joins no encoder.{did_you_mean(name, BRIDGES)}")
+            raise SeqbenchError(
+                f"body.bridge '{name}' does not join an encoder and a decoder.{did_you_mean(name, BRIDGES)}"
+            )

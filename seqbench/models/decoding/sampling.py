@@ -32,6 +32,16 @@ def sample_continuation(
 
     Returns:
         The drawn steps as inputs, ``(batch, steps, ...)``, on the CPU; an empty tensor for 0 steps.
+
+    >>> from seqbench.architectures.recurrent import GRU
+    >>> from seqbench.models.bodies import SingleBackbone
+    >>> from seqbench.models.objectives import build_objective
+    >>> from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
+    >>> spec = SequenceSpec(Tokens(4), StepClasses(4), max_length=9)
+    >>> body, objective = SingleBackbone(spec, GRU(8), 8), build_objective(spec, 8)
+    >>> prompt, generator = torch.tensor([[1, 2]]), torch.Generator().manual_seed(0)
+    >>> sample_continuation(body, objective, prompt, 5, generator, forbidden=(1, 2, 3)).tolist()
+    [[0, 0, 0, 0, 0]]
     """
     drawn = []
     memory, state = body.begin(None)

@@ -63,7 +63,7 @@ def test_every_bridge_name_builds_a_bridge_except_the_one_without_an_encoder() -
     for name in set(BRIDGES) - {DECODER_ONLY}:
         build_bridge(name, 4, heads=2)
     for name in (DECODER_ONLY, "vektor"):
-        with pytest.raises(SeqbenchError, match=f"body.bridge '{name}' joins no encoder"):
+        with pytest.raises(SeqbenchError, match=f"body.bridge '{name}' does not join an encoder"):
             build_bridge(name, 4)
 
 
