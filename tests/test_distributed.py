@@ -1,4 +1,4 @@
-"""One run on several processes: the batches, curves and scores of one, and one process that writes."""
+"""A run on several processes has the batches, curves and scores of one process, and one process writes its files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
 
 
 class Halved(Shard):
-    """Loses a row even where one process has all of them."""
+    """A shard that loses a row, also where one process has all rows."""
 
     def evaluation_batch(self, batch: Batch) -> Batch:
         return batch.rows(slice(1, None))
@@ -43,8 +43,8 @@ class Halved(Shard):
     [{}, {"limit_val_batches": 1}, {"limit_val_batches": 0.5}, {"num_sanity_val_steps": 0}, {"fast_dev_run": 2}],
     ids=str,
 )
-def test_a_trainer_of_ones_own_may_score_a_part(options: dict[str, Any], text_folder: Path) -> None:
-    """By default it checks two batches before training; it may also be told to take a few only."""
+def test_a_trainer_of_the_user_may_evaluate_a_part(options: dict[str, Any], text_folder: Path) -> None:
+    """A Trainer of the user's own may evaluate some batches only, as Lightning does before training by default."""
     module = build_small_module("gru", {**COPY, "samples": 31}, text_folder)
     own = build_trainer(**{"max_steps": 4, "val_check_interval": 2, "check_val_every_n_epoch": None, **options})
     own.fit(module)
@@ -54,7 +54,7 @@ def test_a_trainer_of_ones_own_may_score_a_part(options: dict[str, Any], text_fo
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("task", [COPY, {"name": "char-lm", "length": 16}], ids=["samples", "streams"])
-def test_a_trainer_that_scores_all_must_score_each_once(
+def test_a_trainer_that_evaluates_a_whole_split_must_score_each_sample_once(
     task: dict[str, Any], text_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     module = build_small_module("gru", task, text_folder)
@@ -68,14 +68,14 @@ def test_a_trainer_that_scores_all_must_score_each_once(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_batches_of_ones_own_may_be_scored(text_folder: Path) -> None:
+def test_batches_of_the_user_may_be_scored(text_folder: Path) -> None:
     module = build_small_module("gru", COPY, text_folder)
     own = DataLoader([module.data.stream("test", 0)] * 3, batch_size=None)  # type: ignore[arg-type]
     build_trainer().test(module, dataloaders=own, verbose=False)
     assert "test" in module.evaluated
 
 
-def test_a_run_that_misses_a_sample_is_a_failed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_misses_a_sample_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Shard, "of", Halved.of)
     results = seqbench.run("gru", COPY, tier="smoke", optim=FEW, logger="none", runs=tmp_path).record.results
     assert results["status"] == "failed"
@@ -83,7 +83,7 @@ def test_a_run_that_misses_a_sample_is_a_failed_one(tmp_path: Path, monkeypatch:
 
 
 def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(text_folder: Path) -> None:
-    """However many there are now: three rows on two ranks, and on four, where one has none and takes the first."""
+    """Three rows are restored on two ranks, and on four, where a rank without rows takes the first one."""
     module = build_small_module("gru", COPY, text_folder)
     carried = {CARRIED_STATE: (torch.arange(3.0)[:, None], [torch.arange(3.0)])}
     for world, rows in ((2, [[0], [1, 2]]), (4, [[0], [0], [1], [2]])):
@@ -94,7 +94,7 @@ def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(text_folder: Pat
             assert state[:, 0].tolist() == other.tolist() == own
 
 
-# What follows starts processes, of a few seconds each.
+# The tests below start processes that run for a few seconds.
 
 COMMON = ["--tier", "smoke", "--logger", "none", "--trainer.accelerator", "cpu"]
 PARITY = ["--task", "parity", "--task.samples", "63", "--optim.batch_size", "8"]
@@ -109,7 +109,7 @@ SLURM |= {"SLURM_JOB_ID": "4242", "SLURM_JOB_NAME": "train", "SLURM_NODELIST": "
 PLAIN = ["-m", "tests.spy", "run"]
 TORCHRUN = ["-m", "torch.distributed.run"]
 OURS = ("gru-", "differs from the card", "estimate:", "step ", "W&B:", "resumed at")
-"""How the lines of a run begin."""
+"""Beginnings of the lines that a run logs."""
 
 DDP = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
 NODES = ["--trainer.num_nodes", "2"]
@@ -117,7 +117,7 @@ NODES = ["--trainer.num_nodes", "2"]
 
 @dataclass
 class Ended:
-    """What is left of a run: its folder, what its processes said, and what each rank wrote into the folder."""
+    """A finished run: its folder, the output of its processes, and the file that each rank wrote into the folder."""
 
     folder: Path
     out: list[str]
@@ -133,7 +133,7 @@ class Ended:
 
 
 def started(how: str) -> list[tuple[list[str], dict[str, str], list[str]]]:
-    """For each process that a user, or Slurm, starts: Python's words, its environment, and the Trainer's options."""
+    """Return, for each process that a user or Slurm starts, arguments of Python, environment, and Trainer options."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
@@ -151,12 +151,12 @@ def started(how: str) -> list[tuple[list[str], dict[str, str], list[str]]]:
         case "Slurm":
             tasks = [{"SLURM_PROCID": str(task), "SLURM_NODEID": str(task)} for task in (0, 1)]
             return [(PLAIN, {**SLURM, "MASTER_PORT": port, **task}, NODES) for task in tasks]
-        case _:  # Lightning on two nodes: once on each, by hand.
+        case _:  # Lightning on two nodes: the user starts one process on each.
             return [(PLAIN, {**place, "NODE_RANK": str(node)}, NODES) for node in (0, 1)]
 
 
 def run(how: str, words: list[str], runs: Path) -> Ended:
-    """One run, however many processes that takes; none of them outlives it."""
+    """Run once with all its processes; kill those that are left."""
     notes = runs.with_name(f"{runs.name}-notes")
     notes.mkdir(exist_ok=True)
     processes = [
@@ -188,7 +188,7 @@ def run(how: str, words: list[str], runs: Path) -> Ended:
 
 
 def apart(one: Any, two: Any) -> float:
-    """The largest difference between the numbers of two trees of one shape."""
+    """Return the largest difference between the numbers of two nested structures of the same shape."""
     if isinstance(one, dict):
         assert one.keys() == two.keys()
         return max((apart(one[key], two[key]) for key in one), default=0.0)
@@ -210,26 +210,26 @@ def check_one_wrote(ended: Ended) -> None:
     [
         ("gru", PARITY),
         ("gru", TRANSLATION),
-        # Their learnt starts get no gradient in chunks that go on from others.
+        # Their learned initial states have no gradient in chunks that continue a stream.
         ("rnn", STREAM),
         ("jordan", STREAM),
     ],
     ids=["gru-parity", "gru-translation", "rnn-stream", "jordan-stream"],
 )
-def test_two_processes_train_on_the_batches_of_one_and_score_its_weights_alike(
+def test_two_processes_train_on_the_batches_of_one_and_give_its_scores(
     arch: str, task: list[str], tmp_path: Path, small_data: Path, text_folder: Path
 ) -> None:
-    """Unequal lengths on the two ranks, and uneven last batches; every sample scored, and decoded, once."""
+    """The ranks have unequal lengths and uneven last batches; every sample is scored and decoded once."""
     data = {"char-lm": text_folder, "translation": small_data / "pairs"}.get(task[1])
     words = ["--arch", arch, *task, *(["--task.data_dir", str(data)] if data else [])]
     one, two = run("one", words, tmp_path / "one"), run("two", words, tmp_path / "two")
     check_one_wrote(two)
     assert apart(one.results["curves"]["train"], two.results["curves"]["train"]) < 1e-4
-    free = ("bleu", "chrf")  # What is decoded freely may turn at a tie, where weights differ by rounding.
+    free = ("bleu", "chrf")  # Where weights differ by rounding, decoding may choose another of two equal tokens.
     for name, values in one.results["curves"]["validation"].items():
         if name not in free:
             assert apart(values, two.results["curves"]["validation"][name]) < 1e-4
-    # The trained weights of the first run, scored by two processes.
+    # Two processes score the trained weights of the first run.
     same = tmp_path / "same" / one.folder.relative_to(tmp_path / "one")
     shutil.copytree(one.folder, same)
     (same / records.NAME).unlink()
@@ -249,7 +249,7 @@ def test_two_processes_train_on_the_batches_of_one_and_score_its_weights_alike(
 def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
     rows: str, task: list[str], tmp_path: Path, text_folder: Path
 ) -> None:
-    """Of one row the first process has none, in training and in evaluation; an FFT of no rows raises."""
+    """With one row the first process has none, in training and in evaluation; an FFT of no rows raises an error."""
     words = ["--arch", "rnn" if task is STREAM else "s4d", *task, "--optim.batch_size", rows]
     if task is STREAM:
         words += ["--task.data_dir", str(text_folder), "--task.evaluation_rows", rows]
@@ -260,7 +260,7 @@ def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
     assert apart(one.results["curves"], two.results["curves"]) < 1e-4
     for split in one.results["metrics"]:
         assert apart(one.values(split), two.values(split)) < 1e-4
-    # The carried state of all rows, whichever process had them, and of none that only stood in.
+    # The checkpoint holds the carried state of each row once, without rows that a rank only borrowed.
     one_left, two_left = (
         torch.load(ended.folder / run_folder.LAST, weights_only=True)[CARRIED_STATE] for ended in (one, two)
     )
@@ -272,14 +272,14 @@ def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
 @pytest.mark.parametrize(
     "how",
     [
-        pytest.param("torchrun", marks=pytest.mark.exhaustive),  # As on two nodes, and easier.
+        pytest.param("torchrun", marks=pytest.mark.exhaustive),  # Like two nodes, but simpler.
         "torchrun on two nodes",
         "Slurm",
         pytest.param("Lightning on two nodes", marks=pytest.mark.exhaustive),
     ],
 )
-def test_whoever_starts_its_processes_a_run_is_one(how: str, tmp_path: Path) -> None:
-    """The results of one process; one record; one voice."""
+def test_every_launcher_gives_the_same_run(how: str, tmp_path: Path) -> None:
+    """The results equal those of one process, one record is written, and one process logs."""
     words = ["--arch", "gru", *SHORT, "--arch.d_model", "16"]
     one, several = run("one", words, tmp_path / "one"), run(how, words, tmp_path / "several")
     check_one_wrote(several)
@@ -287,12 +287,12 @@ def test_whoever_starts_its_processes_a_run_is_one(how: str, tmp_path: Path) -> 
     for split in one.results["metrics"]:
         assert apart(one.values(split), several.values(split)) < 1e-4
     assert [out.count("record: ") for out in several.out] == [1, 0][: len(several.out)]
-    # What torchrun itself says when the other node is gone first is not ours.
+    # torchrun prints its own lines when the other node ends first.
     spoken = [[line for line in err.splitlines() if line.startswith(OURS)] for err in several.err]
     alone = [line for line in one.err[0].splitlines() if line.startswith(OURS)]
     assert len(alone) >= 2
     assert [len(lines) for lines in spoken] == [len(alone), 0][: len(spoken)]
-    # Asked once more, every process sees that there is nothing to do: none waits for another.
+    # Started again, every process finds the finished run, and none waits for another.
     again = run(how, [*words, "--resume"], tmp_path / "several")
     assert again.results == several.results
 
@@ -307,7 +307,7 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(tmp_path: Path) ->
     with subprocess.Popen(cut, stderr=subprocess.PIPE, text=True, env=place) as process:
         assert process.stderr is not None
         for line in iter(process.stderr.readline, ""):
-            if line.startswith("estimate:"):  # Two seconds of training.
+            if line.startswith("estimate:"):  # Logged after two seconds of training.
                 break
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

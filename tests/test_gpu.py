@@ -1,4 +1,4 @@
-"""Whole runs on a CUDA device: what they compute, in which precision, and what their records say of it."""
+"""Complete runs on a CUDA device: their results, their precision, and their records."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def scores(run: Record) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("task", ["samples", "streams", "pairs"])
-def test_a_run_on_cuda_is_that_of_the_cpu_to_rounding(
+def test_a_run_on_cuda_equals_one_on_the_cpu_up_to_rounding(
     task: str, tmp_path: Path, text_folder: Path, small_data: Path
 ) -> None:
-    """The same weights and batches; what is carried along a stream, and decoded, lies on the device as well."""
+    """With the same weights and batches; the carried state and decoded tokens are on the device too."""
     given: dict[str, Any] = {
         "samples": {"task": COPY},
         "streams": {"task": {"name": "char-lm", "length": 16, "data_dir": str(text_folder)}},
@@ -73,8 +73,8 @@ def test_a_run_on_cuda_is_that_of_the_cpu_to_rounding(
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "16-mixed"])
 @pytest.mark.parametrize("arch", ["gru", "transformer"])
-def test_mixed_precision_trains_as_full_precision_does(arch: str, precision: str, tmp_path: Path) -> None:
-    """With clipping, as the card has it; float16 scales its gradients, and may skip the first steps to find how far."""
+def test_mixed_precision_trains_like_full_precision(arch: str, precision: str, tmp_path: Path) -> None:
+    """With the card's clipping; float16 scales its gradients, and may skip the first steps to find the scale."""
     full = losses(record(arch, tmp_path))
     mixed = losses(record(arch, tmp_path, trainer={**GPU, "precision": precision}))
     assert mixed == pytest.approx(full, rel=0.05)
@@ -83,7 +83,7 @@ def test_mixed_precision_trains_as_full_precision_does(arch: str, precision: str
 
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
 def test_dropout_is_keyed_by_seed_and_step_on_cuda(arch: str, tmp_path: Path) -> None:
-    """Whatever was drawn before a run; cuDNN's own dropout would go on from call to call."""
+    """Draws before a run change nothing, although the state of cuDNN's own dropout continues from call to call."""
     named = {"name": arch, "num_layers": 2, "dropout": 0.5}
     torch.cuda.manual_seed(1)
     one = losses(record(named, tmp_path / "one"))
@@ -94,7 +94,7 @@ def test_dropout_is_keyed_by_seed_and_step_on_cuda(arch: str, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("cls", [RNN, GRU, LSTM])
-def test_a_stack_of_cudnns_layers_has_the_outputs_and_gradients_of_the_cpu(cls: Any) -> None:
+def test_stacked_cudnn_layers_have_the_outputs_and_gradients_of_the_cpu(cls: Any) -> None:
     torch.manual_seed(0)
     backbone, x = cls(32, num_layers=3, skip=True), torch.randn(4, 50, 32)
     found = []
@@ -102,7 +102,7 @@ def test_a_stack_of_cudnns_layers_has_the_outputs_and_gradients_of_the_cpu(cls: 
         backbone.zero_grad()
         moved = x.to(device, copy=True).requires_grad_()
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # Of weights that do not lie in one piece, as cuDNN wants them.
+            warnings.simplefilter("error")  # cuDNN warns of weights that are not contiguous.
             y = backbone.to(device)(moved)
         y.square().mean().backward()
         found.append([y, moved.grad, *(p.grad for p in backbone.parameters())])
@@ -111,18 +111,18 @@ def test_a_stack_of_cudnns_layers_has_the_outputs_and_gradients_of_the_cpu(cls: 
         torch.testing.assert_close(ours.cpu(), theirs, atol=1e-4, rtol=1e-3)
 
 
-def test_each_record_has_the_peak_memory_of_its_own_run(tmp_path: Path) -> None:
+def test_each_record_holds_the_peak_memory_of_its_own_run(tmp_path: Path) -> None:
     wide = record({"name": "gru", "d_model": 1024}, tmp_path).measured.peak_memory_bytes
     gc.collect()
     narrow = record({"name": "gru", "d_model": 16}, tmp_path).measured.peak_memory_bytes
-    # Weights, their gradients and Adam's two means of them, float32.
+    # Weights, gradients and the two means of Adam, in float32.
     assert wide > 4 * 4 * 6 * 1024**2
     assert 0 < narrow < wide / 4
 
 
 @pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 def test_two_gpus_train_on_the_batches_of_one(tmp_path: Path) -> None:
-    """By NCCL, with unequal lengths and uneven last batches."""
+    """With NCCL, unequal lengths and uneven last batches."""
     words = ["run", "--arch", "gru", "--task", "parity", "--tier", "smoke", "--logger", "none"]
     words += ["--task.samples", "63", "--optim.batch_size", "8", "--optim.steps", "100", "--optim.validate_every", "50"]
     found = []

@@ -1,4 +1,4 @@
-"""Real training: what the lectures claim, in the small; minutes, so marked slow."""
+"""Training to a known result: what lectures state of these architectures, on small tasks; each test takes minutes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEW = {"steps": 400, "validate_every": 200}
 
 
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
-def test_a_gated_net_learns_parity_and_holds_beyond_its_training_lengths(arch: str, tmp_path: Path) -> None:
+def test_a_gated_network_learns_parity_beyond_its_training_lengths(arch: str, tmp_path: Path) -> None:
     results = seqbench.run(arch, "parity", tier="smoke", logger="none", runs=tmp_path).record.results
     assert results.metrics["test"]["accuracy"].value == 1.0
     assert results.metrics["test"]["solved_length"].value == 500
@@ -29,7 +29,7 @@ def test_a_gated_net_learns_parity_and_holds_beyond_its_training_lengths(arch: s
 
 
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
-def test_every_architecture_recalls_at_once_what_it_has_just_seen(arch: str, tmp_path: Path) -> None:
+def test_every_architecture_copies_without_delay(arch: str, tmp_path: Path) -> None:
     task = {"name": "copy", "delay": 1, "payload": 2}
     optim = {"steps": 600, "validate_every": 300}
     results = seqbench.run(arch, task, tier="smoke", optim=optim, logger="none", runs=tmp_path).record.results
@@ -38,7 +38,7 @@ def test_every_architecture_recalls_at_once_what_it_has_just_seen(arch: str, tmp
 
 
 @pytest.mark.parametrize("task", ["char-lm-shakespeare", "char-lm-ptb"])
-def test_a_gru_reads_real_text_better_than_a_unigram_model(task: str, tmp_path: Path, real_data: Path) -> None:
+def test_a_gru_predicts_real_text_better_than_a_unigram_model(task: str, tmp_path: Path, real_data: Path) -> None:
     run = seqbench.run("gru", task, tier="smoke", optim=FEW, logger="none", runs=tmp_path)
     bits = run.record.results.metrics["test"]["bits_per_character"]
     assert bits.value < 0.75 * bits.chance
@@ -47,14 +47,14 @@ def test_a_gru_reads_real_text_better_than_a_unigram_model(task: str, tmp_path: 
     assert len(set(run.record.results.sample)) > 10
 
 
-def test_the_order_of_words_decides_for_a_recurrent_net_and_not_for_a_bag_of_words(tmp_path: Path) -> None:
+def test_a_recurrent_network_uses_the_order_of_words_and_a_bag_of_words_does_not(tmp_path: Path) -> None:
     options: dict[str, Any] = {"tier": "smoke", "logger": "none", "runs": tmp_path}
     for arch, low, high in (("bow", 0.5, 0.5), ("bigru", 0.9, 1.0)):
         results = seqbench.run(arch, "sentiment-order", **options).record.results
         assert low <= results.metrics["test"]["accuracy"].value <= high
 
 
-def test_a_fixed_window_does_not_carry_over_to_another_place(tmp_path: Path) -> None:
+def test_a_fixed_window_does_not_generalise_to_other_positions(tmp_path: Path) -> None:
     options: dict[str, Any] = {"tier": "smoke", "logger": "none", "runs": tmp_path}
     for arch, low, high in (({"name": "tdnn", "window": 24}, 0.3, 0.7), ("bigru", 0.95, 1.0)):
         results = seqbench.run(arch, "sentiment-position", **options).record.results
@@ -63,7 +63,7 @@ def test_a_fixed_window_does_not_carry_over_to_another_place(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("task", "baseline"), [("music-jsb", "repeat"), ("music-nottingham", "repeat")])
-def test_a_gru_foretells_music_better_than_repeating_it(
+def test_a_gru_predicts_music_better_than_repeating_the_last_frame(
     task: str, baseline: str, tmp_path: Path, real_data: Path
 ) -> None:
     run = seqbench.run("gru", task, tier="smoke", logger="none", runs=tmp_path)
@@ -73,8 +73,8 @@ def test_a_gru_foretells_music_better_than_repeating_it(
     assert (run.folder / "continuation.mid").is_file()
 
 
-def test_attention_learns_the_toy_grammar(tmp_path: Path) -> None:
-    """A stand-in whose translations are exact: close to its bound, and marked as what it is."""
+def test_attention_learns_the_synthetic_grammar(tmp_path: Path) -> None:
+    """On synthetic pairs with exact translations the score comes close to the best possible one, and is modified."""
     task = {"name": "translation", "source": "synthetic", "vocabulary_size": 400}
     arch = {"name": "gru", "d_model": 64}
     optim = {"steps": 600, "validate_every": 300, "batch_size": 64, "lr": 5e-3}
@@ -118,7 +118,7 @@ def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_
     assert results_in(parts) == results_in(tmp_path / "whole")
 
 
-def test_the_records_of_a_run_can_be_moved(tmp_path: Path) -> None:
+def test_a_run_folder_can_be_moved(tmp_path: Path) -> None:
     run = seqbench.run("gru", "copy", tier="smoke", optim=FEW, logger="none", runs=tmp_path / "here")
     moved = (tmp_path / "here").rename(tmp_path / "there") / run.folder.relative_to(tmp_path / "here")
     assert records.read_record(moved) == run.record

@@ -21,7 +21,7 @@ HERE = "tests.running.test_evaluation"
 
 
 class Short(nn.Module):
-    """A net with a vector for each of 30 places, and none for those beyond."""
+    """A backbone with a learned vector for each of 30 steps, which fails on longer sequences."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def probed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train(tmp_path_factory.mktemp("parity"), PARITY)
 
 
-def test_a_run_is_scored_again_as_it_was_and_its_folder_is_not_touched(run: Path) -> None:
+def test_the_scores_of_a_run_are_repeated_and_its_folder_stays_as_it_is(run: Path) -> None:
     before, threads = files(run), torch.get_num_threads()
     results = records.read_record(run).results
     for split in ("test", "validation"):
@@ -85,7 +85,7 @@ def test_a_run_is_scored_again_as_it_was_and_its_folder_is_not_touched(run: Path
     assert files(run) == before
 
 
-def test_another_length_has_other_scores_and_lines_and_says_what_differs(run: Path) -> None:
+def test_another_length_changes_scores_and_chance_and_is_reported(run: Path) -> None:
     found = evaluate(run, {"delay": 20})
     assert found.changed == {"task.delay": {"recorded": 2, "now": 20}}
     assert found.metrics["loss_all_positions"]["chance"] < evaluate(run).metrics["loss_all_positions"]["chance"]
@@ -94,7 +94,7 @@ def test_another_length_has_other_scores_and_lines_and_says_what_differs(run: Pa
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-def test_probes_give_the_curve_over_lengths(probed: Path) -> None:
+def test_probes_give_scores_by_length(probed: Path) -> None:
     assert evaluate(probed).lengths == records.read_record(probed).results.lengths
     found = evaluate(probed, arguments=["--task.probe_lengths", "[10, 30, 50]"])
     assert found.lengths["length"] == [10, 30, 50]
@@ -117,12 +117,12 @@ def test_probes_give_the_curve_over_lengths(probed: Path) -> None:
         ({"split": "train"}, "--split 'train' is unknown"),
     ],
 )
-def test_what_does_not_fit_a_trained_model_is_refused(run: Path, given: dict[str, Any], sentence: str) -> None:
+def test_options_that_do_not_fit_a_trained_model_are_refused(run: Path, given: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         evaluate(run, **given)
 
 
-def test_a_length_that_an_architecture_cannot_take_ends_in_a_sentence(tmp_path: Path) -> None:
+def test_a_length_at_which_an_architecture_fails_is_one_sentence(tmp_path: Path) -> None:
     folder = train(tmp_path, COPY, f"{HERE}:Short")
     assert scored(evaluate(folder)) == values(folder)
     with pytest.raises(
@@ -139,7 +139,7 @@ def test_a_run_without_checkpoint_or_record_is_named(run: Path, tmp_path: Path) 
         evaluate(tmp_path)
 
 
-# The test split stays as it is, and training has other words: with a vocabulary of its own every score would change.
+# The test split is the same and the training split has other words, so another vocabulary would change every score.
 
 
 def text_data(folder: Path, words: list[str]) -> Path:
@@ -172,7 +172,7 @@ def test_other_data_are_read_with_the_vocabulary_of_the_run(tmp_path: Path, kind
     found = evaluate(folder, {"data_dir": str(two / kind)})
     assert scored(found) == values(folder)
     assert set(found.changed) == {"data"}
-    if kind != "sentences":  # Whose classes are as frequent here as there.
+    if kind != "sentences":  # Their classes are as frequent in both.
         loss = "token_loss" if kind == "pairs" else "loss"
         assert found.metrics[loss]["chance"] != records.read_record(folder).results.metrics["test"][loss].chance
     if kind == "texts":
@@ -204,15 +204,13 @@ def _with_another_tokenizer(folder: Path, data: Path) -> None:
     kept.write_text(kept.read_text() + " ")
     with pytest.raises(SeqbenchError, match=r"tokenizer\.json is not the one that the run's record names"):
         evaluate(folder, {"data_dir": str(data)})
-    assert scored(evaluate(folder)) == values(folder)  # Its own data need it not.
+    assert scored(evaluate(folder)) == values(folder)  # The run's own data need no vocabulary.
 
 
 def _with_other_classes(folder: Path, data: Path) -> None:
     for path in data.iterdir():
         path.write_text(path.read_text().replace("\t1", "\tyes").replace("\t0", "\tno"))
-    with pytest.raises(
-        SeqbenchError, match=r"these sentences have the classes \['no', 'yes'\]"
-    ):
+    with pytest.raises(SeqbenchError, match=r"these sentences have the classes \['no', 'yes'\]"):
         evaluate(folder, {"data_dir": str(data)})
 
 

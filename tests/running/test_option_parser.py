@@ -91,14 +91,14 @@ def test_a_missing_required_option_is_named_and_no_other() -> None:
 
 
 def test_a_signature_that_cannot_be_read_is_refused() -> None:
-    with pytest.raises(SeqbenchError, match="the signature of the backbone .*BrokenSignature cannot be read"):
+    with pytest.raises(SeqbenchError, match=r"the signature of the backbone .*BrokenSignature cannot be read"):
         OptionParser({"arch": BrokenSignature}, Copy)
 
 
 def test_help_lists_types_and_defaults(parser: OptionParser) -> None:
     text = parser.format_help()
     assert "--arch.d_model" in text
-    assert "(type: int, default: 8)" in text
+    assert "type: int, default: 8)" in text
 
 
 def test_tasks_on_pairs_have_options_of_an_encoder_and_a_decoder() -> None:

@@ -21,7 +21,7 @@ from seqbench.utils.errors import SeqbenchError
 
 
 class Dips(nn.Module):
-    """Its count falls at every fourth width."""
+    """A backbone with fewer parameters at every fourth width."""
 
     causal = True
 
@@ -35,7 +35,7 @@ class Dips(nn.Module):
 
 
 class Sixteenths(Dips):
-    """Refuses most widths, with a stranger's error."""
+    """A backbone that accepts multiples of 16, and raises an AssertionError for other widths."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__(d_model)
@@ -43,7 +43,7 @@ class Sixteenths(Dips):
 
 
 class Seven(Dips):
-    """Takes one width alone."""
+    """A backbone that accepts one width only."""
 
     def __init__(self, d_model: int) -> None:
         super().__init__(d_model)
@@ -51,10 +51,10 @@ class Seven(Dips):
 
 
 OWN = [name for name, found in registry.list_entries(registry.ARCHITECTURES).items() if not found[0].extras]
-"""What needs another library may need a CUDA device as well."""
+"""Architectures that need no further library; the others may need a CUDA device."""
 
 TOO_COARSE = {("parity", name) for name in ("linear-attention", "mingru", "transformer")}
-"""Where one unit of width more is over 4 % of the parameters, and the number lies between two widths."""
+"""Cases in which neighbouring widths differ by over 4 % of the parameters, and the target lies between two of them."""
 
 
 def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) -> Any:
@@ -63,7 +63,7 @@ def matched(arch: Any, task: Any, number: Any, *arguments: str, **changed: Any) 
 
 
 def counted(config: Any) -> int:
-    """Parameters of the module with all its numbers."""
+    """Return the number of parameters of the module, built with its weights."""
     return count_parameters(build.build_module_from_spec(config, loading.build_datamodule(config).spec))
 
 
@@ -88,11 +88,11 @@ def test_every_architecture_comes_within_two_percent(arch: str, task: str, numbe
 @pytest.mark.parametrize(
     "arch", [a for a in OWN if registry.find_entry(registry.ARCHITECTURES, a).load().causal is False]
 )
-def test_so_does_one_that_looks_ahead_where_it_may(arch: str) -> None:
+def test_architectures_that_look_ahead_come_within_two_percent_too(arch: str) -> None:
     assert abs(counted(matched(arch, "sentiment-order", "100k")) - 100_000) <= 2_000
 
 
-def test_only_the_width_is_changed() -> None:
+def test_only_the_width_changes() -> None:
     given = {"name": "gru", "num_layers": 2, "dropout": 0.25}
     config = matched(given, {"name": "copy", "delay": 7}, "100k", optim={"lr": 1e-4})
     plain = run_config.resolve_config(
@@ -112,7 +112,7 @@ def test_only_the_width_is_changed() -> None:
     assert changed == same
 
 
-def test_two_ways_to_a_width_are_one_run(tmp_path: Path) -> None:
+def test_a_matched_width_and_the_same_width_given_are_one_run(tmp_path: Path) -> None:
     found = matched("gru", "copy", "20k")
     named = run_config.resolve_config(
         RunRequest.from_mapping(
@@ -134,7 +134,7 @@ def test_two_ways_to_a_width_are_one_run(tmp_path: Path) -> None:
     assert provenance.describe_run(named, module)["match_params"] is None
 
 
-def test_the_nearest_width_is_found_though_counts_fall_between_widths() -> None:
+def test_the_nearest_width_is_found_though_counts_do_not_grow_at_each_width() -> None:
     for number in (10_111, 41_300, 90_007):
         config = matched("tests.running.test_parameter_matching:Dips", "parity", number)
         around = range(1, 2 * config.arch_options["d_model"])
@@ -143,15 +143,15 @@ def test_the_nearest_width_is_found_though_counts_fall_between_widths() -> None:
         assert abs(counted(config) - number) == min(abs(count - number) for count in counts.values())
 
 
-def test_refused_widths_are_passed_over() -> None:
+def test_refused_widths_are_skipped() -> None:
     config = matched("tests.running.test_parameter_matching:Sixteenths", "parity", "44k")
     assert (config.arch_options["d_model"], counted(config)) == (208, 208 * 208 + 4 * 208 + 2)
-    # The only one of its kind, far from where the search passes.
+    # The only accepted width is far from those that the search tries first.
     assert matched("tests.running.test_parameter_matching:Seven", "parity", 86).arch_options["d_model"] == 7
     assert matched("bigru", "sentiment-order", "100k").arch_options["d_model"] % 2 == 0
 
 
-def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> None:
+def test_an_encoder_has_the_width_of_its_decoder(small_data: Path, cache: Path) -> None:
     task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300}
     config = matched("gru", task, "60k", encoder="bilstm", body={"bridge": "multihead", "heads": 4})
     assert config.arch_options["d_model"] % 4 == 0
@@ -177,13 +177,13 @@ def test_an_encoder_is_as_wide_as_its_decoder(small_data: Path, cache: Path) -> 
         ({"name": "gru", "num_layers": 0}, 20_000, "num_layers must be at least 1, got 0"),
     ],
 )
-def test_a_size_that_cannot_be_met_says_what_can(arch: Any, number: int, sentence: str) -> None:
+def test_a_target_between_two_sizes_is_refused_with_both_sizes(arch: Any, number: int, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         matched(arch, "parity", number)
 
 
 @pytest.mark.parametrize(
-    ("given", "number"),
+    ("value", "number"),
     [
         ("100k", 100_000),
         ("100K", 100_000),
@@ -197,19 +197,19 @@ def test_a_size_that_cannot_be_met_says_what_can(arch: Any, number: int, sentenc
         (" 7 ", 7),
     ],
 )
-def test_numbers_of_parameters_are_read(given: Any, number: int) -> None:
-    assert parameter_matching.parse_parameter_count(given) == number
+def test_a_number_of_parameters_is_parsed(value: object, number: int) -> None:
+    assert parameter_matching.parse_parameter_count(value) == number
 
 
-@pytest.mark.parametrize("given", ["", "many", "100 k", "k", "-5", "0", "1.5", "1.0001k", "1e-3", "nan", True, -1, 0.5])
-def test_what_is_no_number_of_parameters_is_refused(given: Any) -> None:
+@pytest.mark.parametrize("value", ["", "many", "100 k", "k", "-5", "0", "1.5", "1.0001k", "1e-3", "nan", True, -1, 0.5])
+def test_a_value_that_is_no_number_of_parameters_is_refused(value: object) -> None:
     with pytest.raises(SeqbenchError, match=r"must be a number of parameters such as 100k, 1\.5M, 2e5 or 100000, got"):
-        parameter_matching.parse_parameter_count(given)
+        parameter_matching.parse_parameter_count(value)
 
 
-def test_a_sketch_has_no_numbers_and_leaves_random_ones_alone() -> None:
+def test_a_module_on_the_meta_device_has_no_values_and_draws_no_random_numbers() -> None:
     config = run_config.resolve_config(RunRequest.from_mapping({"arch": "lstm", "task": "copy", "tier": "smoke"}))
-    # A head that starts from its labels' rates, and embeddings that are scaled, have shapes only.
+    # The head, whose bias starts from the rates of the labels, and the scaled embeddings have no values either.
     spec = SequenceSpec(Features(5), StepLabels(5, rates=(0.1, 0.2, 0.3, 0.4, 0.5)), max_length=9)
     before = torch.random.get_rng_state()
     module = build.build_on_meta_device(config, spec)
@@ -218,7 +218,7 @@ def test_a_sketch_has_no_numbers_and_leaves_random_ones_alone() -> None:
     assert count_parameters(module) == count_parameters(build.build_module_from_spec(config, spec))
 
 
-def test_from_python(tmp_path: Path) -> None:
+def test_match_params_works_from_python(tmp_path: Path) -> None:
     module = seqbench.build("gru", "copy", tier="smoke", match_params="10k")
     assert abs(count_parameters(module) - 10_000) <= 200
     optim = {"steps": 2, "batch_size": 4, "validate_every": 2}

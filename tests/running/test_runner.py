@@ -16,9 +16,8 @@ import torch
 import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.config import TrainerOptions
 from seqbench.protocol.record_sections import Results
-from seqbench.running import run_config, runner, trainer, wandb_logging
+from seqbench.running import run_config, runner, wandb_logging
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
 from seqbench.running.callbacks.stopping import HANDLED_SIGNALS
@@ -50,7 +49,7 @@ def plain(results: Results) -> str:
 
 
 def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
-    """Ctrl-C in the given training step."""
+    """Raise KeyboardInterrupt in a training step."""
     original = Curve.on_train_batch_end
 
     def interrupt(self: Curve, trainer: Any, *rest: Any) -> None:
@@ -61,7 +60,7 @@ def stop_at(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr(Curve, "on_train_batch_end", interrupt)
 
 
-def test_a_run_leaves_a_whole_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_writes_a_complete_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "seqbench")
     run = runner.run(config(logger="csv"), tmp_path)
     assert run.folder == tmp_path / "copy" / "gru" / run.folder.name
@@ -104,7 +103,7 @@ def test_the_width_found_for_a_number_of_parameters_is_logged(tmp_path: Path, ca
     assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in caplog.messages
 
 
-def test_the_validation_score_chooses_and_the_chosen_weights_are_tested(tmp_path: Path) -> None:
+def test_the_weights_with_the_best_validation_score_are_tested(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     results = run.record.results
     curve = results.curves.validation
@@ -142,7 +141,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
 
 
 def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int, hook: str = "on_train_batch_end") -> None:
-    """A signal to this very process while the given step, or its validation, is under way."""
+    """Send a signal to this process during a training step, or during its validation."""
     original = getattr(Clock, hook)
 
     def send(self: Clock, trainer: Any, *rest: Any) -> None:
@@ -155,7 +154,7 @@ def signal_at(monkeypatch: pytest.MonkeyPatch, step: int, number: int, hook: str
 
 @pytest.mark.parametrize("step", [1, 39, 40, 77, 120])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
+def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_this_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, number: signal.Signals
 ) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
@@ -166,7 +165,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
     name = "Ctrl-C" if number == signal.SIGINT else number.name
     assert (stopped.record.status, stopped.stopped_by) == ("interrupted", name)
     assert stopped.record.results.reason == f"stopped by {name} at step {step} of 120"
-    # Where a validation was due next, the step before it was saved.
+    # A checkpoint is also saved one step before each validation.
     saved = torch.load(stopped.folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert saved["global_step"] == (step if step % 40 else step - 1)
     assert [signal.getsignal(number) for number in HANDLED_SIGNALS] == handlers
@@ -176,7 +175,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_it(
 
 
 @pytest.mark.parametrize("step", [40, 120])
-def test_a_signal_cuts_a_validation_off_and_costs_one_step(
+def test_a_signal_during_a_validation_costs_one_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
@@ -214,7 +213,7 @@ def test_a_signal_while_the_record_is_written_costs_nothing(tmp_path: Path, monk
     assert records.read_record(run.folder).status == "ok"
 
 
-def test_counts_go_on_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counts_of_steps_continue_after_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted: list[int] = []
     original = Clock.on_train_end
 
@@ -230,7 +229,7 @@ def test_counts_go_on_over_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert counted == [120]
 
 
-def test_a_killed_run_goes_on_with_its_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_continues_its_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids: list[str] = []
 
     def start(given: Any, folder: Path, run_id: str) -> Any:
@@ -241,14 +240,14 @@ def test_a_killed_run_goes_on_with_its_wandb_run(tmp_path: Path, monkeypatch: py
     with monkeypatch.context() as patch:
         signal_at(patch, 50, signal.SIGTERM)
         run = runner.run(config(logger="wandb"), tmp_path)
-    (run.folder / "result.json").unlink()  # As a SIGKILL leaves it.
+    (run.folder / "result.json").unlink()  # A process that is killed writes no record.
     assert runner.run(config(logger="wandb"), tmp_path, existing="resume").record.status == "ok"
     assert runner.run(config(logger="wandb"), tmp_path, existing="overwrite").record.status == "ok"
     assert ids[0] == ids[1] != ids[2]
     assert re.fullmatch("[0-9a-f]{8}", ids[0])
 
 
-def test_one_run_is_never_run_twice_at_once(tmp_path: Path) -> None:
+def test_a_run_that_another_process_runs_is_refused(tmp_path: Path) -> None:
     folder = config().folder(tmp_path)
     with (
         run_folder.lock_folder(folder),
@@ -259,7 +258,7 @@ def test_one_run_is_never_run_twice_at_once(tmp_path: Path) -> None:
     assert runner.run(config(), tmp_path).record.status == "ok"
 
 
-def test_a_run_that_another_process_has_finished_meanwhile_is_not_repeated(
+def test_a_run_that_another_process_has_just_finished_is_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first: list[Any] = []
@@ -276,7 +275,7 @@ def test_a_run_that_another_process_has_finished_meanwhile_is_not_repeated(
     assert len(first) == 2
 
 
-def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_partly_written_files_of_a_killed_attempt_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         signal_at(patch, 50, signal.SIGTERM)
         run = runner.run(config(), tmp_path)
@@ -287,8 +286,8 @@ def test_what_a_killed_attempt_left_half_written_is_cleared(tmp_path: Path, monk
     assert not any(path.exists() for path in litter)
 
 
-def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path) -> None:
-    run = runner.run(config(optim={**OPTIM, "lr": 1e-6}), tmp_path)  # Nothing is learnt.
+def test_of_equal_validation_scores_the_latest_weights_are_tested(tmp_path: Path) -> None:
+    run = runner.run(config(optim={**OPTIM, "lr": 1e-6}), tmp_path)  # At this rate the model learns nothing.
     results = run.record.results
     assert len(set(results.curves.validation["accuracy"])) == 1
     assert results.best_step == 120
@@ -297,13 +296,7 @@ def test_of_equal_validation_scores_the_latest_weights_are_chosen(tmp_path: Path
     assert all(torch.equal(best[name], last[name]) for name in last)
 
 
-def test_memory_that_runs_out_is_told_from_other_errors(tmp_path: Path) -> None:
-    run = runner.run(config(arch={"name": "tests.backbones:HugeAllocation", "d_model": 8}), tmp_path)
-    assert run.record.status == "out_of_memory"
-    assert "memory" in run.record.results.reason
-
-
-def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_stopped_in_its_test_is_tested_after_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
 
     def interrupt(*_: Any) -> None:
@@ -320,7 +313,7 @@ def test_a_run_stopped_in_its_test_is_tested_when_it_goes_on(tmp_path: Path, mon
 def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # At so high a rate scores wander: of a few seeds one has its best before the last validation.
+    # At this high rate scores go up and down: one of a few seeds has its best score before the last validation.
     tried = ({"optim": {**OPTIM, "lr": 1.0}, "seed": seed} for seed in range(8))
     done = ((runner.run(config(**given), tmp_path / f"whole-{given['seed']}").record, given) for given in tried)
     whole, settings = next((record, given) for record, given in done if record.results.best_step < 90)
@@ -332,9 +325,7 @@ def test_a_run_whose_folder_was_moved_keeps_its_best_checkpoint(
     assert plain(resumed.results) == plain(whole.results)
 
 
-def test_a_last_checkpoint_that_cannot_be_read_is_named_and_nothing_lost(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_broken_last_checkpoint_is_named_and_no_file_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 90)
         run = runner.run(config(), tmp_path)
@@ -344,7 +335,7 @@ def test_a_last_checkpoint_that_cannot_be_read_is_named_and_nothing_lost(
     assert records.read_record(run.folder) == run.record
 
 
-def test_a_resumed_stream_carries_its_state_on(
+def test_a_resumed_stream_continues_with_its_carried_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text_folder: Path
 ) -> None:
     whole = runner.run(text_config(text_folder), tmp_path / "whole").record
@@ -356,7 +347,7 @@ def test_a_resumed_stream_carries_its_state_on(
     assert plain(resumed.results) == plain(whole.results)
 
 
-def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: Path) -> None:
+def test_a_run_on_texts_has_a_sample_and_chance_and_best_scores(tmp_path: Path, text_folder: Path) -> None:
     run = runner.run(text_config(text_folder), tmp_path)
     results = run.record.results
     assert len(results.sample) == text_sample.CHARACTERS
@@ -368,7 +359,7 @@ def test_a_text_run_leaves_a_sample_and_its_lines(tmp_path: Path, text_folder: P
     assert "data" in run.record.config.modified
 
 
-def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -> None:
+def test_a_backbone_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -> None:
     arch = {"name": "tests.backbones:CausalMean", "d_model": 8}
     run = runner.run(text_config(text_folder, arch=arch), tmp_path)
     assert run.record.status == "ok"
@@ -378,7 +369,7 @@ def test_a_run_without_unroll_reads_windows(tmp_path: Path, text_folder: Path) -
     assert run.record.config.architecture.distribution is None
 
 
-def test_probes_become_a_curve_over_length(tmp_path: Path) -> None:
+def test_scores_of_probes_are_recorded_by_length(tmp_path: Path) -> None:
     task = {"name": "parity", "samples": 40, "probe_lengths": [10, 50, 60], "probe_samples": 16}
     results = runner.run(config(task=task), tmp_path).record.results
     assert results.lengths["length"] == [10, 50, 60]
@@ -389,7 +380,7 @@ def test_probes_become_a_curve_over_length(tmp_path: Path) -> None:
     assert results.above_chance is False
 
 
-def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_ends_as_diverged_with_the_last_good_checkpoint(tmp_path: Path) -> None:
     arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     run = runner.run(config(arch=arch), tmp_path)
     assert run.record.status == "diverged"
@@ -401,7 +392,7 @@ def test_a_loss_that_is_no_number_ends_as_diverged_with_the_last_good_checkpoint
     assert records.read_record(run.folder) == run.record
 
 
-def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_after_a_lost_loss_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     whole = runner.run(config(arch=arch), tmp_path / "whole").record
     with monkeypatch.context() as patch:
@@ -419,7 +410,7 @@ def test_a_signal_after_the_loss_is_lost_changes_nothing(tmp_path: Path, monkeyp
         ("OutOfMemory", "out_of_memory", "tried to allocate 9 EiB"),
     ],
 )
-def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, status: str, reason: str) -> None:
+def test_a_run_whose_architecture_fails_has_a_record(tmp_path: Path, name: str, status: str, reason: str) -> None:
     run = runner.run(config(arch={"name": f"tests.backbones:{name}", "d_model": 8}), tmp_path)
     assert (run.record.status, run.record.results.reason) == (status, reason)
     assert (run.folder / "error.txt").exists() == (status == "failed")
@@ -428,7 +419,7 @@ def test_an_architecture_that_breaks_has_its_record(tmp_path: Path, name: str, s
     assert run.record.measured.decode_tokens_per_second is None
 
 
-def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path) -> None:
+def test_an_architecture_that_refuses_its_options_leaves_no_file(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="refuses its options: d_model must be 7, got 8"):
         runner.run(config(arch={"name": "tests.backbones:RefusingWidth", "d_model": 8}), tmp_path)
     assert list(tmp_path.iterdir()) == []
@@ -442,7 +433,7 @@ def test_an_architecture_that_refuses_its_options_leaves_nothing(tmp_path: Path)
         ({"accelerator": "cpu", "devices": 4096}, "4096 asks for more processes than"),
     ],
 )
-def test_a_trainer_that_refuses_its_options_leaves_nothing(
+def test_a_trainer_that_refuses_its_options_leaves_no_file(
     tmp_path: Path, options: dict[str, Any], sentence: str
 ) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
@@ -450,7 +441,7 @@ def test_a_trainer_that_refuses_its_options_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
+def test_a_record_is_written_though_unroll_fails(tmp_path: Path) -> None:
     run = runner.run(config(arch={"name": "tests.backbones:BrokenUnroll", "d_model": 8}), tmp_path)
     assert run.record.status == "ok"
     assert run.record.config.state_bytes is None
@@ -459,7 +450,7 @@ def test_an_unroll_that_breaks_costs_no_record(tmp_path: Path) -> None:
     assert run.record.measured.decode_tokens_per_second is None
 
 
-def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_during_the_timing_of_decoding_keeps_the_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -469,12 +460,12 @@ def test_ctrl_c_while_decoding_is_timed_costs_no_record(tmp_path: Path, monkeypa
     assert run.record.measured.decode_tokens_per_second is None
 
 
-def test_an_architecture_that_looks_ahead_is_refused_where_it_must_not(tmp_path: Path) -> None:
+def test_an_architecture_that_looks_ahead_is_refused_for_a_causal_task(tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match="looks ahead"):
         runner.run(config(arch={"name": "tests.backbones:NonCausal", "d_model": 8}), tmp_path)
 
 
-def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:
+def test_a_finished_run_is_not_repeated_without_a_flag(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     written = (run.folder / "result.json").stat().st_mtime_ns
     with pytest.raises(SeqbenchError, match=r"this run is finished: .*result\.json; add --overwrite"):
@@ -486,7 +477,7 @@ def test_a_finished_run_is_not_repeated_by_accident(tmp_path: Path) -> None:
     assert plain(again.record.results) == plain(run.record.results)
 
 
-def test_an_unfinished_run_is_not_lost_by_accident(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unfinished_run_is_not_replaced_without_a_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         stop_at(patch, 50)
         run = runner.run(config(), tmp_path)
@@ -497,7 +488,7 @@ def test_an_unfinished_run_is_not_lost_by_accident(tmp_path: Path, monkeypatch: 
         runner.run(config(), tmp_path)
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SeqbenchError, match=r"cannot be written: .*choose another with --runs FOLDER"):
         runner.run(config(), tmp_path / "file")
@@ -515,24 +506,7 @@ def test_load_needs_no_data(tmp_path: Path, text_folder: Path) -> None:
         seqbench.load(run.folder)
 
 
-def test_records_can_be_read_by_others(tmp_path: Path) -> None:
+def test_other_users_can_read_records(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     assert (run.folder / "result.json").stat().st_mode & stat.S_IRGRP
     assert math.isfinite(run.record.measured.seconds)
-
-
-@pytest.mark.parametrize(
-    ("given", "streams", "strategy"),
-    [
-        ({}, True, "auto"),
-        ({"devices": 2}, True, "ddp_find_unused_parameters_true"),
-        ({"num_nodes": 2}, True, "ddp_find_unused_parameters_true"),
-        ({"devices": 2, "strategy": "ddp"}, True, "ddp_find_unused_parameters_true"),
-        ({"devices": 2}, False, "auto"),
-        ({"devices": 2, "strategy": "fsdp"}, True, "fsdp"),
-    ],
-)
-def test_streams_on_several_devices_allow_for_unused_starts(
-    given: dict[str, Any], streams: bool, strategy: str
-) -> None:
-    assert trainer._strategy(TrainerOptions(**given), streams) == strategy

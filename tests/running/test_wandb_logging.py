@@ -1,4 +1,4 @@
-"""Weights & Biases: what reaches its file or its server, and that it never stands in a run's way."""
+"""Weights & Biases: what reaches its file or its server, and that no failure of it ends or delays a run."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ STEP = "trainer/global_step"
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No key, no settings and no open run but the test's own; wandb reads its settings once a process."""
+    """Remove keys, settings and open runs of other tests, because wandb reads its settings once in a process."""
     isolate_wandb(monkeypatch, tmp_path)
-    # So that what a failing test leaves open does not fail the next.
+    # A W&B run that a failed test left open would fail the next test.
     monkeypatch.setattr(wandb, "run", None)
     monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
     yield
@@ -56,7 +56,7 @@ def stub() -> Iterator[WandbStub]:
 
 @pytest.fixture
 def online(monkeypatch: pytest.MonkeyPatch, stub: WandbStub) -> WandbStub:
-    """The server, and a key for it."""
+    """A server and an API key for it."""
     monkeypatch.setenv("WANDB_BASE_URL", stub.url)
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     return stub
@@ -77,18 +77,18 @@ def logged_lines() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="module")
 def offline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, list[str], WandbStub]]:
-    """A run without a key, beside a server that it could ask; what it said, and that server."""
+    """A run without an API key although there is a server, its logged lines, and the server."""
     folder = tmp_path_factory.mktemp("offline")
     with pytest.MonkeyPatch.context() as patch, WandbStub() as server, logged_lines() as lines:
         isolate_wandb(patch, folder)
         patch.setenv("WANDB_BASE_URL", server.url)
-        ran = run(folder, optim={"steps": 100, "validate_every": 50})
+        finished = run(folder, optim={"steps": 100, "validate_every": 50})
         wandb.teardown()
-        yield ran, lines, server
+        yield finished, lines, server
 
 
 def run(folder: Path, **given: Any) -> Run:
-    # One thread: two wait for each other where something else has a core.
+    # Two threads would wait for each other on a busy machine.
     defaults = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "logger": "wandb", "runs": folder / "runs"}
     return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
 
@@ -117,11 +117,11 @@ def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
 # Offline.
 
 
-def test_without_a_key_a_run_is_offline_and_asks_nobody(offline: tuple[Run, list[str], WandbStub]) -> None:
-    ran, lines, server = offline
-    assert ran.record.status == "ok"
-    assert ran.record.measured.wandb.mode == "offline"
-    assert ran.record.measured.wandb.url is None
+def test_without_a_key_a_run_is_offline_and_sends_no_request(offline: tuple[Run, list[str], WandbStub]) -> None:
+    finished, lines, server = offline
+    assert finished.record.status == "ok"
+    assert finished.record.measured.wandb.mode == "offline"
+    assert finished.record.measured.wandb.url is None
     assert "W&B: offline (no API key is set)" in lines
     assert server.requests == []
 
@@ -134,7 +134,7 @@ def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], Wan
     assert kept.exit_code == 0
 
 
-def test_the_config_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStub]) -> None:
+def test_the_configuration_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStub]) -> None:
     config = only_file(offline[0].folder).config
     assert config["arch"]["name"] == "gru"
     assert config["optim"]["steps"] == 100
@@ -142,7 +142,7 @@ def test_the_config_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStu
     assert config == yaml.safe_load((offline[0].folder / "config.yaml").read_text(encoding="utf-8"))
 
 
-def test_the_record_is_in_it_whole(offline: tuple[Run, list[str], WandbStub]) -> None:
+def test_the_file_holds_the_complete_record(offline: tuple[Run, list[str], WandbStub]) -> None:
     kept, record = only_file(offline[0].folder), offline[0].record
     assert kept.config["record"] == record.config.to_dict()
     sent = json.loads(kept.summary["record"])
@@ -152,7 +152,7 @@ def test_the_record_is_in_it_whole(offline: tuple[Run, list[str], WandbStub]) ->
     assert dataclasses.replace(record, measured=record.measured.with_values(wandb=None), checksum=checksum).intact()
 
 
-def test_the_last_attempts_record_stands_and_its_sample_stays_here(tmp_path: Path, online: WandbStub) -> None:
+def test_the_record_of_the_last_attempt_is_sent_without_its_sample(tmp_path: Path, online: WandbStub) -> None:
     run_id = None
     for status in ("interrupted", "ok"):
         record = complete_record({"status": status, "sample": "of the data"}, {"seconds": 2.0}, {"digest": status})
@@ -164,7 +164,7 @@ def test_the_last_attempts_record_stands_and_its_sample_stays_here(tmp_path: Pat
     assert json.loads(sent.summary["record"])["checksum"] == record.digest()
 
 
-def test_a_record_that_is_too_large_is_left_out_and_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_record_that_is_too_large_is_left_out_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = complete_record(config={"digest": "x" * 1000})
     monkeypatch.setattr(wandb_logging, "MOST_LETTERS", 1000)
     logger, _, _ = start(tmp_path)
@@ -174,7 +174,7 @@ def test_a_record_that_is_too_large_is_left_out_and_said_so(tmp_path: Path, monk
     assert re.fullmatch(r"it has \d,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
 
 
-def test_the_history_is_the_curve_over_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
+def test_the_history_holds_the_curve_by_step(offline: tuple[Run, list[str], WandbStub]) -> None:
     kept = only_file(offline[0].folder)
     assert kept.axes["*"] == STEP
     with (offline[0].folder / "metrics.csv").open(encoding="utf-8") as file:
@@ -185,7 +185,7 @@ def test_the_history_is_the_curve_over_steps(offline: tuple[Run, list[str], Wand
     assert validation == pytest.approx([row["validation/accuracy"] for row in table])
 
 
-def test_training_and_validation_meet_at_their_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
+def test_training_and_validation_have_the_same_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
     history = only_file(offline[0].folder).history
     assert list(points(history, "validation/accuracy")) == list(points(history, "train/loss")) == [50, 100]
 
@@ -202,26 +202,26 @@ def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) 
     task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300, "longest": 6}
     arch = {"name": "gru", "d_model": 8}
     options = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
-    ran = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
-    assert ran.record.status == "ok", ran.record.results.reason
+    finished = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
+    assert finished.record.status == "ok", finished.record.results.reason
     wandb.teardown()
-    kept = only_file(ran.folder)
+    kept = only_file(finished.folder)
     shown = {name: value for row in kept.history for name, value in row.items() if name.startswith("sample/")}
     assert shown["sample/attention._type"] == "image-file"
     assert shown["sample/translations._type"] == "html-file"
-    html = next(ran.folder.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
+    html = next(finished.folder.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
     assert "source" in html
     assert kept.group == "translation-multi30k-en-de/gru+bigru"
 
 
-def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
+def test_sync_sends_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
     (path,) = files(offline[0].folder)
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     kept, sent = wandb_file.read_offline_run(path), online.runs[offline[0].record.measured.wandb.id]
     assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
-    # On the way it loses what is empty, which is why a record travels as a text.
+    # W&B drops empty mappings, which is why the record is a text.
     kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
     assert sent.config == kept.config
     assert points(sent.history, "train/loss") == points(kept.history, "train/loss")
@@ -229,7 +229,7 @@ def test_sync_brings_an_offline_run_to_the_server(offline: tuple[Run, list[str],
     assert sent.exit_code == 0
 
 
-def test_two_runs_in_one_process_are_two(tmp_path: Path) -> None:
+def test_two_runs_in_one_process_have_two_wandb_runs(tmp_path: Path) -> None:
     ran = [run(tmp_path, seed=seed) for seed in (0, 1)]
     kept = [only_file(one.folder) for one in ran]
     assert kept[0].id != kept[1].id
@@ -239,14 +239,14 @@ def test_two_runs_in_one_process_are_two(tmp_path: Path) -> None:
         assert list(points(its.history, "train/loss").values()) == one.record.results.curves.train["loss"]
 
 
-def test_a_run_that_someone_left_open_swallows_nothing(tmp_path: Path) -> None:
+def test_an_open_wandb_run_of_the_process_receives_no_metrics(tmp_path: Path) -> None:
     theirs = wandb.init(mode="offline", dir=str(tmp_path), settings=wandb.Settings(silent=True))
     logger, _, _ = start(tmp_path / "ours")
     assert logger.experiment.id != theirs.id
     assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] == only_file(tmp_path / "ours").id
 
 
-def test_a_resumed_run_goes_on_with_its_id(tmp_path: Path, online: WandbStub) -> None:
+def test_a_resumed_run_keeps_its_wandb_id(tmp_path: Path, online: WandbStub) -> None:
     logger, _, _ = start(tmp_path)
     logger.log_metrics({"train/loss": 2.0}, step=50)
     named = wandb_logging.finish_logger(logger, {"status": "interrupted"})
@@ -264,13 +264,13 @@ def test_a_resumed_run_goes_on_with_its_id(tmp_path: Path, online: WandbStub) ->
 # Online.
 
 
-def test_with_a_key_a_run_reaches_the_server(
+def test_a_run_with_a_key_is_sent_to_the_server(
     tmp_path: Path, online: WandbStub, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO, "seqbench")
-    ran = run(tmp_path)
+    finished = run(tmp_path)
     assert "W&B: online (an API key is set)" in caplog.messages
-    named = ran.record.measured.wandb
+    named = finished.record.measured.wandb
     assert named is not None
     (sent,) = online.runs.values()
     assert (named.id, named.mode) == (sent.id, "online")
@@ -278,17 +278,17 @@ def test_with_a_key_a_run_reaches_the_server(
     assert (sent.project, sent.group, sent.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(sent.tags) == ["copy", "gru", "modified", "smoke"]
     assert sent.config["arch"]["name"] == "gru"
-    assert points(sent.history, "train/loss") == {20: ran.record.results.curves.train["loss"][0]}
-    assert sent.summary["final/test/accuracy"] == ran.record.results.metrics["test"]["accuracy"].value
+    assert points(sent.history, "train/loss") == {20: finished.record.results.curves.train["loss"][0]}
+    assert sent.summary["final/test/accuracy"] == finished.record.results.metrics["test"]["accuracy"].value
     assert sent.exit_code == 0
     assert online.unknown_operations == []
     assert "wandb" not in "".join(capfd.readouterr()), "the screen is the run's own"
 
 
-# Nothing stands in a run's way.
+# Failures of W&B.
 
 
-def test_a_server_that_is_not_there_costs_no_run(
+def test_without_a_server_a_run_is_offline(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.socket() as closed:
@@ -296,25 +296,25 @@ def test_a_server_that_is_not_there_costs_no_run(
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     caplog.set_level(logging.INFO, "seqbench")
-    began = time.monotonic()
-    ran = run(tmp_path)
-    assert time.monotonic() - began < 15
-    assert ran.record.status == "ok"
-    assert ran.record.measured.wandb.mode == "offline"
+    start_time = time.monotonic()
+    finished = run(tmp_path)
+    assert time.monotonic() - start_time < 15
+    assert finished.record.status == "ok"
+    assert finished.record.measured.wandb.mode == "offline"
     assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
-    assert only_file(ran.folder).id == ran.record.measured.wandb.id
+    assert only_file(finished.folder).id == finished.record.measured.wandb.id
 
 
-def test_a_server_that_says_nothing_is_left_alone(
+def test_a_server_that_does_not_answer_makes_the_run_offline(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wandb_logging, "INIT_SECONDS", 1.0)
     online.unresponsive.set()
-    began = time.monotonic()
-    logger, how, why = start(tmp_path)
-    assert time.monotonic() - began < 10
-    assert how == "offline"
-    assert "deadline exceeded" in why.lower()
+    start_time = time.monotonic()
+    logger, mode, reason = start(tmp_path)
+    assert time.monotonic() - start_time < 10
+    assert mode == "offline"
+    assert "deadline exceeded" in reason.lower()
     named = wandb_logging.finish_logger(logger, {"status": "ok"})
     assert named is not None
     (path,) = tmp_path.rglob(f"offline-run-*/run-{named['id']}.wandb")
@@ -322,32 +322,32 @@ def test_a_server_that_says_nothing_is_left_alone(
 
 
 @pytest.mark.parametrize("key", [KEY, "short"])
-def test_a_key_that_is_refused_means_offline(
+def test_a_refused_key_makes_the_run_offline(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch, key: str
 ) -> None:
     monkeypatch.setenv("WANDB_API_KEY", key)
     online.rejects_key = True
-    logger, how, why = start(tmp_path)
-    assert how == "offline"
-    assert key not in why
+    logger, mode, reason = start(tmp_path)
+    assert mode == "offline"
+    assert key not in reason
     assert wandb_logging.finish_logger(logger, {"status": "ok"})["mode"] == "offline"
 
 
-def test_a_server_that_falls_silent_keeps_no_run_from_its_end(
+def test_a_server_that_stops_answering_does_not_delay_the_end_of_a_run(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 1.0)
-    logger, how, _ = start(tmp_path)
-    assert how == "online"
+    logger, mode, _ = start(tmp_path)
+    assert mode == "online"
     online.unresponsive.set()
     logger.log_metrics({"train/loss": 1.0}, step=50)
-    began = time.monotonic()
+    start_time = time.monotonic()
     assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] in online.runs
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - start_time < 10
     assert points(only_file(tmp_path).history, "train/loss") == {50: 1.0}
 
 
-def test_a_run_that_cannot_be_closed_is_named_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_while_wandb_closes_its_run_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def breaks(self: Any, exit_code: int) -> None:
         raise BrokenPipeError("gone")
 
@@ -359,7 +359,7 @@ def test_a_run_that_cannot_be_closed_is_named_all_the_same(tmp_path: Path, monke
     assert named["error"] == "BrokenPipeError: gone"
 
 
-def test_a_run_without_wandb_is_still_a_run(
+def test_a_run_is_finished_though_wandb_cannot_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def breaks(*given: Any) -> None:
@@ -367,9 +367,9 @@ def test_a_run_without_wandb_is_still_a_run(
 
     monkeypatch.setattr(wandb_logging, "_init", breaks)
     caplog.set_level(logging.INFO, "seqbench")
-    ran = run(tmp_path)
-    assert ran.record.status == "ok"
-    assert ran.record.measured.wandb is None
+    finished = run(tmp_path)
+    assert finished.record.status == "ok"
+    assert finished.record.measured.wandb is None
     assert "W&B could not be started (no such thing); going on without it" in caplog.messages
 
 
@@ -387,44 +387,44 @@ def test_a_run_that_ends_badly_is_closed_as_failed(
 
     healthy = SequenceModule.training_step
     monkeypatch.setattr(SequenceModule, "training_step", step)
-    ran = run(tmp_path)
-    assert ran.record.status == ending
+    finished = run(tmp_path)
+    assert finished.record.status == ending
     assert wandb.run is None
-    kept = only_file(ran.folder)
-    assert kept.id == ran.record.measured.wandb.id
+    kept = only_file(finished.folder)
+    assert kept.id == finished.record.measured.wandb.id
     assert (kept.exit_code, kept.summary["status"]) == (1, ending)
 
 
 # The mode.
 
 
-def test_disabled_is_disabled(tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disabled_wandb_has_no_run(tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "disabled")
-    ran = run(tmp_path)
-    assert ran.record.status == "ok"
-    assert ran.record.measured.wandb is None
+    finished = run(tmp_path)
+    assert finished.record.status == "ok"
+    assert finished.record.measured.wandb is None
     assert online.requests == []
     assert files(tmp_path) == []
-    assert not (ran.folder / "wandb").exists()
+    assert not (finished.folder / "wandb").exists()
 
 
-def test_offline_by_choice(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_can_choose_offline(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     assert wandb_logging.wandb_mode() == ("offline", "WANDB_MODE=offline")
 
 
-def test_offline_by_wandbs_own_settings(online: WandbStub, tmp_path: Path) -> None:
+def test_settings_of_wandb_can_choose_offline(online: WandbStub, tmp_path: Path) -> None:
     (tmp_path / "home" / "settings").write_text("[default]\nmode = offline\n")
     assert wandb_logging.wandb_mode() == ("offline", "W&B's settings say offline")
 
 
-def test_the_server_of_wandbs_own_settings(stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wandb_settings_can_choose_the_server(stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     (tmp_path / "home" / "settings").write_text(f"[default]\nbase_url = {stub.url}\n")
     assert wandb_logging.wandb_mode() == ("online", "an API key is set")
 
 
-def test_online_without_a_key_asks_no_question(
+def test_online_without_a_key_does_not_ask_the_user(
     tmp_path: Path, stub: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Terminal(io.StringIO):
@@ -438,12 +438,12 @@ def test_online_without_a_key_asks_no_question(
     monkeypatch.setenv("WANDB_MODE", "online")
     for name in ("stdin", "stdout", "stderr"):
         monkeypatch.setattr(sys, name, Terminal())
-    logger, how, why = start(tmp_path)
-    assert (how, why) == ("offline", "no API key is set")
+    logger, mode, reason = start(tmp_path)
+    assert (mode, reason) == ("offline", "no API key is set")
     wandb_logging.finish_logger(logger, {"status": "ok"})
 
 
-def test_a_proxy_answers_for_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxy_is_asked_in_place_of_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.invalid")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     assert wandb_logging.wandb_mode()[0] == "offline"
@@ -467,7 +467,7 @@ def test_a_proxy_answers_for_the_server(stub: WandbStub, monkeypatch: pytest.Mon
     ids=["this server", "another port", "another server", "any server", "no password", "broken", "no file"],
 )
 @pytest.mark.parametrize("place", ["NETRC", ".netrc", "_netrc"])
-def test_a_key_in_netrc_is_found_where_wandb_finds_it(
+def test_a_key_in_netrc_is_found_in_the_places_that_wandb_reads(
     stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, entry: str | None, found: bool, place: str
 ) -> None:
     from wandb.sdk.lib import wbauth
@@ -483,10 +483,10 @@ def test_a_key_in_netrc_is_found_where_wandb_finds_it(
     assert (wbauth.read_netrc_auth(host=stub.url) is not None) == found
 
 
-def test_only_one_process_of_many_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_first_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    logger, how, _ = start(tmp_path)
-    assert how == "disabled"
+    logger, mode, _ = start(tmp_path)
+    assert mode == "disabled"
     assert wandb_logging.finish_logger(logger, {"status": "ok"}) is None
     assert wandb.run is None
     assert files(tmp_path) == []
