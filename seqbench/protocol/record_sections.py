@@ -204,7 +204,7 @@ class Tuning(StrictModel):
 
 
 class SpecDescription(StrictModel):
-    """What the task gave the model and asked of it; ``kind`` of each side names a class of ``protocol.specs``."""
+    """The inputs and outputs of the task; ``kind`` of each side names a class of ``protocol.specs``."""
 
     input: PlainMapping = Field(description="Kind of the inputs and its arguments.")
     output: PlainMapping = Field(description="Kind of the outputs and its arguments.")

@@ -212,11 +212,11 @@ def fuzz(command: str, examples: int, folder: Path, capsys: pytest.CaptureFixtur
             except SystemExit as end:  # Of --help and --version.
                 status = int(str(end.code or 0))
                 assert status == 0
-        said = capsys.readouterr()
+        output = capsys.readouterr()
         assert status in (0, 1, 2, 75, 130, 141)
-        assert "Traceback" not in said.out + said.err
+        assert "Traceback" not in output.out + output.err
         if status == 2:
-            assert "seqbench: " in said.err
+            assert "seqbench: " in output.err
 
     each()
     return count

@@ -190,8 +190,8 @@ def test_thousands_of_broken_records_are_read_or_refused(
         "data": fuzz_data(1500, run, tmp_path / "data", True),
         "files": fuzz_files(1500, run, tmp_path / "files", True),
     }
-    said = capsys.readouterr()
-    assert "Traceback" not in said.err
+    output = capsys.readouterr()
+    assert "Traceback" not in output.err
     with capsys.disabled():
         print(counts)
     assert min(counts.values()) >= 1200

@@ -7,8 +7,8 @@ from seqbench.utils.errors import SeqbenchError
 
 
 def test_durations_are_formatted_in_at_most_two_units() -> None:
-    said = {45.4: "45 s", 185: "3 min 5 s", 7800: "2 h 10 min", 59.6: "1 min 0 s"}
-    assert {seconds: units.format_duration(seconds) for seconds in said} == said
+    texts = {45.4: "45 s", 185: "3 min 5 s", 7800: "2 h 10 min", 59.6: "1 min 0 s"}
+    assert {seconds: units.format_duration(seconds) for seconds in texts} == texts
 
 
 def test_times_and_sizes_are_parsed() -> None:
