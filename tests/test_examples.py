@@ -90,13 +90,13 @@ def test_packages_pass_their_own_tests(installed: Path) -> None:
 
 def test_the_record_of_an_example_contains_its_distribution(installed: Path) -> None:
     run = ["run", "--arch", "echo-state", "--task", "dyck", "--tier", "smoke", "--logger", "none"]
-    found = record(
+    result = record(
         python(installed, "-m", "seqbench", *run, "--optim.steps", "20", "--optim.validate_every", "20"), installed
     )
-    assert found["results"]["status"] == "ok"
-    architecture = found["config"]["architecture"]
+    assert result["results"]["status"] == "ok"
+    architecture = result["config"]["architecture"]
     assert (architecture["distribution"], architecture["version"]) == ("seqbench-echo-state", "0.1.0")
-    assert found["config"]["card"]["name"] == "dyck"
+    assert result["config"]["card"]["name"] == "dyck"
 
 
 @pytest.mark.slow
@@ -105,7 +105,7 @@ def test_the_record_of_an_example_contains_its_distribution(installed: Path) -> 
 )
 def test_the_score_of_a_smoke_run_is_better_than_chance(installed: Path, arch: str, task: str) -> None:
     run = ["run", "--arch", arch, "--task", task, "--tier", "smoke", "--logger", "none"]
-    found = record(python(installed, "-m", "seqbench", *run), installed)
-    assert found["config"]["modified"] == []
-    score = found["results"]["metrics"]["test"]["accuracy"]
+    result = record(python(installed, "-m", "seqbench", *run), installed)
+    assert result["config"]["modified"] == []
+    score = result["results"]["metrics"]["test"]["accuracy"]
     assert score["value"] > score["chance"] + 0.2 * (score["best"] - score["chance"])

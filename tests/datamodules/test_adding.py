@@ -28,10 +28,10 @@ def test_the_oracle_reaches_the_best_possible_score() -> None:
 
 def test_the_constant_1_scores_the_chance_level() -> None:
     data = make(samples=20_000)
-    found = kit.score(data, "test", lambda batch: torch.ones(len(batch), 1, 1))
+    result = kit.score(data, "test", lambda batch: torch.ones(len(batch), 1, 1))
     # The squared error has a variance of 7/180, the absolute one of 1/18: four standard errors.
-    assert found["mse"] == pytest.approx(1 / 6, abs=4 * (7 / 180 / 20_000) ** 0.5)
-    assert found["mae"] == pytest.approx(1 / 3, abs=4 * (1 / 18 / 20_000) ** 0.5)
+    assert result["mse"] == pytest.approx(1 / 6, abs=4 * (7 / 180 / 20_000) ** 0.5)
+    assert result["mae"] == pytest.approx(1 / 3, abs=4 * (1 / 18 / 20_000) ** 0.5)
     assert data.chance("test") == {"mse": 1 / 6, "mae": 1 / 3}
 
 

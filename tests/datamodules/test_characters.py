@@ -98,8 +98,8 @@ def test_chance_is_the_unigram_cross_entropy(text_folder: Path) -> None:
 def test_a_unigram_predictor_scores_the_chance_level(text_folder: Path) -> None:
     data = make(text_folder)
     log = torch.from_numpy(np.log(data._unigrams)).float()
-    found = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
-    assert found == pytest.approx(data.chance("test"), rel=1e-5)
+    result = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
+    assert result == pytest.approx(data.chance("test"), rel=1e-5)
 
 
 def test_the_n_gram_baseline_is_better_than_chance_and_the_best_score_is_unknown(text_folder: Path) -> None:

@@ -50,10 +50,10 @@ def test_the_oracle_reaches_the_best_possible_score() -> None:
 
 def test_a_guesser_scores_the_chance_level() -> None:
     data = make()
-    found, chance = kit.score(data, "test", guesser), data.chance("test")
-    assert found["accuracy"] == pytest.approx(chance["accuracy"], abs=4 * (0.125 * 0.875 / 10_000) ** 0.5)
-    assert found["loss"] == pytest.approx(chance["loss"], abs=1e-4)
-    assert found["loss_all_positions"] == pytest.approx(chance["loss_all_positions"], abs=1e-4)
+    result, chance = kit.score(data, "test", guesser), data.chance("test")
+    assert result["accuracy"] == pytest.approx(chance["accuracy"], abs=4 * (0.125 * 0.875 / 10_000) ** 0.5)
+    assert result["loss"] == pytest.approx(chance["loss"], abs=1e-4)
+    assert result["loss_all_positions"] == pytest.approx(chance["loss_all_positions"], abs=1e-4)
 
 
 def test_the_chance_level_is_the_published_one() -> None:

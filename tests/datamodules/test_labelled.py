@@ -42,21 +42,21 @@ def make(folder: Path, **changed: Any) -> Sentences:
     return Sentences(**{**settings, **changed})
 
 
-def shown(data: Sentences, split: str, steps: int) -> list[tuple[str, str]]:
+def decoded_batches(data: Sentences, split: str, steps: int) -> list[tuple[str, str]]:
     """Return the sentences and classes in the batches of a split, in order, as text."""
-    found = []
+    result = []
     for step in range(steps):
         batch = data.stream(split, step)
         for row, length, target in zip(batch.inputs, batch.lengths, batch.targets, strict=True):
             words = [data.tokenizer.decode([token]) or "[UNK]" for token in row[:length].tolist()]
             assert not row[length:].any()
-            found.append((" ".join(words), data.classes[int(target)]))
-    return found
+            result.append((" ".join(words), data.classes[int(target)]))
+    return result
 
 
 def test_each_epoch_contains_each_training_sentence_once_in_another_order(folder: Path) -> None:
     data = make(folder)
-    once, twice = shown(data, "train", 5), shown(data, "train", 10)[40:]
+    once, twice = decoded_batches(data, "train", 5), decoded_batches(data, "train", 10)[40:]
     assert Counter(once) == Counter(twice) == Counter(LINES["train"])
     assert once != twice
 
@@ -66,17 +66,17 @@ def test_evaluation_contains_each_sentence_once_and_complete(folder: Path) -> No
     expected = [(text.replace("rather", "[UNK]"), label) for text, label in LINES["test"]]
     expected[1] = ("a [UNK] good film [UNK] [UNK] [UNK]", "yes")
     (batch,) = [data.stream("test", step) for step in range(data.steps("test"))]
-    found = shown(data, "test", 1)
-    assert [found[batch.index.tolist().index(line)] for line in range(4)] == expected
+    result = decoded_batches(data, "test", 1)
+    assert [result[batch.index.tolist().index(line)] for line in range(4)] == expected
     assert batch.lengths.tolist() == sorted(batch.lengths.tolist())
 
 
 def test_only_training_excludes_long_sentences(folder: Path) -> None:
     data = make(folder, max_length=4)
-    assert max(len(text.split()) for text, _ in shown(data, "train", 4)) == 4
+    assert max(len(text.split()) for text, _ in decoded_batches(data, "train", 4)) == 4
     facts = data.describe_data()
     assert (facts["train"], facts["left_out"], facts["validation"], facts["test"]) == (30, 10, 3, 4)
-    assert max(len(text.split()) for text, _ in shown(data, "test", 1)) == 7 == data.spec.max_length
+    assert max(len(text.split()) for text, _ in decoded_batches(data, "test", 1)) == 7 == data.spec.max_length
     with pytest.raises(SeqbenchError, match="max_length must be at least 1 token, got 0"):
         make(folder, max_length=0)
 
@@ -135,7 +135,7 @@ def test_the_unknown_rate_replaces_this_share_of_the_training_tokens_only(folder
 def test_batches_repeat_and_depend_on_the_seed(folder: Path) -> None:
     kit.check_repeats(make(folder), make(folder))
     other = make(folder, keys=Keys(1, "sentiment", 1))
-    assert shown(other, "train", 5) != shown(make(folder), "train", 5)
+    assert decoded_batches(other, "train", 5) != decoded_batches(make(folder), "train", 5)
     assert kit.same(other.stream("test", 0), make(folder).stream("test", 0))
 
 
@@ -146,8 +146,8 @@ def test_chance_is_the_majority_class_of_training(folder: Path) -> None:
         {"accuracy": 1 / 4, "macro_f1": (2 / 5 + 0) / 2, "loss": -(math.log(3 / 4) + 3 * math.log(1 / 4)) / 4}
     )
     logits = torch.tensor([1 / 4, 3 / 4]).log()
-    found = kit.score(data, "test", lambda batch: logits.expand(len(batch), 1, 2))
-    assert found == pytest.approx(data.chance("test"))
+    result = kit.score(data, "test", lambda batch: logits.expand(len(batch), 1, 2))
+    assert result == pytest.approx(data.chance("test"))
     assert set(data.best("test").values()) == {None}
     assert data.best_unknown
 
@@ -187,8 +187,8 @@ def test_the_scores_of_classes_are_those_of_the_objective() -> None:
     objective.update_metrics(
         scores, torch.nn.functional.one_hot(torch.from_numpy(predicted)[:, None], 6).float(), batch
     )
-    found = {name: float(value) for name, value in scores.compute().items() if name != "loss"}
-    assert score_classes(predicted, true) == pytest.approx(found)
+    result = {name: float(value) for name, value in scores.compute().items() if name != "loss"}
+    assert score_classes(predicted, true) == pytest.approx(result)
 
 
 def test_a_class_that_is_predicted_but_not_true_has_an_f1_of_0() -> None:

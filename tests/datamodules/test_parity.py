@@ -37,9 +37,9 @@ def test_the_oracle_reaches_the_best_possible_score(weights: str) -> None:
 @pytest.mark.parametrize("weights", ["everywhere", "last"])
 def test_a_constant_answer_scores_the_chance_level(weights: str) -> None:
     data = make(weights=weights, samples=4000)
-    found = kit.score(data, "test", lambda batch: torch.zeros(*batch.inputs.shape, 2))
-    assert found["accuracy"] == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
-    assert found["loss"] == pytest.approx(data.chance("test")["loss"], abs=1e-6)
+    result = kit.score(data, "test", lambda batch: torch.zeros(*batch.inputs.shape, 2))
+    assert result["accuracy"] == pytest.approx(0.5, abs=4 * 0.5 / 4000**0.5)
+    assert result["loss"] == pytest.approx(data.chance("test")["loss"], abs=1e-6)
 
 
 def test_weights_select_all_steps_or_the_last_step() -> None:

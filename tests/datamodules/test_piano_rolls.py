@@ -55,12 +55,12 @@ def test_the_melody_is_the_highest_key_or_silence() -> None:
 def test_the_target_of_a_frame_is_the_next_frame(folder: Path, mode: str) -> None:
     data = make(folder, mode=mode)
     for split, name in (("train", "train"), ("validation", "valid"), ("test", "test")):
-        wanted = data.rolls.pieces(split)
+        expected = data.rolls.pieces(split)
         for step in range(3 if split == "train" else data.steps(split)):
             batch = data.stream(split, step)
             for row, piece in enumerate(batch.index.tolist()):
                 length = int(batch.lengths[row])
-                frames = wanted[piece] if mode == "roll" else melody(wanted[piece])
+                frames = expected[piece] if mode == "roll" else melody(expected[piece])
                 assert length == LENGTHS[name][piece] - 1
                 assert batch.inputs[row, :length].tolist() == frames[:-1].tolist()
                 assert batch.targets[row, :length].tolist() == frames[1:].tolist()
@@ -113,9 +113,9 @@ def test_segments_cover_each_piece_and_start_at_random_places() -> None:
     lengths = np.array([1, 6, 7, 8, 14, 15, 100])
     firsts: dict[int, set[int]] = {piece: set() for piece in range(len(lengths))}
     for seed in range(300):
-        found = cut_segments(np.random.default_rng(seed), lengths, 7)
+        result = cut_segments(np.random.default_rng(seed), lengths, 7)
         for piece, length in enumerate(lengths):
-            own = found[found[:, 0] == piece]
+            own = result[result[:, 0] == piece]
             assert own[:, 1].tolist() == [0, *np.cumsum(own[:, 2])[:-1]]
             assert own[:, 2].sum() == length
             assert own[:, 2].min() >= 1
@@ -143,10 +143,10 @@ def test_batches_repeat(folder: Path, mode: str, segment: int) -> None:
     kit.check_repeats(make(folder, mode=mode, segment=segment), make(folder, mode=mode, segment=segment))
     far = 1000
     data, again = make(folder, mode=mode, segment=segment), make(folder, mode=mode, segment=segment)
-    wanted = [data.stream("train", step) for step in range(40)]
+    expected = [data.stream("train", step) for step in range(40)]
     # After a jump, as on resume, and then back across epochs.
     again.stream("train", far)
-    assert all(kit.same(again.stream("train", step), wanted[step]) for step in (17, 3, 39, 0))
+    assert all(kit.same(again.stream("train", step), expected[step]) for step in (17, 3, 39, 0))
 
 
 def test_the_seed_changes_training_but_not_evaluation(folder: Path) -> None:
@@ -165,9 +165,9 @@ def test_constant_probabilities_score_the_chance_level(folder: Path) -> None:
     chances = (train.sum(0) + 1) / (len(train) + 2)
     assert (chances > 0.5).any()
     for split in ("validation", "test"):
-        found = kit.score(data, split, lambda batch: constant(chances, batch))
-        assert found == pytest.approx(dict(data.chance(split)), rel=1e-5)
-        assert found["frame_accuracy"] > 0
+        result = kit.score(data, split, lambda batch: constant(chances, batch))
+        assert result == pytest.approx(dict(data.chance(split)), rel=1e-5)
+        assert result["frame_accuracy"] > 0
 
 
 def test_transition_probabilities_score_the_repeat_baseline(folder: Path) -> None:
@@ -183,8 +183,8 @@ def test_transition_probabilities_score_the_repeat_baseline(folder: Path) -> Non
     def stay(batch: Batch) -> torch.Tensor:
         return torch.logit(torch.where(batch.inputs > 0, chances[1], chances[0]))
 
-    found = kit.score(data, "test", stay)
-    assert found == pytest.approx(data.baselines("test")["repeat"], rel=1e-5)
+    result = kit.score(data, "test", stay)
+    assert result == pytest.approx(data.baselines("test")["repeat"], rel=1e-5)
 
 
 def test_the_melody_has_a_unigram_chance_level_and_a_bigram_baseline(folder: Path) -> None:
@@ -192,12 +192,12 @@ def test_the_melody_has_a_unigram_chance_level_and_a_bigram_baseline(folder: Pat
     train = melody(np.concatenate(data.rolls.pieces("train")))
     counts = np.bincount(train, minlength=89) + 1
     log = torch.from_numpy(np.log(counts / counts.sum())).float()
-    found = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
-    assert found == pytest.approx(dict(data.chance("test")), rel=1e-5)
+    result = kit.score(data, "test", lambda batch: log.expand(*batch.inputs.shape, -1))
+    assert result == pytest.approx(dict(data.chance("test")), rel=1e-5)
     table = torch.from_numpy(data._transitions).float()
     torch.testing.assert_close(table.sum(1), torch.ones(89))
-    found = kit.score(data, "test", lambda batch: table[batch.inputs].log())
-    assert found == pytest.approx(data.baselines("test")["bigram"], rel=1e-5)
+    result = kit.score(data, "test", lambda batch: table[batch.inputs].log())
+    assert result == pytest.approx(data.baselines("test")["bigram"], rel=1e-5)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -246,8 +246,8 @@ def test_the_likelihood_follows_the_published_definition(real_data: Path, batch_
     for cell in loadmat(str(real_data / "jsb-chorales" / "JSB_Chorales.mat"))["testdata"][0]:
         piece = cell.astype(np.float64)
         chances = 1 / (1 + np.exp(-(piece[:-1] @ weight + bias)))
-        said = np.where(piece[1:] == 1, chances, 1 - chances)
-        total, frames = total - np.log(said).sum(), frames + len(said)
+        predicted = np.where(piece[1:] == 1, chances, 1 - chances)
+        total, frames = total - np.log(predicted).sum(), frames + len(predicted)
     assert frames == 4_725 - 77
 
     def predict(batch: Batch) -> torch.Tensor:

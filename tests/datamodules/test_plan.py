@@ -23,10 +23,10 @@ def test_the_oracle_reaches_the_best_possible_score() -> None:
 
 def test_the_constant_0_scores_the_chance_level() -> None:
     data = make(samples=20_000)
-    found = kit.score(data, "test", lambda batch: torch.zeros_like(batch.targets))
+    result = kit.score(data, "test", lambda batch: torch.zeros_like(batch.targets))
     # The mean over a trajectory has a variance of at most 1/8; four standard errors.
-    assert found["mse"] == pytest.approx(0.5, abs=4 * (1 / 8 / 20_000) ** 0.5)
-    assert found["mae"] == pytest.approx(2 / math.pi, abs=4 * (1 / 8 / 20_000) ** 0.5)
+    assert result["mse"] == pytest.approx(0.5, abs=4 * (1 / 8 / 20_000) ** 0.5)
+    assert result["mae"] == pytest.approx(2 / math.pi, abs=4 * (1 / 8 / 20_000) ** 0.5)
 
 
 def test_trajectories_follow_their_plans() -> None:

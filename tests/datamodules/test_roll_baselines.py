@@ -82,9 +82,9 @@ def test_bigrams_are_interpolated_with_unigrams_by_the_number_of_successors() ->
 
 def test_the_scores_of_token_distributions_are_those_of_the_objective() -> None:
     probabilities, tokens = RNG.dirichlet(np.ones(4), size=50), RNG.integers(0, 4, 50)
-    found = roll_baselines.score_tokens(probabilities, tokens)
+    result = roll_baselines.score_tokens(probabilities, tokens)
     expected = objective_scores(StepClasses(4), np.log(probabilities), tokens)
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert found["loss"] == pytest.approx(
+    assert result == pytest.approx(expected, rel=1e-5)
+    assert result["loss"] == pytest.approx(
         -sum(math.log(row[token]) for row, token in zip(probabilities, tokens, strict=True)) / 50
     )

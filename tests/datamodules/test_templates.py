@@ -55,13 +55,13 @@ def test_the_class_in_order_follows_from_the_sentence(split: str) -> None:
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_both_members_of_a_pair_have_the_same_words_and_opposite_classes(split: str) -> None:
-    found = pairs_of(order(), split)
+    result = pairs_of(order(), split)
     members: dict[tuple[str, ...], Counter[int]] = {}
-    for text, label in found:
+    for text, label in result:
         members.setdefault(tuple(sorted(text.split())), Counter())[label] += 1
     assert len(members) == {"train": 500, "validation": 1000, "test": 1000}[split]
     assert all(labels == {0: 1, 1: 1} for labels in members.values())
-    assert len({text for text, _ in found}) == len(found)
+    assert len({text for text, _ in result}) == len(result)
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -69,9 +69,9 @@ def test_a_bag_of_words_has_an_accuracy_of_exactly_one_half(split: str) -> None:
     data, rng = order(), np.random.default_rng(0)
     assert len(pairs_of(data, split)) == len(data.texts[split])
     weight = rng.integers(-1000, 1000, size=len(data.tokenizer))
-    said = np.array([int(weight[data.tokenizer.encode([text])[0]].sum() > 0) for text in data.texts[split]])
-    assert 0 < said.mean() < 1
-    assert score_classes(said, data.labels[split])["accuracy"] == 0.5
+    predicted = np.array([int(weight[data.tokenizer.encode([text])[0]].sum() > 0) for text in data.texts[split]])
+    assert 0 < predicted.mean() < 1
+    assert score_classes(predicted, data.labels[split])["accuracy"] == 0.5
 
 
 def test_the_words_of_evaluation_pairs_are_not_in_training_pairs() -> None:
@@ -96,14 +96,14 @@ def test_the_adjective_is_in_the_middle_third_only_in_the_test() -> None:
     data = position(length=12)
     outer, middle = {0, 1, 2, 3, 8, 9, 10, 11}, {4, 5, 6, 7}
     for split, places in (("train", outer), ("validation", outer), ("test", middle)):
-        found: set[int] = set()
+        result: set[int] = set()
         for text, label in zip(data.texts[split], data.labels[split], strict=True):
             words = text.split()
             (place,) = [i for i, word in enumerate(words) if word in ADJECTIVES]
             assert len(words) == 12
             assert ADJECTIVES[words[place]] == label
-            found.add(place)
-        assert found == places
+            result.add(place)
+        assert result == places
     train = " ".join(data.texts["train"]).split()
     assert set(train) == {*ADJECTIVES, *templates.FILLERS}
 
@@ -113,8 +113,8 @@ def test_classes_are_equally_frequent_and_a_constant_scores_the_chance_level(mak
     data = make()
     for split in ("validation", "test"):
         assert data.chance(split) == pytest.approx({"accuracy": 0.5, "macro_f1": 1 / 3, "loss": np.log(2)})
-        found = kit.score(data, split, lambda batch: torch.zeros(len(batch), 1, 2))
-        assert found == pytest.approx(data.chance(split))
+        result = kit.score(data, split, lambda batch: torch.zeros(len(batch), 1, 2))
+        assert result == pytest.approx(data.chance(split))
 
 
 @pytest.mark.parametrize("make", [order, position])
@@ -122,8 +122,8 @@ def test_the_oracle_reaches_the_best_possible_score(make: Any) -> None:
     data = make()
 
     def oracle(batch: Batch) -> torch.Tensor:
-        said = [rule(data.tokenizer.decode(row[:n])) for row, n in zip(batch.inputs, batch.lengths, strict=True)]
-        return F.one_hot(torch.tensor(said)[:, None], 2).float() * 100
+        predicted = [rule(data.tokenizer.decode(row[:n])) for row, n in zip(batch.inputs, batch.lengths, strict=True)]
+        return F.one_hot(torch.tensor(predicted)[:, None], 2).float() * 100
 
     assert kit.score(data, "test", oracle) == pytest.approx(data.best("test"), abs=1e-6)
 

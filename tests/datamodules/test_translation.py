@@ -107,9 +107,9 @@ def test_scores_are_those_of_sacrebleu_on_the_raw_references(folder: Path) -> No
     references = sentences(13, 80)[1]
     hypotheses = [line.replace("chien", "chat") for line in references]
     decoded = {i: data.tokenizer.encode([line])[0].tolist() for i, line in enumerate(hypotheses)}
-    found = data.score_decoded("test", decoded)
-    assert found["bleu"] == pytest.approx(sacrebleu.corpus_bleu(hypotheses, [references]).score)
-    assert found["chrf"] == pytest.approx(sacrebleu.corpus_chrf(hypotheses, [references]).score)
+    result = data.score_decoded("test", decoded)
+    assert result["bleu"] == pytest.approx(sacrebleu.corpus_bleu(hypotheses, [references]).score)
+    assert result["chrf"] == pytest.approx(sacrebleu.corpus_chrf(hypotheses, [references]).score)
     right = {i: data.tokenizer.encode([line])[0].tolist() for i, line in enumerate(references)}
     assert data.score_decoded("test", right)["bleu"] == pytest.approx(100)
     curve = data.scores_by_length(right)
@@ -131,9 +131,9 @@ def test_chance_level_and_baseline_are_reproducible(folder: Path) -> None:
     assert chance == data.chance("test")
     assert 0 <= chance["bleu"] < 100  # type: ignore[operator]
     log = torch.from_numpy(np.log(data._unigrams)).float()
-    found = kit.score(data, "test", lambda batch: log.expand(*batch.targets.shape, -1))
-    assert found["token_loss"] == pytest.approx(chance["token_loss"], rel=1e-5)
-    assert found["token_accuracy"] == pytest.approx(chance["token_accuracy"], rel=1e-5)
+    result = kit.score(data, "test", lambda batch: log.expand(*batch.targets.shape, -1))
+    assert result["token_loss"] == pytest.approx(chance["token_loss"], rel=1e-5)
+    assert result["token_accuracy"] == pytest.approx(chance["token_accuracy"], rel=1e-5)
     assert set(data.best("test").values()) == {None}
     assert data.baselines("test")["copied source"]["bleu"] < 30
 

@@ -13,9 +13,9 @@ music21 = pytest.importorskip("music21")
 
 
 def test_a_few_chorales_become_rolls() -> None:
-    found = chorales.read_chorales(limit=3)
-    pieces = [piece for split in found.splits.values() for piece in split]
-    assert (len(pieces), found.failed) == (3, 0)
+    result = chorales.read_chorales(limit=3)
+    pieces = [piece for split in result.splits.values() for piece in split]
+    assert (len(pieces), result.failed) == (3, 0)
     for piece in pieces:
         assert piece.shape[1] == 88
         assert set(np.unique(piece)) == {0, 1}
@@ -33,16 +33,16 @@ def test_a_frame_contains_the_notes_that_sound_at_a_quarter_note() -> None:
     part.insert(1, note.Note("B4").getGrace())
     part.insert(3, chord.Chord(["C3", "E3"], quarterLength=1))
     score.insert(0, part)
-    found = chorales.score_frames(score)
-    assert [(np.flatnonzero(frame) + 21).tolist() for frame in found] == [[60], [60], [64], [48, 52, 67], [67]]
+    result = chorales.score_frames(score)
+    assert [(np.flatnonzero(frame) + 21).tolist() for frame in result] == [[60], [60], [64], [48, 52, 67], [67]]
 
 
 def test_a_piece_that_cannot_be_parsed_is_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     titles = {"0.0": "There is no such piece", **dict(list(chorales._chorale_titles().items())[:1])}
     monkeypatch.setattr(chorales, "_chorale_titles", lambda: titles)
-    found = chorales.read_chorales()
-    assert found.failed == 1
-    assert sum(map(len, found.splits.values())) == 1
+    result = chorales.read_chorales()
+    assert result.failed == 1
+    assert sum(map(len, result.splits.values())) == 1
 
 
 def test_titles_are_divided_60_20_20_by_a_hash() -> None:
@@ -68,9 +68,9 @@ def test_the_package_is_parsed_once_and_failures_are_reported(tmp_path: Path, mo
 
     monkeypatch.setattr(chorales, "read_chorales", read)
     for _ in range(2):
-        found = rolls.read_rolls(data_location.locate_data("jsb", source="package"))
-        assert found.failed == 7
-        assert found.pieces("test")[0].tolist() == piece.tolist()
+        result = rolls.read_rolls(data_location.locate_data("jsb", source="package"))
+        assert result.failed == 7
+        assert result.pieces("test")[0].tolist() == piece.tolist()
     assert calls == [1]
     keys: list[object] = []
 
@@ -85,6 +85,6 @@ def test_the_package_is_parsed_once_and_failures_are_reported(tmp_path: Path, mo
 
 @pytest.mark.slow
 def test_all_chorales_parse() -> None:
-    found = chorales.read_chorales()
-    assert found.failed == 0
-    assert {split: len(pieces) > 50 for split, pieces in found.splits.items()} == dict.fromkeys(found.splits, True)
+    result = chorales.read_chorales()
+    assert result.failed == 0
+    assert {split: len(pieces) > 50 for split, pieces in result.splits.items()} == dict.fromkeys(result.splits, True)

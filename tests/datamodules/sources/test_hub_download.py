@@ -55,10 +55,10 @@ PUBLISHED = {"train": " a b \n c \n", "validation": " d <unk> \n", "test": " e \
 def test_rows_become_the_published_files_and_are_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = repository(tmp_path / tmp_path.name, {split: {"sentence": rows} for split, rows in WORDS.items()})
     put(monkeypatch, "ptb", place, PUBLISHED)
-    found = data_location.locate_data("ptb")
-    assert found.source == "hub"
-    assert texts.read_texts(found).splits == PUBLISHED
-    assert data_contents.is_published("ptb", data_contents.file_checksums(found))
+    result = data_location.locate_data("ptb")
+    assert result.source == "hub"
+    assert texts.read_texts(result).splits == PUBLISHED
+    assert data_contents.is_published("ptb", data_contents.file_checksums(result))
     again = data_location.locate_data("ptb")
     assert again.source == "folder"
     assert texts.read_texts(again).splits == PUBLISHED

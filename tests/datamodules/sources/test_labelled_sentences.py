@@ -24,18 +24,22 @@ def read(folder: str) -> labelled_sentences.LabelledSentences:
     return labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2", folder))
 
 
-def plain(found: labelled_sentences.LabelledSentences) -> dict[str, list[tuple[str, str]]]:
+def plain(splits: labelled_sentences.LabelledSentences) -> dict[str, list[tuple[str, str]]]:
+    """Return text and label of each sentence by split."""
     return {
-        name: [(text, found.classes[label]) for text, label in zip(found.texts[name], found.labels[name], strict=True)]
-        for name in SPLITS
+        split: [
+            (text, splits.classes[number])
+            for text, number in zip(splits.texts[split], splits.labels[split], strict=True)
+        ]
+        for split in SPLITS
     }
 
 
 def test_sentences_and_labels_have_the_order_of_the_lines(tmp_path: Path) -> None:
-    found = read(put(tmp_path, **GOOD))
-    assert found.classes == ("0", "1")
-    assert found.labels["train"].dtype == np.int64
-    assert plain(found) == {
+    result = read(put(tmp_path, **GOOD))
+    assert result.classes == ("0", "1")
+    assert result.labels["train"].dtype == np.int64
+    assert plain(result) == {
         "train": [("so good", "1"), ("so bad", "0")],
         "validation": [("fine", "1")],
         "test": [("awful", "0")],
@@ -51,8 +55,8 @@ def test_both_line_forms_headers_blank_lines_and_line_ends_give_the_same_data(tm
 
 
 def test_tabs_and_unicode_separators_in_a_sentence_are_kept(tmp_path: Path) -> None:
-    found = read(put(tmp_path, **{**GOOD, "train": "a\tb\u2028c\t1\nd\t0\n"}))
-    assert found.texts["train"] == ["a\tb\u2028c", "d"]
+    result = read(put(tmp_path, **{**GOOD, "train": "a\tb\u2028c\t1\nd\t0\n"}))
+    assert result.texts["train"] == ["a\tb\u2028c", "d"]
 
 
 def test_integer_labels_are_sorted_by_value_and_others_alphabetically(tmp_path: Path) -> None:
@@ -68,20 +72,20 @@ def test_integer_labels_are_sorted_by_value_and_others_alphabetically(tmp_path: 
 
 def test_a_collection_without_splits_is_always_divided_in_the_same_way(tmp_path: Path) -> None:
     folder = put(tmp_path, mine="".join(f"sentence {i}\t{i % 2}\n" for i in range(100)))
-    found = plain(read(folder))
-    assert [len(found[name]) for name in SPLITS] == [80, 10, 10]
-    assert Counter(pair for name in SPLITS for pair in found[name]) == Counter(
+    result = plain(read(folder))
+    assert [len(result[name]) for name in SPLITS] == [80, 10, 10]
+    assert Counter(pair for name in SPLITS for pair in result[name]) == Counter(
         (f"sentence {i}", str(i % 2)) for i in range(100)
     )
     # Fixed on every machine: another division would move training sentences into the test split.
-    assert [text for text, _ in found["test"]][:3] == ["sentence 77", "sentence 22", "sentence 15"]
-    assert plain(read(folder)) == found
+    assert [text for text, _ in result["test"]][:3] == ["sentence 77", "sentence 22", "sentence 15"]
+    assert plain(read(folder)) == result
 
 
 def test_the_last_line_of_a_file_is_not_joined_with_the_next_file(tmp_path: Path) -> None:
     folder = put(tmp_path, a="sentence\tlabel\n" + "x\t0\n" * 9 + "y\t1", b="sentence\tlabel\n" + "z\t1\n" * 10)
-    found = plain(read(folder))
-    assert Counter(p for name in SPLITS for p in found[name]) == {("x", "0"): 9, ("y", "1"): 1, ("z", "1"): 10}
+    result = plain(read(folder))
+    assert Counter(p for name in SPLITS for p in result[name]) == {("x", "0"): 9, ("y", "1"): 1, ("z", "1"): 10}
 
 
 @pytest.mark.parametrize(
@@ -106,16 +110,16 @@ def test_an_invalid_line_or_split_is_refused(tmp_path: Path, changed: dict[str, 
 
 
 def test_the_published_sentences_have_their_published_size(real_data: Path) -> None:
-    found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2"))
-    assert [len(found.texts[name]) for name in SPLITS] == [6920, 872, 1821]
-    assert [int(found.labels[name].sum()) for name in SPLITS] == [3610, 444, 909]
-    assert found.classes == ("0", "1")
+    result = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2"))
+    assert [len(result.texts[name]) for name in SPLITS] == [6920, 872, 1821]
+    assert [int(result.labels[name].sum()) for name in SPLITS] == [3610, 444, 909]
+    assert result.classes == ("0", "1")
 
 
 def test_the_published_phrases_have_their_published_size(real_data: Path) -> None:
-    found = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2-phrases"))
-    assert [len(found.texts[name]) for name in SPLITS] == [67_349, 872, 1821]
-    assert int(found.labels["train"].sum()) == 37_569
-    assert found.texts["train"][0] == "hide new secretions from the parental units"
+    result = labelled_sentences.read_labelled_sentences(data_location.locate_data("sst2-phrases"))
+    assert [len(result.texts[name]) for name in SPLITS] == [67_349, 872, 1821]
+    assert int(result.labels["train"].sum()) == 37_569
+    assert result.texts["train"][0] == "hide new secretions from the parental units"
     with pytest.raises(SeqbenchError, match="it has no labels"):
         read(str(real_data / "sst2" / "test.tsv"))

@@ -20,21 +20,21 @@ def entries(cache: Path) -> list[str]:
 
 
 def test_arrays_are_prepared_once_and_then_memory_mapped(cache: Path) -> None:
-    made: list[int] = []
+    instance: list[int] = []
 
     def make() -> caching.Arrays:
-        made.append(1)
+        instance.append(1)
         return dict(ARRAYS)
 
     for _ in range(2):
-        found = caching.load_or_prepare("ids1", {"a": 1}, make)
-        assert isinstance(found["ids"], np.memmap)
-        np.testing.assert_array_equal(found["ids"], ARRAYS["ids"])
-        assert found["none"].shape == (0, 3)
-    assert len(made) == 1
+        result = caching.load_or_prepare("ids1", {"a": 1}, make)
+        assert isinstance(result["ids"], np.memmap)
+        np.testing.assert_array_equal(result["ids"], ARRAYS["ids"])
+        assert result["none"].shape == (0, 3)
+    assert len(instance) == 1
     caching.load_or_prepare("ids1", {"a": 2}, make)
     caching.load_or_prepare("ids2", {"a": 1}, make)
-    assert len(made) == 3
+    assert len(instance) == 3
     assert len(entries(cache)) == 3
 
 
@@ -51,8 +51,8 @@ def test_a_damaged_entry_is_prepared_again(cache: Path, damage: str) -> None:
         (folder / "names.json").write_text('[1, "ids"]')
     else:
         (folder / {"gone": "ids.npy", "unnamed": "names.json"}[damage]).unlink()
-    found = caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
-    np.testing.assert_array_equal(found["ids"], ARRAYS["ids"])
+    result = caching.load_or_prepare("ids1", {}, lambda: dict(ARRAYS))
+    np.testing.assert_array_equal(result["ids"], ARRAYS["ids"])
 
 
 def test_the_partial_entry_of_a_killed_run_is_not_read_and_is_removed_later(cache: Path) -> None:
@@ -71,8 +71,8 @@ def test_the_partial_entry_of_a_killed_run_is_not_read_and_is_removed_later(cach
     (half,) = entries(cache)
     assert half.startswith(".half-")
     arrays = {"one": np.arange(9), "two": np.arange(9) * 2}
-    found = caching.load_or_prepare("ids1", {}, lambda: arrays)
-    np.testing.assert_array_equal(found["two"], arrays["two"])
+    result = caching.load_or_prepare("ids1", {}, lambda: arrays)
+    np.testing.assert_array_equal(result["two"], arrays["two"])
     assert half in entries(cache)
     old = time.time() - 2 * caching.STALE_SECONDS
     os.utime(cache / "prepared" / half, (old, old))

@@ -23,17 +23,17 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def roll(piece: list[list[int]]) -> np.ndarray:
-    found = np.zeros((len(piece), 88), np.uint8)
+    result = np.zeros((len(piece), 88), np.uint8)
     for number, frame in enumerate(piece):
-        found[number, [note - 21 for note in frame]] = 1
-    return found
+        result[number, [note - 21 for note in frame]] = 1
+    return result
 
 
 def cells(pieces: list[Any]) -> np.ndarray:
-    found = np.empty((1, len(pieces)), object)
+    result = np.empty((1, len(pieces)), object)
     for number, piece in enumerate(pieces):
-        found[0, number] = piece
-    return found
+        result[0, number] = piece
+    return result
 
 
 def mat(**changed: Any) -> bytes:
@@ -58,10 +58,10 @@ def test_matlab_and_json_files_give_the_same_rolls(tmp_path: Path, packed: bool)
     savemat(written, {name: cells([roll(p) for p in PIECES]) for name in NAMES.values()}, do_compression=packed)
     # The contents of a file decide and not its name.
     for number, (name, data) in enumerate([("a.mat", written.getvalue()), ("a.json", as_json()), ("b.mat", as_json())]):
-        found = read(tmp_path / str(number), name, data)
+        result = read(tmp_path / str(number), name, data)
         for split in SPLITS:
-            assert [piece.tolist() for piece in found.pieces(split)] == [roll(p).tolist() for p in PIECES]
-        assert found.best is found.failed is None
+            assert [piece.tolist() for piece in result.pieces(split)] == [roll(p).tolist() for p in PIECES]
+        assert result.best is result.failed is None
 
 
 def test_rolls_are_cached_and_memory_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,25 +154,25 @@ def test_cells_are_read_by_column_and_integer_rolls_are_accepted(tmp_path: Path)
     pieces = [np.eye(2 + number, 88, dtype=dtype) for number, dtype in enumerate(["u1", "i4", "f8", "bool"])]
     grid = np.empty((2, 2), object)
     grid[0, 0], grid[1, 0], grid[0, 1], grid[1, 1] = pieces
-    found = read(tmp_path / "in", "a.mat", mat(testdata=grid))
-    assert [len(piece) for piece in found.pieces("test")] == [2, 3, 4, 5]
-    assert found.frames["test"].dtype == np.uint8
+    result = read(tmp_path / "in", "a.mat", mat(testdata=grid))
+    assert [len(piece) for piece in result.pieces("test")] == [2, 3, 4, 5]
+    assert result.frames["test"].dtype == np.uint8
 
 
 def test_the_borders_separate_the_pieces(tmp_path: Path) -> None:
-    found = read(tmp_path / "in", "a.json", as_json(test=[[[60]] * 2, [[61]] * 5, [[62]] * 3]))
-    assert found.borders["test"].tolist() == [0, 2, 7, 10]
-    assert [piece.argmax(1).tolist() for piece in found.pieces("test")] == [[39] * 2, [40] * 5, [41] * 3]
+    result = read(tmp_path / "in", "a.json", as_json(test=[[[60]] * 2, [[61]] * 5, [[62]] * 3]))
+    assert result.borders["test"].tolist() == [0, 2, 7, 10]
+    assert [piece.argmax(1).tolist() for piece in result.pieces("test")] == [[39] * 2, [40] * 5, [41] * 3]
 
 
 def test_nottingham_has_its_published_size(real_data: Path) -> None:
-    found = rolls.read_rolls(data_location.locate_data("nottingham", source="folder"))
-    assert [len(found.pieces(split)) for split in SPLITS] == [694, 173, 170]
-    assert [len(found.frames[split]) for split in SPLITS] == [176_561, 45_513, 44_463]
+    result = rolls.read_rolls(data_location.locate_data("nottingham", source="folder"))
+    assert [len(result.pieces(split)) for split in SPLITS] == [694, 173, 170]
+    assert [len(result.frames[split]) for split in SPLITS] == [176_561, 45_513, 44_463]
 
 
 def test_the_synthetic_source_has_best_scores() -> None:
-    found = rolls.read_rolls(data_location.locate_data("jsb", source="synthetic"))
-    assert found.best is not None
-    assert found.best_melody is not None
-    assert [len(found.pieces(split)) for split in SPLITS] == [229, 76, 77]
+    result = rolls.read_rolls(data_location.locate_data("jsb", source="synthetic"))
+    assert result.best is not None
+    assert result.best_melody is not None
+    assert [len(result.pieces(split)) for split in SPLITS] == [229, 76, 77]

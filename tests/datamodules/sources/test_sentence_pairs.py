@@ -26,10 +26,10 @@ def read(folder: Path) -> sentence_pairs.SentencePairs:
 
 
 def test_line_n_of_both_files_makes_pair_n(tmp_path: Path) -> None:
-    found = read(put(tmp_path, train_en="a b \r\nc\u2028d\n", train_fr="é\nf"))
-    assert found.splits["train"] == (["a b", "c\u2028d"], ["é", "f"])
-    assert found.splits["test"] == (["en test"], ["fr test"])
-    assert not found.exact
+    result = read(put(tmp_path, train_en="a b \r\nc\u2028d\n", train_fr="é\nf"))
+    assert result.splits["train"] == (["a b", "c\u2028d"], ["é", "f"])
+    assert result.splits["test"] == (["en test"], ["fr test"])
+    assert not result.exact
 
 
 @pytest.mark.parametrize(
@@ -47,13 +47,13 @@ def test_files_that_are_not_parallel_are_refused(tmp_path: Path, changed: dict[s
 
 
 def test_the_published_pairs_have_their_published_size(real_data: Path) -> None:
-    found = sentence_pairs.read_sentence_pairs(data_location.locate_data("multi30k", languages=("de", "en")))
-    assert {split: len(both[0]) for split, both in found.splits.items()} == {
+    result = sentence_pairs.read_sentence_pairs(data_location.locate_data("multi30k", languages=("de", "en")))
+    assert {split: len(both[0]) for split, both in result.splits.items()} == {
         "train": 29_000,
         "validation": 1014,
         "test": 1000,
     }
-    assert found.splits["test"][1][0] == "A man in an orange hat starring at something."
+    assert result.splits["test"][1][0] == "A man in an orange hat starring at something."
 
 
 def test_the_synthetic_pairs_are_exact() -> None:

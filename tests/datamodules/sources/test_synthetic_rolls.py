@@ -20,13 +20,13 @@ def data(mode: str) -> PianoRolls:
 
 def next_chances() -> np.ndarray:
     """Return the probability ``(from, to)`` that a voice moves from one key to another, without the package."""
-    found = np.zeros((88, 88))
+    result = np.zeros((88, 88))
     for register in REGISTERS:
         for place, note in enumerate(register):
             for to, chance in ((place, STAY), (place - 1, STEP), (place + 1, STEP)):
                 inside = register[min(max(to, 0), len(register) - 1)]
-                found[note - LOWEST, inside - LOWEST] += chance
-    return found
+                result[note - LOWEST, inside - LOWEST] += chance
+    return result
 
 
 def test_the_seed_determines_the_pieces() -> None:
@@ -64,10 +64,10 @@ def test_the_true_distribution_of_the_roll_reaches_the_best_score() -> None:
     def oracle(batch: Batch) -> torch.Tensor:
         return torch.logit((batch.inputs @ chances).clamp(1e-9, 1 - 1e-7))
 
-    found, best = kit.score(module, "test", oracle), module.best("test")
+    result, best = kit.score(module, "test", oracle), module.best("test")
     # 5,477 frames: the standard error of the mean is about 0.03 nats.
-    assert found["nll_per_frame"] == pytest.approx(best["nll_per_frame"], abs=0.12)
-    assert found["frame_accuracy"] == pytest.approx(best["frame_accuracy"], abs=0.015)
+    assert result["nll_per_frame"] == pytest.approx(best["nll_per_frame"], abs=0.12)
+    assert result["frame_accuracy"] == pytest.approx(best["frame_accuracy"], abs=0.015)
     chance = module.chance("test")
     assert chance["nll_per_frame"] > best["nll_per_frame"] + 4  # type: ignore[operator]
 
@@ -77,8 +77,8 @@ def test_many_pieces_converge_to_the_best_score(monkeypatch: pytest.MonkeyPatch)
     pieces = RollSource(5).splits()["train"]
     before, after = (np.concatenate([p[cut] for p in pieces]) for cut in (slice(-1), slice(1, None)))
     chances = (before[:, None].astype(np.float32) @ next_chances().astype(np.float32))[:, 0]
-    said = np.where(after == 1, chances, 1 - chances).astype(np.float64)
-    assert -np.log(said).sum(1).mean() == pytest.approx(RollSource().best()["nll_per_frame"], abs=0.012)
+    predicted = np.where(after == 1, chances, 1 - chances).astype(np.float64)
+    assert -np.log(predicted).sum(1).mean() == pytest.approx(RollSource().best()["nll_per_frame"], abs=0.012)
     hits, either = ((chances > 0.5) & (after == 1)).sum(), ((chances > 0.5) | (after == 1)).sum()
     assert hits / either == pytest.approx(RollSource().best()["frame_accuracy"], abs=0.002)
     # Other thresholds are not better.
@@ -93,10 +93,10 @@ def test_the_true_distribution_of_the_melody_reaches_the_best_score() -> None:
     chances[1:, 1:] = torch.from_numpy(next_chances())
     chances[0, 0] = 1
 
-    found = kit.score(module, "test", lambda batch: (chances[batch.inputs] + 1e-12).log())
+    result = kit.score(module, "test", lambda batch: (chances[batch.inputs] + 1e-12).log())
     best = module.best("test")
-    assert found["loss"] == pytest.approx(best["loss"], abs=0.04)
-    assert found["accuracy"] == pytest.approx(best["accuracy"], abs=0.02)
+    assert result["loss"] == pytest.approx(best["loss"], abs=0.04)
+    assert result["accuracy"] == pytest.approx(best["accuracy"], abs=0.02)
 
 
 def test_the_best_scores_of_the_melody_equal_their_formula() -> None:

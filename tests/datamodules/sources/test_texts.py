@@ -23,22 +23,22 @@ def put(folder: Path, **files: str) -> Path:
 
 def test_a_text_without_splits_is_divided_90_5_5_in_order(tmp_path: Path) -> None:
     text = "".join(chr(97 + i % 26) for i in range(1000))
-    found = read("tinyshakespeare", str(put(tmp_path, mine=text)))
-    assert [len(found.splits[s]) for s in SPLITS] == [900, 50, 50]
-    assert "".join(found.splits[s] for s in SPLITS) == text
+    result = read("tinyshakespeare", str(put(tmp_path, mine=text)))
+    assert [len(result.splits[s]) for s in SPLITS] == [900, 50, 50]
+    assert "".join(result.splits[s] for s in SPLITS) == text
     sums = data_contents.file_checksums(data_location.locate_data("tinyshakespeare", str(tmp_path)))
     assert sums == {"all/mine.txt": hashlib.sha256(text.encode()).hexdigest()}
     assert not data_contents.is_published("tinyshakespeare", sums)
 
 
 def test_files_with_the_name_of_a_split_are_this_split(tmp_path: Path) -> None:
-    found = read("ptb", str(put(tmp_path, wiki_train="aa", wiki_valid="bb", wiki_test="cc")))
-    assert found.splits == {"train": "aa", "validation": "bb", "test": "cc"}
+    result = read("ptb", str(put(tmp_path, wiki_train="aa", wiki_valid="bb", wiki_test="cc")))
+    assert result.splits == {"train": "aa", "validation": "bb", "test": "cc"}
 
 
 def test_other_files_are_joined_in_alphabetical_order(tmp_path: Path) -> None:
-    found = read("tinyshakespeare", str(put(tmp_path, b="b" * 10, a="a" * 10)))
-    assert "".join(found.splits.values()) == "a" * 10 + "b" * 10
+    result = read("tinyshakespeare", str(put(tmp_path, b="b" * 10, a="a" * 10)))
+    assert "".join(result.splits.values()) == "a" * 10 + "b" * 10
 
 
 def test_a_single_file_is_a_whole_text(tmp_path: Path) -> None:
@@ -70,22 +70,22 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path, content: bytes, sent
     [("tinyshakespeare", (1_003_854, 55_770, 55_770)), ("ptb", (5_101_618, 399_782, 449_945))],
 )
 def test_the_published_texts_have_their_published_size(real_data: Path, name: str, lengths: tuple[int, ...]) -> None:
-    found = read(name)
-    assert tuple(len(found.splits[s]) for s in SPLITS) == lengths
+    result = read(name)
+    assert tuple(len(result.splits[s]) for s in SPLITS) == lengths
     assert tuple(published_datasets.find_dataset(name).rows.values()) == lengths
     folder = next(iter(published_datasets.find_dataset(name).files.values())).partition("/")[0]
     for place in (real_data / folder, real_data):
-        assert read(name, str(place)) == found
+        assert read(name, str(place)) == result
         assert data_contents.is_published(
             name, data_contents.file_checksums(data_location.locate_data(name, str(place)))
         )
 
 
 def test_a_synthetic_text_has_a_known_entropy() -> None:
-    found = texts.read_texts(data_location.locate_data("ptb", source="synthetic"))
-    assert found.entropy is not None
-    assert found.accuracy is not None
-    assert set(found.splits) == set(SPLITS)
+    result = texts.read_texts(data_location.locate_data("ptb", source="synthetic"))
+    assert result.entropy is not None
+    assert result.accuracy is not None
+    assert set(result.splits) == set(SPLITS)
 
 
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:

@@ -34,15 +34,15 @@ symbols = st.lists(st.integers(0, 3), min_size=2, max_size=40)
 @settings(max_examples=200)
 @given(symbols, symbols, st.integers(1, 6))
 def test_the_result_equals_a_count_with_dictionaries(train: list[int], test: list[int], order: int) -> None:
-    found = ngram_cross_entropy(np.array(train), np.array(test), 4, order)
-    assert found == pytest.approx(by_hand(train, test, 4, order), rel=1e-9)
+    result = ngram_cross_entropy(np.array(train), np.array(test), 4, order)
+    assert result == pytest.approx(by_hand(train, test, 4, order), rel=1e-9)
 
 
 def test_a_large_vocabulary_lowers_the_order_so_that_codes_do_not_overflow() -> None:
     rng = np.random.default_rng(0)
     train, test = rng.integers(0, 60_000, 500), rng.integers(0, 60_000, 100)
-    found = ngram_cross_entropy(train, test, 60_000, 9)
-    assert found == pytest.approx(by_hand(train.tolist(), test.tolist(), 60_000, 3), rel=1e-9)
+    result = ngram_cross_entropy(train, test, 60_000, 9)
+    assert result == pytest.approx(by_hand(train.tolist(), test.tolist(), 60_000, 3), rel=1e-9)
 
 
 def test_a_longer_context_lowers_the_cross_entropy_of_a_regular_text() -> None:

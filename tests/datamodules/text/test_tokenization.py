@@ -92,13 +92,13 @@ print(Tokenizer.bpe(lines, 500).checksum, Tokenizer.words(lines, 1).checksum)
 
 
 def test_training_does_not_depend_on_the_hash_seed() -> None:
-    found = set()
+    result = set()
     for seed in ("0", "1", "2"):
         env = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run([sys.executable, "-c", TRAIN], capture_output=True, text=True, check=True, env=env)
-        found.add(done.stdout)
-    assert len(found) == 1
-    assert len(found.pop().split()) == 2
+        result.add(done.stdout)
+    assert len(result) == 1
+    assert len(result.pop().split()) == 2
 
 
 def test_vocabulary_sizes_without_room_are_refused() -> None:
