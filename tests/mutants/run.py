@@ -7,8 +7,9 @@ A mutation is an entry of a YAML file in this folder::
       replace: "state = None"
       tests: tests/models/decoding/test_sampling.py
 
-``python -m tests.mutants.run [WORDS...] [--jobs 2]`` applies all of them, or those whose file or text contains a word. It prints one
-line for each and exits with 1 if a mutation survives, cannot be applied, or if a test file fails without any mutation.
+``python -m tests.mutants.run [WORDS...] [--jobs 2]`` applies all of them, or those whose file or text contains a word.
+It prints one line for each and exits with 1 if a mutation survives, cannot be applied, or if a test file fails without
+any mutation.
 The tests run in a child that is forked from this process, so that torch is imported once.
 """
 
@@ -113,7 +114,8 @@ def run_file(work: tuple[str, list[Mutation]]) -> list[tuple[str, Mutation | Non
     """Run one test file without a mutation, then with each of its mutations.
 
     Returns:
-        The verdict (``killed``, ``survived``, ``broken``, or ``unusable`` with the reason), the mutation and the seconds of each run.
+        The verdict (``killed``, ``survived``, ``broken``, or ``unusable`` with the reason), the mutation, and the
+        seconds, of each run.
     """
     tests, mutations = work
     verdicts: list[tuple[str, Mutation | None, float]] = []

@@ -38,3 +38,9 @@ def test_the_largest_difference_is_named() -> None:
         compare_values(recorded, computed, 0.01, "test")
     with pytest.raises(SeqbenchError, match="c is recorded as None and is 1"):
         compare_values(computed, {**computed, "c": 1}, 1e9)
+
+
+def test_a_difference_of_the_size_of_the_tolerance_is_accepted_and_a_larger_one_is_not() -> None:
+    assert compare_values(0.0, 0.25, 0.25, "x").startswith("within 0.25")
+    with pytest.raises(SeqbenchError, match="x is recorded as"):
+        compare_values(0.0, 0.375, 0.25, "x")

@@ -106,3 +106,19 @@ def change_learning_rate(data: RecordData) -> None:
     changed = resolve(optim={**OPTIM, "lr": 5e-3})
     data["config"]["options"]["optim"]["lr"] = 5e-3
     data["config"] |= {"digest": changed.digest(), "modified": changed.modified()}
+
+
+def raise_final_validation(data: RecordData) -> None:
+    """Raise the validation score of the best step, but not the curve."""
+    data["results"]["metrics"]["validation"]["accuracy"]["value"] += 0.01
+
+
+def check_change_is_found(folder: Path, change: Callable[[RecordData], None], failing: set[str]) -> None:
+    """Change a record, and check that the named checks find it wrong."""
+    edit_record(folder, change)
+    report = verify.verify_record(folder)
+    # Which step is the best, and so whether another check fails too, may depend on the processor.
+    assert failing <= set(wrong(report)), wrong(report)
+    assert len(wrong(report)) <= 2
+    assert not report.ok
+    assert report.verdict.startswith("WRONG in ")

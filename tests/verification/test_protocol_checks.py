@@ -15,9 +15,47 @@ from seqbench.running import runner
 from seqbench.running.diagnostics import cost
 from seqbench.verification import verify
 from tests import distributions
-from tests.verification.helpers import OPTIM, REBUILT, RecordData, edit_record, replace_value, resolve, skipped, wrong
+from tests.verification.helpers import (
+    OPTIM,
+    REBUILT,
+    RecordData,
+    check_change_is_found,
+    edit_record,
+    replace_value,
+    resolve,
+    skipped,
+    wrong,
+)
 
 Change = Callable[[RecordData], None]
+
+CHANGES: dict[str, tuple[Change, set[str]]] = {
+    "chance": (replace_value("results", "metrics", "test", "accuracy", "chance", value=0.1), {"lines"}),
+    "best possible": (replace_value("results", "metrics", "test", "loss", "best", value=0.5), {"lines"}),
+    "baselines": (replace_value("results", "baselines", "test", value={"guess": {"accuracy": 0.1}}), {"lines"}),
+    "facts of the data": (replace_value("config", "data_facts", value={"invented": 1}), {"lines"}),
+    "parameters": (replace_value("config", "parameters", value=100), {"size"}),
+    "bytes of the state": (replace_value("config", "state_bytes", value=1), {"size"}),
+    "operations": (replace_value("config", "flops_per_token", value=1.0), {"size"}),
+    "matched parameters": (replace_value("config", "match_params", value=100_000), {"size"}),
+    "learning rate": (
+        replace_value("config", "options", "optim", "lr", value=5e-3),
+        {"configuration", "weights"},
+    ),
+    "modified options": (replace_value("config", "modified", value=[]), {"configuration"}),
+    "seed": (replace_value("config", "seed", value=1), {"configuration"}),
+    "digest of the options": (replace_value("config", "digest", value="0" * 64), {"configuration"}),
+    "architecture": (replace_value("config", "architecture", "name", value="lstm"), {"configuration"}),
+    "digest of the card": (replace_value("config", "card", "digest", value="0" * 64), {"card", "configuration"}),
+    "version of the card": (replace_value("config", "card", "version", value=2), {"card", "configuration"}),
+    "checksums of data": (replace_value("config", "data", value={"all/x": "0"}), {"configuration"}),
+}
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_a_record_that_differs_from_its_protocol_is_wrong(folder: Path, kind: str) -> None:
+    change, failing = CHANGES[kind]
+    check_change_is_found(folder, change, failing)
 
 
 def test_a_record_that_was_edited_has_a_wrong_checksum(folder: Path) -> None:

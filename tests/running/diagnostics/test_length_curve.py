@@ -13,7 +13,9 @@ def test_the_solved_length_ends_at_the_first_failure() -> None:
 
 
 def test_the_mean_accuracy_beyond_training_excludes_trained_lengths() -> None:
-    assert length_curve.mean_accuracy_beyond({10: 1.0, 50: 0.8, 90: 0.6}, trained_length=40) == pytest.approx(0.7)
+    assert length_curve.mean_accuracy_beyond({10: 1.0, 40: 0.1, 50: 0.8, 90: 0.6}, trained_length=40) == pytest.approx(
+        0.7
+    )
     assert length_curve.mean_accuracy_beyond({10: 1.0}, trained_length=40) is None
 
 
