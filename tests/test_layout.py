@@ -45,6 +45,24 @@ SAME_MEANING = {
 """Module names that occur more than once, with the one meaning that they have."""
 
 
+CROSS_CUTTING = {
+    "leaderboard/pages/test_browser.py",
+    "test_all_architectures.py",
+    "test_architectures_on_tasks.py",
+    "test_distributed.py",
+    "test_doctests.py",
+    "test_examples.py",
+    "test_gpu.py",
+    "test_layout.py",
+    "test_package.py",
+    "test_plugins.py",
+    "test_readme.py",
+    "test_training.py",
+    "test_workflows.py",
+}
+"""Test files that belong to no single module; besides them, those of ``fuzzing/`` and ``survival/``."""
+
+
 def modules() -> list[Path]:
     """The Python files of the package, without what a wheel adds."""
     return [path for path in sorted(PACKAGE.rglob("*.py")) if "_data" not in path.parts]
@@ -154,6 +172,40 @@ def test_a_module_name_occurs_twice_only_with_one_meaning() -> None:
         if not path.stem.startswith("__"):
             places[path.stem].append(str(path.relative_to(ROOT)))
     assert {name for name, found in places.items() if len(found) > 1} <= set(SAME_MEANING)
+
+
+def test_no_function_has_a_name_that_says_nothing() -> None:
+    empty = {"of", "make", "told", "said", "go_on", "deaf", "read", "load", "get", "do", "run_it", "handle", "process"}
+    named = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in modules()
+        if path != PACKAGE / "__init__.py"  # ``seqbench.load`` is the public name.
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef) and node.name.lstrip("_") in empty
+    ]
+    assert named == []
+
+
+def mirrored_test(path: Path) -> Path:
+    """Return the test file of a module."""
+    inside = path.relative_to(PACKAGE)
+    return ROOT / "tests" / inside.parent / f"test_{inside.stem}.py"
+
+
+def test_every_module_has_its_test_file() -> None:
+    # Modules with a leading underscore are tested through the module that uses them.
+    public = [path for path in modules() if not path.stem.startswith("_")]
+    assert [str(path.relative_to(ROOT)) for path in public if not mirrored_test(path).is_file()] == []
+
+
+def test_every_test_file_has_its_module() -> None:
+    tests = ROOT / "tests"
+    expected = {mirrored_test(path) for path in modules()} | {tests / name for name in CROSS_CUTTING}
+    found = {
+        path for path in tests.rglob("test_*.py") if path.relative_to(tests).parts[0] not in ("fuzzing", "survival")
+    }
+    assert sorted(str(path.relative_to(tests)) for path in found - expected) == []
+    assert sorted(name for name in CROSS_CUTTING if not (tests / name).is_file()) == []
 
 
 def test_light_modules_import_nothing_heavy() -> None:

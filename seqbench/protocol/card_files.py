@@ -39,8 +39,8 @@ def read_card_file(name: str) -> CardFile:
     Raises:
         SeqbenchError: the task is unknown, or its card cannot be read.
     """
-    file = _read(name)
-    return _read(str(file.data["alias"])) if set(file.data) == {"alias"} else file
+    file = _read_card(name)
+    return _read_card(str(file.data["alias"])) if set(file.data) == {"alias"} else file
 
 
 def card_summary(name: str) -> str:
@@ -49,11 +49,11 @@ def card_summary(name: str) -> str:
     Raises:
         SeqbenchError: the task is unknown, or its card cannot be read.
     """
-    data = _read(name).data
+    data = _read_card(name).data
     return f"stands for {data['alias']}" if "alias" in data else one_line(data.get("summary", ""))
 
 
-def _read(name: str) -> CardFile:
+def _read_card(name: str) -> CardFile:
     entry = registry.find_entry(registry.TASKS, name)
     path = _card_path(entry)
     return CardFile(entry, require_mapping(read_yaml(path), str(path)))
