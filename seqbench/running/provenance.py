@@ -142,10 +142,10 @@ def device_name(device: torch.device) -> str:
 
 
 def to_yaml(data: object) -> str:
-    """Return plain data as YAML, with keys in their order.
+    r"""Return plain data as YAML, with keys in their order.
 
     >>> to_yaml({"tier": "small", "seed": 0})
-    'tier: small\\nseed: 0\\n'
+    'tier: small\nseed: 0\n'
     """
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
 
