@@ -15,9 +15,16 @@ from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.models.module import SequenceModule
 from seqbench.models.objectives import Objective
 from seqbench.protocol import registry
-from seqbench.protocol.backbones import Backbone, FeedbackBackbone, feeds_back_output, is_causal
+from seqbench.protocol.backbones import (
+    Backbone,
+    FeedbackBackbone,
+    feeds_back_output,
+    is_causal,
+    is_cross_attending,
+    requires_memory,
+)
 from seqbench.protocol.choices import DECODER_ONLY
-from seqbench.protocol.config import RunConfig
+from seqbench.protocol.config import PairOptions, RunConfig
 from seqbench.protocol.specs import SequenceSpec, TokenSequence
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -66,6 +73,9 @@ def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Bo
     backbone_class = _load_backbone(config.arch)
     backbone = _build_backbone(config.arch, backbone_class, config.arch_options)
     d_model, embedding = config.arch_options["d_model"], _embedding_options(config.body)
+    has_encoder = isinstance(spec.output, TokenSequence) and config.body["bridge"] != DECODER_ONLY
+    if not has_encoder or feeds_back_output(backbone):
+        _require_optional_memory(config.arch, backbone, "--arch")
     if feeds_back_output(backbone):
         feedback: FeedbackBackbone = backbone
         embeddings = build_feedback_embeddings(spec, d_model, **embedding)
@@ -78,6 +88,7 @@ def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Bo
     elif config.body["bridge"] == DECODER_ONLY:
         body = DecoderOnly(spec, backbone, d_model, **embedding)
     else:
+        _require_default_bridge(config, backbone)
         encoder = _build_encoder(config, backbone_class)
         bridge, heads = config.body["bridge"], config.body["heads"]
         body = EncoderDecoder(spec, encoder, backbone, d_model, bridge, heads, **embedding)
@@ -96,7 +107,26 @@ def _build_encoder(config: RunConfig, backbone_class: BackboneClass) -> Backbone
         raise SeqbenchError(
             f"architecture '{name}' feeds its output back, and an encoder has no output; choose another --encoder."
         )
+    _require_optional_memory(name, encoder, "--encoder")
     return encoder
+
+
+def _require_optional_memory(name: str, backbone: object, option: str) -> None:
+    if requires_memory(backbone):
+        raise SeqbenchError(
+            f"architecture '{name}' requires a memory, and only a decoder beside an encoder gets one; choose another "
+            f"{option}, or let memory and memory_lengths in its forward default to None."
+        )
+
+
+def _require_default_bridge(config: RunConfig, backbone: object) -> None:
+    """Refuse a chosen bridge that a cross-attending decoder would leave without effect."""
+    default = config.card.tier(config.tier).body.get("bridge", PairOptions.bridge)
+    if is_cross_attending(backbone) and config.body["bridge"] != default:
+        raise SeqbenchError(
+            f"architecture '{config.arch}' attends to the encoder's outputs itself, so body.bridge "
+            f"'{config.body['bridge']}' would have no effect; leave out --body.bridge."
+        )
 
 
 def _require_causal(config: RunConfig, spec: SequenceSpec, backbone: Backbone) -> None:

@@ -7,7 +7,8 @@ steps, ``d_model`` numbers for each step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
 
 from torch import Tensor, nn
@@ -52,6 +53,26 @@ class Streaming(Protocol):
         Args:
             x: inputs of the chunk, ``(batch, time, d_model)``.
             state: the state after the chunk before; None at the start of a sequence.
+        """
+
+
+class CrossAttending(_Module, Protocol):
+    """A causal backbone that attends to another sequence, the memory, such as the outputs of an encoder.
+
+    Its ``forward`` names ``memory`` and ``memory_lengths``; see ``is_cross_attending``.
+    """
+
+    def __call__(
+        self, x: Tensor, lengths: Tensor | None = None, /, *, memory: Tensor, memory_lengths: Tensor
+    ) -> Tensor:
+        """Return the outputs of whole sequences, ``(batch, time, d_model)``.
+
+        Args:
+            x: inputs ``(batch, time, d_model)``.
+            lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid.
+            memory: vectors to attend to, ``(batch, source_time, d_model)``.
+            memory_lengths: number of valid steps of each memory, ``(batch,)``. What stands after the valid steps does
+                not change the outputs.
         """
 
 
@@ -118,3 +139,33 @@ def feeds_back_output(backbone: object) -> bool:
     False
     """
     return bool(getattr(backbone, "feeds_back_output", False))
+
+
+def is_cross_attending(backbone: object) -> TypeGuard[CrossAttending]:
+    """Return whether the ``forward`` of a backbone, or of a class of backbones, takes a memory and its lengths.
+
+    >>> is_cross_attending(nn.Linear(2, 2))
+    False
+    """
+    return len(_memory_parameters(backbone)) == 2
+
+
+def requires_memory(backbone: object) -> bool:
+    """Return whether a cross-attending backbone, or a class of them, cannot be called without a memory.
+
+    >>> requires_memory(nn.Linear(2, 2))
+    False
+    """
+    parameters = _memory_parameters(backbone)
+    return len(parameters) == 2 and any(p.default is p.empty for p in parameters.values())
+
+
+def _memory_parameters(backbone: object) -> Mapping[str, inspect.Parameter]:
+    """Return those of the parameters ``memory`` and ``memory_lengths`` that ``forward`` accepts by name."""
+    forward: object = getattr(backbone, "forward", None)
+    try:
+        parameters = inspect.signature(forward).parameters.values() if callable(forward) else ()
+    except (TypeError, ValueError):  # The signature of a compiled function may be unknown.
+        return {}
+    by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return {p.name: p for p in parameters if p.name in ("memory", "memory_lengths") and p.kind in by_name}

@@ -20,6 +20,9 @@ from seqbench.protocol.specs import SequenceSpec
 from seqbench.utils.errors import SeqbenchError
 from tests.models.modules import COPY, PAIRS, SMALL, build_small_module
 
+ACCEPTS_MEMORY = "tests.models.bodies.sequence_pairs:AcceptsMemory"
+REQUIRES_MEMORY = "tests.models.bodies.sequence_pairs:RequiresMemory"
+
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 
@@ -27,10 +30,11 @@ def build_copy(arch: str, seed: int = 0) -> SequenceModule:
     return seqbench.build({"name": arch, "d_model": 8}, COPY, tier="smoke", optim=SMALL, seed=seed)
 
 
-def build_pairs(data: Path, bridge: str = "additive", **options: Any) -> SequenceModule:
+def build_pairs(data: Path, bridge: str = "additive", arch: str = "gru", **options: Any) -> SequenceModule:
     task = {**PAIRS, "data_dir": str(data / "pairs")}
-    arch = {"name": "gru", "d_model": 8}
-    return seqbench.build(arch, task, tier="smoke", optim=SMALL, body={"bridge": bridge, "heads": 2}, **options)
+    return seqbench.build(
+        {"name": arch, "d_model": 8}, task, tier="smoke", optim=SMALL, body={"bridge": bridge, "heads": 2}, **options
+    )
 
 
 def test_the_task_and_the_backbone_decide_the_body(small_data: Path) -> None:
@@ -129,6 +133,35 @@ def test_on_the_meta_device_weights_have_shapes_but_no_values(monkeypatch: pytes
 def test_an_encoder_that_feeds_its_output_back_is_refused(small_data: Path) -> None:
     with pytest.raises(SeqbenchError, match="'jordan' feeds its output back, and an encoder has no output"):
         build_pairs(small_data, encoder="jordan")
+
+
+def test_a_cross_attending_decoder_gets_an_encoder_but_no_bridge(small_data: Path) -> None:
+    body = build_pairs(small_data, arch=REQUIRES_MEMORY, encoder="bigru").body
+    assert isinstance(body, EncoderDecoder)
+    assert type(body.encoder).__name__ == "BiGRU"
+    assert list(body.bridge.parameters()) == []
+
+
+def test_a_chosen_bridge_is_refused_for_a_cross_attending_decoder(small_data: Path) -> None:
+    with pytest.raises(SeqbenchError, match=r"body\.bridge 'vector' would have no effect"):
+        build_pairs(small_data, "vector", arch=ACCEPTS_MEMORY)
+
+
+def test_without_an_encoder_an_optional_memory_is_left_out(small_data: Path) -> None:
+    assert isinstance(build_copy(ACCEPTS_MEMORY).body, SingleBackbone)
+    assert isinstance(build_pairs(small_data, "decoder-only", arch=ACCEPTS_MEMORY).body, DecoderOnly)
+    pair = build_pairs(small_data, arch=ACCEPTS_MEMORY).body
+    assert isinstance(pair, EncoderDecoder)
+    assert pair.encoder(torch.zeros(1, 3, 8), torch.tensor([3])).shape == (1, 3, 8)
+
+
+def test_a_required_memory_is_refused_where_there_is_none(small_data: Path) -> None:
+    with pytest.raises(SeqbenchError, match=f"'{REQUIRES_MEMORY}' requires a memory"):
+        build_copy(REQUIRES_MEMORY)
+    with pytest.raises(SeqbenchError, match="requires a memory"):
+        build_pairs(small_data, "decoder-only", arch=REQUIRES_MEMORY)
+    with pytest.raises(SeqbenchError, match="requires a memory, .* choose another --encoder"):
+        build_pairs(small_data, encoder=REQUIRES_MEMORY)
 
 
 def test_a_backbone_that_looks_ahead_is_refused_where_the_task_does_not_allow_it() -> None:

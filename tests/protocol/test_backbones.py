@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -9,13 +10,50 @@ from seqbench.architectures.bidirectional import BiGRU
 from seqbench.architectures.feedback import Jordan
 from seqbench.architectures.mamba import Mamba
 from seqbench.architectures.recurrent import GRU
-from seqbench.protocol.backbones import GroupsParameters, Streaming, feeds_back_output, is_causal, is_streaming
+from seqbench.protocol.backbones import (
+    CrossAttending,
+    GroupsParameters,
+    Streaming,
+    feeds_back_output,
+    is_causal,
+    is_cross_attending,
+    is_streaming,
+    requires_memory,
+)
 
 
 class WithoutDeclarations(nn.Module):
     """A module that declares nothing."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return x
+
+
+class CrossAttendingSum(nn.Module):
+    """Adds the mean of the valid memory to each step; its memory is required and given by name."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None, *, memory: Tensor, memory_lengths: Tensor) -> Tensor:
+        valid = torch.arange(memory.shape[1]) < memory_lengths[:, None]
+        return x + ((memory * valid[..., None]).sum(1) / memory_lengths[:, None])[:, None]
+
+
+class OptionalMemory(nn.Module):
+    """Returns its input; its memory is optional."""
+
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        memory: Tensor | None = None,
+        memory_lengths: Tensor | None = None,
+    ) -> Tensor:
+        return x
+
+
+class MemoryWithoutLengths(nn.Module):
+    """Takes a memory but not its lengths."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None, memory: Tensor) -> Tensor:
         return x
 
 
@@ -55,3 +93,35 @@ def test_a_backbone_may_group_its_parameters() -> None:
     backbone = Mamba(4)
     assert isinstance(backbone, GroupsParameters)
     assert all("params" in group for group in backbone.parameter_groups())
+
+
+def test_a_forward_that_takes_a_memory_and_its_lengths_is_cross_attending() -> None:
+    backbone: CrossAttending = CrossAttendingSum()
+    assert is_cross_attending(backbone)
+    memory = torch.ones(2, 3, 4).cumsum(1)
+    outputs = backbone(torch.zeros(2, 5, 4), memory=memory, memory_lengths=torch.tensor([3, 1]))
+    assert outputs[:, :, 0].tolist() == [[2.0] * 5, [1.0] * 5]
+
+
+def test_a_class_is_cross_attending_as_its_instances_are() -> None:
+    assert is_cross_attending(CrossAttendingSum)
+    assert is_cross_attending(OptionalMemory)
+    assert not is_cross_attending(GRU)
+
+
+@pytest.mark.parametrize("backbone", [GRU(4), WithoutDeclarations(), MemoryWithoutLengths(), object()])
+def test_what_lacks_a_memory_or_its_lengths_is_not_cross_attending(backbone: object) -> None:
+    assert not is_cross_attending(backbone)
+    assert not requires_memory(backbone)
+
+
+def test_a_callable_without_a_readable_signature_is_not_cross_attending() -> None:
+    class BuiltinForward:
+        forward = staticmethod(max)
+
+    assert not is_cross_attending(BuiltinForward())
+
+
+def test_a_memory_without_a_default_is_required() -> None:
+    assert requires_memory(CrossAttendingSum())
+    assert not requires_memory(OptionalMemory())

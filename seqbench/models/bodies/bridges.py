@@ -39,6 +39,19 @@ class Bridge(nn.Module, ABC):
         return None
 
 
+class NoBridge(Bridge):
+    """Change nothing: the decoder attends to the encoder's outputs by itself."""
+
+    def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
+        """Return all ``outputs (batch, time, d_model)`` and their ``lengths (batch,)``.
+
+        Args:
+            outputs: outputs of the encoder, ``(batch, time, d_model)``.
+            lengths: number of valid source steps, ``(batch,)``.
+        """
+        return {"outputs": outputs, "lengths": lengths}
+
+
 class Vector(Bridge):
     """Add the encoder's last valid output to every decoder input (Cho et al. 2014).
 

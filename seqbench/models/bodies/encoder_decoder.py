@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Unpack
 
 import torch
 from torch import Tensor
 
 from seqbench.models.bodies.base import Body, Memory
-from seqbench.models.bodies.bridges import build_bridge
+from seqbench.models.bodies.bridges import Bridge, NoBridge, build_bridge
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
-from seqbench.models.bodies.stepping import advance_backbone
-from seqbench.protocol.backbones import Backbone, State, is_causal
+from seqbench.models.bodies.stepping import advance_backbone, recompute_prefix
+from seqbench.protocol.backbones import Backbone, State, is_causal, is_cross_attending
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from seqbench.utils.errors import SeqbenchError
 
@@ -19,14 +21,15 @@ from seqbench.utils.errors import SeqbenchError
 class EncoderDecoder(Body):
     """Sequence to sequence, trained with teacher forcing on the whole target at once.
 
-    Source and target share one embedding where they share one vocabulary.
+    Source and target share one embedding where they share one vocabulary. A cross-attending decoder gets the encoder's
+    outputs in its ``forward``, and no bridge is built; decoding then recomputes the prefix at each step.
 
     Args:
         spec: input and output of the task; the output is a ``TokenSequence``.
         encoder: the backbone that reads the source; it may look ahead.
         decoder: the backbone that writes the target; causal.
         d_model: width of both.
-        bridge: name of the bridge: ``vector``, ``additive`` or ``multihead``.
+        bridge: name of the bridge: ``vector``, ``additive`` or ``multihead``; not used by a cross-attending decoder.
         heads: number of heads of ``multihead``.
         embedding: options of ``Embedding``.
 
@@ -55,15 +58,22 @@ class EncoderDecoder(Body):
         self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, **embedding)
         self.encoder: Backbone = encoder
         self.decoder: Backbone = decoder
-        self.bridge = build_bridge(bridge, d_model, heads, is_causal(encoder))
+        self.bridge: Bridge = (
+            NoBridge() if is_cross_attending(decoder) else build_bridge(bridge, d_model, heads, is_causal(encoder))
+        )
 
     @property
     def decoding_backbone(self) -> Backbone:
         """The decoder."""
         return self.decoder
 
+    @property
+    def can_unroll(self) -> bool:
+        """Whether the decoder can continue from a state; a cross-attending one cannot, as its state has no memory."""
+        return super().can_unroll and not is_cross_attending(self.decoder)
+
     def encode(self, batch: Batch) -> Memory:
-        """Return what the bridge needs of the encoder's outputs."""
+        """Return what the bridge or a cross-attending decoder needs of the encoder's outputs."""
         return self.bridge.remember(self.encoder(self.source(batch.inputs), batch.lengths), batch.lengths)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -75,14 +85,20 @@ class EncoderDecoder(Body):
         """Return the weight of each source step in each target token, ``(batch, out_time, time)``.
 
         Returns:
-            The weights under teacher forcing; None for a bridge without attention.
+            The weights under teacher forcing; None for a bridge without attention and for a cross-attending decoder.
         """
         memory = self.encode(batch)
         return self.bridge.weights(self._decode(batch, memory), memory)
 
     def _decode(self, batch: Batch, memory: Memory) -> Tensor:
         x = self.bridge.enter(self.target(shift_right(batch.targets, self.start)), memory)
-        return self.decoder(x, batch.target_lengths)
+        return self._decoder_forward(memory)(x, batch.target_lengths)
+
+    def _decoder_forward(self, memory: Memory) -> Callable[[Tensor, Tensor | None], Tensor]:
+        """Return the decoder as a function of its inputs and their lengths."""
+        if is_cross_attending(self.decoder):
+            return partial(self.decoder, memory=memory["outputs"], memory_lengths=memory["lengths"])
+        return self.decoder
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
         """Return the memory of the sources and the empty state.
@@ -102,7 +118,11 @@ class EncoderDecoder(Body):
             memory: the memory that ``begin`` returned.
             state: the state after the step before.
         """
-        hidden, state = advance_backbone(self.decoder, self.bridge.enter(self.target(inputs), memory), state)
+        x = self.bridge.enter(self.target(inputs), memory)
+        if is_cross_attending(self.decoder):
+            hidden, state = recompute_prefix(self._decoder_forward(memory), x, state)
+        else:
+            hidden, state = advance_backbone(self.decoder, x, state)
         return self.bridge.leave(hidden[:, -1:], memory)[:, 0], state
 
 

@@ -7,6 +7,8 @@ from torch import nn
 
 from seqbench.architectures.recurrent import GRU
 from seqbench.models.bodies import DecoderOnly, EncoderDecoder
+from seqbench.models.bodies.stepping import advance_backbone
+from seqbench.protocol.backbones import State
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 
 VOCAB, WIDTH = 9, 8
@@ -36,9 +38,53 @@ class CausalMean(nn.Module):
         return outputs
 
 
+class RequiresMemory(nn.Module):
+    """Causal and cross-attending: adds attention over a memory to the mean of all inputs so far."""
+
+    causal = True
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__()
+        self.mean = CausalMean(d_model)
+        self.attention = nn.MultiheadAttention(d_model, 2, batch_first=True)
+
+    def forward(
+        self, x: torch.Tensor, lengths: torch.Tensor | None, memory: torch.Tensor, memory_lengths: torch.Tensor
+    ) -> torch.Tensor:
+        padding = torch.arange(memory.shape[1], device=memory.device) >= memory_lengths[:, None]
+        hidden: torch.Tensor = self.mean(x, lengths)
+        context, _ = self.attention(hidden, memory, memory, key_padding_mask=padding)
+        return hidden + context
+
+
+class AcceptsMemory(RequiresMemory):
+    """Cross-attending; without a memory it returns the mean of all inputs so far."""
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        lengths: torch.Tensor | None = None,
+        memory: torch.Tensor | None = None,
+        memory_lengths: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if memory is None or memory_lengths is None:
+            alone: torch.Tensor = self.mean(x, lengths)
+            return alone
+        return super().forward(x, lengths, memory, memory_lengths)
+
+
+class StreamsAndAcceptsMemory(AcceptsMemory):
+    """Cross-attending, and streaming where it has no memory."""
+
+    def unroll(self, x: torch.Tensor, state: State = None) -> tuple[torch.Tensor, State]:
+        return advance_backbone(self.mean, x, state)
+
+
 def build_body(kind: str, decoder: nn.Module | None = None) -> EncoderDecoder | DecoderOnly:
-    """Return a body with a bridge, or ``decoder-only``, in evaluation mode."""
+    """Return a body with a bridge, ``cross-attending`` or ``decoder-only``, in evaluation mode."""
     torch.manual_seed(0)
+    if kind == "cross-attending":
+        return EncoderDecoder(SPEC, LooksAhead(), decoder or AcceptsMemory(WIDTH), WIDTH, "additive").eval()
     decoder = decoder or GRU(WIDTH)
     if kind == "decoder-only":
         return DecoderOnly(SPEC, decoder, WIDTH).eval()

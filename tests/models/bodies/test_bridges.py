@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from seqbench.models.bodies.bridges import Additive, MultiHead, Vector, build_bridge
+from seqbench.models.bodies.bridges import Additive, MultiHead, NoBridge, Vector, build_bridge
 from seqbench.models.bodies.readout import Ends
 from seqbench.protocol.choices import BRIDGES, DECODER_ONLY
 from seqbench.utils.errors import SeqbenchError
@@ -70,3 +70,12 @@ def test_every_bridge_name_builds_a_bridge_except_the_one_without_an_encoder() -
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(SeqbenchError, match=r"heads must divide arch\.d_model \(8\), got 3"):
         build_bridge("multihead", 8, heads=3)
+
+
+def test_no_bridge_keeps_the_outputs_of_the_encoder_and_changes_nothing() -> None:
+    bridge, outputs, lengths, x = NoBridge(), torch.randn(2, 4, 3), torch.tensor([4, 2]), torch.randn(2, 5, 3)
+    memory = bridge.remember(outputs, lengths)
+    assert memory == {"outputs": outputs, "lengths": lengths}
+    assert bridge.enter(x, memory) is x
+    assert bridge.leave(x, memory) is x
+    assert bridge.weights(x, memory) is None

@@ -1,6 +1,8 @@
-"""Encoder and decoder with each bridge: what an output may depend on, and decoding step by step."""
+"""Encoder and decoder, with each bridge and cross-attending: what an output may depend on, and decoding by steps."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import pytest
 import torch
@@ -11,22 +13,35 @@ from seqbench.models.bodies import EncoderDecoder
 from seqbench.models.bodies.encoder_decoder import require_token_sequence, shift_right
 from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
 from seqbench.utils.errors import SeqbenchError
-from tests.models.bodies.sequence_pairs import SPEC, VOCAB, WIDTH, CausalMean, LooksAhead, build_body, random_pairs
+from tests.models.bodies.sequence_pairs import (
+    SPEC,
+    START,
+    VOCAB,
+    WIDTH,
+    AcceptsMemory,
+    CausalMean,
+    LooksAhead,
+    RequiresMemory,
+    StreamsAndAcceptsMemory,
+    build_body,
+    random_pairs,
+)
 
 BRIDGES = ("vector", "additive", "multihead")
+KINDS = (*BRIDGES, "cross-attending")
 
 
-@pytest.mark.parametrize("bridge", BRIDGES)
-def test_padding_changes_no_hidden_vector_of_a_target(bridge: str) -> None:
-    body = build_body(bridge)
+@pytest.mark.parametrize("kind", KINDS)
+def test_padding_changes_no_hidden_vector_of_a_target(kind: str) -> None:
+    body = build_body(kind)
     short, long = body(random_pairs()), body(random_pairs(padding=3))
     for row, length in enumerate((2, 6, 4, 1)):
         torch.testing.assert_close(short[row, :length], long[row, :length])
 
 
-@pytest.mark.parametrize("bridge", BRIDGES)
-def test_a_hidden_vector_depends_on_no_present_or_later_target(bridge: str) -> None:
-    body, changed = build_body(bridge), random_pairs()
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hidden_vector_depends_on_no_present_or_later_target(kind: str) -> None:
+    body, changed = build_body(kind), random_pairs()
     before = body(random_pairs())
     changed.targets[1, 3] = 8 if changed.targets[1, 3] != 8 else 7
     after = body(changed)
@@ -35,9 +50,9 @@ def test_a_hidden_vector_depends_on_no_present_or_later_target(bridge: str) -> N
     torch.testing.assert_close(after[0], before[0])
 
 
-@pytest.mark.parametrize("bridge", BRIDGES)
-def test_a_hidden_vector_depends_on_every_valid_source_token(bridge: str) -> None:
-    body = build_body(bridge)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_hidden_vector_depends_on_every_valid_source_token(kind: str) -> None:
+    body = build_body(kind)
     before = body(random_pairs())
     for row, length in enumerate((5, 2, 5, 3)):
         for step in range(length):
@@ -46,10 +61,15 @@ def test_a_hidden_vector_depends_on_every_valid_source_token(bridge: str) -> Non
             assert not torch.allclose(body(changed)[row, 0], before[row, 0], atol=1e-7)
 
 
-@pytest.mark.parametrize("bridge", BRIDGES)
-@pytest.mark.parametrize("decoder", [GRU, LSTM, CausalMean])
-def test_decoding_step_by_step_equals_teacher_forcing(bridge: str, decoder: type[nn.Module]) -> None:
-    body = build_body(bridge, decoder(WIDTH))
+@pytest.mark.parametrize(
+    ("kind", "decoder"),
+    [
+        *product(BRIDGES, (GRU, LSTM, CausalMean)),
+        *product(["cross-attending"], (RequiresMemory, AcceptsMemory, StreamsAndAcceptsMemory)),
+    ],
+)
+def test_decoding_step_by_step_equals_teacher_forcing(kind: str, decoder: type[nn.Module]) -> None:
+    body = build_body(kind, decoder(WIDTH))
     for row, target_length in enumerate((2, 6, 4, 1)):
         batch = random_pairs().rows(slice(row, row + 1))
         batch.inputs = batch.inputs[:, : int(batch.lengths[0])]
@@ -80,10 +100,10 @@ def test_attention_gives_the_weights_of_each_target_over_its_source() -> None:
     assert vector.attention(batch) is None
 
 
-@pytest.mark.parametrize("bridge", BRIDGES)
-def test_every_parameter_gets_a_gradient(bridge: str) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_parameter_gets_a_gradient(kind: str) -> None:
     """A parameter without a gradient would stop training on several processes."""
-    body = build_body(bridge)
+    body = build_body(kind)
     body(random_pairs()).square().sum().backward()
     assert [name for name, p in body.named_parameters() if p.grad is None or not p.grad.any()] == []
 
@@ -119,3 +139,39 @@ def test_the_decoder_is_the_backbone_that_decodes() -> None:
     assert body.decoding_backbone is body.decoder
     assert body.can_unroll
     assert not build_body("vector", CausalMean(WIDTH)).can_unroll
+
+
+def test_a_cross_attending_decoder_gets_the_outputs_of_the_encoder_and_their_lengths() -> None:
+    decoder = AcceptsMemory(WIDTH)
+    body, batch = build_body("cross-attending", decoder), random_pairs(padding=2)
+    assert isinstance(body, EncoderDecoder)
+    outputs = body.encoder(body.source(batch.inputs), batch.lengths)
+    x = body.target(shift_right(batch.targets, START))
+    expected = decoder(x, batch.target_lengths, outputs, batch.lengths)
+    assert torch.equal(body(batch), expected)
+
+
+def test_a_cross_attending_decoder_has_no_bridge() -> None:
+    body = build_body("cross-attending")
+    assert isinstance(body, EncoderDecoder)
+    assert list(body.bridge.parameters()) == []
+    assert body.attention(random_pairs()) is None
+
+
+def test_a_cross_attending_decoder_does_not_unroll_beside_an_encoder() -> None:
+    assert not build_body("cross-attending", StreamsAndAcceptsMemory(WIDTH)).can_unroll
+    assert build_body("decoder-only", StreamsAndAcceptsMemory(WIDTH)).can_unroll
+
+
+def test_a_cross_attending_decoder_learns_to_copy_the_first_token_of_the_source() -> None:
+    body, batch = build_body("cross-attending", RequiresMemory(WIDTH)).train(), random_pairs()
+    head = nn.Linear(WIDTH, VOCAB)
+    optimizer = torch.optim.Adam([*body.parameters(), *head.parameters()], lr=0.02)
+    losses = []
+    for _ in range(40):
+        loss = nn.functional.cross_entropy(head(body(batch)[:, 0]), batch.inputs[:, 0])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.2 * losses[0]

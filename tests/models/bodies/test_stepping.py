@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqbench.architectures.recurrent import GRU
-from seqbench.models.bodies.stepping import advance_backbone
+from seqbench.models.bodies.stepping import advance_backbone, recompute_prefix
 from seqbench.protocol.backbones import Backbone, State
 from tests.models.bodies.sequence_pairs import CausalMean
 
@@ -50,3 +50,14 @@ def test_all_inputs_so_far_are_valid_for_a_backbone_without_unroll() -> None:
     backbone = KeepsLengths()
     advance_in_chunks(backbone, torch.randn(2, 6, 4))
     assert backbone.lengths.tolist() == [6, 6]
+
+
+def test_recomputing_the_prefix_returns_the_outputs_of_the_next_steps_and_all_inputs() -> None:
+    x, state, outputs = torch.randn(2, 6, 4), None, []
+    backbone = CausalMean(4)
+    for chunk in torch.split(x, [3, 1, 2], dim=1):
+        y, state = recompute_prefix(backbone, chunk, state)
+        outputs.append(y)
+    torch.testing.assert_close(torch.cat(outputs, dim=1), backbone(x))
+    assert isinstance(state, torch.Tensor)
+    assert torch.equal(state, x)

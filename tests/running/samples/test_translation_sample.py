@@ -12,12 +12,24 @@ from tests.datamodules.test_translation import folder
 __all__ = ["folder"]
 
 
-@pytest.mark.parametrize("bridge", ["vector", "additive", "multihead", "decoder-only"])
-def test_the_hypotheses_of_a_run_have_its_recorded_score(folder: Path, tmp_path: Path, bridge: str) -> None:
+CROSS_ATTENDING = "tests.models.bodies.sequence_pairs:AcceptsMemory"
+
+
+@pytest.mark.parametrize(
+    ("arch", "bridge"),
+    [
+        ("gru", "vector"),
+        ("gru", "additive"),
+        ("gru", "multihead"),
+        ("gru", "decoder-only"),
+        (CROSS_ATTENDING, "additive"),
+    ],
+)
+def test_the_hypotheses_of_a_run_have_its_recorded_score(folder: Path, tmp_path: Path, arch: str, bridge: str) -> None:
     task = {"name": "translation", "data_dir": str(folder), "target_language": "fr", "vocabulary_size": 300}
     options = {"steps": 4, "batch_size": 8, "validate_every": 2}
     run = seqbench.run(
-        {"name": "gru", "d_model": 8}, {**task, "longest": 12, "beam": 2}, tier="smoke", logger="none",
+        {"name": arch, "d_model": 8}, {**task, "longest": 12, "beam": 2}, tier="smoke", logger="none",
         runs=tmp_path / "runs", optim=options, body={"bridge": bridge},
     )  # fmt: skip
     results = run.record.results
@@ -32,7 +44,7 @@ def test_the_hypotheses_of_a_run_have_its_recorded_score(folder: Path, tmp_path:
     assert isinstance(first, dict)
     assert first["translation"] in hypotheses
     assert references[0] in (run.folder / "translations.txt").read_text()
-    assert (run.folder / "attention.png").is_file() == (bridge in ("additive", "multihead"))
+    assert (run.folder / "attention.png").is_file() == (arch == "gru" and bridge in ("additive", "multihead"))
     assert results.lengths["sentences"]
     assert "bleu_signature" in run.record.config.data_facts
     assert records.read_record(run.folder).results == results
