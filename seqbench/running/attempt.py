@@ -1,4 +1,4 @@
-"""One attempt at a run: it trains and tests the module, and writes the record however that ends."""
+"""One attempt at a run: train and test the module, and write the record, also after an error or a signal."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from seqbench.utils.errors import SeqbenchError, one_line
 logger = logging.getLogger(__name__)
 
 OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "Cannot allocate memory")
-"""Texts by which a RuntimeError of PyTorch on a CPU is recognised as a lack of memory."""
+"""Texts in a RuntimeError of PyTorch on a CPU which show that memory ran out."""
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class Run:
     """A run that has ended.
 
     Args:
-        record: of the run.
+        record: record of the run.
         folder: the run's folder, with record, checkpoints and curves.
-        stopped_by: the signal that ended the run (``Ctrl-C``, ``SIGTERM``); None if none did.
+        stopped_by: the signal that ended the run (``Ctrl-C``, ``SIGTERM``); None if no signal did.
     """
 
     record: Record
@@ -61,7 +61,7 @@ class Ending:
         status: status of the record.
         reason: why the status is not ``ok``.
         stopped_by: the signal that ended the run.
-        traceback: of an error that is none of seqbench's own.
+        traceback: traceback of an error that is not a ``SeqbenchError``.
     """
 
     status: Status
@@ -71,12 +71,14 @@ class Ending:
 
 
 class Attempt:
-    """One attempt at a run: its callbacks, its Trainer and its description, which are ready before the folder changes.
+    """One attempt at a run.
+
+    The callbacks, the Trainer and the description of the run are built before any file in the folder changes.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         folder: the run's folder.
-        module: of the run, with data.
+        module: module of the run, with data.
 
     Raises:
         SeqbenchError: Lightning refuses the Trainer's options.
@@ -105,7 +107,7 @@ class Attempt:
             earlier_seconds = run_folder.recorded_seconds(self.folder)
             provenance.reset_peak_memory(self.trainer.strategy.root_device)
             ending, scores = self._train_and_test()
-            self.stopping.defer()  # A signal must not cost what was computed.
+            self.stopping.defer()  # A signal must not discard the results.
             results = {"status": ending.status, "reason": ending.reason, "curves": self.curve.curves(), **scores}
             record = build_record(results, self._measure(earlier_seconds, ending.status), self.description)
             if is_first_process():
@@ -113,13 +115,13 @@ class Attempt:
             return Run(record, self.folder, ending.stopped_by)
 
     def _train_and_test(self) -> tuple[Ending, dict[str, object]]:
-        """Train and test; return how this ended, and the scores as fields of the record's ``results``."""
+        """Train and test; return the ending, and the scores as fields of the record's ``results``."""
         try:
             self.trainer.loggers = list(self._start_loggers())
             with _raise_interrupts():
                 self._fit()
                 return Ending("ok"), self._test()
-        # The backbone may be a plug-in's: any error that it raises, even an exit, belongs into the record.
+        # A plug-in's backbone may raise any error, even SystemExit; the record must still be written.
         except (Exception, SystemExit, Stopped, KeyboardInterrupt) as error:
             return describe_ending(error, self.trainer.global_step, self.config.optim.steps), {}
 
@@ -128,7 +130,7 @@ class Attempt:
         self.trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
 
     def _test(self) -> dict[str, object]:
-        """Test the weights that scored best on validation; the test split is evaluated here only."""
+        """Test the weights that scored best on validation; no other function of a run evaluates the test split."""
         # The Trainer's ckpt_path would restore the callbacks of that step as well.
         best_step = reload.load_weights(self.module, self.folder)
         self.trainer.test(self.module, verbose=False)
@@ -145,7 +147,7 @@ class Attempt:
             return {}
         try:
             sample = samples.draw_sample(self.module, self.folder)
-        except SeqbenchError:  # The disk refuses the sample, and will refuse the record too.
+        except SeqbenchError:  # The sample cannot be written, so the record cannot either.
             raise
         except Exception as error:  # Samplers of plug-ins may raise any error.
             reason = f"{type(error).__name__}: {redaction.redact(one_line(error))[:300]}"
@@ -186,17 +188,20 @@ class Attempt:
         return {**measured, "decode_tokens_per_second": self._time_decoding(device) if status == "ok" else None}
 
     def _time_decoding(self, device: torch.device) -> float | None:
-        """Return the decoding speed; it is measured last, so that neither its time nor its memory is the run's."""
+        """Return the decoding speed.
+
+        It is measured last, so that the time and the memory of the run do not include the measurement.
+        """
         if not is_first_process():
             return None
         try:
             return cost.decode_tokens_per_second(self.module.to(device))
-        # A plug-in's `unroll` may raise any error, and no signal may cost a finished run its record.
+        # A plug-in's `unroll` may raise any error, and a signal may arrive; the record must still be written.
         except BaseException:
             return None
 
     def _write(self, record: Record, ending: Ending) -> Record:
-        """Write the record and the traceback, and close W&B; return the record as it was written last.
+        """Write the record and the traceback, and close W&B; return the last written record.
 
         The record is written first, because closing W&B may upload for minutes and be interrupted.
         """
@@ -215,13 +220,13 @@ class Attempt:
 
 
 def is_first_process() -> bool:
-    """Return whether this process is the first of its run: the one that writes files and shows messages."""
+    """Return whether this process is the first of its run, which writes files and shows messages."""
     # On further nodes Lightning's own launcher sets the rank in the environment, which Lightning reads later.
     return ranks.process_rank() == 0 and getattr(rank_zero_only, "rank", 0) == 0
 
 
 def describe_ending(error: BaseException, step: int, steps: int) -> Ending:
-    """Return the status and the reason that an error gives a run.
+    """Return the status, and the reason for it, of a run that an error has ended.
 
     Args:
         error: the error that ended training or test.
@@ -248,7 +253,7 @@ def describe_ending(error: BaseException, step: int, steps: int) -> Ending:
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error means that memory ran out.
 
-    On a CPU PyTorch raises a RuntimeError for it, which only its text distinguishes from others.
+    On a CPU PyTorch raises a RuntimeError, so only the text of the error shows that memory ran out.
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
@@ -256,7 +261,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def summarize_results(results: Results) -> dict[str, object]:
-    """Return the status and the final scores of a run by flat names, for the summary of W&B."""
+    """Return the status and the final scores of a run as one flat mapping, for the summary of W&B."""
     summary: dict[str, object] = {"status": results.status}
     for split, metrics in results.metrics.items():
         for name, score in metrics.items():
@@ -267,7 +272,10 @@ def summarize_results(results: Results) -> dict[str, object]:
 
 @contextlib.contextmanager
 def _raise_interrupts() -> Iterator[None]:
-    """Raise KeyboardInterrupt where Lightning replaces it by SystemExit, which a plug-in may raise as well."""
+    """Raise KeyboardInterrupt again where Lightning has replaced it by SystemExit.
+
+    A plug-in may raise SystemExit as well, so SystemExit alone does not show that the user stopped the run.
+    """
     try:
         yield
     except SystemExit as error:

@@ -38,9 +38,9 @@ class Evaluation:
         split: ``test`` or ``validation``.
         metrics: score of each metric with its chance and best possible values, as in a record.
         baselines: scores of simple predictors, as in a record.
-        lengths: scores by length as columns; empty for a task without them.
-        recorded: scores of the record on this split, by metric; empty for a run that ended before the test.
-        changed: by dotted option (and ``data``), what differs from the record.
+        lengths: scores by length as columns; empty for a task without scores by length.
+        recorded: recorded score of each metric on this split; empty for a run that ended before the test.
+        changed: differences from the record, by dotted option; ``data`` stands for the data files.
         data: SHA-256 (hex) of each data file.
         facts: counts and other facts of the data.
         best_step: optimiser step of the weights.
@@ -72,7 +72,7 @@ def evaluate(
     trainer_options: Options | None = None,
     arguments: Sequence[str] = (),
 ) -> Evaluation:
-    """Score a run's best weights, also at other lengths or on other data; the run's folder is only read.
+    """Score a run's best weights, also at other lengths or on other data; no file of the run changes.
 
     Args:
         run: the run's folder, or its ``result.json``.
@@ -110,14 +110,14 @@ def evaluate(
 
 
 def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
-    """Evaluate a split and return its metrics; ``scoring`` reads the rest from the module.
+    """Evaluate a split and return its metrics; the module then holds the results that ``scoring`` reads.
 
     Args:
-        reloaded: the run.
+        reloaded: the reloaded run.
         split: ``test`` or ``validation``.
 
     Raises:
-        SeqbenchError: the model fails on the split, or a score is no finite number.
+        SeqbenchError: the model fails on the split, or a score is not a finite number.
     """
     module, engine = reloaded.module, reloaded.trainer
     try:
@@ -125,7 +125,7 @@ def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
             (engine.test if split == "test" else engine.validate)(module, verbose=False)
     except SeqbenchError:
         raise
-    # The backbone may be a plug-in's. It may raise any error, for example at a length that it was not trained on.
+    # A plug-in's backbone may raise any error, for example at a length that it was not trained on.
     except (Exception, SystemExit) as error:
         if isinstance(error.__context__, KeyboardInterrupt):  # Lightning has replaced it by SystemExit.
             raise error.__context__ from None

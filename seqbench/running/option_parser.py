@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
 
 PROTOCOL_ARGUMENTS = frozenset({"batch_size", "keys", "carry_state"})
-"""Arguments of a datamodule that the run sets, so that they are no options of the task."""
+"""Arguments of a datamodule that the run sets; they are not options of the task."""
 
 
 class OptionParser:
     """The typed options of one architecture on one task, by dotted name (``arch.num_layers``).
 
     Args:
-        backbones: class of the backbone under ``arch``, and of the encoder's under ``encoder`` where there is one.
+        backbones: class of the backbone under ``arch``, and that of the encoder, if there is one, under ``encoder``.
         datamodule: class of the task's datamodule.
 
     Raises:
@@ -50,7 +50,7 @@ class OptionParser:
         return sorted(self._parser.get_defaults(skip_validation=True).keys())
 
     def set_defaults(self, options: Mapping[str, Options]) -> None:
-        """Replace defaults of the signatures; options by group."""
+        """Replace defaults of the signatures by the given options of each group."""
         self._parser.set_defaults(_dotted(options))
 
     def defaults(self) -> dict[str, dict[str, object]]:
@@ -62,7 +62,7 @@ class OptionParser:
         return str(self._parser.format_help())
 
     def parse(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> dict[str, dict[str, object]]:
-        """Return the options of each group: ``arguments`` override ``options``, and these the defaults.
+        """Return the options of each group: ``arguments`` override ``options``, and ``options`` override the defaults.
 
         Args:
             options: typed values by group.
@@ -92,7 +92,7 @@ class OptionParser:
     def _explain(
         self, error: argparse.ArgumentError, options: Mapping[str, Options], arguments: Mapping[str, str]
     ) -> SeqbenchError:
-        """Return an error that names the option with the wrong value: the first that fails without the others."""
+        """Return an error that names the option with the wrong value: the first one that is wrong by itself."""
         failure = self._failure({}, {})
         for name, text in arguments.items():
             if self._failure({}, {name: text}) not in (None, failure):
@@ -119,14 +119,14 @@ class OptionParser:
 
 
 def body_options(datamodule: type[SequenceDataModule]) -> type[SingleOptions]:
-    """Return the class of the body's options: tasks on pairs of sequences have an encoder and a decoder."""
+    """Return the class of the body's options: ``PairOptions`` for tasks with an encoder and a decoder."""
     return PairOptions if datamodule.sequence_to_sequence else SingleOptions
 
 
 def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
     import jsonargparse  # Importing it takes 0.15 s.
 
-    # Without --help: it would end the process.
+    # Without --help, because printing the help would end the process.
     parser = jsonargparse.ArgumentParser(
         prog="seqbench run",
         usage="seqbench run --arch NAME --task NAME [options]",
@@ -137,10 +137,10 @@ def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
     for group in ("arch", "encoder"):
         if group in classes:
             try:
-                # An encoder has the width of its decoder.
+                # The encoder has the same width as its decoder.
                 skip = {"d_model"} if group == "encoder" else set()
                 parser.add_class_arguments(classes[group], group, skip=skip, fail_untyped=False)
-            # The signature may be a plug-in's: whatever its annotations and defaults raise is reported.
+            # The annotations and defaults of a plug-in's signature may raise any error.
             except Exception as error:
                 name = f"{classes[group].__module__}:{classes[group].__qualname__}"
                 raise SeqbenchError(
@@ -153,7 +153,7 @@ def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
 
 
 def _type_name(cls: type, argument: str) -> str | None:
-    """Return the type of a constructor's argument as its source writes it; None where the signature lacks it."""
+    """Return the type of a constructor's argument as written in the source; None if there is no such argument."""
     try:
         parameter = inspect.signature(cls).parameters.get(argument)
     except (TypeError, ValueError):

@@ -1,8 +1,8 @@
 """Parameter matching: find the width at which an architecture has a given number of parameters.
 
-Comparisons of architectures are fair at equal size, and the size at one width differs between architectures: at the
-same ``d_model``, an LSTM has four times the parameters of a simple recurrent network. Only the width is chosen; every
-other option stays.
+Architectures are compared at an equal number of parameters. At one width this number differs: with the same
+``d_model``, an LSTM has four times the parameters of a simple recurrent network. Only the width is chosen; every other
+option stays unchanged.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ TOLERANCE = 0.02
 """Largest accepted difference from the target, as a share of the target."""
 
 WIDEST, WIDEST_REFUSED = 2**17, 2**8
-"""Largest width that is tried; the second one where the backbone has refused all smaller widths."""
+"""Largest width that is tried, and largest width that is tried if the backbone refuses all smaller widths."""
 
 REACH, NEIGHBOURS = 64, 8
-"""Distance up to which a refused width is replaced by another one, and number of widths that are tried on each side of
-the result, because the number of parameters need not grow from each width to the next."""
+"""Largest distance to a width that replaces a refused one, and number of widths that are tried on each side of the
+result (a larger width may have fewer parameters)."""
 
 LARGEST_TARGET = 10**12
-"""Largest accepted number of parameters; more is taken for a typing error."""
+"""Largest accepted number of parameters; a larger number is taken for a typing error."""
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9}
 
 
 def parse_parameter_count(value: object) -> int:
-    """Return the number of parameters that ``100k``, ``1.5M``, ``2B``, ``2e5``, ``100000`` or a number stands for.
+    """Return the number of parameters that a number or a text such as ``100k``, ``1.5M``, ``2B`` or ``2e5`` means.
 
     Raises:
-        SeqbenchError: the value is no number, not whole, below 1 or above ``LARGEST_TARGET``.
+        SeqbenchError: the value is not a whole number from 1 to ``LARGEST_TARGET``.
 
     >>> parse_parameter_count("1.5M"), parse_parameter_count(2e5)
     (1500000, 200000)
@@ -54,13 +54,13 @@ def parse_parameter_count(value: object) -> int:
 
 
 def match_parameters(config: RunConfig, target: int) -> RunConfig:
-    """Return the configuration with the width whose trainable parameters come nearest to ``target``.
+    """Return the configuration with the width whose number of trainable parameters is nearest to ``target``.
 
-    The parameters of the whole module count: embedding, backbone and head. Of equally near widths the smallest is
-    taken.
+    The parameters of the whole module count: embedding, backbone and head. If several widths are equally near, the
+    smallest one is chosen.
 
     Raises:
-        SeqbenchError: no width comes within ``TOLERANCE`` of the target.
+        SeqbenchError: no width has a number of parameters within ``TOLERANCE`` of the target.
     """
     from seqbench.datamodules import loading  # Imports torch.
 
@@ -85,7 +85,7 @@ def match_parameters(config: RunConfig, target: int) -> RunConfig:
 
 
 class _ParameterCounter:
-    """Numbers of trainable parameters by width, each counted once, on the meta device.
+    """Count trainable parameters by width, each width once, on the meta device.
 
     Attributes:
         refusal: error of the last width that the backbone refused.
@@ -124,8 +124,8 @@ class _ParameterCounter:
 def _find_neighbouring_widths(counter: _ParameterCounter, target: int) -> tuple[int, int]:
     """Return two neighbouring accepted widths: one with fewer parameters than ``target``, one with at least as many.
 
-    The first is 0 if the narrowest model has at least ``target`` parameters; both are the widest accepted width if that
-    has fewer.
+    The first width is 0 if the narrowest model has at least ``target`` parameters. Both are the widest accepted width
+    if the widest model has fewer than ``target`` parameters.
     """
     low, high = 0, 1
     while True:

@@ -36,11 +36,11 @@ PACKAGES = (
 
 
 def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]:
-    """Return what is run, as fields of ``protocol.record_sections.RunDescription``.
+    """Return the description of a run, as fields of ``protocol.record_sections.RunDescription``.
 
     Args:
-        config: of the run.
-        module: of the run, before training.
+        config: configuration of the run.
+        module: module of the run, before training.
     """
     return {
         **describe_config(config),
@@ -52,7 +52,7 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]
 
 
 def describe_config(config: RunConfig) -> dict[str, object]:
-    """Return what is known of a run without its module; the record of a process that died early holds only this."""
+    """Return the part of the description that needs no module; a process that died early records only this part."""
     card, task = config.card, registry.find_entry(registry.TASKS, config.card.name)
     return {
         "architecture": _describe_architecture(config.arch),
@@ -87,8 +87,8 @@ def _describe_architecture(name: str) -> dict[str, str | None]:
 def package_versions() -> dict[str, str | None]:
     """Return the versions of Python and of ``PACKAGES``; None for a package that is not installed.
 
-    The version of torch names its build (``2.8.0+cu128``), because the kernels of the build compute the results. The
-    metadata of a distribution may lack this part: the CUDA build on PyPI has the same version as the source.
+    The version of torch includes its build (``2.8.0+cu128``), because results depend on the kernels of the build. It is
+    read from torch itself: in the metadata, the CUDA build on PyPI has the same version as the source.
     """
     versions: dict[str, str | None] = {"python": platform.python_version()}
     for name in PACKAGES:
@@ -104,10 +104,10 @@ def _version(name: str) -> str | None:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Set the peak of memory to the present use, so that it does not include what the process held before.
+    """Set the peak of memory to the present use, so that the peak does not include earlier use.
 
     Args:
-        device: of the run.
+        device: device of the run.
     """
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -116,12 +116,12 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_bytes(device: torch.device) -> int:
-    """Return the most memory held since the last reset (bytes).
+    """Return the peak memory since the last reset (bytes).
 
-    It is the memory allocated on a CUDA device, or else the resident memory of this process.
+    On a CUDA device it is the allocated memory of the device, otherwise the resident memory of this process.
 
     Args:
-        device: of the run.
+        device: device of the run.
     """
     if device.type == "cuda":
         return int(torch.cuda.max_memory_allocated(device))
@@ -134,7 +134,7 @@ def peak_memory_bytes(device: torch.device) -> int:
 
 
 def device_name(device: torch.device) -> str:
-    """Return the name of an accelerator, or that of the processor with the number of CPU threads in use."""
+    """Return the name of an accelerator, or the name of the processor and the number of CPU threads in use."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -142,7 +142,7 @@ def device_name(device: torch.device) -> str:
 
 
 def to_yaml(data: object) -> str:
-    r"""Return plain data as YAML, with keys in their order.
+    r"""Return plain data as YAML, with keys in the order of the mapping.
 
     >>> to_yaml({"tier": "small", "seed": 0})
     'tier: small\nseed: 0\n'
@@ -160,7 +160,7 @@ def _processor_name() -> str:
 
 
 def _git_commit() -> str | None:
-    """Return the commit of the checkout, with ``+changes`` if files differ from it; None for an installed wheel."""
+    """Return the commit of the checkout, ``+changes`` appended if files differ from it; None for an installed wheel."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

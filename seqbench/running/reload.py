@@ -30,13 +30,13 @@ from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.strict_model import validate
 
 MOST_THREADS = 256
-"""Most CPU threads that a record may ask for."""
+"""Largest number of CPU threads that a record may set."""
 
 LOCATION_OPTIONS = ("task.data_dir", "task.source")
-"""Options that state where the data are and not which data they are."""
+"""Options that state where the data are; they do not change which data are read."""
 
 FREE_FIELDS = ("metrics", "rates", "smoothing", "longest", "beam", "length_penalty")
-"""Fields of an output spec that training or decoding uses and no weight depends on."""
+"""Fields of an output spec that concern training or decoding; the shapes of the weights do not depend on them."""
 
 
 class Change(TypedDict):
@@ -52,10 +52,10 @@ class ReloadedRun:
 
     Args:
         config: the present configuration.
-        module: of the run.
-        trainer: for evaluation.
+        module: module of the run.
+        trainer: Trainer for evaluation.
         step: optimiser step of the weights.
-        changed: by dotted option (and ``data``), what differs from the record.
+        changed: differences from the record, by dotted option; ``data`` stands for the data files.
     """
 
     config: RunConfig
@@ -66,7 +66,7 @@ class ReloadedRun:
 
     @property
     def data(self) -> SequenceDataModule:
-        """The data of the task, as the module has them."""
+        """The data of the task, which the module holds."""
         assert self.module.data is not None
         return self.module.data
 
@@ -80,13 +80,14 @@ def recorded_config(
     """Return the configuration of a record, for one process on this machine.
 
     Args:
-        record: of the run.
+        record: record of the run.
         task_options: options of the task that replace recorded ones.
-        trainer_options: options of the Trainer; of the recorded ones only precision and threads are kept.
-        arguments: dotted options of both, which override the others.
+        trainer_options: options of the Trainer; only the precision and the threads of the record are kept.
+        arguments: dotted options of task and Trainer, which override all others.
 
     Raises:
-        SeqbenchError: the recorded options are wrong here, or an option belongs neither to the task nor to the Trainer.
+        SeqbenchError: a recorded option cannot be used on this machine, or an option belongs neither to the task nor
+            to the Trainer.
     """
     for name in run_request.split_arguments(arguments):
         group = name.partition(".")[0]
@@ -116,8 +117,8 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> ReloadedRun:
 
     Args:
         folder: the run's folder, with its checkpoint.
-        record: of the run.
-        config: as ``recorded_config`` returned it.
+        record: record of the run.
+        config: the configuration that ``recorded_config`` returned.
 
     Raises:
         SeqbenchError: data or weights are missing, or do not fit each other.
@@ -152,7 +153,7 @@ def load_module(run: Path) -> SequenceModule:
         module = build.build_module_from_spec(_minimal_config(record.config), _recorded_spec(record.config))
     except SeqbenchError:
         raise
-    # Names and options of plug-ins stand in the record; building what they describe may raise any error.
+    # The record may name a plug-in, whose construction may raise any error.
     except Exception as error:
         raise SeqbenchError(
             f"the record in {folder} describes no module ({type(error).__name__}: "
@@ -180,7 +181,7 @@ def load_weights(module: SequenceModule, folder: Path) -> int:
 
 
 def checksums_by_part(checksums: Mapping[str, str]) -> list[list[str]]:
-    """Return checksums without the names of files, as the digest of a run covers them.
+    """Return pairs of the part of the data and the checksum of a file; the digest of a run covers these pairs.
 
     >>> checksums_by_part({"train/a.txt": "12ab"})
     [['train', '12ab']]
@@ -189,7 +190,7 @@ def checksums_by_part(checksums: Mapping[str, str]) -> list[list[str]]:
 
 
 def _find_changes(record: Record, config: RunConfig) -> dict[str, Change]:
-    """Return where the task, its data or the precision differ from the record; the place of the data is left out."""
+    """Return the differences of task, data and precision from the record, except for the location of the data."""
     recorded, now = _flatten(record.config.options.to_dict()), _flatten(config.options())
     keys = sorted(key for key in {*recorded, *now} if key.startswith("task.") and key not in LOCATION_OPTIONS)
     pairs: dict[str, tuple[object, object]] = {
@@ -201,7 +202,7 @@ def _find_changes(record: Record, config: RunConfig) -> dict[str, Change]:
 
 
 def _flatten(options: Mapping[str, object]) -> dict[str, object]:
-    """Return options by dotted name, with lists in place of tuples."""
+    """Return options by dotted name, with tuples replaced by lists."""
     groups = {group: values for group, values in options.items() if isinstance(values, Mapping)}
     flat = {f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}
     return {key: list(value) if isinstance(value, tuple) else value for key, value in flat.items()}
@@ -211,7 +212,8 @@ def _recorded_vocabulary(folder: Path, record: Record, data: SequenceDataModule)
     """Return the vocabulary of the run's model: from the run's folder, or built again from the run's own data.
 
     Raises:
-        SeqbenchError: the folder holds none and the data have changed, or the vocabulary is another run's.
+        SeqbenchError: the folder holds no vocabulary and the data have changed, or the vocabulary belongs to another
+            run.
     """
     path = folder / data.vocabulary_file
     if data.vocabulary_file and path.is_file():
@@ -237,10 +239,10 @@ def _recorded_vocabulary(folder: Path, record: Record, data: SequenceDataModule)
 
 
 def _check_same_model(record: Record, spec: SequenceSpec) -> None:
-    """Check that the data have the inputs and outputs that the run's model was built for.
+    """Check that the inputs and outputs of the data are those that the run's model was built for.
 
     Raises:
-        SeqbenchError: they have others.
+        SeqbenchError: they are not.
     """
     trained, present = _recorded_spec(record.config).to_dict(), spec.to_dict()
     for side, verb in (("input", "reads"), ("output", "answers")):
@@ -266,12 +268,12 @@ def _recorded_spec(recorded: RunDescription) -> SequenceSpec:
     """Return the spec in a record's ``config``.
 
     Raises:
-        SeqbenchError: the record holds none, or one that is no spec.
+        SeqbenchError: the record holds no spec, or an invalid one.
     """
     try:
         if recorded.spec is not None:
             return SequenceSpec.from_dict(recorded.spec.to_dict())
-    except (LookupError, TypeError):  # An unknown kind, or arguments that its class does not take.
+    except (LookupError, TypeError):  # The kind is unknown, or its class does not accept the arguments.
         pass
     raise SeqbenchError("the record does not say what its model reads and answers; run the model again.")
 

@@ -1,4 +1,4 @@
-"""From the request of a user to the complete configuration of a run.
+"""Turn the request of a user into the complete configuration of a run.
 
 Unknown names and missing data are reported before torch is imported.
 """
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 def resolve_config(request: RunRequest) -> RunConfig:
     """Return the complete configuration of a run.
 
-    Defaults come from the task's card and from the signatures of the chosen classes. Where the request has
-    ``match_params``, ``arch.d_model`` is the width that comes nearest to this number of trainable parameters.
+    Defaults come from the task's card and from the signatures of the chosen classes. If the request has
+    ``match_params``, ``arch.d_model`` is the width whose number of trainable parameters is nearest to it.
 
     Raises:
         SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
-            are missing, or no width comes near enough to ``match_params``.
+            are missing, or no width has a number of parameters near enough to ``match_params``.
     """
     entry = registry.find_entry(registry.ARCHITECTURES, request.arch)
     card = load_card(request.task)
@@ -101,7 +101,7 @@ def _option_parser(
     }
     for group, name in (("arch", request.arch), ("encoder", request.encoder)):
         if name:
-            # A card sets options for all backbones; those that this backbone lacks are left out.
+            # A card sets options for all backbones; options that this backbone lacks are left out.
             options = {**tier.arch, **tier.architectures.get(name, {})}
             defaults[group] = {key: value for key, value in options.items() if f"{group}.{key}" in known}
     parser.set_defaults(defaults)
@@ -109,7 +109,7 @@ def _option_parser(
 
 
 def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
-    """Locate the task's files, if it reads any; ``options`` of the task override the card's."""
+    """Return the location of the task's files, or None for generated data; ``options`` override those of the card."""
     options = {**card.arguments, **tier.task, **options}
     if "dataset" not in options:
         return None
@@ -121,10 +121,10 @@ def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
 
 
 def _check_secrets(value: object, where: str) -> None:
-    """Refuse options that hold a secret: they are written into the record, into ``config.yaml`` and to W&B.
+    """Check that no option holds a secret: options are written into the record, into ``config.yaml`` and to W&B.
 
     Raises:
-        SeqbenchError: naming the option.
+        SeqbenchError: an option holds a secret; the message names the option.
     """
     if isinstance(value, Mapping):
         for key, item in value.items():

@@ -1,4 +1,4 @@
-"""The request of a user: which architecture to train on which task, and the options that the user sets.
+"""The request of a user: the architecture, the task, and the options that the user sets.
 
 A request comes from Python, from a YAML file, from a record or from the command line.
 ``run_config.resolve_config`` turns it into a complete configuration.
@@ -23,25 +23,26 @@ GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer")
 """Groups of options: those of the backbone, its encoder, the datamodule, the optimiser, the body and the Trainer."""
 
 NAMED_GROUPS = ("arch", "encoder", "task")
-"""Groups whose mapping also holds ``name``, the registered name of what the options belong to."""
+"""Groups whose mapping also holds ``name``, the registered name of the architecture or task."""
 
 KEYS = (*GROUPS, "tier", "seed", "logger", "match_params")
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a user asks for, with defaults still open.
+    """The names and options that a user sets; defaults are not filled in yet.
 
     Args:
         arch: registered name of the architecture, or ``package.module:Class``.
         task: registered name of the task.
-        encoder: registered name of the encoder's architecture; None for the same as ``arch``.
+        encoder: registered name of the encoder's architecture; None if it is the same as ``arch``.
         tier: name of one of the card's tiers.
         seed: seed of weights, training batches and dropout.
         logger: ``wandb``, ``csv`` or ``none``.
-        match_params: number of trainable parameters that the width is chosen for; None to keep ``arch.d_model``.
-        options: by group (one of ``GROUPS``), the options that a file or a Python call gives.
-        arguments: by dotted name (``arch.num_layers``), the texts of the command line; they override ``options``.
+        match_params: wanted number of trainable parameters, for which the width is chosen; None to keep
+            ``arch.d_model``.
+        options: options of a file or of a Python call, by group (one of ``GROUPS``).
+        arguments: texts of the command line by dotted name (``arch.num_layers``); they override ``options``.
     """
 
     arch: str
@@ -60,7 +61,7 @@ class RunRequest:
 
     @classmethod
     def from_mapping(cls, data: Options, arguments: Sequence[str] = ()) -> RunRequest:
-        """Return the request that a mapping and the dotted words of a command line make.
+        """Return the request that a mapping and the words of a command line describe.
 
         Args:
             data: any of ``KEYS``; ``arch``, ``task`` and ``encoder`` are names, or mappings with ``name`` and options.
@@ -96,7 +97,7 @@ class RunRequest:
         )
 
     def group(self, group: str) -> Options:
-        """Return the options of one group, those of the command line included as texts."""
+        """Return the options of one group, including those of the command line as texts."""
         prefix = f"{group}."
         texts = {key.removeprefix(prefix): text for key, text in self.arguments.items() if key.startswith(prefix)}
         return {**self.options.get(group, {}), **texts}
@@ -119,10 +120,10 @@ def read_options_file(path: Path) -> dict[str, object]:
 
 
 def split_arguments(words: Sequence[str]) -> dict[str, str]:
-    """Return the texts of dotted options by name; of an option that is given twice, the last.
+    """Return the texts of dotted options by name; if an option is given twice, the last text counts.
 
     Raises:
-        SeqbenchError: a word is no option, or an option has no value.
+        SeqbenchError: a word is not an option, or an option has no value.
 
     >>> split_arguments(["--arch.num_layers", "2", "--task.delay=30"])
     {'arch.num_layers': '2', 'task.delay': '30'}

@@ -28,19 +28,20 @@ logger = logging.getLogger(__name__)
 def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "error") -> Run:
     """Train, validate, test once, and write the record.
 
-    A run that diverges, fails or is interrupted leaves a record too; only what is wrong before it starts is raised.
+    A run that diverges, fails or is interrupted leaves a record too. Only errors before the start of training are
+    raised.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         runs: folder in which the run's own folder is created.
-        existing: what to do with an earlier run of this configuration; ``resume`` returns a finished one.
+        existing: treatment of an earlier run of this configuration; ``resume`` returns it if it is finished.
 
     Raises:
         SeqbenchError: the folder cannot be written, holds an earlier run or is in use (``run_folder.BusyError``), or
             the module cannot be built.
     """
     folder = config.folder(runs)
-    # Every process returns here: if the first one alone did, the others would wait for it.
+    # Every process returns here; otherwise the other processes would wait for the first one.
     finished = run_folder.finished_record(folder, existing)
     if finished is not None:
         return Run(finished, folder)
@@ -80,7 +81,7 @@ def _check_checkpoint(path: Path) -> None:
 
 
 def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
-    """Log the width that was found for a number of parameters, and how many training samples are left out."""
+    """Log the width that was chosen for ``match_params``, and the number of training samples that are left out."""
     if config.match_params:
         width, count = config.arch_options["d_model"], count_parameters(module)
         logger.info(f"d_model {width} has {count:,} parameters, for the {config.match_params:,} asked for")

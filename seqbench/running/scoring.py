@@ -15,7 +15,7 @@ from seqbench.running.diagnostics import length_curve
 
 
 class ScoreFields(TypedDict):
-    """One metric on one split; see ``protocol.record_sections.Score``."""
+    """The score of one metric on one split; see ``protocol.record_sections.Score``."""
 
     value: float
     chance: float | None
@@ -36,8 +36,8 @@ def score_run(
     """Return the scores of a tested module, as fields of a record's ``results``.
 
     Args:
-        module: with its data, tested with its best weights.
-        validation: curve that the weights were chosen on: a column for each metric, and ``step``.
+        module: module with its data, tested with its best weights.
+        validation: validation curve by which the weights were chosen: a column for each metric, and ``step``.
         best_step: optimiser step of the weights.
         metric: the task's primary metric.
     """
@@ -58,7 +58,7 @@ def score_run(
 
 
 def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
-    """Return the metrics of an evaluated split; those of the test split include the metrics over probed lengths."""
+    """Return the metrics of an evaluated split; for the test split, they include the metrics over probed lengths."""
     data = _require_data(module)
     metrics = _add_chance_and_best(data, split, module.evaluated[split])
     if split == "test" and data.probes:
@@ -67,7 +67,7 @@ def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
 
 
 def length_curves(module: SequenceModule) -> Mapping[str, list[float]]:
-    """Return the test scores by length, as columns; empty for a task without them."""
+    """Return the test scores by length, as columns; empty for a task without scores by length."""
     data = _require_data(module)
     if data.probes:
         return length_curve.length_curve(_probe_scores(module))
@@ -78,9 +78,9 @@ def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) 
     """Return the chance and best possible values of metrics, which the task computes without any model.
 
     Args:
-        data: of the task.
+        data: data of the task.
         split: ``validation`` or ``test``.
-        names: of metrics.
+        names: names of the metrics.
     """
     metrics = _add_chance_and_best(data, split, dict.fromkeys(names, 0.0))
     if split == "test" and data.probes:
@@ -94,7 +94,7 @@ def _require_data(module: SequenceModule) -> SequenceDataModule:
 
 
 def _probe_scores(module: SequenceModule) -> dict[int, float]:
-    """Return the accuracy on each probe, by length."""
+    """Return the accuracy on each probe, by the length of its sequences."""
     return {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
 
 

@@ -22,10 +22,10 @@ LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero
 
 
 def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], streaming: bool) -> L.Trainer:
-    """Return the Trainer of a run; it writes nothing yet, so that wrong options leave the folder as it is.
+    """Return the Trainer of a run; no file is written, so that wrong options leave the folder unchanged.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         folder: the run's folder.
         callbacks: callbacks in the order of their calls.
         streaming: whether batches are chunks of long streams.
@@ -67,8 +67,8 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
 def _strategy(options: TrainerOptions, streaming: bool) -> str:
     """Return the strategy that shares the work among devices.
 
-    Only the first chunk of a stream starts from the initial state. In the others a learned initial state has no
-    gradient, which DDP must be told.
+    Only the first chunk of a stream starts from the initial state. In other chunks a learned initial state has no
+    gradient, so DDP must search for unused parameters.
     """
     if streaming and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
         return "ddp_find_unused_parameters_true"
@@ -76,13 +76,13 @@ def _strategy(options: TrainerOptions, streaming: bool) -> str:
 
 
 def _accelerator(name: str) -> str:
-    """Return ``gpu`` or ``cpu`` for ``auto``: Apple's GPUs lack float64, in which metrics are summed."""
+    """Return ``gpu`` or ``cpu`` for ``auto``; Apple's GPUs are not chosen, because metrics are summed in float64."""
     return ("gpu" if torch.cuda.is_available() else "cpu") if name == "auto" else name
 
 
 @contextlib.contextmanager
 def silence_lightning() -> Iterator[None]:
-    """Hide Lightning's messages and warnings until the end of the block, because users do not set what they concern."""
+    """Hide Lightning's messages and warnings, which concern settings that users cannot set, until the block ends."""
     loggers = [logging.getLogger(name) for name in LIGHTNING_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

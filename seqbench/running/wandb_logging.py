@@ -1,6 +1,6 @@
 """Log a run to Weights & Biases: online where an API key is set and the server answers, offline otherwise.
 
-W&B never asks the user a question, and a run waits a limited time for it. A finished W&B run also holds the record,
+W&B never prompts the user, and a run waits a limited time for the server. A finished W&B run also holds the record,
 which ``leaderboard.data.wandb_runs`` can read back.
 """
 
@@ -33,14 +33,14 @@ INIT_SECONDS = 20.0
 """Longest time that the server may take to start a run (s)."""
 
 FINISH_SECONDS = 120.0
-"""Longest time for uploads at the end of a run (s); what is left stays on disk, for ``wandb sync``."""
+"""Longest time for uploads at the end of a run (s); the rest stays on disk, for ``wandb sync``."""
 
 RECORD = "record"
-"""Key under which W&B holds a run's record: as text in the summary; ``config`` also holds its section, for filters."""
+"""Key of the record in the summary of a W&B run, as text; the W&B configuration also holds the section ``config``."""
 LEFT_OUT = "record_left_out"
-"""Key of the summary that states why it holds no record."""
+"""Key of the summary of a W&B run that states why the summary holds no record."""
 MOST_LETTERS = 500_000
-"""Longest text of a record for W&B, which asks for values below 1 MB and doubles each quotation mark."""
+"""Longest text of a record for W&B (characters): a value must be below 1 MB, and each quotation mark is escaped."""
 
 Mode = Literal["online", "offline", "disabled", "shared"]
 
@@ -50,7 +50,7 @@ class StartedLogger:
     """A logger whose W&B run has started.
 
     Args:
-        logger: for the Trainer.
+        logger: logger for the Trainer.
         mode: ``online``, ``offline`` or ``disabled``.
         reason: why W&B runs in this mode.
     """
@@ -82,7 +82,7 @@ def out_of_reach() -> str | None:
     import wandb
 
     settings = wandb.setup().settings
-    # Without a key, wandb would ask the user for one.
+    # Without a key, wandb would prompt the user for one.
     if not _has_key(settings.base_url, settings.api_key):
         return "no API key is set"
     # wandb itself would try for 102 s.
@@ -95,7 +95,7 @@ def start_logger(config: RunConfig, folder: Path, run_id: str) -> StartedLogger:
     """Start the W&B run of a run, and return its logger for the Trainer.
 
     Args:
-        config: of the run; it gives the W&B run its name, group and configuration.
+        config: configuration of the run, with the name, group and configuration of the W&B run.
         folder: the run's folder, in which W&B keeps a folder of its own.
         run_id: identifier of the W&B run; an existing one is continued.
     """
@@ -105,14 +105,14 @@ def start_logger(config: RunConfig, folder: Path, run_id: str) -> StartedLogger:
 
     if getattr(rank_zero_only, "rank", 0) != 0:
         return StartedLogger(WandbLogger(project=PROJECT, save_dir=str(folder)), "disabled", "another process logs")
-    # W&B prints to standard error, and asks no question where that is no terminal.
+    # W&B prints to standard error, and prompts the user only if standard error is a terminal.
     with contextlib.redirect_stderr(io.StringIO()):
         # An open W&B run of this process would receive our metrics.
         wandb.finish()
         mode, reason = wandb_mode()
         try:
             run = _init(config, folder, run_id, mode)
-        # The server answered before, but refused the key, broke off or took too long.
+        # The server was reachable, but refused the key, closed the connection or took too long.
         except wandb.Error as error:
             if mode in ("offline", "disabled"):
                 raise
@@ -132,10 +132,10 @@ def finish_logger(
     """Add the final scores and the record to the W&B run and close it; it is closed as failed unless ``ok``.
 
     Args:
-        logger: as ``start_logger`` returned it.
+        logger: the logger that ``start_logger`` returned.
         summary: status and final scores by flat names.
         sample_files: pictures and texts of the run's folder to show.
-        record: of the run, without the section on W&B, which is known only afterwards.
+        record: record of the run, without the section on W&B, which is known only afterwards.
 
     Returns:
         Fields of ``protocol.record_sections.WandbRun``, with ``error`` if W&B could not close the run; None where there
@@ -166,16 +166,16 @@ def finish_logger(
         if sample_files:
             run.log({f"sample/{path.stem}": _media(path) for path in sample_files})
         run.finish(exit_code=0 if summary.get("status") == "ok" else 1)
-    # W&B may raise any error, and none may cost the record.
+    # W&B may raise any error; the record must still be written.
     except Exception as error:
         fields["error"] = f"{type(error).__name__}: {redaction.redact(one_line(error))[:200]}"
     return None if disabled else fields
 
 
 def _record_text(record: Record) -> dict[str, str | None]:
-    """Return the record as a text for the summary, without its sample, which may quote data that nobody may publish.
+    """Return the record as a text for the summary, without its sample, which may quote data that must stay private.
 
-    W&B turns 2.0 into 2 and drops empty mappings, so the checksum of a record that is no text would be wrong.
+    The record is stored as text, because W&B turns 2.0 into 2 and drops empty mappings, so that a checksum would fail.
     """
     text = record.without_sample().to_json()
     if len(text) <= MOST_LETTERS:
@@ -184,7 +184,7 @@ def _record_text(record: Record) -> dict[str, str | None]:
 
 
 def _media(path: Path) -> wandb.Image | wandb.Html:
-    """Return a picture or a text as a media file, which needs no artifact as a table would."""
+    """Return a picture or a text as a media file; unlike a table, it needs no artifact."""
     import wandb
 
     if path.suffix == ".png":
@@ -242,7 +242,7 @@ def _has_key(url: str, configured: str | None) -> bool:
 
 
 def _proxy_or_url(url: str) -> str:
-    """Return the address that must answer for the URL to be reachable: that of its proxy, where one is set."""
+    """Return the address of the URL's proxy if one is set, or else the URL."""
     parts = urlparse(url)
     proxy = urllib.request.getproxies().get(parts.scheme)
     if not proxy or urllib.request.proxy_bypass(parts.netloc):

@@ -1,10 +1,10 @@
 """Verification of a record: its checksum, card, configuration and data, its checkpoint and its scores.
 
-Records and checkpoints may come from a pull request, so they are hostile data: nothing of them is executed, a file that
-a record names is imported only with ``trust``, and an error while a record is read is a failure of the record.
+Records and checkpoints may come from a pull request, so they are hostile data. No code in them is executed, and a file
+that a record names is imported only with ``trust``. An error while a record is read is a failure of the record.
 
-Each check takes a ``Subject`` and returns what it found. It raises a SeqbenchError for what is wrong, and
-``SkippedError`` or ``NotAtHand`` where something that it needs is missing, which is no fault of the record.
+Each check takes a ``Subject`` and returns its result as text. It raises a SeqbenchError if the record is wrong, and
+``SkippedError`` or ``NotAtHand`` if a file or library that it needs is missing, which is not a fault of the record.
 """
 
 from __future__ import annotations
@@ -25,4 +25,4 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "weights": checkpoint_checks.check_weights,
     "scores": checkpoint_checks.check_scores,
 }
-"""The checks by name, in their order: each may use what those before it have rebuilt."""
+"""The checks by name, in order: each check may use the objects that earlier checks have rebuilt."""

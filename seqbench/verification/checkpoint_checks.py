@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 
 def check_weights(subject: Subject) -> str:
-    """Check that the checkpoint holds the weights that were scored, and the training that the record describes."""
+    """Check that the checkpoint holds the scored weights, and the curve and learning rate of the record."""
     subject.require_scores()
     record, folder = subject.record, subject.require_folder()
     config, _ = subject.rebuilt
@@ -39,10 +39,10 @@ def check_weights(subject: Subject) -> str:
 
 
 def _check_history(folder: Path, curves: Curves, config: RunConfig) -> None:
-    """Check that the checkpoint has the curve up to its step and the learning rate of the record.
+    """Check that the checkpoint has the learning rate of the record, and its curve up to the step of the checkpoint.
 
     Raises:
-        SeqbenchError: it has others.
+        SeqbenchError: the curve or the learning rate differs.
     """
     checkpoint = load_checkpoint(folder / run_folder.BEST)
     recorded = {"train": curves.train, "validation": curves.validation}
@@ -104,7 +104,7 @@ def _check_best_step(results: Results, config: RunConfig) -> None:
 
 
 def _latest_best(column: Sequence[float], direction: str) -> int:
-    """Return the index of the best score, the latest of equal ones; Lightning compares scores in 32 bits."""
+    """Return the index of the best score, or of the latest one if several are equal in 32 bits, as in Lightning."""
     scores = np.asarray(column, np.float64).astype(np.float32)
     best = scores.max() if direction == "max" else scores.min()
     return int(np.flatnonzero(scores == best)[-1])

@@ -20,11 +20,11 @@ from seqbench.utils.plain_data import short_repr
 from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
 
 SCORE_FIELDS = ("metrics", "baselines", "lengths")
-"""Fields of ``results`` that a diverged run cannot have."""
+"""Fields of ``results`` that must be empty in the record of a diverged run."""
 
 
 def check_record(subject: Subject) -> str:
-    """Check that the record is as it was written, and that it has scores on both splits."""
+    """Check that the record was not edited after it was written, and that it has scores on both splits."""
     record = subject.record
     if not record.intact():
         raise SeqbenchError("its checksum is not that of what it holds: it was edited after it was written")
@@ -41,7 +41,7 @@ def check_record(subject: Subject) -> str:
 
 
 def check_card(subject: Subject) -> str:
-    """Check that the card is the installed one."""
+    """Check that the recorded card equals the installed one."""
     recorded = subject.record.config.card
     _require_task(recorded.name, recorded)
     card = cards.load_card(recorded.name)
@@ -61,7 +61,7 @@ def check_card(subject: Subject) -> str:
 
 
 def check_configuration(subject: Subject) -> str:
-    """Rebuild the configuration from the recorded options; check its digest, data and architecture."""
+    """Rebuild the configuration from the recorded options, and check its digest, data and architecture."""
     recorded = subject.record.config
     _require_trust(subject, recorded)
     _require_task(recorded.options.task.get("name"), recorded.card)
@@ -91,9 +91,9 @@ def check_configuration(subject: Subject) -> str:
 
 
 def check_size(subject: Subject) -> str:
-    """Check the numbers of parameters, of bytes of the state and of operations, and the width for ``match_params``."""
+    """Check the number of parameters, the size of the state, the operations, and the width for ``match_params``."""
     recorded, (config, data) = subject.record.config, subject.rebuilt
-    # On the meta device, because a record may ask for a module of any size.
+    # On the meta device, because a hostile record may describe a module of any size.
     count = count_parameters(build.build_on_meta_device(config, data.spec))
     compare_values(recorded.parameters, count, 0, "config.parameters")
     spec = recorded.spec.to_dict() if recorded.spec else None
@@ -107,7 +107,7 @@ def check_size(subject: Subject) -> str:
 
 
 def check_chance_and_best(subject: Subject) -> str:
-    """Compute the chance and best possible values, baselines and counts of the data, and check the recorded ones."""
+    """Compute the chance and best possible values, baselines and counts from the data; compare the recorded ones."""
     subject.require_scores()
     results, (_, data) = subject.record.results, subject.rebuilt
     agreement = EXACT
@@ -126,7 +126,7 @@ def _require_task(name: object, card: CardDescription) -> None:
 
 
 def _require_trust(subject: Subject, recorded: RunDescription) -> None:
-    """Check that no file of the present folder would be imported because a record names it, unless it is trusted.
+    """Check that the record names no file of the current folder that would be imported without ``trust``.
 
     Raises:
         SkippedError: a file would be imported.
@@ -141,7 +141,7 @@ def _require_trust(subject: Subject, recorded: RunDescription) -> None:
 
 
 def _compare_distributions(recorded: RunDescription, config: RunConfig) -> str:
-    """Compare card and architectures with the installed ones; return a note on different versions.
+    """Compare card and architectures with the installed ones; return a sentence on different versions.
 
     Raises:
         SeqbenchError: they differ in more than the version of a distribution.
@@ -163,10 +163,10 @@ def _as_dict(value: object) -> dict[str, object]:
 
 
 def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
-    """Check that the width of a model is the one found for a number of parameters, and not only one near it.
+    """Check that the width of a model is exactly the width that parameter matching finds.
 
     Raises:
-        SeqbenchError: it is another width, or the number of parameters is too far from the target.
+        SeqbenchError: the width is another one, or the number of parameters is too far from the target.
     """
     target = parameter_matching.parse_parameter_count(target)
     if not abs(count - target) <= parameter_matching.TOLERANCE * target:
@@ -176,5 +176,5 @@ def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
 
 
 def _without_texts(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return the facts without texts, which hold versions of libraries."""
+    """Return the facts without those that are texts, because texts hold versions of libraries."""
     return {name: value for name, value in facts.items() if not isinstance(value, str)}

@@ -1,4 +1,4 @@
-"""The record under verification, with what the checks before have rebuilt from it."""
+"""The record under verification, and the objects that earlier checks have rebuilt from it."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from seqbench.protocol.records import Record
 from seqbench.running import reload
 
 EXACT = "bit for bit"
-"""How ``protocol.differences.compare_values`` describes equal values."""
+"""Text that ``protocol.differences.compare_values`` returns for equal values."""
 
 
 class SkippedError(Exception):
-    """What a check needs is missing, so it could not be made."""
+    """A check could not be made, because an object or file that it needs is missing."""
 
 
 @dataclass
 class Subject:
-    """The record under verification, with what the checks before have rebuilt from it.
+    """The record under verification, and the objects that earlier checks have rebuilt from it.
 
     Args:
-        path: of the record, or of the run's folder.
-        record: of the run.
+        path: path of the record, or of the run's folder.
+        record: record of the run.
         tolerance: largest accepted difference of a number, relative to its size or to 1.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported.
         config: the configuration, rebuilt from the recorded options.
@@ -43,14 +43,14 @@ class Subject:
 
     @property
     def folder(self) -> Path | None:
-        """The run's folder with its checkpoint; None where the record stands alone."""
+        """The run's folder with its checkpoint; None if there is no checkpoint beside the record."""
         folder = self.path if self.path.is_dir() else self.path.parent
         is_run_folder = self.path.is_dir() or self.path.name == records.NAME
         return folder if is_run_folder and (folder / run_folder.BEST).is_file() else None
 
     @property
     def threads(self) -> int:
-        """CPU threads of the run, because results may depend on their number; 0 where the record does not say."""
+        """Number of CPU threads of the run, on which results may depend; 0 if it is not recorded."""
         count = self.record.measured.threads
         return count if count is not None and 0 < count <= reload.MOST_THREADS else 0
 
@@ -69,7 +69,7 @@ class Subject:
         """Check that the run has scores.
 
         Raises:
-            SkippedError: it has none.
+            SkippedError: the run has no scores.
         """
         if self.record.status != "ok":
             raise SkippedError(f"the run ended as {self.record.status}, so it has no scores; --retrain can check that")
@@ -78,7 +78,7 @@ class Subject:
         """Return the run's folder with its checkpoint.
 
         Raises:
-            SkippedError: the record stands alone.
+            SkippedError: there is no checkpoint beside the record.
         """
         if self.folder is None:
             raise SkippedError(f"the run's {run_folder.BEST} is not beside the record; --retrain can check the scores")
@@ -86,7 +86,7 @@ class Subject:
 
 
 def weaker_agreement(first: str, second: str) -> str:
-    """Return the weaker of two agreements as ``compare_values`` describes them.
+    """Return the weaker of two agreements, which are texts that ``compare_values`` returned.
 
     >>> weaker_agreement("bit for bit", "within 1e-07")
     'within 1e-07'

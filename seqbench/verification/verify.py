@@ -1,7 +1,7 @@
-"""Verify a record: its digests, the chance and best values of its task, the scores of its checkpoint, a second run.
+"""Verify a record: check its digests, chance and best values and the scores of its checkpoint, and repeat the run.
 
-Only a second run can show that a checkpoint was trained as the record says. What was measured (times, speeds, memory)
-depends on the machine and is not verified.
+Only a second run can show that a checkpoint was trained as the record states. Measured values (times, speeds, memory)
+depend on the machine and are not verified.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ WRONG: CheckState = "wrong"
 SKIPPED: CheckState = "skipped"
 
 ROUNDING_FIELDS = ("weights", "best_step")
-"""Fields of ``results`` that any difference of rounding may change completely."""
+"""Fields of ``results`` that the smallest difference of rounding may change completely."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class Check:
     """The result of one check.
 
     Args:
-        name: of the check.
+        name: name of the check.
         state: ``ok``, ``wrong`` or ``skipped``.
-        message: what was found, or why the check was skipped.
+        message: result in words, or the reason why the check was skipped.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Report:
     """The result of verifying a record.
 
     Args:
-        path: of the record.
+        path: path of the record.
         checks: results in the order of the checks.
     """
 
@@ -60,7 +60,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no check found the record wrong; checks may have been skipped."""
+        """True if no check found an error; checks may have been skipped."""
         return not self.names(WRONG)
 
     def names(self, state: CheckState) -> list[str]:
@@ -83,11 +83,11 @@ class Report:
 
 
 def verify_record(path: Path, retrain: bool = False, tolerance: float = 1e-6, trust: bool = False) -> Report:
-    """Check a record, and the checkpoint beside it where there is one.
+    """Check a record, and the checkpoint beside it if there is one.
 
     Args:
-        path: of a run's folder, or of a record.
-        retrain: also repeat the run, in a temporary folder.
+        path: path of a run's folder, or of a record.
+        retrain: whether to repeat the run as well, in a temporary folder.
         tolerance: largest accepted difference of a number, relative to its size or to 1.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported; otherwise the checks
             that need it are skipped.
@@ -111,7 +111,7 @@ def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> 
         state, message = SKIPPED, f"a library is not installed here: {error}"
     except SeqbenchError as error:
         state, message = WRONG, str(error)
-    # The record is hostile data, and a plug-in builds what it describes: either may raise any error.
+    # The record is hostile data, and a plug-in may build the module: both may raise any error.
     except (Exception, SystemExit) as error:
         state, message = WRONG, f"the record holds there what cannot be read ({type(error).__name__}: {error})"
     line = redaction.redact(one_line(message))[:600].removesuffix(".")
@@ -141,7 +141,7 @@ def check_second_run(subject: Subject) -> str:
 
 
 def _compare_environments(record: Record, repeated: Record) -> str:
-    """Return a note on different devices and packages, which may explain different results."""
+    """Return a sentence on different devices and packages, which may explain different results."""
     then, now = ({**one.config.packages, "device": one.measured.device} for one in (record, repeated))
     changes = [f"{key} {short_repr(then.get(key))}, here {now[key]}" for key in now if then.get(key) != now[key]]
     return f" (recorded with {'; '.join(changes)})" if changes else " (on the same device, with the same versions)"

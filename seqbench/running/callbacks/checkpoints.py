@@ -26,8 +26,8 @@ _PATH_KEYS = ("best_model_path", "kth_best_model_path", "last_model_path")
 class BestAndLast(ModelCheckpoint):
     """Write ``best.ckpt`` and ``last.ckpt`` at the end of each validation; ``Stopping`` also writes the last one.
 
-    Of equal validation scores the latest weights are the best: where a task is solved before the last step, the first
-    weights with this score would be those of a short training, recorded beside the costs of the whole run.
+    If several steps have the same validation score, the latest weights are the best. If a task is solved before the
+    last step, the first weights with this score come from a shorter training than the recorded costs describe.
 
     Args:
         folder: the run's folder.
@@ -55,7 +55,7 @@ class BestAndLast(ModelCheckpoint):
     def load_state_dict(self, state_dict: dict[str, object]) -> None:
         """Restore the best score so far, with paths in the run's present folder.
 
-        Where the folder was moved, Lightning would forget the score and overwrite the best checkpoint at the next
+        If the folder was moved, Lightning would discard the score and overwrite the best checkpoint at the next
         validation.
         """
         best_models = state_dict["best_k_models"]
@@ -77,9 +77,9 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         """Save a checkpoint; an earlier file at ``path`` stays until the new one is complete.
 
         Args:
-            checkpoint: what ``torch.save`` writes.
-            path: of the file.
-            storage_options: unused; Lightning's interface asks for it.
+            checkpoint: the object that ``torch.save`` writes.
+            path: path of the file.
+            storage_options: not used; Lightning's interface requires it.
 
         Raises:
             SeqbenchError: the file cannot be written.
@@ -118,7 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     """Load a checkpoint onto the CPU; no code in it is executed.
 
     Raises:
-        Exception: whatever PyTorch's unpickler raises for a broken file.
+        Exception: the file is broken; PyTorch's unpickler may raise any error.
     """
     checkpoint: Checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     return checkpoint

@@ -1,7 +1,7 @@
 """The curve of a run: training loss and validation scores by step.
 
-The curve is part of each checkpoint and of the record. The callback also ends a run whose loss or score is no finite
-number, before a checkpoint of it is written.
+The curve is part of each checkpoint and of the record. If a loss or a score is not a finite number, the callback also
+ends the run before a checkpoint is written.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class CurveState(TypedDict):
 
 
 class DivergedError(Exception):
-    """A loss or a score is no finite number."""
+    """A loss or a score is not a finite number."""
 
 
 class Curve(L.Callback):
     """Collect ``train`` (step, loss) and ``validation`` (step, one column for each metric).
 
-    Losses stay on the device until ``POINT_STEPS`` of them are together or validation begins, so that no step waits for
-    the device. A checkpoint between two points holds the losses since the last one.
+    Losses stay on the device until there are ``POINT_STEPS`` of them or validation begins, so that no step waits for
+    the device. A checkpoint between two points holds the losses since the last point.
     """
 
     def __init__(self) -> None:
@@ -63,14 +63,14 @@ class Curve(L.Callback):
             self._add_point(trainer)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Add a point of the losses since the last one."""
+        """Add a point: the mean of the losses since the last point."""
         self._add_point(trainer)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Add the validation scores; checkpoints are written after this.
 
         Raises:
-            DivergedError: a score is no finite number.
+            DivergedError: a score is not a finite number.
         """
         if not isinstance(pl_module, SequenceModule):
             return
@@ -104,10 +104,12 @@ class Curve(L.Callback):
     def on_save_checkpoint(
         self, trainer: L.Trainer, pl_module: L.LightningModule, checkpoint: dict[str, object]
     ) -> None:
-        """Add the losses since the last point; only here, unlike in ``state_dict``, do all ranks take part.
+        """Add the losses since the last point to the checkpoint.
+
+        All ranks call this method, but not ``state_dict``; the losses of all ranks are needed.
 
         Raises:
-            DivergedError: a loss is no finite number, so that this step is not worth a checkpoint.
+            DivergedError: a loss is not a finite number; the step gets no checkpoint.
         """
         losses = self._losses_of_all_ranks(trainer).cpu() if self._losses else torch.empty(0)
         if not losses.isfinite().all():

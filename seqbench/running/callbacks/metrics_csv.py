@@ -35,7 +35,7 @@ class MetricsTable(L.Callback):
 
 
 def format_metrics(curve: Curve) -> str:
-    """Return the curve as CSV text: one row for each step with a value, empty cells where a column has none.
+    """Return the curve as CSV text: one row for each step with a value; a cell without a value is empty.
 
     >>> curve = Curve()
     >>> curve.train = {"step": [50], "loss": [0.5]}

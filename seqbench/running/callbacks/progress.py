@@ -35,9 +35,11 @@ class ClockState(TypedDict):
 
 
 class Clock(L.Callback):
-    """Count the seconds, steps and tokens of training in this process, without validation, and the run's seconds.
+    """Count the seconds, steps and tokens of training without validation, and the seconds of the whole run.
 
-    Checkpoints hold the counts, so that those of a resumed run cover all work that led to its result.
+    Only the tokens of this process are counted.
+
+    Checkpoints hold the counts, so that the counts of a resumed run include the earlier attempts.
     """
 
     def __init__(self) -> None:
@@ -47,7 +49,7 @@ class Clock(L.Callback):
 
     @property
     def total(self) -> float:
-        """Seconds since the start of the run, with those of earlier attempts up to their last checkpoint."""
+        """Seconds since the start of the run, including earlier attempts up to their last checkpoint."""
         return self._earlier_seconds + time.time() - self._created
 
     def counts(self) -> ClockState:

@@ -23,15 +23,15 @@ from seqbench.running.callbacks.curve import DivergedError
 logger = logging.getLogger(__name__)
 
 HANDLED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that end a run. Without our handler Lightning would requeue a Slurm job on SIGUSR1, with a checkpoint of an
-unfinished step; submitit would do so on SIGUSR2."""
+"""Signals that end a run. They are handled here, because otherwise Lightning (on SIGUSR1) or submitit (on SIGUSR2)
+would requeue a Slurm job with a checkpoint of an unfinished step."""
 
 
 class Stopped(BaseException):
-    """A signal ended the run. It is no ``Exception``, so that no code on the way handles it as an error.
+    """A signal ended the run. It is not an ``Exception``, so that no ``except Exception`` catches it.
 
     Args:
-        number: of the signal.
+        number: number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -40,13 +40,14 @@ class Stopped(BaseException):
 
 
 class Stopping(L.Callback):
-    """Note a signal while training and end training after the current step; at other times end the run at once.
+    """End training after the current step if a signal arrives; outside of training, end the run at once.
 
-    It also saves a checkpoint one step before each validation, so that an interrupted validation costs one step. (A
-    resumed run would skip the validation if the checkpoint were written between a step and its validation.)
+    The callback also saves a checkpoint one step before each validation. After an interrupted validation, a resumed run
+    repeats one step. (If the checkpoint were written between a step and its validation, a resumed run would skip the
+    validation.)
 
     Args:
-        path: of the last checkpoint.
+        path: path of the last checkpoint.
         validate_every: optimiser steps between validations.
     """
 
@@ -70,7 +71,7 @@ class Stopping(L.Callback):
                 signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on only note the first signal: the run is over, and its record must still be written."""
+        """From now on only store the first signal, because the record of the finished run must still be written."""
         self._deferred = True
         self._message = "the run is over and is being written; Ctrl-C again stops at once"
 
@@ -83,13 +84,13 @@ class Stopping(L.Callback):
         logger.info(self._message)
 
     def _restore_handlers(self) -> None:
-        """Replace the handlers that Lightning has installed: they would start a broadcast during another one."""
+        """Replace the handlers that Lightning has installed, because they may start a broadcast during another one."""
         if threading.current_thread() is threading.main_thread():
             for number in HANDLED_SIGNALS:
                 signal.signal(number, self._handle)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal waits for the end of the step."""
+        """From now on a signal ends training after the current step."""
         self._restore_handlers()
         self._deferred = True
 
@@ -120,24 +121,24 @@ class Stopping(L.Callback):
             raise Stopped(number)
 
     def on_validation_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Let a signal end the validation, which changes nothing; with several processes all must finish it.
+        """Let a signal end the validation at once, because the run can repeat it; with several processes, finish it.
 
         Raises:
-            Stopped: a signal came before, and there is one process.
+            Stopped: a signal has arrived before, and there is one process.
         """
         self._deferred = trainer.world_size > 1
         if self.signal is not None and not self._deferred:
             raise Stopped(self.signal)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal waits: the checkpoint of this validation is written next."""
+        """From now on a signal ends training after the current step, because a checkpoint is written next."""
         self._deferred = True
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal ends the run at once: the test can be repeated.
+        """From now on a signal ends the run at once, because the test can be repeated.
 
         Raises:
-            Stopped: a signal came before, and there is one process.
+            Stopped: a signal has arrived before, and there is one process.
         """
         self._deferred = False
         if self.signal is not None and trainer.world_size == 1:
@@ -148,7 +149,7 @@ class Stopping(L.Callback):
         self._restore_handlers()
 
     def _signal_of_any_rank(self, trainer: L.Trainer) -> int:
-        """Return the number of a signal that this process or another one has received; 0 for none."""
+        """Return the number of a signal that any process has received; 0 if there was none."""
         number = self.signal or 0
         if trainer.world_size == 1:
             return number

@@ -1,1 +1,1 @@
-"""Diagnostics of an architecture besides its scores: its cost, and how it generalises to longer sequences."""
+"""Diagnostics of an architecture besides its scores: its cost, and its scores on longer sequences."""

@@ -1,8 +1,8 @@
 """The cost of an architecture besides its parameters: operations, memory between steps, and speed of decoding.
 
-Each figure is that of one sequence of ``max_length`` steps, all zeros: a cache of keys grows with the steps, so a
-single step would not show its size. Modules run on the CPU, because loops over time are far slower on PyTorch's meta
-device.
+Each figure is measured on one sequence of ``max_length`` steps, all zeros. A single step would not show the size of a
+cache of keys, which grows with the steps. Modules run on the CPU, because loops over time are far slower on PyTorch's
+meta device.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 
 WARM_UP_TOKENS, TIMED_TOKENS, TIMED_SECONDS = 8, 64, 0.2
-"""Decoding is timed over at most this many tokens and seconds; the first tokens are left out."""
+"""Tokens before the timing starts, and the largest numbers of tokens and of seconds (s) that are timed."""
 
 
 class ModelCost(TypedDict, total=False):
-    """The cost of a configuration; a figure is None where it is unknown, and ``<figure>_error`` states the reason."""
+    """The cost of a configuration; an unknown figure is None, and ``<figure>_error`` states the reason."""
 
     state_bytes: int | None
     state_bytes_error: str
@@ -53,16 +53,16 @@ class ModelCost(TypedDict, total=False):
 def model_cost(config: RunConfig, spec: SequenceSpec) -> ModelCost:
     """Return ``state_bytes`` and ``flops_per_token`` of a configuration.
 
-    They are measured on a copy of the run's module, so that nothing that a plug-in's backbone counts or draws here can
-    change the run. A backbone that fails makes a figure None; this function raises no error.
+    They are measured on a copy of the run's module, so that the measurement cannot change the state of a plug-in's
+    backbone or its random numbers. If the backbone fails, the figure is None; this function raises no error.
 
     Args:
-        config: of the run.
+        config: configuration of the run.
         spec: input and output of the task.
     """
     cost: ModelCost = {}
     with torch.random.fork_rng(devices=[]):
-        # The backbone may be a plug-in's. It may raise any error and even exit; the run itself will report it.
+        # A plug-in's backbone may raise any error and even exit; the run itself will report it.
         try:
             module = build.build_module_from_spec(config, spec)
         except (Exception, SystemExit) as error:
@@ -90,9 +90,9 @@ def _reason(error: BaseException) -> str:
 
 
 def flops_per_token(module: SequenceModule) -> float:
-    """Return the floating-point operations of a forward pass in training, with the head, divided by the input tokens.
+    """Return the floating-point operations of a forward pass in training, including the head, per input token.
 
-    A translation reads ``max_length`` tokens of the source and as many of the target.
+    For a translation the pass reads ``max_length`` tokens of the source and the same number of tokens of the target.
     """
     module.train()
     batch = blank_batch(module.spec).to(module.device)
@@ -101,9 +101,9 @@ def flops_per_token(module: SequenceModule) -> float:
 
 
 def state_bytes(module: SequenceModule) -> int | None:
-    """Return the bytes of the state that decoding continues from; None for a backbone without ``unroll``.
+    """Return the size of the state between two decoded tokens (bytes); None for a backbone without ``unroll``.
 
-    What a decoder keeps of its source is not part of the state.
+    The memory of the source, which a decoder reads at each step, is not part of the state.
     """
     if not module.body.can_unroll:
         return None
@@ -115,8 +115,8 @@ def state_bytes(module: SequenceModule) -> int | None:
 def decode_tokens_per_second(module: SequenceModule) -> float | None:
     """Return the speed of decoding one sequence token by token, on the module's device (1/s); None without ``unroll``.
 
-    A token is one step of the body and the prediction of the objective, near the end of a sequence; the speed is that
-    of the median token.
+    The time of a token is that of one step of the body and of one prediction of the objective, near the end of a
+    sequence. The speed is computed from the median time.
     """
     if not module.body.can_unroll:
         return None
@@ -159,7 +159,7 @@ def _zeros(kind: Input, steps: int) -> Tensor:
 
 
 def _zero_steps(module: SequenceModule, steps: int) -> Tensor:
-    """Return zeros that a body's ``step`` reads: inputs, or tokens of the target where outputs are sequences."""
+    """Return zeros as arguments of a body's ``step``: inputs, or tokens of the target where outputs are sequences."""
     output = module.spec.output
     zeros = _zeros(Tokens(output.vocab) if isinstance(output, TokenSequence) else module.spec.input, steps)
     weight = module.objective.head.weight

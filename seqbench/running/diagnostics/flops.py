@@ -1,10 +1,10 @@
 """Count floating-point operations from the shapes of the operations that PyTorch executes.
 
-A multiply-add counts as two operations, a complex one as eight. Counted are products of matrices and vectors,
-convolutions, attention (the full square, even where a mask hides half of it), PyTorch's recurrent kernels, Fourier
-transforms, and operations with a formula of their own (``torch.utils.flop_counter.register_flop_formula``). Other
-elementwise operations (activations, gates, norms, sums) are not counted: their number grows with the width, that of
-products with its square.
+A multiply-add counts as two operations, and a complex multiply-add as eight. The count includes products of matrices
+and vectors, convolutions, attention (the full square, even where a mask hides half of it), PyTorch's recurrent kernels,
+Fourier transforms, and operations with a formula of their own (``torch.utils.flop_counter.register_flop_formula``). It
+does not include other elementwise operations (activations, gates, norms, sums): their number grows with the width,
+while that of products grows with the square of the width.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ aten = torch.ops.aten
 def count_flops(module: nn.Module, *inputs: object) -> int:
     """Return the floating-point operations of ``module(*inputs)``.
 
-    The module runs in inference mode, where a recurrent network or an attention layer is one operation; otherwise
-    PyTorch splits it into many.
+    The module runs in inference mode, in which a recurrent network or an attention layer is one operation. In training
+    mode PyTorch splits each of them into many operations.
 
     >>> count_flops(nn.Linear(3, 2), torch.zeros(5, 3))
     60
@@ -42,7 +42,7 @@ def count_flops(module: nn.Module, *inputs: object) -> int:
 
 
 def _product_flops(*args: object, out_val: Tensor, **kwargs: object) -> int:
-    """Count a matrix product: each output is a sum over the last axis of the left factor.
+    """Count the operations of a matrix product, in which each output is a sum over the last axis of the left factor.
 
     The two factors are the last two tensors; an addend may stand before them.
     """
@@ -51,7 +51,7 @@ def _product_flops(*args: object, out_val: Tensor, **kwargs: object) -> int:
 
 
 def _recurrent_flops(x: Tensor, *args: object, out_val: object, **kwargs: object) -> int:
-    """Count an RNN, LSTM or GRU of any layers and directions: each weight matrix once for each step.
+    """Count the operations of an RNN, LSTM or GRU: each weight matrix of each layer and direction, once for each step.
 
     ``x`` is ``(batch, time, width)``, ``(time, batch, width)``, or ``(steps, width)`` of packed sequences.
     """
@@ -66,19 +66,22 @@ def _recurrent_flops(x: Tensor, *args: object, out_val: object, **kwargs: object
 def _attention_flops(
     query: Tensor, key: Tensor, value: Tensor, *args: object, out_val: object, **kwargs: object
 ) -> int:
-    """Count attention: in each head, the product of all queries with all keys, then the mean of the values."""
+    """Count the operations of attention: in each head, the product of queries and keys, and the mean of the values."""
     return 2 * math.prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
 def _fourier_flops(x: Tensor, axes: list[int], *args: object, out_val: Tensor, **kwargs: object) -> int:
-    """Count a Fourier transform: 5 n log2 n for n complex numbers, half of it where one side is real (as FFTW does)."""
+    """Count the operations of a Fourier transform, as FFTW does.
+
+    There are 5 n log2 n operations for n complex numbers, and half as many if the input or the output is real.
+    """
     whole = out_val if x.is_complex() else x  # Half of the transform of a real signal is stored.
     factor = 5.0 if x.is_complex() and out_val.is_complex() else 2.5
     return round(factor * whole.numel() * math.log2(math.prod(whole.shape[axis] for axis in axes)))
 
 
 def _formulas() -> dict[object, Callable[..., int]]:
-    """Return the formulas, by operation, that PyTorch's counter lacks or has for real numbers only."""
+    """Return a formula for each operation that PyTorch's counter does not count, or counts for real numbers only."""
     products = (aten.mm, aten.addmm, aten.bmm, aten.baddbmm, aten.mv, aten.addmv, aten.dot, aten.vdot)
     recurrent = (aten.rnn_tanh, aten.rnn_relu, aten.lstm, aten.gru)
     formulas: dict[object, Callable[..., int]] = {
@@ -92,6 +95,6 @@ def _formulas() -> dict[object, Callable[..., int]]:
         names: list[str] = operation.overloads()  # type: ignore[no-untyped-call]  # torch has no annotation here.
         formulas |= {getattr(operation, name): formulas[operation] for name in names}
     for formula in formulas.values():
-        # The counter then passes tensors instead of shapes; types and lists matter here.
+        # The counter then passes tensors instead of shapes, because the formulas need types and lists.
         formula._get_raw = True  # type: ignore[attr-defined]
     return formulas

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SOLVED = 0.99
-"""Accuracy from which a length counts as solved."""
+"""Smallest accuracy at which a length counts as solved."""
 
 
 def length_curve(scores: Mapping[int, float]) -> dict[str, list[float]]:
@@ -18,7 +18,7 @@ def length_curve(scores: Mapping[int, float]) -> dict[str, list[float]]:
 
 
 def solved_length(scores: Mapping[int, float]) -> int:
-    """Return the longest probed length up to which every probed length is solved; 0 if the shortest is not.
+    """Return the longest probed length up to which every probed length is solved; 0 if the shortest is not solved.
 
     >>> solved_length({10: 1.0, 20: 0.995, 40: 0.6, 80: 1.0})
     20
@@ -32,7 +32,7 @@ def solved_length(scores: Mapping[int, float]) -> int:
 
 
 def mean_accuracy_beyond(scores: Mapping[int, float], trained_length: int) -> float | None:
-    """Return the mean accuracy over the probed lengths above ``trained_length``; None where there are none.
+    """Return the mean accuracy over the probed lengths above ``trained_length``; None if there is no such length.
 
     Source: Delétang et al. 2022, "Neural Networks and the Chomsky Hierarchy".
 

@@ -1,8 +1,9 @@
 """Samples that a trained module generates: texts, music and translations, written beside the record.
 
-The ``sampler`` of a datamodule names one: a key of ``SAMPLERS``, or the module of a plug-in. A sampler is a module with
-a function ``draw_sample(module, folder) -> Sample``, which writes its files into the run folder. It may also have
-``generate(module, folder, request) -> str``, which serves ``seqbench generate``. It is imported after the test only.
+A datamodule names its sampler in ``sampler``: a key of ``SAMPLERS``, or the path of a plug-in's module. A sampler is a
+module with a function ``draw_sample(module, folder) -> Sample``, which writes its files into the run folder. It may
+also have ``generate(module, folder, request) -> str``, which ``seqbench generate`` calls. A run imports its sampler
+after the test.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ SAMPLERS = {
     "text": "seqbench.running.samples.text_sample",
     "translation": "seqbench.running.samples.translation_sample",
 }
-"""Modules of the built-in samplers by the name that a datamodule gives."""
+"""Modules of the built-in samplers, by the name that a datamodule uses."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What a trained module generates.
+    """The output that a trained module generates for the record and for W&B.
 
     Args:
         data: plain data for the record; the same seed gives the same data.
@@ -39,14 +40,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class Request:
-    """What a user wants to generate.
+    """The request of a user to generate something.
 
     Args:
-        prompt: what to continue; "" for the start that the task chooses.
-        length: number of characters or frames; None for the task's own.
+        prompt: text or frames to continue; "" for the default prompt of the task.
+        length: number of characters or frames; None for the default of the task.
         temperature: divides the log-odds; 0 takes the most likely output.
-        seed: of the random draws.
-        out: path of a file that is written; None for one in the run's folder.
+        seed: seed of the random draws.
+        out: path of a file that is written; None for a file in the run's folder.
     """
 
     prompt: str
@@ -65,23 +66,23 @@ class Sampler(Protocol):
 
 @runtime_checkable
 class GeneratingSampler(Protocol):
-    """The module of a sampler that serves ``seqbench generate``."""
+    """The module of a sampler that ``seqbench generate`` can use."""
 
     def generate(self, module: SequenceModule, folder: Path, request: Request) -> str:
-        """Return the generated text, or a text about the file that was written."""
+        """Return the generated text, or a text that names the written file."""
 
 
 def generate(sampler: str, module: SequenceModule, folder: Path, request: Request) -> str:
     """Return the text that a finished run's module generates.
 
     Args:
-        sampler: of the run's task.
-        module: of the run.
+        sampler: sampler of the run's task.
+        module: module of the run.
         folder: the run's folder.
-        request: what to generate.
+        request: the request of the user.
 
     Raises:
-        SeqbenchError: the task has nothing to generate, or the request does not fit it.
+        SeqbenchError: the task has nothing to generate, or the request does not fit the task.
     """
     generator = _import_sampler(sampler) if sampler else None
     if not isinstance(generator, GeneratingSampler):

@@ -44,12 +44,12 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
-    """Continue a prompt such as ``60+64+67 62+65`` (MIDI notes of each frame, ``-`` for silence), as a MIDI file.
+    """Continue a prompt such as ``60+64+67 62+65`` (MIDI notes of each frame, ``-`` for silence); write a MIDI file.
 
     Without a prompt, continue the prompt of the run's own sample.
 
     Raises:
-        SeqbenchError: the prompt is not written so, or the file cannot be written.
+        SeqbenchError: the prompt does not have this form, or the file cannot be written.
     """
     prompt = _parse_frames(request.prompt) if request.prompt else _first_prompt(folder)
     played = continue_music(module, prompt, request.length or CONTINUATION, request.temperature, request.seed)
@@ -88,14 +88,14 @@ def continue_music(
     """Return the frames that the module plays after a prompt.
 
     Args:
-        module: trained on rolls or on melodies; a model of melodies reads the highest note of each frame.
+        module: module trained on rolls or on melodies; a model of melodies reads the highest note of each frame.
         prompt_frames: MIDI notes of each frame; at least one frame.
         frames: number of frames to play.
         temperature: divides the log-odds; 0 takes the most likely output.
-        seed: of the random draws.
+        seed: seed of the random draws.
 
     Raises:
-        SeqbenchError: the prompt is empty, or a note is no key of a piano.
+        SeqbenchError: the prompt is empty, or a note is not a key of a piano.
     """
     roll = _build_roll(prompt_frames)
     on_melodies = isinstance(module.spec.input, Tokens)
@@ -110,7 +110,7 @@ def continue_music(
 
 
 def write_midi(path: Path, frames: Frames) -> None:
-    """Write frames as quarter notes of one piano; a note that is in the next frame too is held."""
+    """Write frames as quarter notes of one piano; a note that is also in the next frame is held."""
     track = mido.MidiTrack()
     track.append(mido.MetaMessage("set_tempo", tempo=mido.bpm2tempo(BEATS_PER_MINUTE)))
     silent = 0  # Ticks since the last message.
@@ -120,7 +120,7 @@ def write_midi(path: Path, frames: Frames) -> None:
                 track.append(mido.Message(kind, note=note, velocity=VELOCITY, time=silent))
                 silent = 0
         silent += TICKS_PER_BEAT
-    # After the last frame no note sounds, so the last beat of the loop is no part of the piece.
+    # No note sounds after the last frame, so the last beat of the loop does not belong to the piece.
     track.append(mido.MetaMessage("end_of_track", time=silent - TICKS_PER_BEAT))
     written = io.BytesIO()
     mido.MidiFile(type=0, ticks_per_beat=TICKS_PER_BEAT, tracks=[track]).save(file=written)

@@ -1,4 +1,4 @@
-"""Samples of character models: a generated text, and the vocabulary to generate more."""
+"""Samples of character models: a generated text, and the vocabulary that is needed to generate more text."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     """Return a prompt and the text that the module generates after it.
 
     Raises:
-        SeqbenchError: the run's vocabulary is missing, broken, or that of another run.
+        SeqbenchError: the vocabulary is missing or broken, or it belongs to another run.
     """
     vocabulary = Vocabulary(_characters(folder / run_folder.VOCABULARY))
     if module.spec.input != Tokens(len(vocabulary)):
@@ -66,12 +66,12 @@ def continue_text(
     """Return the text that the module generates after a prompt.
 
     Args:
-        module: trained on texts.
-        vocabulary: of the training text.
-        prompt: at least one character.
+        module: module trained on texts.
+        vocabulary: vocabulary of the training text.
+        prompt: text to continue; at least one character.
         length: number of characters to generate.
         temperature: divides the log-odds; 0 takes the most likely character.
-        seed: of the random draws.
+        seed: seed of the random draws.
     """
     ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)
     generator = torch.Generator().manual_seed(seed)

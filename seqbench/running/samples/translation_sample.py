@@ -27,7 +27,7 @@ SENTENCES, MAPS = 12, 4
 
 
 class AttentionMap(TypedDict):
-    """Attention of one translation: its tokens, those of its source, and ``weights`` ``(out_time, time)``."""
+    """Attention of one translation: its tokens, the tokens of its source, and ``weights`` ``(out_time, time)``."""
 
     source: list[str]
     target: list[str]
@@ -35,7 +35,7 @@ class AttentionMap(TypedDict):
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample:
-    """Write ``hypotheses.txt`` (the whole test split), ``translations.txt``, and ``attention.png`` for bridges with it.
+    """Write ``hypotheses.txt`` (the whole test split), ``translations.txt`` and, with attention, ``attention.png``.
 
     The tokenizer is written too, for ``seqbench generate``.
     """
@@ -55,7 +55,7 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
     if maps:
         _plot_attention(maps, folder / run_folder.ATTENTION)
         files.append(folder / run_folder.ATTENTION)
-    # Records may be published, and the sentences of a data set may not.
+    # Records may be published, but the sentences of a data set may not.
     return Sample([{"sentence": i, "translation": written[i]} for i in places], files)
 
 
@@ -85,9 +85,9 @@ def attention_maps(module: SequenceModule, tokenizer: Tokenizer, sentences: list
     """Return the attention of the translation of each sentence; empty for a body without attention.
 
     Args:
-        module: that translates.
-        tokenizer: of source and target.
-        sentences: sources.
+        module: module that translates.
+        tokenizer: tokenizer of source and target.
+        sentences: source sentences.
     """
     maps: list[AttentionMap] = []
     for sentence in sentences:
