@@ -13,7 +13,7 @@ import torch
 
 from seqbench.cli.main import main
 from seqbench.datamodules import base
-from seqbench.protocol import card_files, cards, specs
+from seqbench.protocol import card_lookup, cards, specs
 from seqbench.protocol.batches import Keys
 from seqbench.utils.errors import SeqbenchError
 from tests import distributions
@@ -66,7 +66,7 @@ def error_line(words: str, capsys: pytest.CaptureFixture[str]) -> str:
 def test_the_card_is_read_from_the_package_of_the_entry_without_importing_it(site: Site) -> None:
     install_task(site, init="1 / 0")
     assert cards.load_card("job").datamodule == "theirs.data:Job"
-    assert card_files.card_summary("job") == "a job of a plug-in"
+    assert card_lookup.card_summary("job") == "a job of a plug-in"
     assert "theirs" not in sys.modules
 
 

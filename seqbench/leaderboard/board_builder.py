@@ -8,9 +8,8 @@ from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.board_data import BoardData, BoardFacts
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.record_collection import CollectedRecord
-from seqbench.leaderboard.selection import task_rows
+from seqbench.leaderboard.selection import overall_comparison, task_rows
 from seqbench.leaderboard.selection.record_selection import Selection, select_records
-from seqbench.leaderboard.stats import overall
 
 
 def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardData:
@@ -40,7 +39,7 @@ def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardD
         ),
         records=sum(len(seeds) for cells in selection.cells.values() for seeds in cells.values()),
         tasks=tasks,
-        overall=overall.compare_across_tasks(board, tasks),
+        overall=overall_comparison.compare_across_tasks(board, tasks),
         published=reproduction.compare_with_published(board, selection),
         set_aside=selection.excluded,
         unrelated=dict(sorted(selection.unrelated.items())),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
-from seqbench.leaderboard.stats.aggregate import Estimate
+from seqbench.leaderboard.stats.interquartile_mean import Estimate
 from seqbench.leaderboard.task_data import TaskData, fields_to_plain
 from seqbench.utils.plain_data import to_json
 

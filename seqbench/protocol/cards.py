@@ -16,7 +16,7 @@ from pydantic import GetPydanticSchema
 from pydantic.dataclasses import dataclass
 from pydantic_core import core_schema
 
-from seqbench.protocol.card_files import read_card_file
+from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.choices import OPTIMIZERS, SCHEDULES, TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import json_digest, short_repr

@@ -13,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, LOGGERS
-from seqbench.protocol.record_sections import Tuning
+from seqbench.protocol.record_fields import Tuning
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, json_digest
 from seqbench.utils.strict_model import STRICT, YamlFloat

@@ -16,7 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from seqbench.protocol.record_sections import RecordFile
+from seqbench.protocol.record_fields import RecordFile
 
 SCHEMA_FILE, PAGE = "result.schema.json", "result-json.md"
 BEGIN, END = "<!-- fields: generated -->\n", "<!-- end of fields -->\n"

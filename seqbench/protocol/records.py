@@ -1,7 +1,7 @@
 """The record of a run, ``result.json``: everything needed to check a result and to repeat the run, as strict JSON.
 
 ``results`` holds what a repetition with the same seed must reproduce bit for bit, ``measured`` what differs from run to
-run, and ``config`` what was run; ``record_sections`` describes every field. A checksum over the three sections shows
+run, and ``config`` what was run; ``record_fields`` describes every field. A checksum over the three sections shows
 whether a record was edited after it was written. The checksum leaves out the parts that may quote the task's data, so
 that a record can be published without them. A record is written completely or not at all.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from seqbench.protocol.record_sections import (
+from seqbench.protocol.record_fields import (
     Measured,
     RecordFile,
     Results,

@@ -20,7 +20,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.record_sections import Results, Status
+from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
 from seqbench.running import provenance, reload, samples, scoring, trainer, wandb_logging
 from seqbench.running.callbacks.checkpoints import BestAndLast

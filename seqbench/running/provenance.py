@@ -36,7 +36,7 @@ PACKAGES = (
 
 
 def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]:
-    """Return the description of a run, as fields of ``protocol.record_sections.RunDescription``.
+    """Return the description of a run, as fields of ``protocol.record_fields.RunDescription``.
 
     Args:
         config: configuration of the run.

@@ -19,7 +19,7 @@ from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import cards, records, run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.record_sections import RunDescription
+from seqbench.protocol.record_fields import RunDescription
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
 from seqbench.running import run_config, run_request, trainer

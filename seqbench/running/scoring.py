@@ -15,7 +15,7 @@ from seqbench.running.diagnostics import length_curve
 
 
 class ScoreFields(TypedDict):
-    """The score of one metric on one split; see ``protocol.record_sections.Score``."""
+    """The score of one metric on one split; see ``protocol.record_fields.Score``."""
 
     value: float
     chance: float | None

@@ -138,7 +138,7 @@ def finish_logger(
         record: record of the run, without the section on W&B, which is known only afterwards.
 
     Returns:
-        Fields of ``protocol.record_sections.WandbRun``, with ``error`` if W&B could not close the run; None where there
+        Fields of ``protocol.record_fields.WandbRun``, with ``error`` if W&B could not close the run; None where there
         is no W&B run, because W&B is disabled or another process logs.
     """
     import wandb

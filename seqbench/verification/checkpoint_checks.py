@@ -13,7 +13,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
-from seqbench.protocol.record_sections import Curves, Results
+from seqbench.protocol.record_fields import Curves, Results
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import evaluation, provenance, reload, scoring
 from seqbench.running.callbacks.checkpoints import load_checkpoint

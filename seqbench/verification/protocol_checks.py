@@ -10,7 +10,7 @@ from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
-from seqbench.protocol.record_sections import CardDescription, RunDescription
+from seqbench.protocol.record_fields import CardDescription, RunDescription
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
 from seqbench.running.diagnostics import cost

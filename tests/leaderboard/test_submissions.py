@@ -11,7 +11,7 @@ from seqbench.leaderboard import submissions
 from seqbench.leaderboard.data import board_paths
 from seqbench.leaderboard.submissions import Verification
 from seqbench.protocol import records
-from seqbench.protocol.record_sections import VerificationStamp
+from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard.kit import example_record, write_records

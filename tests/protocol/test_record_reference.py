@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from seqbench.protocol import record_reference
-from seqbench.protocol.record_sections import RecordFile
+from seqbench.protocol.record_fields import RecordFile
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / record_reference.PAGE).read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import seqbench
-from seqbench.protocol.record_sections import Results
+from seqbench.protocol.record_fields import Results
 from seqbench.running import attempt
 from seqbench.running.callbacks.curve import DivergedError
 from seqbench.running.callbacks.stopping import Stopped

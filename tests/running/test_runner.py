@@ -16,7 +16,7 @@ import torch
 import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.record_sections import Results
+from seqbench.protocol.record_fields import Results
 from seqbench.running import run_config, runner, wandb_logging
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock

@@ -7,7 +7,7 @@ from collections import Counter
 
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_paths
-from seqbench.protocol import card_files, registry
+from seqbench.protocol import card_lookup, registry
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.redaction import redact
 
@@ -62,7 +62,7 @@ def _describe_entry(group: str, name: str) -> str:
     if group == registry.ARCHITECTURES:
         return ""
     try:
-        return card_files.card_summary(name)
+        return card_lookup.card_summary(name)
     except SeqbenchError as error:
         return f"broken: {error}"
 

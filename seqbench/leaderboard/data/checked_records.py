@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from seqbench.leaderboard.data.board_card import LARGEST
-from seqbench.protocol.record_sections import Curves, Results, RunDescription, Score, Tuning
+from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score, Tuning
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
@@ -64,7 +64,7 @@ class CheckedRecord:
         learning_rate: that of the run.
         matched: number of parameters that ``d_model`` was chosen for; None if it was not.
         seed: of the run.
-        status: one of ``record_sections.STATUSES``.
+        status: one of ``record_fields.STATUSES``.
         reason: why the status is not ``ok``; empty if it is.
         modified: options in which the run departs from the task card.
         weights: digest of the weights that were scored.

@@ -11,7 +11,7 @@ from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import secondary_metrics
 from seqbench.leaderboard.selection.record_selection import Cells
-from seqbench.leaderboard.stats import aggregate, intervals, ranking
+from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
 from seqbench.leaderboard.stats.expected_best import expected_best
 from seqbench.leaderboard.task_data import (
     INCOMPLETE,
@@ -123,7 +123,7 @@ def rescale_score(value: float | None, chance: float | None, best: float | None)
     """
     if value is None or chance is None or best is None or chance == best:
         return None
-    return aggregate.normalise_score(value, chance, best)
+    return interquartile_mean.normalise_score(value, chance, best)
 
 
 def diverged_score(chance: float | None, scores: Sequence[float], direction: str) -> float | None:

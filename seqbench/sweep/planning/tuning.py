@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seqbench.protocol import run_folder
-from seqbench.protocol.record_sections import Trial, Tuning
+from seqbench.protocol.record_fields import Trial, Tuning
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.sweep_runner import SweepRunner

@@ -74,7 +74,7 @@ def test_no_value_is_refused() -> None:
 
 def test_statistics_import_neither_torch_nor_scipy_stats() -> None:
     script = (
-        "import sys; from seqbench.leaderboard.stats import aggregate, intervals, ranking;"
+        "import sys; from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking;"
         "intervals.mean_interval([1, 2]);"
         "print([name for name in ('torch', 'scipy.stats', 'pandas', 'matplotlib') if name in sys.modules])"
     )

@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.record_sections import Tuning
+from seqbench.protocol.record_fields import Tuning
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning import tuning
 from seqbench.sweep.planning.sweep_plan import Cell

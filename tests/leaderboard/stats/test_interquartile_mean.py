@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqbench.leaderboard.stats.aggregate import (
+from seqbench.leaderboard.stats.interquartile_mean import (
     Estimate,
     Scores,
     improvement_interval,

@@ -6,7 +6,7 @@ import pytest
 
 from seqbench.leaderboard.board_data import OverallData
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.stats.aggregate import Estimate
+from seqbench.leaderboard.stats.interquartile_mean import Estimate
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import board_data, example_board, example_record, write_records
 

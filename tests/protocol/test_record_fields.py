@@ -6,7 +6,7 @@ import pytest
 
 from seqbench.protocol.cards import Optim, load_card
 from seqbench.protocol.config import TrainerOptions
-from seqbench.protocol.record_sections import (
+from seqbench.protocol.record_fields import (
     STATUSES,
     Curves,
     Measured,

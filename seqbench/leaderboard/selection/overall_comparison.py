@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from seqbench.leaderboard.board_data import OverallData, OverallRow
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.stats import aggregate
+from seqbench.leaderboard.stats import interquartile_mean
 from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, TaskData
 
 LEAST_TASKS = 2
@@ -31,7 +31,7 @@ def compare_across_tasks(board: Board, tasks: Sequence[TaskData]) -> OverallData
     scores = _scores_by_label(compared)
     missing = _missing_tasks(compared)
     complete = {label: runs for label, runs in scores.items() if label not in missing and len(runs) == len(compared)}
-    estimates = {label: aggregate.iqm_interval(runs) for label, runs in complete.items()}
+    estimates = {label: interquartile_mean.iqm_interval(runs) for label, runs in complete.items()}
     order = sorted(complete, key=lambda label: (-estimates[label].value, label))
     return OverallData(
         tasks=[task.task for task in compared],
@@ -43,13 +43,13 @@ def compare_across_tasks(board: Board, tasks: Sequence[TaskData]) -> OverallData
                 low=estimates[label].low,
                 high=estimates[label].high,
                 means=[sum(runs) / len(runs) for runs in complete[label]],
-                first_beats=aggregate.improvement_interval(complete[order[0]], complete[label])
+                first_beats=interquartile_mean.improvement_interval(complete[order[0]], complete[label])
                 if label != order[0]
                 else None,
             )
             for label in order
         ],
-        improvement=aggregate.improvement_matrix([complete[label] for label in order]),
+        improvement=interquartile_mean.improvement_matrix([complete[label] for label in order]),
         incomplete={
             label: f"no scores on {', '.join(names)}"
             for label, names in sorted(missing.items())
