@@ -160,7 +160,7 @@ def test_a_required_memory_is_refused_where_there_is_none(small_data: Path) -> N
         build_copy(REQUIRES_MEMORY)
     with pytest.raises(SeqbenchError, match="requires a memory"):
         build_pairs(small_data, "decoder-only", arch=REQUIRES_MEMORY)
-    with pytest.raises(SeqbenchError, match="requires a memory, .* choose another --encoder"):
+    with pytest.raises(SeqbenchError, match=r"requires a memory, .* choose another --encoder"):
         build_pairs(small_data, encoder=REQUIRES_MEMORY)
 
 
