@@ -21,11 +21,13 @@ import torch
 from torch.utils.data import DataLoader
 
 import seqbench
+from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.module import CARRIED_STATE
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.batches import Shard
 from seqbench.protocol.specs import Batch
 from tests.models.modules import COPY, build_small_module, build_trainer
+from tests.optional import not_none
 
 FEW = {"steps": 4, "batch_size": 8, "validate_every": 2}
 
@@ -70,27 +72,31 @@ def test_a_trainer_that_evaluates_a_whole_split_must_score_each_sample_once(
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_batches_of_the_user_may_be_scored(text_folder: Path) -> None:
     module = build_small_module("gru", COPY, text_folder)
-    own = DataLoader([module.data.stream("test", 0)] * 3, batch_size=None)  # type: ignore[arg-type]
+    batches: Any = [not_none(module.data).stream("test", 0)] * 3  # A list serves as a dataset.
+    own: DataLoader[Batch] = DataLoader(batches, batch_size=None)
     build_trainer().test(module, dataloaders=own, verbose=False)
     assert "test" in module.evaluated
 
 
 def test_a_run_that_misses_a_sample_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Shard, "of", Halved.of)
+    monkeypatch.setattr(SequenceDataModule, "_shard", lambda data: Halved())
     results = seqbench.run("gru", COPY, tier="smoke", optim=FEW, logger="none", runs=tmp_path).record.results
-    assert results["status"] == "failed"
-    assert "of the validation split's 16 samples, 14 were scored by 1 process" in results["reason"]
+    assert results.status == "failed"
+    assert "of the validation split's 16 samples, 14 were scored by 1 process" in not_none(results.reason)
 
 
-def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(text_folder: Path) -> None:
+def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(
+    text_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Three rows are restored on two ranks, and on four, where a rank without rows takes the first one."""
     module = build_small_module("gru", COPY, text_folder)
     carried = {CARRIED_STATE: (torch.arange(3.0)[:, None], [torch.arange(3.0)])}
     for world, rows in ((2, [[0], [1, 2]]), (4, [[0], [0], [1], [2]])):
         for rank, own in enumerate(rows):
-            module._trainer = SimpleNamespace(global_rank=rank, world_size=world)
+            monkeypatch.setattr(module, "_trainer", SimpleNamespace(global_rank=rank, world_size=world))
             module.on_load_checkpoint(carried)
-            state, (other,) = module._carried
+            restored: Any = module._carried
+            state, (other,) = restored
             assert state[:, 0].tolist() == other.tolist() == own
 
 
@@ -314,12 +320,13 @@ def test_a_signal_to_one_process_ends_all_after_the_same_step(tmp_path: Path) ->
     assert process.returncode == 75
     (record,) = (tmp_path / "cut").rglob(records.NAME)
     stopped = records.read_record(record).results
-    assert stopped["reason"].startswith("stopped by SIGTERM at step ")
+    reason = not_none(stopped.reason)
+    assert reason.startswith("stopped by SIGTERM at step ")
     saved = torch.load(record.parent / run_folder.LAST, weights_only=True)["global_step"]
-    assert saved in (int(stopped["reason"].split()[-3]), int(stopped["reason"].split()[-3]) - 1)
+    assert saved in (int(reason.split()[-3]), int(reason.split()[-3]) - 1)
     for more in ([*cut, "--resume"], [*words, "--runs", str(tmp_path / "whole")]):
         subprocess.run(more, check=True, capture_output=True, timeout=200, env=place)
     (whole,) = (tmp_path / "whole").rglob(records.NAME)
     one, two = records.read_record(whole).results, records.read_record(record).results
-    assert two["curves"]["train"]["loss"] == pytest.approx(one["curves"]["train"]["loss"], abs=1e-6)
-    assert two["metrics"]["test"]["accuracy"] == one["metrics"]["test"]["accuracy"]
+    assert two.curves.train["loss"] == pytest.approx(one.curves.train["loss"], abs=1e-6)
+    assert two.metrics["test"]["accuracy"] == one.metrics["test"]["accuracy"]

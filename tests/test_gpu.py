@@ -19,6 +19,7 @@ import seqbench
 from seqbench.architectures.recurrent import GRU, LSTM, RNN
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
+from tests.optional import not_none
 
 pytestmark = [
     pytest.mark.gpu,
@@ -37,10 +38,10 @@ def record(arch: Any, runs: Path, task: Any = COPY, trainer: Any = GPU, **option
 
 
 def losses(run: Record) -> list[float]:
-    found: list[float] = run.results.curves.train["loss"]
-    assert len(found) == 4
-    assert all(map(math.isfinite, found))
-    return found
+    curve = run.results.curves.train["loss"]
+    assert len(curve) == 4
+    assert all(map(math.isfinite, curve))
+    return curve
 
 
 def scores(run: Record) -> dict[str, float]:
@@ -52,17 +53,18 @@ def test_a_run_on_cuda_equals_one_on_the_cpu_up_to_rounding(
     task: str, tmp_path: Path, text_folder: Path, small_data: Path
 ) -> None:
     """With the same weights and batches; the carried state and decoded tokens are on the device too."""
-    given: dict[str, Any] = {
+    options_by_task: dict[str, dict[str, Any]] = {
         "samples": {"task": COPY},
         "streams": {"task": {"name": "char-lm", "length": 16, "data_dir": str(text_folder)}},
         "pairs": {
             "task": {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300},
             "encoder": "bigru",
         },
-    }[task]
+    }
+    options = options_by_task[task]
     arch = {"name": "gru", "d_model": 32}
-    ours = record(arch, tmp_path / "gpu", **given)
-    theirs = record(arch, tmp_path / "cpu", trainer={"accelerator": "cpu"}, **given)
+    ours = record(arch, tmp_path / "gpu", **options)
+    theirs = record(arch, tmp_path / "cpu", trainer={"accelerator": "cpu"}, **options)
     assert losses(ours) == pytest.approx(losses(theirs), abs=1e-3)
     for name, value in scores(theirs).items():
         if "loss" in name:
@@ -112,9 +114,9 @@ def test_stacked_cudnn_layers_have_the_outputs_and_gradients_of_the_cpu(cls: Any
 
 
 def test_each_record_holds_the_peak_memory_of_its_own_run(tmp_path: Path) -> None:
-    wide = record({"name": "gru", "d_model": 1024}, tmp_path).measured.peak_memory_bytes
+    wide = not_none(record({"name": "gru", "d_model": 1024}, tmp_path).measured.peak_memory_bytes)
     gc.collect()
-    narrow = record({"name": "gru", "d_model": 16}, tmp_path).measured.peak_memory_bytes
+    narrow = not_none(record({"name": "gru", "d_model": 16}, tmp_path).measured.peak_memory_bytes)
     # Weights, gradients and the two means of Adam, in float32.
     assert wide > 4 * 4 * 6 * 1024**2
     assert 0 < narrow < wide / 4

@@ -86,14 +86,14 @@ def targets_of(path: Path) -> Iterator[tuple[int, str]]:
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             skipped.add(id(node.value))
     for node in ast.walk(tree):
-        if id(node) in skipped:
+        if id(node) in skipped or not isinstance(node, ast.Import | ast.ImportFrom | ast.Constant):
             continue
         names: list[str] = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
+        elif isinstance(node, ast.ImportFrom):
             names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        elif isinstance(node.value, str):
             names = [name for name in re.findall(r"seqbench(?:\.\w+)+", node.value) if not NO_ARROW.match(name)]
         for name in names:
             if name.startswith("seqbench."):

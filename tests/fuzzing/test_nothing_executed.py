@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -143,11 +144,12 @@ def trap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_reading_a_record_or_a_card_imports_nothing_that_it_names(trap: str, config: RunConfig, tmp_path: Path) -> None:
-    described = provenance.describe_run(config, build.build_module(config))
+    described = json.loads(json.dumps(provenance.describe_run(config, build.build_module(config))))
     described["architecture"] |= {"name": trap, "class": trap}
     described["options"]["arch"]["name"] = trap
     build_record(INTERRUPTED, {}, described).write(tmp_path / "run")
     card = plain_data.read_yaml(Path(__file__).parents[2] / "tasks" / "copy.yaml")
+    assert isinstance(card, dict)
     with only_within(tmp_path) as watch:
         records.read_record(tmp_path / "run")
         run_request.read_options_file(tmp_path / "run" / records.NAME)

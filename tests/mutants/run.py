@@ -175,9 +175,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     counts = {"killed": 0, "survived": 0, "unusable": 0, "broken": 0}
     with multiprocessing.get_context("fork").Pool(options.jobs) as pool:
         for verdicts in pool.imap_unordered(run_file, by_tests.items()):
-            for verdict, mutation, seconds in verdicts:
+            for verdict, applied, seconds in verdicts:
                 counts[verdict.partition(":")[0]] += 1
-                what = f"{mutation.file}: {mutation.find!r} -> {mutation.replace!r}" if mutation else ""
+                what = f"{applied.file}: {applied.find!r} -> {applied.replace!r}" if applied else ""
                 print(f"{verdict:9} {seconds:6.1f} s  {what}", flush=True)
     print(
         f"{len(chosen)} mutations in {len(by_tests)} test files: "

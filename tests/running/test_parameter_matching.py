@@ -18,6 +18,7 @@ from seqbench.protocol.specs import Features, SequenceSpec, StepLabels
 from seqbench.running import parameter_matching, provenance, run_config
 from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
+from tests.optional import not_none
 
 
 class Dips(nn.Module):
@@ -225,6 +226,6 @@ def test_match_params_works_from_python(tmp_path: Path) -> None:
     task = {"name": "copy", "delay": 2, "samples": 8}
     run = seqbench.run("gru", task, tier="smoke", match_params=5_000, optim=optim, logger="none", runs=tmp_path)
     assert run.record.config.match_params == 5_000
-    assert abs(run.record.config.parameters - 5_000) <= 100
+    assert abs(not_none(run.record.config.parameters) - 5_000) <= 100
     assert "match_params" not in (run.folder / "config.yaml").read_text()
     json.dumps(run.record.config.options.to_dict())

@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import wandb
@@ -26,10 +26,13 @@ from lightning.pytorch.utilities import rank_zero_only
 
 import seqbench
 from seqbench.models.module import SequenceModule
+from seqbench.protocol.record_sections import WandbRun
+from seqbench.protocol.records import Record
 from seqbench.running import run_config, wandb_logging
 from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
 from tests import wandb_file
+from tests.optional import not_none
 from tests.record_data import complete_record
 from tests.wandb_stub import ENTITY, KEY, StubRun, WandbStub, isolate_wandb
 
@@ -101,6 +104,11 @@ def start(folder: Path, run_id: str | None = None) -> tuple[WandbLogger, str, st
     return started.logger, started.mode, started.reason
 
 
+def finish(logger: WandbLogger, status: str, record: Record | None = None) -> WandbRun:
+    """Close the W&B run and return its section of the record."""
+    return WandbRun.model_validate(wandb_logging.finish_logger(logger, {"status": status}, record=record))
+
+
 def files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.wandb"))
 
@@ -120,8 +128,8 @@ def points(history: list[dict[str, Any]], name: str) -> dict[int, float]:
 def test_without_a_key_a_run_is_offline_and_sends_no_request(offline: tuple[Run, list[str], WandbStub]) -> None:
     finished, lines, server = offline
     assert finished.record.status == "ok"
-    assert finished.record.measured.wandb.mode == "offline"
-    assert finished.record.measured.wandb.url is None
+    assert not_none(finished.record.measured.wandb).mode == "offline"
+    assert not_none(finished.record.measured.wandb).url is None
     assert "W&B: offline (no API key is set)" in lines
     assert server.requests == []
 
@@ -130,7 +138,7 @@ def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], Wan
     kept = only_file(offline[0].folder)
     assert (kept.project, kept.group, kept.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(kept.tags) == ["copy", "gru", "modified", "smoke"]
-    assert kept.id == offline[0].record.measured.wandb.id
+    assert kept.id == not_none(offline[0].record.measured.wandb).id
     assert kept.exit_code == 0
 
 
@@ -157,7 +165,7 @@ def test_the_record_of_the_last_attempt_is_sent_without_its_sample(tmp_path: Pat
     for status in ("interrupted", "ok"):
         record = complete_record({"status": status, "sample": "of the data"}, {"seconds": 2.0}, {"digest": status})
         logger, _, _ = start(tmp_path, run_id)
-        run_id = wandb_logging.finish_logger(logger, {"status": status}, record=record)["id"]
+        run_id = finish(logger, status, record).id
     (sent,) = online.runs.values()
     assert sent.config["record"]["digest"] == json.loads(sent.summary["record"])["config"]["digest"] == "ok"
     assert "of the data" not in str(sent)
@@ -201,7 +209,7 @@ def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbSt
 def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) -> None:
     task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300, "longest": 6}
     arch = {"name": "gru", "d_model": 8}
-    options = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
+    options: dict[str, Any] = {"tier": "smoke", "optim": SHORT, "trainer": {"threads": 1}, "encoder": "bigru"}
     finished = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
     assert finished.record.status == "ok", finished.record.results.reason
     wandb.teardown()
@@ -219,7 +227,7 @@ def test_sync_sends_an_offline_run_to_the_server(offline: tuple[Run, list[str], 
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    kept, sent = wandb_file.read_offline_run(path), online.runs[offline[0].record.measured.wandb.id]
+    kept, sent = wandb_file.read_offline_run(path), online.runs[not_none(offline[0].record.measured.wandb).id]
     assert (sent.project, sent.group, sent.name) == (kept.project, kept.group, kept.name)
     # W&B drops empty mappings, which is why the record is a text.
     kept.config["record"] = {name: value for name, value in kept.config["record"].items() if value != {}}
@@ -234,7 +242,7 @@ def test_two_runs_in_one_process_have_two_wandb_runs(tmp_path: Path) -> None:
     kept = [only_file(one.folder) for one in ran]
     assert kept[0].id != kept[1].id
     for seed, (one, its) in enumerate(zip(ran, kept, strict=True)):
-        assert its.id == one.record.measured.wandb.id
+        assert its.id == not_none(one.record.measured.wandb).id
         assert (its.name, its.config["seed"]) == (f"gru-copy-s{seed}", seed)
         assert list(points(its.history, "train/loss").values()) == one.record.results.curves.train["loss"]
 
@@ -243,16 +251,16 @@ def test_an_open_wandb_run_of_the_process_receives_no_metrics(tmp_path: Path) ->
     theirs = wandb.init(mode="offline", dir=str(tmp_path), settings=wandb.Settings(silent=True))
     logger, _, _ = start(tmp_path / "ours")
     assert logger.experiment.id != theirs.id
-    assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] == only_file(tmp_path / "ours").id
+    assert finish(logger, "ok").id == only_file(tmp_path / "ours").id
 
 
 def test_a_resumed_run_keeps_its_wandb_id(tmp_path: Path, online: WandbStub) -> None:
     logger, _, _ = start(tmp_path)
     logger.log_metrics({"train/loss": 2.0}, step=50)
-    named = wandb_logging.finish_logger(logger, {"status": "interrupted"})
-    assert online.runs[named["id"]].exit_code == 1
+    named = finish(logger, "interrupted")
+    assert online.runs[named.id].exit_code == 1
     online.requests.clear()
-    logger, _, _ = start(tmp_path, named["id"])
+    logger, _, _ = start(tmp_path, named.id)
     assert "POST /graphql RunResumeStatus" in online.requests, "it must ask where the run stands"
     logger.log_metrics({"train/loss": 1.0}, step=100)
     wandb_logging.finish_logger(logger, {"status": "ok"})
@@ -300,9 +308,9 @@ def test_without_a_server_a_run_is_offline(
     finished = run(tmp_path)
     assert time.monotonic() - start_time < 15
     assert finished.record.status == "ok"
-    assert finished.record.measured.wandb.mode == "offline"
+    assert not_none(finished.record.measured.wandb).mode == "offline"
     assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
-    assert only_file(finished.folder).id == finished.record.measured.wandb.id
+    assert only_file(finished.folder).id == not_none(finished.record.measured.wandb).id
 
 
 def test_a_server_that_does_not_answer_makes_the_run_offline(
@@ -315,9 +323,8 @@ def test_a_server_that_does_not_answer_makes_the_run_offline(
     assert time.monotonic() - start_time < 10
     assert mode == "offline"
     assert "deadline exceeded" in reason.lower()
-    named = wandb_logging.finish_logger(logger, {"status": "ok"})
-    assert named is not None
-    (path,) = tmp_path.rglob(f"offline-run-*/run-{named['id']}.wandb")
+    named = finish(logger, "ok")
+    (path,) = tmp_path.rglob(f"offline-run-*/run-{named.id}.wandb")
     assert wandb_file.read_offline_run(path).name == "gru-copy-s0"
 
 
@@ -330,7 +337,7 @@ def test_a_refused_key_makes_the_run_offline(
     logger, mode, reason = start(tmp_path)
     assert mode == "offline"
     assert key not in reason
-    assert wandb_logging.finish_logger(logger, {"status": "ok"})["mode"] == "offline"
+    assert finish(logger, "ok").mode == "offline"
 
 
 def test_a_server_that_stops_answering_does_not_delay_the_end_of_a_run(
@@ -342,7 +349,7 @@ def test_a_server_that_stops_answering_does_not_delay_the_end_of_a_run(
     online.unresponsive.set()
     logger.log_metrics({"train/loss": 1.0}, step=50)
     start_time = time.monotonic()
-    assert wandb_logging.finish_logger(logger, {"status": "ok"})["id"] in online.runs
+    assert finish(logger, "ok").id in online.runs
     assert time.monotonic() - start_time < 10
     assert points(only_file(tmp_path).history, "train/loss") == {50: 1.0}
 
@@ -354,9 +361,9 @@ def test_an_error_while_wandb_closes_its_run_is_recorded(tmp_path: Path, monkeyp
     logger, _, _ = start(tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(wandb.Run, "finish", breaks)
-        named = wandb_logging.finish_logger(logger, {"status": "ok"})
-    assert named["id"] == logger.experiment.id
-    assert named["error"] == "BrokenPipeError: gone"
+        named = finish(logger, "ok")
+    assert named.id == logger.experiment.id
+    assert named.error == "BrokenPipeError: gone"
 
 
 def test_a_run_is_finished_though_wandb_cannot_start(
@@ -391,7 +398,7 @@ def test_a_run_that_ends_badly_is_closed_as_failed(
     assert finished.record.status == ending
     assert wandb.run is None
     kept = only_file(finished.folder)
-    assert kept.id == finished.record.measured.wandb.id
+    assert kept.id == not_none(finished.record.measured.wandb).id
     assert (kept.exit_code, kept.summary["status"]) == (1, ending)
 
 
@@ -431,7 +438,7 @@ def test_online_without_a_key_does_not_ask_the_user(
         def isatty(self) -> bool:
             return True
 
-        def readline(self, *given: Any) -> str:
+        def readline(self, *_: object) -> NoReturn:
             pytest.fail("asked for a key")
 
     monkeypatch.setenv("WANDB_BASE_URL", stub.url)

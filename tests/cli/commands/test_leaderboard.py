@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqbench.cli.main import main
+from seqbench.verification.verify import CheckState
 from tests.leaderboard.kit import example_record, write_records
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: , cpy: }}"
@@ -96,7 +97,7 @@ def test_a_user_error_ends_with_status_2_and_a_message(
     ],
 )
 def test_a_run_with_a_skipped_check_is_not_submitted(
-    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, str], retrain: bool, submitted: bool
+    place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, CheckState], retrain: bool, submitted: bool
 ) -> None:
     from seqbench.verification import verify
 

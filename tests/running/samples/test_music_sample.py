@@ -114,8 +114,10 @@ def test_what_was_drawn_is_fed_back(mode: str) -> None:
     module.body = SingleBackbone(module.spec, Same(), width)
     module.objective = objectives.build_objective(module.spec, width)
     table, head = module.body.embedding.table, module.objective.head
+    assert isinstance(table, torch.nn.Linear | torch.nn.Embedding)
+    assert isinstance(head, torch.nn.Linear)
     table.weight.data = torch.eye(width)
-    if mode == "roll":
+    if isinstance(table, torch.nn.Linear):
         table.bias.data.zero_()
     head.weight.data = 9 * torch.eye(width).roll(1, 0)
     head.bias.data.fill_(-1)
@@ -147,9 +149,9 @@ def test_a_prompt_of_other_notes_is_refused(prompt: list[list[int]], sentence: s
 
 def test_drawing_leaves_no_state_behind_and_takes_any_music(tmp_path: Path) -> None:
     before = torch.get_rng_state()
-    for number, (prompt, continuation) in enumerate(
-        [(FRAMES, FRAMES), ([[]], [[], []]), ([[21]], []), ([[108]], [[21]])]
-    ):
+    pieces: list[tuple[list[list[int]], list[list[int]]]]
+    pieces = [(FRAMES, FRAMES), ([[]], [[], []]), ([[21]], []), ([[108]], [[21]])]
+    for number, (prompt, continuation) in enumerate(pieces):
         music_sample.plot_roll(tmp_path / f"{number}.png", prompt, continuation)
     assert torch.equal(torch.get_rng_state(), before)
     music_sample.plot_roll(tmp_path / "again.png", FRAMES, FRAMES)

@@ -22,7 +22,9 @@ def test_a_cell_without_a_record_gets_one_with_its_configuration(tmp_path: Path)
     assert record.intact()
     assert record.config.digest == cell.config.digest()
     assert (cell.folder / run_folder.ERROR).read_text() == CRASH.output
-    assert plain_data.read_yaml(cell.folder / run_folder.CONFIG)["arch"]["name"] == "gru"
+    config = plain_data.read_yaml(cell.folder / run_folder.CONFIG)
+    assert isinstance(config, dict)
+    assert config["arch"]["name"] == "gru"
 
 
 def test_the_other_results_of_an_unfinished_record_are_kept(tmp_path: Path) -> None:
