@@ -23,10 +23,10 @@ import wandb
 import yaml
 from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
-from seqbench.protocol.record_sections import WandbRun
 
 import seqbench
 from seqbench.models.module import SequenceModule
+from seqbench.protocol.record_fields import WandbRun
 from seqbench.protocol.records import Record
 from seqbench.running import run_config, wandb_logging
 from seqbench.running.run_request import RunRequest
