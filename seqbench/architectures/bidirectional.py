@@ -47,7 +47,7 @@ class _Bidirectional(nn.Module):
         """
         order = _reversed_order(x, lengths)
         for layer, (forwards, backwards) in enumerate(zip(self.forwards, self.backwards, strict=True)):
-            # Reversed copies, not packed sequences: these are slower on a CPU, and on a GPU they wait for the lengths.
+            # Reversed copies, because packed sequences are slower on a CPU, and wait for the lengths on a GPU.
             back = _reorder(backwards(_reorder(x, order))[0], order)
             y = self.dropout(torch.cat([forwards(x)[0], back], dim=-1))
             x = x + y if self.skip and layer else y

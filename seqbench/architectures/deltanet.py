@@ -27,7 +27,7 @@ State = tuple[Tensor, Tensor]
 
 
 class GatedDeltaNet(CausalResidualStack[State]):
-    """A stack of gated delta rules: a memory that decays, and that replaces the value stored at a key.
+    """A stack of gated delta rules: each is a memory that decays, and that replaces the value stored at a key.
 
     In each head it computes::
 
@@ -48,8 +48,8 @@ class GatedDeltaNet(CausalResidualStack[State]):
         num_layers: number of layers, each a memory and an MLP four times as wide.
         dropout: probability on the outputs of memories and MLPs.
         heads: number of memories in each layer.
-        negative: let beta reach 2 instead of 1, so that one step can invert the value stored at its key. A memory that
-            can only decay does not learn parity (Grazzi et al. 2024, arXiv 2411.12537).
+        negative: whether beta can reach 2 instead of 1, so that one step can invert the value stored at its key. A
+            memory that can only decay does not learn parity (Grazzi et al. 2024, arXiv 2411.12537).
 
     Raises:
         ValueError: an option is out of range.

@@ -15,7 +15,7 @@ class Elman(RecurrentStack[Tensor]):
     """The simple recurrent network with context units: h_t = tanh(W x_t + U c_t + b), where c_t is a copy of h_{t-1}.
 
     The values are those of ``recurrent.RNN``, but no gradient flows through the copy (Elman 1990, "Finding structure
-    in time"). A step learns to keep only what serves that step itself.
+    in time"). Each step learns to store only information that improves the output of this step.
 
     Deviations: Elman's units are logistic and their context starts at 0.5, the middle of the range; here units are tanh
     and the context starts at 0. The start is not learnt, because no gradient of later steps would reach it.

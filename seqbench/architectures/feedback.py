@@ -1,8 +1,8 @@
-"""Networks with output feedback: their previous outputs are inputs, and hold all of their memory.
+"""Networks with output feedback: their previous outputs are inputs, and are their only memory.
 
 Tensors have the axes ``(batch, time, d_model)``. Previous outputs are embedded before they reach these backbones. In
-training they are the targets (teacher forcing). Only a running average or a window is then carried from step to step,
-and all steps are computed at once.
+training the previous outputs are the targets (teacher forcing). All steps are then computed at once, because only a
+running average or a window is carried from step to step.
 """
 
 from __future__ import annotations

@@ -81,8 +81,8 @@ class MinLSTM(_MinimalStack):
         expansion: width of h as a multiple of ``d_model``.
         taps: steps in the causal convolution before the recurrence; 0 for no convolution.
         mlp: inner width of the MLP as a multiple of ``d_model``; 0 for no MLP.
-        forget_bias: initial bias of the forget gates, as in ``recurrent.LSTM``. A larger one keeps memory for longer;
-            the paper reports that training then needs fewer steps.
+        forget_bias: initial bias of the forget gates, as in ``recurrent.LSTM``. With a larger bias the memory lasts
+            longer; the paper reports that training then needs fewer steps.
 
     Raises:
         ValueError: an option is out of range.

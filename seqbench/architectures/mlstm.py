@@ -1,6 +1,6 @@
 """The mLSTM of xLSTM, an LSTM with a matrix as its cell (Beck et al. 2024, arXiv 2405.04517).
 
-``seqbench.ops.matrix_memory`` computes the cell. This module holds the block around it, the one that widens first.
+``seqbench.ops.matrix_memory`` computes the cell. This module holds the block around it, which widens its input first.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class MLSTM(CausalResidualStack[State]):
 
     with i = exp(...) and f = sigmoid(...). The input is projected to two halves. The first half passes a causal
     convolution and SiLU, and gives q, k and the gates; v is a map of the half before the convolution. h is normalised
-    in each head. The output of the convolution, scaled in each channel, is added to it, and SiLU of the second half
+    in each head. The output of the convolution, scaled in each channel, is added to h, and SiLU of the second half
     gates the sum.
 
     Deviations from arXiv 2405.04517: q, k and v are full maps within each head, not within blocks of four channels,

@@ -73,7 +73,8 @@ class IRNN(RNN):
         num_layers: number of layers.
         dropout: probability on the output of each layer.
         skip: add residual connections, x + layer(x), to all layers but the first.
-        scale: factor of the identity, above 0. Below 1 the state decays, which the authors advise for short memories.
+        scale: factor of the identity, above 0. With a factor below 1 the state decays, which the authors recommend for
+            short memories.
 
     Raises:
         ValueError: an option is out of range.

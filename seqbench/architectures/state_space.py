@@ -89,9 +89,9 @@ class S4D(CausalResidualStack[Tensor]):
 
     with a complex diagonal A, discretised by a zero-order hold with a learnt step of the channel.
     Sequences are convolved with the responses of the systems by FFTs; single steps use the recurrence. The real part of
-    A starts at -1/2, and its imaginary parts, the frequencies, as ``init`` says.
+    A starts at -1/2; ``init`` determines its initial imaginary parts, which are the frequencies.
 
-    Deviation: B is one, because only its product with C matters. The paper initialises it otherwise for ``legs``.
+    Deviation: B is one, because only its product with C matters. For ``legs`` the paper initialises B differently.
 
     The state of a layer is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
 

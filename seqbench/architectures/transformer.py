@@ -29,7 +29,7 @@ class Transformer(CausalResidualStack[Cache]):
 
         x = x + attention(norm(x)),    x = x + mlp(norm(x)),    o_t = softmax(q_t K^T / sqrt(width)) V  in each head
 
-    where K and V hold the last ``max_context`` steps, and the mlp has a GELU (Vaswani et al. 2017; Su et al. 2021).
+    where K and V hold the last ``max_context`` steps, and the MLP has a GELU (Vaswani et al. 2017; Su et al. 2021).
     The cache grows to ``max_context`` steps, and with it the cost of each new step, so that a stream needs a small
     ``max_context``.
 
@@ -138,7 +138,7 @@ class _CausalAttention(_Attention):
 
     def _attend_in_blocks(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Compute the attention of the last steps block by block, so that no mask grows with the square of time."""
-        outputs, position = [], k.shape[2] - q.shape[2]  # of a block's first query among the keys
+        outputs, position = [], k.shape[2] - q.shape[2]  # Position of the first query of a block among the keys.
         for block in torch.split(q, BLOCK, dim=2):
             low, high = max(0, position - (self.max_context - 1)), position + block.shape[2]
             keys = torch.arange(low, high, device=q.device)

@@ -30,13 +30,13 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     """
 
     streaming: ClassVar[bool] = False
-    """Whether batches are chunks of long streams. The constructor of such a class also takes ``carry_state``."""
+    """True if batches are chunks of long streams. The constructor of such a class also takes ``carry_state``."""
 
     sequence_to_sequence: ClassVar[bool] = False
-    """Whether the output is a token sequence with a length of its own, which needs an encoder and a decoder."""
+    """True if the output is a token sequence with a length of its own, which needs an encoder and a decoder."""
 
     sampler: ClassVar[str] = ""
-    """Name of the sampler that writes examples of what a trained model generates: ``text``, ``music`` or
+    """Name of the sampler that writes samples of a trained model: ``text``, ``music`` or
     ``translation``, or the module of a plug-in's sampler. Empty if there is none. See ``seqbench.running.samples``."""
 
     vocabulary_file: ClassVar[str] = ""
@@ -73,7 +73,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
 
     @abstractmethod
     def chance(self, split: str) -> Scores:
-        """Return the score of a predictor that has learned nothing, for each metric."""
+        """Return the score of a chance predictor for each metric."""
 
     @abstractmethod
     def best(self, split: str) -> Scores:
@@ -128,7 +128,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
             facts: ``describe_data()`` of the training data.
 
         Raises:
-            SeqbenchError: If the vocabulary is invalid, or does not fit this data.
+            SeqbenchError: the vocabulary is invalid, or does not fit this data.
         """
         raise SeqbenchError("this task has no vocabulary; evaluate the model on data of its own task.")
 
@@ -165,7 +165,7 @@ def require(condition: bool, message: str) -> None:
     """Raise an error with ``message`` unless the condition holds.
 
     Raises:
-        SeqbenchError: If the condition is false.
+        SeqbenchError: the condition is false.
 
     >>> require(1 + 1 == 2, "length must be at least 1 step, got 0.")
     >>> require(1 + 1 == 3, "length must be at least 1 step, got 0.")

@@ -42,8 +42,8 @@ class Characters(SequenceDataModule):
         length: characters in one chunk; gradients are truncated at its start.
         window: characters in one window, for backbones that cannot carry state; only the last ``length`` are scored.
         evaluation_rows: number of streams into which validation and test are each divided.
-        data_dir: folder or file to read instead: the published files, or any ``*.txt``.
-        source: where the text comes from: auto (a folder, else the hub), folder, hub, or synthetic (a generated
+        data_dir: folder or file to read instead of downloaded data: the published files, or any ``*.txt``.
+        source: source of the text: auto (a folder, else the hub), folder, hub, or synthetic (a generated
             text whose entropy is known).
         carry_state: whether the backbone carries its state from chunk to chunk; False gives windows.
         batch_size: number of streams into which the training text is divided.
@@ -101,7 +101,7 @@ class Characters(SequenceDataModule):
             facts: not used.
 
         Raises:
-            SeqbenchError: If the vocabulary is not a JSON list of single characters.
+            SeqbenchError: the vocabulary is not a JSON list of single characters.
         """
         try:
             characters = json.loads(vocabulary)
@@ -138,7 +138,7 @@ class Characters(SequenceDataModule):
     def _training_chunk(self, step: int) -> Batch:
         ids, epoch, chunk = self.ids["train"], *divmod(step, self.chunks_per_epoch)
         row_length = self.chunks_per_epoch * self.length
-        # Another offset in each epoch, so that no character is always near the border of a chunk.
+        # Another offset in each epoch, so that no character is near a border in every epoch.
         offset = int(self.keys.generator("train", epoch).integers(0, self.length))
         starts = offset + np.arange(self.batch_size) * row_length + chunk * self.length
         place = starts[:, None] + np.arange(self.context + self.length)[None, :]

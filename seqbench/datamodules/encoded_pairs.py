@@ -18,7 +18,7 @@ def read_encoded_pairs(location: DataLocation, vocabulary_size: int) -> prepared
     """Return the encoded pairs of a data set, from the cache if they were encoded before.
 
     Raises:
-        SeqbenchError: If the files cannot be read, or are not the published ones where they must be.
+        SeqbenchError: the files cannot be read, or are not the published ones where they must be.
     """
     key = {
         "data": data_contents.verified_checksums(location),

@@ -20,7 +20,7 @@ class EncodedSentences:
 
     Args:
         tokenizer: tokenizer of the ids.
-        arrays: ids, offsets and labels of each split, as ``encode_texts`` returns them.
+        arrays: ids, offsets and labels of each split, from ``encode_texts``.
         classes: names of the classes.
     """
 
@@ -39,7 +39,7 @@ class VocabularyOptions:
         min_count: minimum number of occurrences of a word.
 
     Raises:
-        SeqbenchError: If ``tokens`` is unknown or ``min_count`` is out of range.
+        SeqbenchError: ``tokens`` is unknown or ``min_count`` is out of range.
     """
 
     tokens: str
@@ -76,7 +76,7 @@ def read_encoded_sentences(location: DataLocation, options: VocabularyOptions) -
     """Return the encoded sentences of a data set, from the cache if they were encoded before.
 
     Raises:
-        SeqbenchError: If the files cannot be read, or are not the published ones where they must be.
+        SeqbenchError: the files cannot be read, or are not the published ones where they must be.
     """
     key = {
         "data": data_contents.verified_checksums(location),

@@ -43,7 +43,7 @@ class TrainingOptions:
     """Options of the training batches and of the loss; see ``Sentences``.
 
     Raises:
-        SeqbenchError: If a value is out of range.
+        SeqbenchError: a value is out of range.
     """
 
     unknown_rate: float = 0.0
@@ -60,7 +60,7 @@ class TrainingOptions:
 
 
 class Labelled(SequenceDataModule):
-    """Batches of encoded sentences with one class each, and the scores that follow from the labels alone.
+    """Batches of encoded sentences with one class each, and the scores that are computed from the labels alone.
 
     Args:
         sentences: the encoded sentences.
@@ -112,7 +112,7 @@ class Labelled(SequenceDataModule):
             facts: ``describe_data()`` of the training data.
 
         Raises:
-            SeqbenchError: If the text is not a tokenizer, or the classes of the two data sets differ.
+            SeqbenchError: the text is not a tokenizer, or the classes of the two data sets differ.
         """
         classes = facts.get("classes")
         require(
@@ -125,7 +125,7 @@ class Labelled(SequenceDataModule):
         self._use_sentences(EncodedSentences(tokenizer, encode_texts(tokenizer, texts, labels), self.classes))
 
     def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
-        """Return texts and labels of each split, as ``encode_texts`` takes them."""
+        """Return texts and labels of each split, which are arguments of ``encode_texts``."""
         raise NotImplementedError(f"{type(self).__name__} keeps no texts")
 
     def stream(self, split: str, step: int) -> Batch:
@@ -162,7 +162,7 @@ class Labelled(SequenceDataModule):
         )
 
     def _weights(self, lengths: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the weights of each answer in the loss, which sum to 1 per sentence, and in the metrics."""
+        """Return the weights of each prediction in the loss, which sum to 1 per sentence, and in the metrics."""
         divergence = self._options.divergence
         if DIVERGENCES[divergence] != "every":
             return np.ones((len(lengths), 1)), np.ones((len(lengths), 1))
@@ -203,12 +203,13 @@ class Sentences(Labelled):
         min_count: minimum number of occurrences of a word in training; rarer words are unknown.
         unknown_rate: share of the training tokens that are replaced by the unknown token, so that its embedding is
             trained.
-        divergence: answers that the loss is computed from: ``last`` (one answer, from the last step, or from both
-            ends if the backbone looks ahead), ``mean`` (one answer, from the mean of the steps), ``uniform`` or
-            ``ramp`` (one answer at each step, with equal or linearly rising weights; the last answer is scored).
-        max_length: maximum number of tokens in a training sentence; longer ones are excluded and counted.
-        data_dir: folder or file to read instead, with lines of ``sentence<TAB>label`` or ``label sentence``.
-        source: where the sentences come from: auto (a folder, else the hub), folder or hub.
+        divergence: predictions from which the loss is computed: ``last`` (one prediction, from the last step, or from
+            both ends if the backbone looks ahead), ``mean`` (one prediction, from the mean of the steps), ``uniform``
+            or ``ramp`` (one prediction at each step, with equal or linearly rising weights; the last one is scored).
+        max_length: maximum number of tokens in a training sentence; longer sentences are excluded and counted.
+        data_dir: folder or file to read instead of downloaded data, with lines of ``sentence<TAB>label`` or
+            ``label sentence``.
+        source: source of the sentences: auto (a folder, else the hub), folder or hub.
         batch_size: sentences in one training batch.
         keys: keys of the random generators.
     """

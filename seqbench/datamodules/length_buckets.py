@@ -13,8 +13,8 @@ def batches_of_epoch(
     """Return the batches of one training epoch: each sample once, in an order that depends on ``rng``.
 
     The samples are permuted and divided into pools. Each pool is sorted by length and cut into batches. The order of
-    all batches is then permuted. So a batch contains samples of similar length, but both its samples and its place in
-    the epoch are random.
+    all batches is then permuted. As a result, a batch contains samples of similar length, but both its samples and its
+    place in the epoch are random.
 
     Args:
         rng: generator, keyed by the seed and the epoch.

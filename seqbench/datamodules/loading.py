@@ -18,7 +18,7 @@ def import_datamodule_class(card: Card) -> type[SequenceDataModule]:
     """Import and return the datamodule class of a card.
 
     Raises:
-        SeqbenchError: If the class cannot be imported, does not extend ``SequenceDataModule``, or lacks a method.
+        SeqbenchError: the class cannot be imported, does not extend ``SequenceDataModule``, or lacks a method.
     """
     # Errors name the distribution of the card; a card that is not installed has none.
     entries = registry.list_entries(registry.TASKS).get(card.name) or (registry.Entry(card.name, "", None, None),)
@@ -40,9 +40,9 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     """Build the datamodule of a run, without a model.
 
     Raises:
-        SeqbenchError: If the datamodule refuses its options, or the data is not available.
+        SeqbenchError: the datamodule refuses its options, or the data is not available.
     """
-    from seqbench.protocol.batches import Keys  # Here: it imports torch.
+    from seqbench.protocol.batches import Keys  # Imported here, because it imports torch.
 
     datamodule = import_datamodule_class(config.card)
     streaming_options = {}

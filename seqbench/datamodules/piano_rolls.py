@@ -57,10 +57,10 @@ class PianoRolls(SequenceDataModule):
     Args:
         dataset: name of the published collection, see ``seqbench.datamodules.sources.published_datasets``.
         mode: ``roll`` (all keys) or ``melody`` (the highest key, as a token).
-        segment: maximum number of predicted frames in a training sequence; longer pieces are cut, at other places in
-            each epoch. 0 trains on whole pieces. Validation and test always use whole pieces.
-        data_dir: folder or file to read instead: the published file, or one ``*.mat`` or ``*.json``.
-        source: where the pieces come from: auto (a folder), folder, package (the chorales of music21), or synthetic
+        segment: maximum number of predicted frames in a training sequence; longer pieces are cut, at different places
+            in each epoch. 0 trains on whole pieces. Validation and test always use whole pieces.
+        data_dir: folder or file with the data: the published file, or one ``*.mat`` or ``*.json``.
+        source: source of the pieces: auto (a folder), folder, package (the chorales of music21), or synthetic
             (generated pieces whose best possible scores are known).
         batch_size: pieces (or segments) in one batch.
         keys: keys of the random generators.
@@ -97,11 +97,11 @@ class PianoRolls(SequenceDataModule):
             self.spec = SequenceSpec(Tokens(CLASSES), StepClasses(CLASSES, metrics=("loss", "accuracy")), longest)
         self._evaluation = {s: batches_by_length(self.lengths[s], batch_size) for s in ("validation", "test")}
         self._epoch_starts = [0]
-        """Number of the first batch of each epoch, as far as it is known."""
+        """Number of the first batch of each epoch that has been reached so far."""
         self._epochs = EpochCache(self._draw_epoch)
 
     def stream(self, split: str, step: int) -> Batch:
-        """Return batch ``step``: of a permutation in training; in evaluation, of whole pieces in order of length."""
+        """Return batch ``step``: permuted segments in training, and whole pieces in order of length in evaluation."""
         if split == "train":
             return self._batch(split, self._training_segments(step))
         pieces = self._evaluation[split][step]

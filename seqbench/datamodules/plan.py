@@ -1,10 +1,10 @@
-"""Plans: generate a whole movement from one constant vector.
+"""Plans: generate a whole trajectory from one constant vector.
 
     plan    cos(.9) sin(.9) .6                                start at angle .9, move by .6 radians per step
     target  (cos .9, sin .9) (cos 1.5, sin 1.5) (cos 2.1, sin 2.1) ...
 
-Jordan (1986) built his network for this problem. The input does not tell the position in the sequence, so the model
-must derive it from its own state. A model without memory outputs the same point at all steps.
+Jordan (1986) built his network for this problem. The input does not contain the position in the sequence, so the model
+must derive the position from its own state. A model without memory outputs the same point at all steps.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def key_frequencies(frames: np.ndarray) -> np.ndarray:
-    """Return how often each key sounds, ``(keys,)``, in frames ``(total, keys)`` of 0 and 1.
+    """Return the frequency ``(keys,)`` with which each key sounds in frames ``(total, keys)`` of 0 and 1.
 
     >>> key_frequencies(np.array([[1, 0], [1, 0]])).tolist()
     [0.75, 0.25]
@@ -20,7 +20,7 @@ def key_frequencies(frames: np.ndarray) -> np.ndarray:
 
 
 def transition_frequencies(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return how often each key sounds after a frame in which it was silent, or sounded.
+    """Return the frequency with which each key sounds after a frame in which it was silent, or in which it sounded.
 
     Args:
         before: frames ``(total, keys)`` of 0 and 1.
@@ -55,7 +55,7 @@ def score_transitions(probabilities: np.ndarray, before: np.ndarray, after: np.n
     """Return the scores of predictions from the previous frame, by the metrics of ``StepLabels``.
 
     Args:
-        probabilities: ``(2, keys)`` as ``transition_frequencies`` returns them.
+        probabilities: ``(2, keys)`` from ``transition_frequencies``.
         before: frames ``(total, keys)`` of 0 and 1.
         after: the frame after each of them, ``(total, keys)``.
     """
@@ -69,8 +69,8 @@ def _score(cases: list[tuple[np.ndarray, np.ndarray, np.ndarray]], frames: int) 
     """Return the metrics of constant predictions in several cases.
 
     Args:
-        cases: for each case the probabilities, how often each key sounded, and how often the case occurred, all
-            ``(keys,)``.
+        cases: probabilities, number of frames in which each key sounded, and number of occurrences, all ``(keys,)``,
+            for each case.
         frames: number of frames.
     """
     nats, hits, union = 0.0, 0, 0

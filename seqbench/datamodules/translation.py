@@ -42,7 +42,7 @@ class DecodingOptions:
     """Options of the training loss and of decoding; see ``Translation``.
 
     Raises:
-        SeqbenchError: If a value is out of range.
+        SeqbenchError: a value is out of range.
     """
 
     longest: int
@@ -77,8 +77,8 @@ class Translation(SequenceDataModule):
         smoothing: label smoothing of the training loss.
         beam: number of hypotheses in beam search; 1 is greedy search.
         length_penalty: exponent in log-probability / length ** length_penalty, by which hypotheses are ranked.
-        data_dir: folder to read instead, with ``train``, ``val`` and ``test`` in both languages.
-        source: where the pairs come from: auto (a folder, else the hub), folder, hub, or synthetic (a toy grammar
+        data_dir: folder to read instead of downloaded data, with ``train``, ``val`` and ``test`` in both languages.
+        source: source of the pairs: auto (a folder, else the hub), folder, hub, or synthetic (a toy grammar
             with exact translations).
         batch_size: pairs in one training batch.
         keys: keys of the random generators.
@@ -130,7 +130,7 @@ class Translation(SequenceDataModule):
             facts: not used.
 
         Raises:
-            SeqbenchError: If the text is not a tokenizer, or has no start and end tokens.
+            SeqbenchError: the text is not a tokenizer, or has no start and end tokens.
         """
         tokenizer = Tokenizer.from_json(vocabulary)
         require(len(tokenizer) > END, "the tokenizer of the run has no start and end tokens; train the model again.")
@@ -209,7 +209,7 @@ class Translation(SequenceDataModule):
             decoded: token ids of each translation, by the index of its pair.
 
         Raises:
-            RuntimeError: If the indices are not those of all pairs of the split.
+            RuntimeError: the indices are not those of all pairs of the split.
         """
         if sorted(decoded) != list(range(len(self.references[split]))):
             raise RuntimeError(f"{len(decoded)} of {len(self.references[split])} {split} sentences were translated")

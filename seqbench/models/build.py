@@ -29,11 +29,11 @@ from seqbench.protocol.specs import SequenceSpec, TokenSequence
 from seqbench.utils.errors import SeqbenchError, one_line
 
 BackboneClass = Callable[..., Any]
-"""A registered class of backbones; only its instances say which protocol of ``protocol.backbones`` they follow."""
+"""A registered class of backbones; only instances can be checked against the protocols of ``protocol.backbones``."""
 
 
 def build_module(config: RunConfig) -> SequenceModule:
-    """Return the module of a configuration, with the data of its task; its seed draws the initial weights.
+    """Return the module of a configuration, with the data of its task; its seed determines the initial weights.
 
     Raises:
         SeqbenchError: the backbone or the datamodule refuses its options, or the backbone does not suit the task.
@@ -45,9 +45,9 @@ def build_module(config: RunConfig) -> SequenceModule:
 
 
 def build_module_from_spec(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
-    """Return the module of a configuration on a spec, without data; its seed draws the initial weights.
+    """Return the module of a configuration for a spec, without data; its seed determines the initial weights.
 
-    The caller's random number generators are left as they were.
+    The caller's random number generators do not change.
 
     Raises:
         SeqbenchError: the backbone refuses its options, or does not suit the task.
@@ -59,7 +59,7 @@ def build_module_from_spec(config: RunConfig, spec: SequenceSpec) -> SequenceMod
 
 
 def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
-    """Return the module of a configuration on the meta device: shapes without values, at any width in milliseconds.
+    """Return the module of a configuration on the meta device: shapes without values, which takes milliseconds.
 
     Raises:
         SeqbenchError: the backbone refuses its options, or does not suit the task.
@@ -69,7 +69,7 @@ def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModul
 
 
 def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Body, Objective]:
-    """Build the backbone, the rest of the body and the objective, in this order: the seed draws their weights in it."""
+    """Build the backbone, the rest of the body and the objective; this order determines their initial weights."""
     backbone_class = _load_backbone(config.arch)
     backbone = _build_backbone(config.arch, backbone_class, config.arch_options)
     d_model, embedding = config.arch_options["d_model"], _embedding_options(config.body)
@@ -96,7 +96,7 @@ def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Bo
 
 
 def _build_encoder(config: RunConfig, backbone_class: BackboneClass) -> Backbone:
-    """Build the encoder: of the class that ``config.encoder`` names, else another one of the decoder's class."""
+    """Build the encoder from the class that ``config.encoder`` names, or else from the decoder's class."""
     if config.encoder is None:
         name, options = config.arch, dict(config.arch_options)
     else:
@@ -166,6 +166,6 @@ def _build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[s
     """
     try:
         return backbone_class(**options)
-    # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
+    # The class of a plug-in may raise any error and even exit; each error becomes one sentence for the user.
     except (Exception, SystemExit) as error:
         raise SeqbenchError(f"architecture '{name}' refuses its options: {one_line(error) or repr(error)}.") from error

@@ -1,4 +1,4 @@
-"""SequenceModule: a body and an objective as one LightningModule, with one path for training and one for scores."""
+"""The LightningModule that joins a body with an objective, with one path for training and one for evaluation."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class SequenceModule(L.LightningModule):
 
     Args:
         spec: input and output of the task.
-        body: from a batch to hidden vectors.
-        objective: from hidden vectors to loss, metrics and predictions.
+        body: body that turns a batch into hidden vectors.
+        objective: objective that turns hidden vectors into loss, metrics and predictions.
         optim: optimiser and schedule; its ``clip`` is the Trainer's ``gradient_clip_val``.
-        seed: keys the random numbers of each training step (dropout).
-        data: the data of the task; None for a module that was loaded without it.
+        seed: seed of the random numbers of each training step (dropout).
+        data: the data of the task; None for a module that was loaded without data.
 
     Attributes:
-        evaluated: for each split, the metrics of its last evaluation.
-        decoded: for each split, the decoded tokens of each sample, where outputs are token sequences.
+        evaluated: metrics of the last evaluation of each split.
+        decoded: decoded tokens of each sample of each split, if outputs are token sequences.
 
     >>> import seqbench
     >>> module = seqbench.build("gru", "parity", tier="smoke")
@@ -83,7 +83,7 @@ class SequenceModule(L.LightningModule):
     # Training.
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Key the random numbers of the step by (seed, step, rank), so that a resumed run draws the same ones."""
+        """Seed the random numbers of the step by (seed, step, rank), so that a resumed run draws the same numbers."""
         key = ((self.seed * 1_000_003 + self.trainer.global_step) * 10_007 + self.trainer.global_rank) & 0xFFFFFFFF
         torch.default_generator.manual_seed(key)
         if self.device.type == "cuda":
@@ -95,18 +95,19 @@ class SequenceModule(L.LightningModule):
         return self.objective.loss_sum(hidden, batch) * (self.trainer.world_size / batch.total)
 
     def _hidden_and_state(self, batch: Batch, carried: State) -> tuple[Tensor, State]:
-        """Return the hidden vectors of a batch and the detached state after it; None where batches are no streams."""
+        """Return the hidden vectors of a batch and the detached state after it; the state is None without streams."""
         if batch.first is None:
             return self.body(batch), None
         # A checkpoint restores the state before the module is on its device.
         carried = None if batch.first else tree_map_only(Tensor, lambda leaf: leaf.to(batch.inputs.device), carried)
         hidden, state = self.body.unroll(batch, carried)
-        # The clone avoids a view, which would keep the whole chunk in memory and in checkpoints.
+        # A clone, because a view would keep the whole chunk in memory and in checkpoints.
         return hidden, tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the optimiser and schedule of the card; a backbone may choose its own parameter groups."""
-        # Lightning does not clip under a fused optimiser in mixed precision, and none is fused for complex numbers.
+        # Lightning does not clip under a fused optimiser in mixed precision, and no fused optimiser supports complex
+        # numbers.
         mixed = self._trainer is not None and str(self.trainer.precision).endswith("-mixed")
         fused = not mixed and not any(p.is_complex() for p in self.parameters())
         optimizer = build_optimizer(collect_parameter_groups(self, self.body), self.optim, fused)
@@ -114,12 +115,12 @@ class SequenceModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the carried state of all ranks' rows, because it does not follow from the step number."""
+        """Add the carried state of the rows of all ranks, because it cannot be computed from the step number."""
         state = self._carried
         if state is not None and self.trainer.world_size > 1:
             own = self._shard().rows(self._require_data().batch_size)
-            # A rank without rows of its own trains on another's. States are gathered on the CPU, because each rank has
-            # a device of its own.
+            # A rank without rows of its own trains on a row of another rank. States are gathered on the CPU, because
+            # the ranks have different devices.
             kept = tree_map_only(Tensor, Tensor.cpu, state) if own.stop > own.start else None
             parts = [part for part in self._gather(kept) if part is not None]
             state = tree_map(lambda *leaves: torch.cat(leaves) if isinstance(leaves[0], Tensor) else leaves[0], *parts)
@@ -196,9 +197,9 @@ class SequenceModule(L.LightningModule):
             self.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
 
     def _check_each_sample_once(self) -> None:
-        """Check that the ranks together scored each sample of each split once.
+        """Check that all ranks together scored each sample of each split exactly once.
 
-        Splits that a user's own Trainer evaluates in part, or with other loaders, are not checked.
+        Splits that a user's own Trainer evaluates in part or with other loaders are not checked.
         """
         evaluated = zip(self._evaluation_loaders(), self._evaluation_steps(), self._marks, strict=False)
         whole = [(x, marks) for x, steps, marks in evaluated if isinstance(x, EvaluationLoader) and steps >= len(x)]
@@ -211,7 +212,7 @@ class SequenceModule(L.LightningModule):
         return loaders if isinstance(loaders, list) else [loaders]
 
     def _evaluation_steps(self) -> list[int | float]:
-        """Return the number of batches that the Trainer takes of each loader."""
+        """Return the number of batches that the Trainer takes from each loader."""
         if self.trainer.sanity_checking:
             return self.trainer.num_sanity_val_batches
         return self.trainer.num_val_batches if self._stage == "validation" else self.trainer.num_test_batches

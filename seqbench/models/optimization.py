@@ -20,7 +20,7 @@ def collect_parameter_groups(module: nn.Module, body: nn.Module) -> list[Paramet
 
     Args:
         module: the module whose parameters are optimised.
-        body: its part in which backbones with ``parameter_groups`` are looked for.
+        body: the part of the module in which backbones with ``parameter_groups`` are searched for.
     """
     own = [group for part in body.modules() if isinstance(part, GroupsParameters) for group in part.parameter_groups()]
     grouped = {id(p) for group in own for p in group["params"]}
@@ -28,12 +28,12 @@ def collect_parameter_groups(module: nn.Module, body: nn.Module) -> list[Paramet
 
 
 def build_optimizer(groups: Sequence[ParameterGroup], optim: Optim, fused: bool) -> torch.optim.Optimizer:
-    """Return the optimiser that a card asks for.
+    """Return the optimiser of a card.
 
     Args:
         groups: the parameter groups.
         optim: the optimiser's name and options.
-        fused: whether to use PyTorch's fused implementation, where there is one.
+        fused: whether to use PyTorch's fused implementation, if there is one.
 
     Raises:
         ValueError: the optimiser is unknown.
@@ -56,7 +56,7 @@ def build_optimizer(groups: Sequence[ParameterGroup], optim: Optim, fused: bool)
 def learning_rate_schedule(optim: Optim) -> Callable[[int], float]:
     """Return a function from the training step to the learning rate as a share of ``optim.lr``.
 
-    The rate rises linearly over the warm-up. After it the rate is constant, or falls by half a cosine to one per cent.
+    The rate rises linearly over the warm-up. Afterwards it is constant, or falls by half a cosine to one per cent.
 
     >>> optim = Optim(steps=100, batch_size=1, validate_every=1, lr=0.1, schedule="cosine", warmup=10)
     >>> share = learning_rate_schedule(optim)

@@ -11,7 +11,7 @@ from torch import nn
 
 
 class HasParameters(Protocol):
-    """Anything with parameters, such as a ``torch.nn.Module``."""
+    """An object with parameters, such as a ``torch.nn.Module``."""
 
     def parameters(self) -> Iterator[nn.Parameter]:
         """Return the parameters."""

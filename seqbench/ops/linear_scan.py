@@ -98,7 +98,7 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor | None = None, form: str = "aut
 
 
 def _reference(a: Tensor, b: Tensor, h0: Tensor) -> Tensor:
-    """Compute the formula step by step. It uses ``unbind``: the gradient of each ``a[:, t]`` would be as large as a."""
+    """Compute the formula step by step, with ``unbind``, because the gradient of each ``a[:, t]`` is as large as a."""
     h, states = _promote_half(h0), []
     if not b.shape[1]:
         return b.clone()
@@ -114,7 +114,7 @@ def _promote_half(x: Tensor) -> Tensor:
 
 @functools.cache
 def _import_form(form: str) -> _Implementation | None:
-    """Import the module of a form that needs another library, at its first use; return None where it cannot be."""
+    """Import the module of a form that needs another library, at its first use; return None if the import fails."""
     try:
         return cast("_Implementation", importlib.import_module(f"seqbench.ops._scan_{form}"))
     except ImportError:
@@ -197,11 +197,11 @@ _scan_backward.register_autograd(_refuse_second_derivative)
 
 @register_flop_formula(torch.ops.seqbench.linear_scan, get_raw=True)
 def _flops(a: Tensor, b: Tensor, h0: Tensor, form: str, **_: object) -> int:
-    """Count one product and one sum for each element: 2 operations if real, 6 + 2 if complex."""
+    """Count one product and one sum for each element: 2 operations for real numbers, 6 + 2 for complex ones."""
     return b.numel() * (8 if b.is_complex() else 2)
 
 
 @register_flop_formula(torch.ops.seqbench.linear_scan_backward, get_raw=True)
 def _backward_flops(a: Tensor, h: Tensor, h0: Tensor, dy: Tensor, form: str, **_: object) -> int:
-    """Count the scan of g, and one product more for da."""
+    """Count the operations of the scan of g, and one more product for da."""
     return h.numel() * (14 if h.is_complex() else 3)

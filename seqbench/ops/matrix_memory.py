@@ -9,8 +9,8 @@ the stabiliser::
 
     m_t = max(log f_t + m_{t-1}, log i_t),    m_0 = 0,
 
-and the 1 in the denominator becomes e^{-m_t}. In this form h does not depend on the choice of m. It would if the
-denominator were limited to 1 after the division.
+and the 1 in the denominator becomes e^{-m_t}. In this form h does not depend on the choice of m. It would depend on
+m if the denominator were limited to 1 after the division.
 
 Tensors have the axes ``(batch, heads, time, ...)``.
 """
@@ -68,7 +68,7 @@ def matrix_memory(
         q, k, v, log_forget = (split_into_chunks(x, chunk_size) for x in (q, k, v, log_forget))
         # The weight of the update of step s at step t. The updates of padded steps have the weight e^{-inf}.
         log_weights = segment_sums(log_forget) + split_into_chunks(log_input, chunk_size, -torch.inf)[..., None, :]
-        log_decay = log_forget.cumsum(-1)  # of the state before the chunk
+        log_decay = log_forget.cumsum(-1)  # Decay of the state before the chunk.
         start = _initial_state(k[:, :, 0], v[:, :, 0]) if state is None else state
         states, after = _states_between_chunks(k, v, log_weights[..., -1, :], log_decay[..., -1], start)
         memories, norms, stabilisers = states

@@ -1,4 +1,4 @@
-"""What a backbone offers: the members that the rest of seqbench calls, as protocols.
+"""Protocols of backbones: the members that the rest of seqbench calls.
 
 A backbone is any ``torch.nn.Module`` with these members; it extends no class of seqbench. ``docs/architecture.md``
 states the whole contract, and ``seqbench.testing.check_architecture`` checks it. Axes: ``batch`` sequences, ``time``
@@ -30,7 +30,7 @@ class _Module(Protocol):
 class Backbone(_Module, Protocol):
     """A module that maps a sequence of vectors to a sequence of vectors of the same width.
 
-    Its attribute ``causal`` says whether the output of a step depends on no later input; see ``is_causal``.
+    Its attribute ``causal`` is True if the output of a step depends on no later input; see ``is_causal``.
     """
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None, /) -> Tensor:
@@ -38,21 +38,21 @@ class Backbone(_Module, Protocol):
 
         Args:
             x: inputs ``(batch, time, d_model)``.
-            lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid. What
-                stands after the valid steps does not change the outputs of the valid ones.
+            lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid. Inputs
+                after the valid steps do not change the outputs of the valid steps.
         """
 
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A causal backbone that can continue from a state: chunks of a sequence give the outputs of the whole."""
+    """A causal backbone that can continue from a state, so that chunks have the same outputs as the whole sequence."""
 
     def unroll(self, x: Tensor, state: OwnState = None, /) -> tuple[Tensor, State]:
         """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
 
         Args:
             x: inputs of the chunk, ``(batch, time, d_model)``.
-            state: the state after the chunk before; None at the start of a sequence.
+            state: the state after the previous chunk; None at the start of a sequence.
         """
 
 
@@ -84,7 +84,7 @@ class FeedbackBackbone(_Module, Protocol):
 
         Args:
             x: inputs ``(batch, time, d_model)``.
-            y_previous: the embedded output of the step before, ``(batch, time, d_model)``.
+            y_previous: the embedded output of the previous step, ``(batch, time, d_model)``.
             lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid.
         """
 
@@ -93,13 +93,13 @@ class FeedbackBackbone(_Module, Protocol):
 
         Args:
             x: inputs of the chunk, ``(batch, time, d_model)``.
-            y_previous: the embedded output of the step before, ``(batch, time, d_model)``.
-            state: the state after the chunk before; None at the start of a sequence.
+            y_previous: the embedded output of the previous step, ``(batch, time, d_model)``.
+            state: the state after the previous chunk; None at the start of a sequence.
         """
 
 
 class ParameterGroup(TypedDict, total=False):
-    """One group of parameters for the optimiser; what it does not name is as the task's card says."""
+    """One group of parameters for the optimiser; options that it does not set come from the task's card."""
 
     params: list[nn.Parameter]
     lr: float
@@ -111,11 +111,13 @@ class GroupsParameters(Protocol):
     """A module that chooses optimiser options for some of its parameters."""
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the groups; a parameter that is in none of them gets the options of the task's card."""
+        """Return the groups; parameters outside of all groups have the options of the task's card."""
 
 
 def is_causal(backbone: object) -> bool:
-    """Return whether the output of a step depends on no later input, as the backbone declares; undeclared means True.
+    """Return the attribute ``causal`` of a backbone, or True if it has none.
+
+    A backbone is causal if the output of a step depends on no later input.
 
     >>> is_causal(nn.Identity())
     True
@@ -133,7 +135,7 @@ def is_streaming(backbone: object) -> TypeGuard[Streaming]:
 
 
 def feeds_back_output(backbone: object) -> bool:
-    """Return whether a backbone, or a class of backbones, takes its own previous output beside its input.
+    """Return whether a backbone, or a class of backbones, reads its own previous output in addition to its input.
 
     >>> feeds_back_output(nn.Linear(2, 2))
     False

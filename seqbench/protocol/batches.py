@@ -1,8 +1,8 @@
-"""Batches as a function of a counter: ``stream(split, step) -> Batch``.
+"""Batches as a function of a split and a number: ``stream(split, step) -> Batch``.
 
-A batch depends on its split and its number alone: not on earlier batches, on workers or on devices. Therefore curves
-are the same on any number of devices, a resumed run continues exactly, and every sample is evaluated once. Every rank
-draws the global batch and takes its rows.
+A batch depends only on its split and its number, and not on earlier batches, workers or devices. Therefore curves are
+the same on any number of devices, a resumed run continues exactly, and every sample is evaluated once. Every rank draws
+the global batch and takes its rows.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Stream = Callable[[str, int], Batch]
 
 
 class Reduce(Protocol):
-    """A function that combines a tensor of all ranks, such as ``Strategy.reduce`` of Lightning."""
+    """A function that combines the tensors of all ranks, such as ``Strategy.reduce`` of Lightning."""
 
     def __call__(self, tensor: Tensor, /, *, reduce_op: str) -> Tensor:
         """Return the combined tensor; ``reduce_op`` is ``sum`` or ``mean``."""
@@ -32,7 +32,7 @@ class Reduce(Protocol):
 
 @dataclass(frozen=True)
 class Keys:
-    """Keys of random generators: the run's seed for training data, the card's version for evaluation data.
+    """Keys of random generators: the seed of the run for training data, the version of the card for evaluation data.
 
     Validation and test data are the same for every seed and every user of one version of a card.
 
@@ -73,7 +73,7 @@ class Shard:
     world: int = 1
 
     def rows(self, count: int) -> slice:
-        """Return this rank's rows of a batch with ``count`` rows: contiguous, possibly none.
+        """Return this rank's rows of a batch with ``count`` rows; they are contiguous and may be empty.
 
         >>> [Shard(rank, world=3).rows(4) for rank in range(3)]
         [slice(0, 1, None), slice(1, 2, None), slice(2, 4, None)]
@@ -81,19 +81,19 @@ class Shard:
         return slice(*(count * rank // self.world for rank in (self.rank, self.rank + 1)))
 
     def training_rows(self, count: int) -> slice:
-        """Return the rows on which this rank trains: its own, or the first row if it has none."""
+        """Return the rows on which this rank trains: its own rows, or the first row if it has no rows."""
         own = self.rows(count)
         return own if own.stop > own.start else slice(1)
 
     def evaluation_batch(self, batch: Batch) -> Batch:
-        """Return this rank's rows of a batch that is scored, possibly none."""
+        """Return this rank's rows of an evaluation batch, which may be empty."""
         return batch if self.world == 1 else batch.rows(self.rows(len(batch)))
 
     def training_batch(self, batch: Batch) -> Batch:
         """Return this rank's rows of a training batch; a rank without rows takes the first row with weight 0.
 
-        So every rank has a gradient for every parameter, which DDP's exchange of gradients requires, and no backbone
-        receives an empty batch.
+        Therefore every rank has a gradient for every parameter, as DDP requires, and no backbone receives an empty
+        batch.
         """
         if self.world == 1:
             return batch
@@ -107,12 +107,12 @@ class Shard:
 class TrainingLoader:
     """An endless iterable of training batches.
 
-    It has no ``__len__``, with which Lightning would end an epoch, and no ``state_dict``, with which Lightning would
-    skip a prefetched batch when a run is resumed.
+    It has no ``__len__``, because Lightning would end an epoch after this number of batches. It has no ``state_dict``,
+    because Lightning would skip a prefetched batch when a run is resumed.
 
     Args:
-        stream: returns the batches.
-        start: returns the number of the first batch; called by each ``iter``.
+        stream: function that returns the batches.
+        start: function that returns the number of the first batch; each ``iter`` calls it.
         shard: rows of this rank.
     """
 
@@ -127,17 +127,17 @@ class TrainingLoader:
 
 
 class EvaluationLoader:
-    """All batches of one evaluation split, with each sample once and as many steps on every rank.
+    """All batches of one evaluation split: each sample once, and the same number of batches on every rank.
 
     The loader counts and hashes the samples that it draws, so that ``check_scored`` can check that all ranks together
     scored each of them once.
 
     Args:
-        stream: returns the batches.
+        stream: function that returns the batches.
         split: name of the split.
         steps: number of batches.
         shard: rows of this rank.
-        chunks: whether a row occurs in each batch, as the rows of streams do, instead of once in the split.
+        chunks: whether batches are chunks of streams, so that each row occurs in every batch and not once in the split.
     """
 
     def __init__(self, stream: Stream, split: str, steps: int, shard: Shard, chunks: bool = False) -> None:
@@ -163,7 +163,7 @@ class EvaluationLoader:
             step: number of the batch in the split.
             index: ``(batch,)`` indices of the samples, as in ``Batch``.
         """
-        # Two rounds of multiply and shift (Steele et al. 2014, SplitMix), so that sums of other rows are different.
+        # Two rounds of multiply and shift (Steele et al. 2014, SplitMix), so that the sums of different rows differ.
         mixed = (index + 1 + (step << 32 if self.chunks else 0)) * -7046029254386353131
         mixed = (mixed ^ (mixed >> 30)) * -4658895280553007687
         return torch.stack([torch.ones_like(index).sum(), (mixed ^ (mixed >> 27)).sum()])
@@ -177,15 +177,15 @@ class EvaluationLoader:
 
 
 def check_scored(splits: Sequence[tuple[EvaluationLoader, Tensor]], world: int, reduce: Reduce) -> None:
-    """Check that all ranks together scored each sample of the splits once.
+    """Check that all ranks together scored each sample of the splits exactly once.
 
     Args:
-        splits: each loader, with the sum of ``count_and_hash`` over the rows that this rank scored.
+        splits: loaders, each with the sum of ``count_and_hash`` over the rows that this rank scored.
         world: number of ranks.
-        reduce: sums a tensor over the ranks; called once.
+        reduce: function that sums a tensor over the ranks; it is called once.
 
     Raises:
-        RuntimeError: on every rank; a sample was scored twice, or not at all.
+        RuntimeError: a sample was scored twice, or not at all; every rank raises the error.
     """
     if not splits:
         return
@@ -197,6 +197,6 @@ def check_scored(splits: Sequence[tuple[EvaluationLoader, Tensor]], world: int, 
             raise RuntimeError(
                 f"of the {loader.split} split's {int(expected[0]) // world} {'rows' if loader.chunks else 'samples'}, "
                 f"{int(scored[0])} were scored by {world} {'process' if world == 1 else 'processes'}, and not each "
-                "once: its scores mean nothing. Batches must be the same in every process, their samples numbered "
+                "once, so the scores are wrong. Batches must be the same in every process, their samples numbered "
                 "from 0, and their rows shared without loss or repeat."
             )

@@ -1,4 +1,4 @@
-"""Where the cards of tasks are, and what a list of tasks shows of them; this module imports no pydantic."""
+"""The files of the cards of tasks, and one line on each task for a list; this module does not import pydantic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import read_yaml, require_mapping
 
 _BUILT_IN = "seqbench"
-"""The package whose cards are in a folder of their own: in the wheel, or beside the package in a checkout."""
+"""The package whose cards are not beside its modules: they have a folder in the wheel and in the checkout."""
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class CardFile:
 
     @property
     def origin(self) -> str:
-        """The file's name and its distribution, for an error."""
+        """The name of the file and its distribution, for error messages."""
         return f"{self.entry.name}.yaml{self.entry.owner}"
 
 
 def read_card_file(name: str) -> CardFile:
-    """Read the card of a task; the card of a short name such as ``char-lm`` names the task that it stands for.
+    """Read the card file of a task; the file of a short name such as ``char-lm`` only holds the name of another task.
 
     Raises:
         SeqbenchError: the task is unknown, or its card cannot be read.
@@ -44,7 +44,7 @@ def read_card_file(name: str) -> CardFile:
 
 
 def card_summary(name: str) -> str:
-    """Return one line on a task for a list: the summary of its card, or the task that the name stands for.
+    """Return one line on a task for a list: the summary of its card, or the full name for a short name.
 
     Raises:
         SeqbenchError: the task is unknown, or its card cannot be read.
@@ -71,7 +71,7 @@ def _card_path(entry: registry.Entry) -> Path:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    # `find_spec` of a dotted name would import the packages above it, so their folders are followed instead.
+    # `find_spec` of a dotted name would import its parent packages, so their folders are searched instead.
     folders = [Path(folder, *below) for folder in (spec.submodule_search_locations or ())] if spec else []
     if package == _BUILT_IN:
         folders = [place for folder in folders for place in (folder / "_data" / "tasks", folder.parent / "tasks")]

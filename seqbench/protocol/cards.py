@@ -1,7 +1,7 @@
-"""Task cards: the frozen protocol of a task, read from YAML and validated key by key.
+"""Task cards: the fixed protocol of a task, read from YAML and validated key by key.
 
-A card states the data, the metric and, for each tier, how large the run is and how it is optimised. Its digest covers
-everything that changes a number (name, version, metric, data, the chosen tier) and leaves out its prose.
+A card states the data, the metric and, for each tier, the size of the model and the optimisation. Its digest covers all
+fields that change results (name, version, metric, data, the chosen tier), but not its descriptions.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from seqbench.utils.plain_data import json_digest, short_repr
 from seqbench.utils.strict_model import STRICT, PlainMapping, YamlFloat, validate
 
 MOST_STEPS = 10**12
-"""A larger number of steps or sequences is taken for a mistake."""
+"""Largest accepted number of steps or sequences; a larger number is taken for a mistake."""
 TierName = Annotated[str, GetPydanticSchema(lambda source, handler: core_schema.literal_schema(list(TIERS)))]
 """One of ``TIERS``."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 @dataclass(frozen=True, config=STRICT)
 class Optim:
-    """How a run is optimised; every architecture has the same budget.
+    """Optimisation of a run; every architecture has the same budget.
 
     Args:
         steps: optimiser steps of the whole run.
@@ -41,8 +41,8 @@ class Optim:
         lr: highest learning rate.
         optimizer: one of adam, adamw, rmsprop, sgd.
         weight_decay: decoupled for adamw, L2 otherwise.
-        betas: of adam and adamw.
-        momentum: of sgd and rmsprop.
+        betas: betas of adam and adamw.
+        momentum: momentum of sgd and rmsprop.
         schedule: ``constant``, or ``cosine`` down to 1 % of ``lr`` at the last step.
         warmup: steps of linear rise from 0 to ``lr``.
         clip: largest norm of the whole gradient; 0 does not clip.
@@ -92,8 +92,8 @@ class Metric:
     """The primary metric of a task.
 
     Args:
-        name: of the metric.
-        direction: ``max`` or ``min``: which scores are better.
+        name: name of the metric.
+        direction: ``max`` if higher scores are better, ``min`` if lower scores are better.
     """
 
     name: str
@@ -110,15 +110,15 @@ class Metric:
 
 @dataclass(frozen=True, config=STRICT)
 class Reference:
-    """One published figure.
+    """One published score.
 
     Args:
-        architecture: name of ours.
-        metric: name of ours.
+        architecture: name of the architecture in seqbench.
+        metric: name of the metric in seqbench.
         value: the published score.
         setting: the setting under which it was published.
         source: the publication.
-        tiers: tiers whose task is the published one; empty for all.
+        tiers: tiers whose task is the published one; empty for all tiers.
     """
 
     architecture: str
@@ -138,11 +138,11 @@ class Tier:
         arch: options of the backbone, for all architectures that have them.
         task: arguments of the datamodule.
         body: options of the body.
-        architectures: further options of the backbone by name of the architecture, such as a published recipe's.
+        architectures: further options of the backbone by name of the architecture, such as those of a published recipe.
         optims: changes of ``optim`` by name of the architecture.
         learning_rates: the grid over which every architecture may be tuned.
         seeds: number of seeds.
-        deviations: how the tier differs from the publication that it reproduces.
+        deviations: differences between the tier and the publication that it reproduces.
     """
 
     optim: Optim
@@ -156,7 +156,7 @@ class Tier:
     deviations: tuple[str, ...] = ()
 
     def optim_for(self, architecture: str) -> Optim:
-        """Return the optimisation of an architecture: the tier's, with the changes for that name.
+        """Return the optimisation of an architecture: that of the tier, with the changes for this architecture.
 
         Raises:
             SeqbenchError: a change has an unknown key, or a value cannot be used.
@@ -170,17 +170,17 @@ class Card:
     """A task's protocol.
 
     Args:
-        name: of the task, its file and its folder of runs.
-        version: of the protocol, from 1.
-        summary: one sentence.
+        name: name of the task, of its file and of its folder of runs.
+        version: version of the protocol, from 1.
+        summary: summary of the task in one sentence.
         example: a drawn example.
         datamodule: import path of the datamodule, ``package.module:Class``.
         metric: the primary metric.
-        citation: of the task.
-        licence: of the data.
-        tiers: by name, of ``TIERS``.
+        citation: publication of the task.
+        licence: licence of the data.
+        tiers: tiers by name; the names are in ``TIERS``.
         arguments: arguments of the datamodule, for all tiers.
-        references: published figures.
+        references: published scores.
 
     Raises:
         SeqbenchError: the name, the version or a tier cannot be used.
@@ -213,7 +213,7 @@ class Card:
                 raise SeqbenchError(f"tiers.{name}.optim.lr {tier.optim.lr} is not in its learning_rates.")
 
     def tier(self, name: str) -> Tier:
-        """Return the tier of that name.
+        """Return a tier by its name.
 
         Raises:
             SeqbenchError: the card has no such tier.
@@ -224,7 +224,7 @@ class Card:
         raise SeqbenchError(f"task '{self.name}' has no tier '{name}'.{did_you_mean(name, self.tiers)}")
 
     def digest(self, tier: str) -> str:
-        """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without the prose.
+        """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without descriptions.
 
         Raises:
             SeqbenchError: the card has no such tier.
@@ -266,8 +266,8 @@ def parse_card(data: object, origin: str) -> Card:
     """Build a card from its plain data.
 
     Raises:
-        SeqbenchError: a key is unknown or missing, a value has the wrong type, or the version is no
-            positive whole number; the sentence names ``origin`` and the key.
+        SeqbenchError: a key is unknown or missing, a value has the wrong type, or the version is not a positive whole
+            number; the message names ``origin`` and the key.
     """
     try:
         return validate(Card, data)

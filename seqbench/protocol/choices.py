@@ -1,4 +1,4 @@
-"""Names that an option may have; this module imports no pydantic, so that help texts are shown at once."""
+"""Accepted values of options; this module does not import pydantic, so that help texts are shown quickly."""
 
 from __future__ import annotations
 
@@ -9,4 +9,4 @@ LOGGERS = ("wandb", "csv", "none")
 
 DECODER_ONLY = "decoder-only"
 BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
-"""How an encoder is joined to its decoder."""
+"""Names of the bridges between an encoder and its decoder."""

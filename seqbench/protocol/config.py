@@ -19,20 +19,20 @@ from seqbench.utils.plain_data import check_plain, json_digest
 from seqbench.utils.strict_model import STRICT, YamlFloat
 
 FILE_SOURCES = ("auto", "folder", "hub")
-"""Sources of a task's data that give the same files."""
+"""Sources that read the same files of a task's data."""
 
 
 @dataclass(frozen=True, config=STRICT)
 class TrainerOptions:
-    """Options of Lightning's Trainer that a user may choose: where and how fast a run runs, not what it computes.
+    """Options of Lightning's Trainer that a user may set; they concern devices and speed, not the results.
 
     Args:
         accelerator: cpu, gpu, or auto.
-        devices: how many devices, or which.
-        num_nodes: how many machines.
-        strategy: how devices share the work.
-        precision: of the arithmetic; other than 32-true it is part of the run's digest.
-        threads: CPU threads of one process; 0 leaves PyTorch's choice.
+        devices: number of devices, or their indices.
+        num_nodes: number of machines.
+        strategy: Lightning's strategy, which distributes the work among devices.
+        precision: precision of the arithmetic; a value other than 32-true is part of the run's digest.
+        threads: CPU threads of one process; 0 keeps PyTorch's default.
 
     Raises:
         SeqbenchError: ``threads`` is negative.
@@ -51,12 +51,12 @@ class TrainerOptions:
 
     @property
     def several(self) -> bool:
-        """Whether more than one process may share a run."""
+        """True if a run may have more than one process."""
         return self.devices not in (1, "1") or self.num_nodes > 1
 
     @property
     def processes(self) -> int:
-        """Number of processes on each machine, if ``devices`` is a number; else 1."""
+        """Number of processes on each machine if ``devices`` is a number; otherwise 1."""
         return max(1, self.devices) if isinstance(self.devices, int) else 1
 
 
@@ -65,9 +65,9 @@ class SingleOptions:
     """Options of the body around one backbone.
 
     Args:
-        d_embed: width of the embedding, projected to d_model where they differ; null means d_model.
-        dropout: probability on the embedded inputs.
-        embedding_std: standard deviation of the initial token embeddings; small where there are many rare tokens.
+        d_embed: width of the embedding, projected to d_model if the two differ; null means d_model.
+        dropout: dropout probability of the embedded inputs.
+        embedding_std: standard deviation of the initial token embeddings; a small value suits many rare tokens.
 
     Raises:
         SeqbenchError: a value is out of range.
@@ -91,12 +91,12 @@ class PairOptions(SingleOptions):
     """Options of the body that joins an encoder and a decoder.
 
     Args:
-        d_embed: width of the embeddings, projected to d_model where they differ; null means d_model.
-        dropout: probability on the embedded tokens.
+        d_embed: width of the embeddings, projected to d_model if the two differ; null means d_model.
+        dropout: dropout probability of the embedded tokens.
         embedding_std: standard deviation of the initial token embeddings.
         bridge: vector (the encoder's last output, added to every decoder input), additive or multihead (attention
             over all encoder outputs), or decoder-only (no encoder: source, separator, target in one stream).
-        heads: of multihead attention.
+        heads: number of heads of multihead attention.
 
     Raises:
         SeqbenchError: a value is out of range, or the bridge is unknown.
@@ -121,20 +121,20 @@ class RunConfig:
         card: the task's card.
         tier: name of the card's tier.
         arch: name of the architecture.
-        seed: determines initialisation, training batches and dropout.
+        seed: seed of initialisation, training batches and dropout.
         arch_options: arguments of the backbone.
         task_options: arguments of the datamodule.
         body: options of the body around the backbone.
         optim: the optimisation.
-        trainer: where it runs.
+        trainer: options of Lightning's Trainer.
         logger: ``wandb``, ``csv`` or ``none``.
         checksums: SHA-256 of each data file.
-        published: whether these are the files of the published data set; true for generated data.
-        task_standard: arguments of the datamodule as they are if the user changes nothing.
-        encoder: name of the encoder's architecture; None if there is no encoder or it is as ``arch``.
+        published: whether these are the files of the published data set; True for generated data.
+        task_standard: arguments of the datamodule without changes by the user.
+        encoder: name of the encoder's architecture; None if there is no encoder, or if it is the same as ``arch``.
         encoder_options: arguments of the encoder's backbone.
-        match_params: number of parameters that ``d_model`` was chosen for, if it was; no part of the digest.
-        tuning: how the learning rate was selected (see ``sweep.planning.tuning``); no part of the digest.
+        match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
+        tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
 
     Raises:
         SeqbenchError: the logger is unknown, the seed is out of range, or an option is not plain data.
@@ -178,11 +178,11 @@ class RunConfig:
 
     @property
     def model(self) -> str:
-        """Name of the architecture, with its encoder's if that is another."""
+        """Name of the architecture; with the name of the encoder's architecture if it is a different one."""
         return self.arch if self.encoder is None else f"{self.arch}+{self.encoder}"
 
     def options(self) -> dict[str, Any]:
-        """Return the configuration as ``--config`` reads it: nested, plain, complete."""
+        """Return the complete configuration as nested plain data, as ``--config`` reads it."""
         return {
             "arch": {"name": self.arch, **self.arch_options},
             **({"encoder": {"name": self.encoder, **self.encoder_options}} if self.encoder else {}),
@@ -196,9 +196,9 @@ class RunConfig:
         }
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of everything that decides the results.
+        """Return the SHA-256 (hex) of everything that determines the results.
 
-        Devices, logger and paths do not count; the checksums of the data do.
+        It covers the checksums of the data, but not devices, logger or paths.
         """
         data = self.options()
         for key in ("logger", "trainer"):
@@ -234,7 +234,7 @@ class RunConfig:
 
 
 def _lists_from_tuples(value: object) -> object:
-    """Return data with lists in place of tuples, at every level: as JSON and YAML give them back.
+    """Return data with tuples replaced by lists at every level, as JSON and YAML store them.
 
     >>> _lists_from_tuples({"betas": (0.9, 0.999)})
     {'betas': [0.9, 0.999]}

@@ -1,4 +1,4 @@
-"""Compare two pieces of plain data: whether they are equal bit for bit, or how far apart their numbers are."""
+"""Compare two pieces of plain data: find every difference and the size of the largest one."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from seqbench.utils.plain_data import short_repr
 
 @dataclass(frozen=True)
 class Difference:
-    """One place at which two pieces of data differ.
+    """One difference between two pieces of data.
 
     Args:
-        where: dotted name of the place.
+        where: dotted name of the value.
         recorded: the recorded value; None if it is missing.
-        computed: the value that was computed anew; None if it is missing.
-        size: difference of two numbers, relative to the recorded one or to 1; infinite for other values.
+        computed: the value that was computed again; None if it is missing.
+        size: difference of two numbers, divided by the magnitude of the recorded number if that is above 1; infinite
+            for other values.
     """
 
     where: str
@@ -28,12 +29,12 @@ class Difference:
 
 
 def find_differences(recorded: object, computed: object, where: str = "") -> Iterator[Difference]:
-    """Yield every place at which two pieces of plain data differ.
+    """Yield every difference between two pieces of plain data.
 
     Args:
         recorded: plain data.
         computed: plain data that should be equal.
-        where: dotted name of both.
+        where: dotted name of the data.
 
     >>> [(one.where, one.size) for one in find_differences({"a": [1.0, 2.0]}, {"a": [1.0, 2.5]})]
     [('a[1]', 0.25)]
@@ -54,16 +55,16 @@ def find_differences(recorded: object, computed: object, where: str = "") -> Ite
 
 
 def compare_values(recorded: object, computed: object, tolerance: float, where: str = "") -> str:
-    """Return how well two pieces of plain data agree, as the end of a sentence that names the largest difference.
+    """Return the agreement of two pieces of plain data in words, with the largest difference.
 
     Args:
         recorded: plain data.
         computed: plain data that should be equal.
         tolerance: largest accepted difference of two numbers, relative to the recorded one or to 1.
-        where: dotted name of both.
+        where: dotted name of the data.
 
     Raises:
-        SeqbenchError: a difference is beyond the tolerance; the sentence names the largest one.
+        SeqbenchError: a difference is beyond the tolerance; the message names the largest one.
 
     >>> compare_values({"loss": 0.5}, {"loss": 0.5}, tolerance=0)
     'bit for bit'

@@ -1,8 +1,8 @@
 """The three sections of a run's record, field by field, as strict models.
 
-``Results`` holds what a repetition with the same seed must reproduce bit for bit, ``Measured`` what differs from run to
-run, and ``RunDescription`` what was run. A field without a default stands in every record; the others stand in the
-records of runs that got far enough to know them. Keys that a record does not have are not written again.
+``Results`` holds the values that a repetition with the same seed must reproduce bit for bit, ``Measured`` the values
+that differ from run to run, and ``RunDescription`` the description of the run. Every record has the fields without a
+default; a run that ended early may lack the others. Keys that a record does not have are not written again.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ Split = Annotated[
 
 
 class Score(StrictModel):
-    """One metric on one split, between the score of a chance predictor and the best possible score."""
+    """The score of one metric on one split, with the score of a chance predictor and the best possible score."""
 
     value: Number = Field(description="The score of the run.")
-    chance: Number | None = Field(description="The score of a chance predictor; null where it is unknown.")
-    best: Number | None = Field(description="The best possible score; null where it is unknown.")
+    chance: Number | None = Field(description="The score of a chance predictor; null if it is unknown.")
+    best: Number | None = Field(description="The best possible score; null if it is unknown.")
     best_unknown: str = Field(
-        default="", description="Why the best possible score is unknown; only where `best` is null."
+        default="", description="Reason why the best possible score is unknown; only if `best` is null."
     )
 
 
@@ -49,10 +49,10 @@ class Curves(StrictModel):
 
 
 class Results(StrictModel):
-    """What a repetition with the same seed must reproduce bit for bit."""
+    """Values that a repetition with the same seed must reproduce bit for bit."""
 
-    status: Status = Field(description="How the run ended.")
-    reason: str | None = Field(description="Why the run did not end as `ok`; null for `ok`.")
+    status: Status = Field(description="Status with which the run ended.")
+    reason: str | None = Field(description="Reason why the run did not end as `ok`; null for `ok`.")
     curves: Curves = Field(description="Training loss and validation scores by optimiser step.")
     best_step: WholeNumber | None = Field(
         default=None, description="The optimiser step whose weights scored best on validation and were tested."
@@ -66,16 +66,16 @@ class Results(StrictModel):
     )
     above_chance: bool | None = Field(
         default=None,
-        description="Whether the primary metric on test is clearly better than chance; null where unknown.",
+        description="Whether the primary metric on test is clearly better than chance; null if it is unknown.",
     )
     lengths: dict[str, list[Number]] = Field(
         default_factory=dict, description="Test scores by sequence length, as columns; `length` is in tokens."
     )
     sample: PlainValue = Field(
         default=None,
-        description="What the trained model generates, in a form that depends on the task. Never published.",
+        description="Output that the trained model generates, in a form that depends on the task. Never published.",
     )
-    sample_error: str = Field(default="", description="Why no sample could be generated. Never published.")
+    sample_error: str = Field(default="", description="Reason why no sample could be generated. Never published.")
 
 
 class WandbRun(StrictModel):
@@ -83,14 +83,14 @@ class WandbRun(StrictModel):
 
     id: str = Field(description="Identifier of the W&B run.")
     project: str | None = Field(description="Its project.")
-    name: str | None = Field(description="Its display name.")
+    name: str | None = Field(description="Display name of the W&B run.")
     mode: str = Field(description="`online` or `offline`.")
-    url: str | None = Field(description="Its address; null for an offline run.")
-    error: str = Field(default="", description="Why W&B could not close the run.")
+    url: str | None = Field(description="Address of the W&B run; null for an offline run.")
+    error: str = Field(default="", description="Reason why W&B could not close the run.")
 
 
 class Measured(StrictModel):
-    """What differs from run to run: times, speeds, memory and devices. A process that died leaves `wandb` alone."""
+    """Values that differ from run to run: times, speeds, memory and devices. After a crash only `wandb` is recorded."""
 
     started: Number | None = Field(
         default=None, description="Time at which the last attempt started (s since 1970-01-01 UTC)."
@@ -104,7 +104,7 @@ class Measured(StrictModel):
         default=None, description="Input tokens, without padding, per second of training (1/s); a token is a time step."
     )
     peak_memory_bytes: WholeNumber | None = Field(
-        default=None, description="Most memory held: allocated on a CUDA device, else resident in the process (bytes)."
+        default=None, description="Peak memory: allocated on a CUDA device, otherwise resident in the process (bytes)."
     )
     device: str | None = Field(
         default=None, description="Name of the accelerator, or of the processor and its threads."
@@ -131,15 +131,15 @@ class CardDescription(StrictModel):
     name: str = Field(description="Name of the task.")
     version: WholeNumber = Field(description="Version of the card.")
     tier: str = Field(description="Tier of the card, which sets sizes and budget.")
-    digest: str = Field(description="SHA-256 (hex) of the card for this tier, without its prose.")
+    digest: str = Field(description="SHA-256 (hex) of the card for this tier, without its descriptions.")
     distribution: str | None = Field(description="Distribution that offers the task.")
     distribution_version: str | None = Field(description="Version of that distribution.")
     metric: str = Field(description="Primary metric of the task.")
-    direction: Literal["max", "min"] = Field(description="Whether more or less of the metric is better.")
+    direction: Literal["max", "min"] = Field(description="`max` if higher scores are better, `min` if lower ones are.")
 
 
 class OptimOptions(StrictModel):
-    """How the run was optimised."""
+    """Optimisation of the run."""
 
     steps: WholeNumber = Field(description="Optimiser steps of the whole run.")
     batch_size: WholeNumber = Field(description="Sequences in one global batch (rows, for a stream).")
@@ -155,32 +155,32 @@ class OptimOptions(StrictModel):
 
 
 class TrainerDescription(StrictModel):
-    """Where the run was to run."""
+    """Options of Lightning's Trainer for the run."""
 
     accelerator: str = Field(description="`cpu`, `gpu` or `auto`.")
-    devices: WholeNumber | str = Field(description="How many devices, or which.")
+    devices: WholeNumber | str = Field(description="Number of devices, or their indices.")
     num_nodes: WholeNumber = Field(description="Number of machines.")
-    strategy: str = Field(description="How devices share the work.")
+    strategy: str = Field(description="Lightning's strategy, which distributes the work among devices.")
     precision: str = Field(description="Precision of the arithmetic.")
-    threads: WholeNumber = Field(description="CPU threads of one process; 0 leaves PyTorch's choice.")
+    threads: WholeNumber = Field(description="CPU threads of one process; 0 keeps PyTorch's default.")
 
 
 class Options(StrictModel):
     """The complete configuration of the run, as ``seqbench run --config`` reads it.
 
-    The options of architecture, task and body are those of the classes that are built, which plug-ins decide.
+    The options of architecture, task and body are those of the classes that are built, which may belong to plug-ins.
     """
 
     arch: PlainMapping = Field(description="`name`, and every argument of the backbone.")
     encoder: PlainMapping | None = Field(
-        default=None, description="The same for the encoder, where it is another architecture."
+        default=None, description="`name`, and every argument of the encoder, if it is another architecture."
     )
     task: PlainMapping = Field(description="`name`, and every argument of the datamodule.")
     tier: str = Field(description="Tier of the card.")
     seed: WholeNumber = Field(description="Seed of initialisation, training batches and dropout.")
     optim: OptimOptions = Field(description="The optimisation.")
     body: PlainMapping = Field(description="Options of the body around the backbone.")
-    trainer: TrainerDescription = Field(description="Where the run was to run.")
+    trainer: TrainerDescription = Field(description="Options of Lightning's Trainer.")
     logger: str = Field(description="`wandb`, `csv` or `none`.")
 
 
@@ -188,13 +188,13 @@ class Trial(StrictModel):
     """One learning rate that was tried."""
 
     lr: Number = Field(description="The learning rate.")
-    value: Number | None = Field(description="The validation score; null where the trial has none.")
-    status: Status | None = Field(description="How the trial ended; null where it left no record.")
+    value: Number | None = Field(description="The validation score; null if the trial has none.")
+    status: Status | None = Field(description="Status with which the trial ended; null if it left no record.")
     run: str = Field(description="Name of the trial's run folder.")
 
 
 class Tuning(StrictModel):
-    """How the learning rate was chosen."""
+    """Selection of the learning rate."""
 
     seed: WholeNumber = Field(description="Seed of the trials.")
     split: str = Field(description="Split on which the trials were compared.")
@@ -213,55 +213,55 @@ class SpecDescription(StrictModel):
 
 
 class RunDescription(StrictModel):
-    """What was run, and with which code and data."""
+    """Description of the run, its code and its data."""
 
     architecture: ArchitectureDescription = Field(description="The architecture.")
     encoder: ArchitectureDescription | None = Field(
-        default=None, description="The encoder's architecture, where it is another."
+        default=None, description="The encoder's architecture, if it is another one."
     )
     card: CardDescription = Field(description="The task's card.")
-    modified: list[str] = Field(description="Options that depart from the card; such a run does not rank.")
+    modified: list[str] = Field(description="Options that differ from the card; a run with such options is not ranked.")
     options: Options = Field(description="The complete configuration.")
     seed: WholeNumber = Field(description="Seed of the run.")
-    digest: str = Field(description="SHA-256 (hex) of everything that decides the results.")
+    digest: str = Field(description="SHA-256 (hex) of everything that determines the results.")
     match_params: WholeNumber | None = Field(
-        description="The number of trainable parameters that the width was chosen for; null where it was not."
+        description="The number of trainable parameters that the width was chosen for; null if it was not."
     )
-    tuning: Tuning | None = Field(description="How the learning rate was chosen; null for the card's.")
+    tuning: Tuning | None = Field(description="Selection of the learning rate; null if it is that of the card.")
     data: dict[str, str] = Field(description="SHA-256 (hex) of each data file; empty for generated data.")
-    packages: dict[str, str | None] = Field(description="Versions of Python and libraries; null where not installed.")
+    packages: dict[str, str | None] = Field(description="Versions of Python and libraries; null if not installed.")
     git_commit: str | None = Field(
-        description="Commit of seqbench's checkout, with `+changes` where files differ; null for an installed wheel."
+        description="Commit of seqbench's checkout, with `+changes` if files differ; null for an installed wheel."
     )
     spec: SpecDescription | None = Field(default=None, description="Inputs and outputs of the model.")
     parameters: WholeNumber | None = Field(default=None, description="Number of trainable parameters.")
     state_bytes: WholeNumber | None = Field(
         default=None, description="State of the decoder between two tokens (bytes); null without `unroll`."
     )
-    state_bytes_error: str = Field(default="", description="Why `state_bytes` could not be measured.")
+    state_bytes_error: str = Field(default="", description="Reason why `state_bytes` could not be measured.")
     flops_per_token: Number | None = Field(
         default=None, description="Floating-point operations of a forward pass per input token."
     )
-    flops_per_token_error: str = Field(default="", description="Why `flops_per_token` could not be measured.")
+    flops_per_token_error: str = Field(default="", description="Reason why `flops_per_token` could not be measured.")
     data_facts: PlainMapping = Field(
         default_factory=dict, description="Counts and other facts of the data, in a form that depends on the task."
     )
 
 
 class VerificationStamp(StrictModel):
-    """How a submitted record was verified."""
+    """Verification of a submitted record."""
 
     how: str = Field(description="`checkpoint scored again` or `trained again`.")
 
 
 class RecordFile(StrictModel):
-    """A ``result.json`` as a whole."""
+    """The contents of a ``result.json``."""
 
-    results: Results = Field(description="What a repetition with the same seed must reproduce bit for bit.")
-    measured: Measured = Field(description="What differs from run to run.")
-    config: RunDescription = Field(description="What was run.")
+    results: Results = Field(description="Values that a repetition with the same seed must reproduce bit for bit.")
+    measured: Measured = Field(description="Values that differ from run to run.")
+    config: RunDescription = Field(description="Description of the run.")
     schema_version: Literal[1] = Field(alias="schema", description="Version of the format: 1.")
     checksum: str | None = Field(
         default=None, description="SHA-256 (hex) over the three sections, without `sample` and `sample_error`."
     )
-    verified: VerificationStamp | None = Field(default=None, description="How a submitted record was verified.")
+    verified: VerificationStamp | None = Field(default=None, description="Verification of a submitted record.")

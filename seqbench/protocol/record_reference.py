@@ -20,7 +20,7 @@ from seqbench.protocol.record_fields import RecordFile
 
 SCHEMA_FILE, PAGE = "result.schema.json", "result-json.md"
 BEGIN, END = "<!-- fields: generated -->\n", "<!-- end of fields -->\n"
-"""What stands before and after the tables on the page."""
+"""Markers before and after the tables on the page."""
 
 _NAMES: dict[object, str] = {
     int: "whole number",
@@ -43,10 +43,10 @@ def field_tables() -> str:
 
 
 def update_page(page: str) -> str:
-    """Return the text of the documentation page with its tables generated anew.
+    """Return the text of the documentation page with updated tables.
 
     Raises:
-        ValueError: the page lacks the markers between which the tables stand.
+        ValueError: the page lacks the markers before and after the tables.
     """
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -64,7 +64,7 @@ def _models(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseM
 
 
 def _inner_models(annotation: object, suffix: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """Yield the models that values of a type contain; the suffix stands for the keys or indices to them."""
+    """Yield the models that values of a type contain, each with a suffix for keys (``.*``) or indices (``[]``)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, suffix
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
@@ -88,7 +88,7 @@ def _table(path: str, model: type[BaseModel]) -> str:
 
 
 def _type_name(field: FieldInfo) -> str:
-    """Return the type of a field in words; ``optional`` marks a field that a record may lack."""
+    """Return the type of a field in words, with ``optional`` for a field that a record may lack."""
     name = _describe(field.annotation)
     return name if field.is_required() else f"{name}; optional"
 

@@ -1,9 +1,9 @@
 """The record of a run, ``result.json``: everything needed to check a result and to repeat the run, as strict JSON.
 
-``results`` holds what a repetition with the same seed must reproduce bit for bit, ``measured`` what differs from run to
-run, and ``config`` what was run; ``record_fields`` describes every field. A checksum over the three sections shows
-whether a record was edited after it was written. The checksum leaves out the parts that may quote the task's data, so
-that a record can be published without them. A record is written completely or not at all.
+``results`` holds the values that a repetition with the same seed must reproduce bit for bit, ``measured`` the values
+that differ from run to run, and ``config`` the description of the run; ``record_fields`` describes every field. A
+checksum over the three sections shows whether a record was edited after it was written. It leaves out the parts that
+may quote the task's data, so that a record can be published without these parts. A record is written atomically.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ class Record:
     """One run's record.
 
     Args:
-        results: what a repetition with the same seed must reproduce bit for bit.
-        measured: what differs from run to run.
-        config: what was run.
+        results: values that a repetition with the same seed must reproduce bit for bit.
+        measured: values that differ from run to run.
+        config: description of the run.
         schema: version of the format.
-        checksum: as read from a file; None for a record that was not read.
-        verified: how a submitted record was verified; no part of the checksum.
+        checksum: checksum in the file; None for a record that was not read from a file.
+        verified: verification of a submitted record; not part of the checksum.
     """
 
     results: Results
@@ -60,7 +60,7 @@ class Record:
         return self.results.status
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of the three sections without the private fields: what ``checksum`` must be."""
+        """Return the SHA-256 (hex) of the three sections without the private fields, which ``checksum`` must equal."""
         results = self.results.model_dump(exclude_unset=True, exclude=set(PRIVATE))
         return json_digest([results, self.measured.to_dict(), self.config.to_dict()])
 
@@ -70,7 +70,7 @@ class Record:
         return replace(self, results=Results.model_validate(kept))
 
     def intact(self) -> bool:
-        """Return whether the record is as it was written: its checksum is that of its contents."""
+        """Return whether the checksum matches the contents, so that the record was not edited."""
         return self.checksum == self.digest()
 
     def to_dict(self) -> dict[str, JsonValue]:
@@ -99,7 +99,7 @@ class Record:
 
 
 def build_record(results: Mapping[str, object], measured: Mapping[str, object], config: Mapping[str, object]) -> Record:
-    """Build a record from the plain data of its three sections, as it would be read back from its file.
+    """Build a record from the plain data of its three sections; it equals the record read back from its file.
 
     Args:
         results: fields of ``Results``.
@@ -117,7 +117,7 @@ def read_record(path: Path) -> Record:
     """Read a record from ``result.json`` or from the run folder that holds it.
 
     Raises:
-        SeqbenchError: there is none, it is broken, or a newer seqbench wrote it.
+        SeqbenchError: there is no record, it is broken, or a newer seqbench wrote it.
     """
     file = path / NAME if path.is_dir() else path
     try:
@@ -133,8 +133,7 @@ def parse_record(data: object, where: str) -> Record:
     """Build a record from the plain data of a ``result.json``.
 
     Raises:
-        SeqbenchError: the data are no record, or a newer seqbench wrote them; the sentence names ``where`` they came
-            from.
+        SeqbenchError: the data are not a record, or a newer seqbench wrote them; the message starts with ``where``.
     """
     sections = ("results", "measured", "config")
     if not isinstance(data, dict) or not all(isinstance(data.get(key), dict) for key in sections):

@@ -1,9 +1,9 @@
-"""The registry of architectures and tasks: entry points by name. Listing them imports none of them.
+"""The registry of architectures and tasks: entry points by name. Listing the entries imports none of them.
 
 There are two groups: ``seqbench.architectures``, whose values are backbone classes, and ``seqbench.tasks``, whose
 values are the packages that contain the task's card. The built-in architectures and tasks are registered in the same
 way as those of plug-ins. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
-entry needs.
+entry requires.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
 
 
 class MissingLibrary(NotAtHand):
-    """An entry needs a library that is not installed and that an extra of its distribution installs."""
+    """An entry requires a library that is not installed; an extra of its distribution installs it."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Entry:
         value: import path of the class, or the package that contains the card.
         distribution: name of the distribution that offers the entry; None for a class given by its path.
         version: version of that distribution.
-        extras: extra of the distribution that installs what the entry needs; empty for none.
+        extras: extra of the distribution that installs the libraries of the entry; empty if there is none.
         group: group of the entry.
     """
 
@@ -59,16 +59,16 @@ class Entry:
 
     @property
     def owner(self) -> str:
-        """The distribution, as part of an error: `` (from NAME VERSION)``; empty for a class given by its path."""
+        """The distribution as part of a message, `` (from NAME VERSION)``; empty for a class given by its path."""
         return f" (from {self.distribution} {self.version})" if self.distribution else ""
 
     def load(self) -> Any:
-        """Import the object that the entry names; it is known at run time only.
+        """Import the object that the entry names; its type is known only at run time.
 
         Raises:
             MissingLibrary: the entry needs a library that an extra of its distribution installs.
             NotAtHand: the module cannot be imported here or lacks the attribute.
-            SeqbenchError: an architecture is no backbone.
+            SeqbenchError: an architecture is not a backbone.
         """
         module_name, _, attribute = self.value.partition(":")
         if self.distribution is None:
@@ -79,7 +79,7 @@ class Entry:
                 loaded = getattr(loaded, part)
         except KeyboardInterrupt:
             raise
-        # The module of a plug-in may raise anything while it is imported, and may even exit the process.
+        # The module of a plug-in may raise any error while it is imported, and may even exit the process.
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and self._is_foreign(error.name):
                 raise self._missing_library(str(error.name).partition(".")[0]) from error
@@ -95,7 +95,7 @@ class Entry:
         return loaded
 
     def _is_foreign(self, module: str | None) -> bool:
-        """Return whether a missing module belongs to another package than the entry's own."""
+        """Return whether a missing module belongs to a package other than the entry's own."""
         return bool(module) and str(module).partition(".")[0] != self.value.partition(":")[0].partition(".")[0]
 
     def _missing_library(self, library: str) -> NotAtHand:
@@ -106,10 +106,10 @@ class Entry:
 
 
 def _make_importable(module_name: str) -> None:
-    """Add the current folder to the end of ``sys.path`` if a module of a user's own cannot be found otherwise.
+    """Add the current folder to the end of ``sys.path`` if a module of the user cannot be found otherwise.
 
-    ``python`` does so by itself; a console script such as ``seqbench`` does not. The folder stays, because the module
-    may import its neighbours later.
+    ``python`` adds it by itself, but a console script such as ``seqbench`` does not. The folder is not removed
+    afterwards, because the module may import other modules of the folder later.
     """
     try:
         known = importlib.util.find_spec(module_name.partition(".")[0]) is not None
@@ -120,7 +120,7 @@ def _make_importable(module_name: str) -> None:
 
 
 def _not_a_backbone(loaded: object) -> str:
-    """Return why an object is no backbone, as the end of a sentence; empty if it is one."""
+    """Return the reason why an object is not a backbone, as the end of a sentence; empty for a backbone."""
     if not isinstance(loaded, type):
         return f"{getattr(loaded, '__name__', repr(loaded))} is of type {type(loaded).__name__}, no class"
     torch = sys.modules.get("torch")  # A module that subclasses torch.nn.Module has imported it.
@@ -138,7 +138,7 @@ def _not_a_backbone(loaded: object) -> str:
 
 
 def _parameters(function: object) -> Mapping[str, inspect.Parameter] | None:
-    """Return the parameters of a callable by name; None if its signature cannot be read, as of some C functions."""
+    """Return the parameters of a callable by name; None if its signature cannot be read, as for some C functions."""
     try:
         return inspect.signature(function).parameters if callable(function) else None
     except (TypeError, ValueError):
@@ -147,7 +147,7 @@ def _parameters(function: object) -> Mapping[str, inspect.Parameter] | None:
 
 @cache
 def list_entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
-    """Return all entries of a group by name, sorted; several for a name that several distributions offer."""
+    """Return all entries of a group, sorted by name; a name has several entries if several distributions offer it."""
     entries: dict[str, dict[str, Entry]] = {}
     owners: dict[int, tuple[str, str]] = {}
     for point in _installed_entry_points():
@@ -167,7 +167,7 @@ def list_entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
 
 @cache
 def _installed_entry_points() -> tuple[EntryPoint, ...]:
-    """Return the entry points of both groups; cached, because this reads the metadata of all distributions (35 ms)."""
+    """Return the entry points of both groups; cached, because reading the metadata of all distributions takes 35 ms."""
     try:
         every = entry_points()  # `entry_points(group=...)` reads as much.
         points: Iterable[EntryPoint] = [point for group in _KINDS for point in every.select(group=group)]
@@ -185,7 +185,7 @@ def _readable_entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
 
 
 def find_entry(group: str, name: str) -> Entry:
-    """Return the entry of a name; the name of an architecture may also be a path, ``package.module:Class``.
+    """Return the entry with this name; the name of an architecture may also be a path, ``package.module:Class``.
 
     >>> find_entry(ARCHITECTURES, "gru").value
     'seqbench.architectures.recurrent:GRU'
@@ -228,7 +228,7 @@ def require_distribution(group: str, name: object, distribution: object, recorde
         recorded: recorded version of the distribution.
 
     Raises:
-        NotAtHand: the distribution is not installed, or in another version.
+        NotAtHand: the distribution is not installed, or another version is installed.
     """
     if not (isinstance(name, str) and distribution and isinstance(distribution, str)) or name in list_entries(group):
         return

@@ -1,4 +1,4 @@
-"""The folder of a run: its files, its lock, and whether a new attempt may use it."""
+"""The folder of a run: its files, its lock, and the treatment of an earlier run in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ATTENTION = "attention.png"
 LOCK, WANDB_ID = ".lock", "wandb-id"
 
 Existing = Literal["error", "resume", "overwrite"]
-"""What to do with an earlier run of the same configuration: refuse to start, continue it, or delete it."""
+"""Treatment of an earlier run of the same configuration: raise an error, continue the run, or delete it."""
 
 
 class BusyError(SeqbenchError):
@@ -31,7 +31,7 @@ class BusyError(SeqbenchError):
 
 
 def finished_record(folder: Path, existing: Existing) -> Record | None:
-    """Return the record of a finished run that is to be resumed; None if there is something to run.
+    """Return the record of a finished run if ``existing`` is ``resume``; None if the run must be started or continued.
 
     Raises:
         SeqbenchError: the folder holds an earlier run, and ``existing`` is ``error``.
@@ -59,12 +59,13 @@ def finished_record(folder: Path, existing: Existing) -> Record | None:
 def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Create the folder, and lock it until the end of the block or of this process.
 
-    The lock is the operating system's (``flock``) on a file that remains. It is released when its process ends, in
-    whatever way, and it holds between machines if their file system supports such locks, as NFS 4 does.
+    The lock is a lock of the operating system (``flock``) on a file that is not deleted. It is released when its
+    process ends, even if the process is killed. It also works between machines if their file system supports it, as
+    NFS 4 does.
 
     Args:
-        folder: of a run.
-        patience: how long to wait for another process to release the lock (s).
+        folder: folder of a run.
+        patience: longest time to wait for another process to release the lock (s).
 
     Raises:
         BusyError: another process holds the lock.
@@ -105,7 +106,7 @@ def remove_leftovers(folder: Path, overwrite: bool) -> None:
     The caller must have locked the folder.
 
     Args:
-        folder: of the run.
+        folder: folder of the run.
         overwrite: whether to remove all other files as well.
 
     Raises:
@@ -129,7 +130,7 @@ def _unwritable(folder: Path, error: OSError) -> SeqbenchError:
 
 
 def read_or_create_wandb_id(folder: Path) -> str:
-    """Return the id of the W&B run: the first attempt chooses it and writes it into the folder.
+    """Return the id of the W&B run, which the first attempt chooses and writes into the folder.
 
     Raises:
         SeqbenchError: the id cannot be written.
@@ -141,7 +142,7 @@ def read_or_create_wandb_id(folder: Path) -> str:
 
 
 def recorded_seconds(folder: Path) -> float:
-    """Return the seconds that earlier attempts took, as the record in the folder says; 0 without a record."""
+    """Return the duration of earlier attempts from the record in the folder (s); 0 without a record."""
     if not (folder / records.NAME).is_file():
         return 0.0
     return records.read_record(folder).measured.seconds or 0.0

@@ -1,4 +1,4 @@
-"""What a task gives a model and asks of it: the kinds of inputs and outputs, and the batch that holds both."""
+"""Specifications of the inputs and outputs of a task, and the batches that hold both."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class SequenceClass:
 
     Args:
         classes: number of classes.
-        reads: the hidden vectors that are read: ``last`` (for a backbone that looks ahead, the first and the last),
-            ``mean`` of all, or ``every``: each step predicts the class, the loss weighs the predictions by
-            ``Batch.weights``, and the last one is scored.
+        reads: the hidden vectors from which the class is predicted: ``last`` (for a backbone that looks ahead, the
+            first and the last), ``mean`` (of all), or ``every``. With ``every``, each step predicts the class, the loss
+            weighs the predictions by ``Batch.weights``, and the last prediction is scored.
     """
 
     classes: int
@@ -101,7 +101,7 @@ class SequenceValue:
 
     Args:
         dim: numbers of one sequence.
-        reads: as in ``SequenceClass``.
+        reads: ``last``, ``mean`` or ``every``; see ``SequenceClass``.
     """
 
     dim: int
@@ -146,7 +146,7 @@ _OUTPUTS: dict[str, type[Output]] = {
 
 @dataclass(frozen=True)
 class SequenceSpec:
-    """What a task gives a model and asks of it.
+    """The specification of the inputs and outputs of a task.
 
     Args:
         input: kind of the inputs.
@@ -175,7 +175,7 @@ class SequenceSpec:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> SequenceSpec:
-        """Return the spec of plain data that ``to_dict`` returned.
+        """Return the spec from the plain data that ``to_dict`` returned.
 
         Raises:
             LookupError: a key is missing, or a kind is unknown.
@@ -197,13 +197,13 @@ class Batch:
         targets: ``(batch, out_time)`` ids, or ``(batch, out_time, dim)``; valid also where the weight is 0.
             ``out_time`` is ``time`` for one output per step, and 1 for one output per sequence.
         lengths: ``(batch,)`` number of input steps without padding.
-        weights: ``(batch, out_time)`` weight of each target in the loss, 0 for a target that is not asked for;
+        weights: ``(batch, out_time)`` weight of each target in the loss, 0 for a target that does not count;
             ``(batch, time)`` if every step predicts the class of its sequence.
         total: sum of the weights of the global batch, the same on every rank.
         index: ``(batch,)`` indices of the samples in their split.
         scored: weight of each target in the metrics, shaped as ``weights``; None means ``weights``.
-        first: for a chunk of a stream, whether it is the stream's first, without carried state; None for sequences.
-        target_lengths: ``(batch,)`` number of targets without padding, if targets have a length of their own.
+        first: whether a chunk is the first one of its stream, which starts without a carried state; None for sequences.
+        target_lengths: ``(batch,)`` number of targets without padding, if it differs from ``lengths``.
     """
 
     inputs: Tensor
@@ -248,9 +248,10 @@ class Batch:
 
 
 def feedback_input(output: Output) -> Input | None:
-    """Return the kind of input that previous outputs of a kind are; None if there is not one output per step.
+    """Return the kind of input that represents previous outputs; None if there is not one output per step.
 
-    An output for the whole sequence has no previous one, and the decoder of a ``TokenSequence`` reads its own outputs.
+    An output for the whole sequence has no previous output, and the decoder of a ``TokenSequence`` reads its own
+    outputs already.
 
     >>> feedback_input(StepClasses(classes=10))
     Tokens(vocab=10)
@@ -272,7 +273,7 @@ def _side_to_dict(side: Input | Output) -> dict[str, object]:
 
 
 def _kind_and_values(side: object) -> tuple[str, dict[str, Any]]:
-    """Return the kind of inputs or outputs and its arguments, which its class checks; lists of JSON become tuples."""
+    """Return the kind of inputs or outputs and its arguments, with tuples instead of the lists of JSON."""
     if not isinstance(side, Mapping):
         raise TypeError("inputs and outputs must be mappings with a kind")
     values = {key: tuple(value) if isinstance(value, list) else value for key, value in side.items()}

@@ -1,4 +1,4 @@
-"""Names of the splits of every task's data."""
+"""Names of the splits that the data of every task have."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ class Attempt:
             started = wandb_logging.start_logger(self.config, self.folder, run_id)
         except Exception as error:  # W&B may raise any error, and none may end the run.
             text = redaction.redact(one_line(error))[:200]
-            logger.info(f"W&B could not be started ({text}); going on without it")
+            logger.info(f"W&B could not be started ({text}); the run continues without it")
             return []
         logger.info(f"W&B: {started.mode} ({started.reason})")
         return [started.logger]

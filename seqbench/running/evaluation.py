@@ -131,14 +131,16 @@ def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
             raise error.__context__ from None
         reason = redaction.redact(one_line(error))[:300]
         raise SeqbenchError(
-            f"'{reloaded.config.model}' breaks on the {split} split, whose sequences have up to "
-            f"{module.spec.max_length} steps ({type(error).__name__}: {reason}); give shorter ones, or a run whose "
-            f"architecture takes them."
+            f"'{reloaded.config.model}' fails on the {split} split, whose sequences have up to "
+            f"{module.spec.max_length} steps ({type(error).__name__}: {reason}); give shorter sequences, or a run "
+            f"whose architecture accepts them."
         ) from error
     for name, values in module.evaluated.items():
         for metric, value in values.items():
             if not math.isfinite(value):
-                raise SeqbenchError(f"{name} {metric} is {value} with the weights of step {reloaded.step}: no score.")
+                raise SeqbenchError(
+                    f"{name} {metric} is {value} with the weights of step {reloaded.step}, which is not a score."
+                )
     return module.evaluated[split]
 
 

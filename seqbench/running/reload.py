@@ -227,14 +227,12 @@ def _recorded_vocabulary(folder: Path, record: Record, data: SequenceDataModule)
             text = loading.build_datamodule(recorded_config(record)).vocabulary_text() or ""
         except SeqbenchError as error:
             raise SeqbenchError(
-                f"other data must be read with the run's own vocabulary, but its folder holds none and its own data "
-                f"have changed: {error}"
+                f"other data must be read with the run's vocabulary, but the run folder holds none and the data of the "
+                f"run have changed: {error}"
             ) from error
     checksum = record.config.data_facts.get("tokenizer")
     if checksum is not None and checksum != hashlib.sha256(text.encode()).hexdigest():
-        raise SeqbenchError(
-            f"the vocabulary of {path} is not the one that the run's record names; run the model again."
-        )
+        raise SeqbenchError(f"the vocabulary {path} is not the one in the run's record; run the model again.")
     return text
 
 
@@ -245,12 +243,12 @@ def _check_same_model(record: Record, spec: SequenceSpec) -> None:
         SeqbenchError: they are not.
     """
     trained, present = _recorded_spec(record.config).to_dict(), spec.to_dict()
-    for side, verb in (("input", "reads"), ("output", "answers")):
+    for side, verb in (("input", "reads"), ("output", "predicts")):
         then, now = _fixed_fields(trained[side]), _fixed_fields(present[side])
         if then != now:
             raise SeqbenchError(
-                f"the run's model {verb} {_describe_side(then)}, and these data ask for {_describe_side(now)}; give "
-                f"data and options that leave it as it was."
+                f"the run's model {verb} {_describe_side(then)}, but these data need {_describe_side(now)}; give data "
+                f"and options with the same inputs and outputs."
             )
 
 
@@ -275,7 +273,7 @@ def _recorded_spec(recorded: RunDescription) -> SequenceSpec:
             return SequenceSpec.from_dict(recorded.spec.to_dict())
     except (LookupError, TypeError):  # The kind is unknown, or its class does not accept the arguments.
         pass
-    raise SeqbenchError("the record does not say what its model reads and answers; run the model again.")
+    raise SeqbenchError("the record lacks the inputs and outputs of its model; run the model again.")
 
 
 def _minimal_config(recorded: RunDescription) -> RunConfig:

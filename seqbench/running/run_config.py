@@ -89,7 +89,7 @@ def _option_parser(
     if request.encoder:
         if body_options(datamodule) is not PairOptions:
             raise SeqbenchError(
-                f"task '{card.name}' has no encoder, its outputs go with its inputs; leave out --encoder."
+                f"task '{card.name}' has no encoder, because its inputs and outputs are aligned; leave out --encoder."
             )
         backbones["encoder"] = registry.find_entry(registry.ARCHITECTURES, request.encoder).load()
     parser = OptionParser(backbones, datamodule)
@@ -134,6 +134,6 @@ def _check_secrets(value: object, where: str) -> None:
             _check_secrets(item, where)
     elif isinstance(value, str) and (secret := redaction.find_secret(value)):
         raise SeqbenchError(
-            f"{where} holds {secret}, and options are written into the record; leave it to the environment, "
-            f"where the library that needs it will look."
+            f"{where} holds {secret}, but options are written into the record; set the secret as an environment "
+            f"variable of the library that needs it."
         )

@@ -84,7 +84,7 @@ def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
     """Log the width that was chosen for ``match_params``, and the number of training samples that are left out."""
     if config.match_params:
         width, count = config.arch_options["d_model"], count_parameters(module)
-        logger.info(f"d_model {width} has {count:,} parameters, for the {config.match_params:,} asked for")
+        logger.info(f"d_model {width} has {count:,} parameters ({config.match_params:,} requested)")
     left_out = module.data.describe_data().get("left_out") if module.data else None
     if left_out:
         logger.info(f"{left_out} training samples are longer than the task's max_length and are left out")

@@ -1,1 +1,1 @@
-"""Helpers that have nothing to do with benchmarks: files, plain data, errors, numbers, processes, secrets."""
+"""General helpers, which are independent of benchmarks: files, plain data, errors, numbers, processes, secrets."""

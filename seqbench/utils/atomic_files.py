@@ -1,4 +1,4 @@
-"""Small files: written completely or not at all, and read only if they are regular files of a limited size."""
+"""Write small files atomically, and read small regular files of a limited size."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp creates private files; a record must be readable for others.
+        # mkstemp creates private files, but other users must be able to read a record.
         umask = os.umask(0)
         os.umask(umask)
         Path(temporary).chmod(0o666 & ~umask)
@@ -52,11 +52,13 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the bytes of a small file. Pipes, devices and large files, as others may have put there, are refused.
+    """Return the bytes of a small regular file.
+
+    A hostile record may be a pipe, a device or a huge file; these raise an error.
 
     Raises:
         OSError: the file cannot be read.
-        SeqbenchError: it is no regular file, or it has more than ``MOST_BYTES``.
+        SeqbenchError: the file is not a regular file, or it has more than ``MOST_BYTES``.
     """
     with open_regular_file(path) as file:
         large = os.fstat(file.fileno()).st_size > MOST_BYTES
@@ -71,12 +73,12 @@ def open_regular_file(path: Path) -> BinaryIO:
 
     Raises:
         OSError: the file cannot be opened.
-        SeqbenchError: it is a folder, a pipe, a socket or a device.
+        SeqbenchError: the path is a folder, a pipe, a socket or a device.
     """
     if stat.S_ISREG(path.stat().st_mode):
-        # Opened without blocking, because it may have been replaced by a pipe since.
+        # Opened without blocking, because a pipe may have replaced the file since the check.
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return os.fdopen(handle, "rb")
         os.close(handle)
-    raise SeqbenchError(f"{path} is no regular file but a folder, a pipe, a socket or a device; give a file.")
+    raise SeqbenchError(f"{path} is not a regular file but a folder, a pipe, a socket or a device; give a file.")

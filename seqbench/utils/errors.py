@@ -1,4 +1,4 @@
-"""The errors that a user reads: one sentence instead of a traceback."""
+"""Errors that are shown to the user as one sentence instead of a traceback."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class SeqbenchError(Exception):
-    """An error that the user can correct; its text states what was expected, what came, and what to do."""
+    """An error that the user can correct; its message states the expected value, the given value and the correction."""
 
 
 class NotAtHand(SeqbenchError):
@@ -15,7 +15,7 @@ class NotAtHand(SeqbenchError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint for an unknown name: the closest known names, or else all of them.
+    """Return a hint for an unknown name: the closest known names, or all known names if none is close.
 
     >>> did_you_mean("gruu", ["gru", "lstm"])
     " Did you mean 'gru'?"
@@ -30,7 +30,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def one_line(value: object, limit: int | None = None) -> str:
-    r"""Return the text of an error, or of any value, in one line and with at most ``limit`` characters.
+    r"""Return the text of an error or of another value in one line, with at most ``limit`` characters.
 
     Text that may hold a secret must be redacted before it is cut: ``redact(one_line(error))[:300]``.
 

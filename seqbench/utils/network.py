@@ -23,7 +23,7 @@ def is_reachable(url: str) -> bool:
             return
         opened.set()
 
-    # In a thread, because the timeout of a socket does not cover the resolution of the host's name.
+    # In a thread, because the timeout of a socket does not include the resolution of the host's name.
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(SECONDS)

@@ -14,7 +14,7 @@ LARGE = 1e15
 
 
 def format_number(value: float | None) -> str:
-    """Return a number with up to four significant digits; an integer as it is; ``-`` for None.
+    """Return a number with up to four significant digits; an integer with all digits; ``-`` for None.
 
     >>> [format_number(value) for value in (0.97, 0.123456, 4000, None)]
     ['0.97', '0.1235', '4000', '-']
@@ -49,7 +49,7 @@ def format_four_digits(value: float | None) -> str:
 
 
 def format_published(value: float) -> str:
-    """Return a published figure with up to six significant digits and no zeros that its source does not have.
+    """Return a published score with up to six significant digits and without trailing zeros.
 
     >>> format_published(8.10)
     '8.1'
@@ -58,7 +58,7 @@ def format_published(value: float) -> str:
 
 
 def format_mean(mean: float | None, half_width: float | None) -> str:
-    """Return a mean and the half width of its interval; the mean alone where there is no interval.
+    """Return a mean and the half width of its interval; only the mean if there is no interval.
 
     >>> format_mean(0.97, 0.0098), format_mean(0.97, None)
     ('0.9700 ± 0.0098', '0.9700')
@@ -69,7 +69,7 @@ def format_mean(mean: float | None, half_width: float | None) -> str:
 
 
 def format_interval(low: float | None, high: float | None, places: int = 3) -> str:
-    """Return both ends of an interval with so many decimal places; an empty string where an end is unknown.
+    """Return both ends of an interval with ``places`` decimal places; an empty string if an end is unknown.
 
     >>> format_interval(0.9451, 0.9662)
     '0.945 to 0.966'
@@ -87,7 +87,7 @@ def format_difference(value: float | None) -> str:
 
 
 def decimal_places(values: Iterable[float]) -> int:
-    """Return the decimal places that show four significant digits of the median value, at most four.
+    """Return the number of decimal places, at most four, that shows four significant digits of the median value.
 
     >>> decimal_places([0.9, 0.5]), decimal_places([8.2, 11.0]), decimal_places([1234.0])
     (4, 3, 0)
@@ -99,7 +99,7 @@ def decimal_places(values: Iterable[float]) -> int:
 
 
 def format_score(value: float, places: int) -> str:
-    """Return a score with fixed decimal places, or with significant digits where those would hide it.
+    """Return a score with fixed decimal places, or with significant digits if fixed places would hide its value.
 
     >>> format_score(0.97, 3), format_score(5.3e-5, 4), format_score(1e30, 2)
     ('0.970', '5.3e-05', '1e+30')
@@ -110,7 +110,7 @@ def format_score(value: float, places: int) -> str:
 
 
 def format_half_width(value: float, places: int) -> str:
-    """Return the half width of an interval with fixed decimal places; ``<0.001`` where they would show zero.
+    """Return the half width of an interval with fixed decimal places; ``<0.001`` if they would show zero.
 
     >>> [format_half_width(value, 3) for value in (0.0, 0.0001, 0.0123)]
     ['0.000', '<0.001', '0.012']
@@ -149,7 +149,7 @@ def format_time(seconds: float) -> str:
 
 
 def format_tick(value: float) -> str:
-    """Return the label of an axis tick in as few characters as its exact value needs.
+    """Return the shortest label of an axis tick that shows its exact value.
 
     >>> [format_tick(value) for value in (0.25, 4000, 1.5e6, 1e-5, 0)]
     ['0.25', '4k', '1.5M', '1e-05', '0']
@@ -163,7 +163,7 @@ def format_tick(value: float) -> str:
 
 
 def time_unit(seconds: float) -> tuple[float, str]:
-    """Return the length in seconds and the name of the largest unit of which a time has at least two.
+    """Return the length (s) and the name of the largest unit in which a time is at least 2.
 
     >>> time_unit(126.0)
     (60.0, 'min')
@@ -172,7 +172,7 @@ def time_unit(seconds: float) -> tuple[float, str]:
 
 
 def bytes_unit(value: float) -> tuple[float, str]:
-    """Return the length in bytes and the name of the largest unit of which a size has at least one.
+    """Return the size (bytes) and the name of the largest unit in which a size is at least 1.
 
     >>> bytes_unit(4e8)
     (1048576.0, 'MiB')
@@ -191,7 +191,7 @@ def _format_scaled(value: float, base: float, names: tuple[str, ...], space: str
 
 
 def _power(value: float, base: float, count: int) -> int:
-    """Return the exponent of the base, below ``count``, with which a value is written."""
+    """Return the exponent of the base with which a value is written; it is below ``count``."""
     power = 0
     # A value that would be rounded to 1000k is written as 1.00M.
     while power + 1 < count and abs(value) / base**power >= base - 0.5:

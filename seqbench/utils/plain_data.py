@@ -1,4 +1,4 @@
-"""Plain data: what JSON can represent, read from JSON and YAML that may come from anybody."""
+"""Plain data, which are the values that JSON can represent, read from hostile JSON and YAML."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from pydantic import JsonValue
 
 DEEPEST, MOST_BITS = 100, 1024
-"""Largest depth of nesting, and largest number of bits of a whole number: every JSON reader accepts them."""
+"""Largest depth of nesting, and largest number of bits of a whole number; every JSON reader accepts both."""
 MOST_ALIASED = 100_000
-"""Largest number of values that the aliases of a YAML file may stand for; nested aliases can make billions of them."""
+"""Largest number of values after the aliases of a YAML file are replaced; nested aliases can create billions."""
 
 
 def to_json(data: object) -> str:
-    r"""Return strict JSON text: keys sorted, no NaN or infinity, a newline at the end.
+    r"""Return strict JSON text with sorted keys, without NaN or infinity, and with a newline at the end.
 
     Raises:
-        SeqbenchError: a value is not plain data; the sentence names its place.
+        SeqbenchError: a value is not plain data; the message names its place.
 
     >>> to_json({"b": 1, "a": [0.5, None]})
     '{\n "a": [\n  0.5,\n  null\n ],\n "b": 1\n}\n'
@@ -37,7 +37,7 @@ def to_json(data: object) -> str:
 
 
 def json_digest(data: object) -> str:
-    """Return the SHA-256 (hex) of plain data: of its JSON with sorted keys and without spaces.
+    """Return the SHA-256 (hex) of the JSON of plain data, with sorted keys and without spaces.
 
     >>> json_digest({"b": 1, "a": 2})[:8] == json_digest({"a": 2, "b": 1})[:8]
     True
@@ -47,14 +47,14 @@ def json_digest(data: object) -> str:
 
 
 def check_plain(value: object, where: str) -> None:
-    """Check that data can be written as strict JSON in UTF-8 that every reader accepts.
+    """Check that data can be written as strict JSON in UTF-8, which every JSON reader accepts.
 
     Args:
         value: the data.
-        where: dotted name of the data, for the error.
+        where: dotted name of the data, for error messages.
 
     Raises:
-        SeqbenchError: a value is not plain data; the sentence names its place below ``where``.
+        SeqbenchError: a value is not plain data; the message names its place below ``where``.
     """
     mistake = _find_mistake(value, 0)
     if len(mistake) > 400:  # The place is deeply nested.
@@ -64,7 +64,7 @@ def check_plain(value: object, where: str) -> None:
 
 
 def _find_mistake(value: object, depth: int) -> str:
-    """Return the place and the reason of the first value that is not plain data, ``.a[1] is inf, ...``; else ''."""
+    """Return place and reason of the first value that is not plain data, ``.a[1] is inf, ...``; '' if all are."""
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, float):
@@ -98,8 +98,8 @@ def read_json(path: Path) -> JsonValue:
 
     Raises:
         OSError: the file cannot be read.
-        ValueError: it is no strict JSON in UTF-8.
-        SeqbenchError: it is no regular file, too large, or not plain data.
+        ValueError: the file is not strict JSON in UTF-8.
+        SeqbenchError: the file is not a regular file, too large, or not plain data.
     """
     return parse_json(read_bytes(path), str(path))
 
@@ -108,8 +108,8 @@ def parse_json(text: bytes, where: str) -> JsonValue:
     """Return the plain data of strict JSON.
 
     Raises:
-        ValueError: the text is no strict JSON in UTF-8.
-        SeqbenchError: a value is not plain data; the sentence names its place below ``where``.
+        ValueError: the text is not strict JSON in UTF-8.
+        SeqbenchError: a value is not plain data; the message names its place below ``where``.
 
     >>> parse_json(b'{"a": [1, 2.5]}', "data")
     {'a': [1, 2.5]}
@@ -120,10 +120,10 @@ def parse_json(text: bytes, where: str) -> JsonValue:
 
 
 def decode_json(text: bytes) -> JsonValue:
-    """Return the data of strict JSON, in which whole numbers may be large and floats infinite (``1e999``).
+    """Return the data of strict JSON; whole numbers may be large, and floats may be infinite (``1e999``).
 
     Raises:
-        ValueError: the text is no strict JSON in UTF-8, or it is nested more than 200 levels deep.
+        ValueError: the text is not strict JSON in UTF-8, or it is nested more than 200 levels deep.
     """
     from pydantic_core import from_json  # Imported here, so that `seqbench list` does not wait for it.
 
@@ -132,12 +132,13 @@ def decode_json(text: bytes) -> JsonValue:
 
 
 def read_yaml(path: Path) -> object:
-    """Return the data of a YAML (or JSON) file, which is of types of the safe loader only.
+    """Return the data of a YAML (or JSON) file, with the types of the safe loader only.
 
     The file may be the card of a plug-in, so nothing in it is executed, and its aliases must not fill the memory.
 
     Raises:
-        SeqbenchError: the file cannot be read, is no YAML, is nested too deeply, or its aliases stand for too much.
+        SeqbenchError: the file cannot be read, is not YAML, is nested too deeply, or its aliases stand for too many
+            values.
     """
     import yaml  # Imported here, so that `seqbench --help` does not wait for it.
 
@@ -150,7 +151,7 @@ def read_yaml(path: Path) -> object:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
     except SeqbenchError:
         raise
-    # Besides YAMLError, PyYAML raises what Python does for a 13th month, a number of 5,000 digits or `!!bool x`.
+    # PyYAML raises YAMLError, and other errors for a 13th month, a number of 5,000 digits or `!!bool x`.
     except Exception as error:
         raise SeqbenchError(f"{path} is not valid YAML: {one_line(error, 300) or type(error).__name__}.") from error
 
@@ -159,8 +160,8 @@ def _check_aliases(where: str, events: Iterable[yaml.Event]) -> None:
     """Check the events of a YAML file before the loader builds objects of them.
 
     Args:
-        where: name of the file, for the error.
-        events: as ``yaml.parse`` yields them.
+        where: name of the file, for error messages.
+        events: events that ``yaml.parse`` yields.
 
     Raises:
         SeqbenchError: the file is nested too deeply, an alias is inside its own anchor, or aliases stand for more than
@@ -174,7 +175,9 @@ def _check_aliases(where: str, events: Iterable[yaml.Event]) -> None:
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in {anchor for anchor, _ in open_}:
-                raise SeqbenchError(f"{where}: the alias '*{event.anchor}' is inside of what it names; write it out.")
+                raise SeqbenchError(
+                    f"{where}: the alias '*{event.anchor}' is inside of its own anchor; write the value out."
+                )
             size = sizes.get(str(event.anchor), 0)
             aliased += size
             if aliased > MOST_ALIASED:
@@ -204,7 +207,7 @@ def require_mapping(data: object, where: str) -> Mapping[str, object]:
     """Return the data if they are a mapping.
 
     Raises:
-        SeqbenchError: they are not.
+        SeqbenchError: the data are not a mapping.
     """
     if not isinstance(data, Mapping):
         raise SeqbenchError(f"{where} must be a mapping of keys to values, got {type(data).__name__}.")
@@ -212,12 +215,12 @@ def require_mapping(data: object, where: str) -> Mapping[str, object]:
 
 
 def short_repr(value: object) -> str:
-    """Return a short representation of a value of any type and length, for an error.
+    """Return a short representation of a value of any type and length, for error messages.
 
     >>> short_repr("x" * 100)
     "'xxxxxxxxxxxx...xxxxxxxxxxxxx'"
     """
     try:
         return reprlib.repr(value)
-    except ValueError:  # Python does not write a whole number of thousands of digits.
+    except ValueError:  # Python does not convert a whole number of thousands of digits to text.
         return f"something of type {type(value).__name__}"

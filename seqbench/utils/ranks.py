@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 
 _INTERACTIVE = ("bash", "interactive")
-"""Names that Slurm gives to an interactive shell; a command in it is no task of ``srun``."""
+"""Job names that Slurm uses for an interactive shell; a command in this shell is not a task of ``srun``."""
 
 
 def process_rank() -> int:
     """Return the rank of this process among all processes of its run; rank 0 writes files and logs.
 
     The variables of ``torchrun`` and ``srun`` are read in Lightning's order. Lightning's own launcher sets the rank of
-    the node and the rank on the node, but not the number of processes on a node; then 0 is the first process, and any
-    other number only means that the process is not the first. Without a launcher the rank is 0.
+    the node and the rank on the node, but not the number of processes on a node. In this case, 0 means the first
+    process, and another number only means that the process is not the first one. Without a launcher the rank is 0.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ:
         return _number("RANK")

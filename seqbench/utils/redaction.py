@@ -1,4 +1,4 @@
-"""Remove secrets from text that is written to files or shown: the error of a library may repeat a key.
+"""Remove secrets from text that is written or shown, because an error message of a library may contain a key.
 
 Secrets are the values of environment variables such as ``WANDB_API_KEY`` or ``HF_TOKEN``, the passwords of URLs in the
 environment, and the user and password of every URL in the text.
@@ -16,7 +16,7 @@ from seqbench.utils.errors import one_line
 
 HIDDEN = "***"
 SHORTEST = 8
-"""Smallest number of characters of a secret; a shorter value would occur in ordinary words."""
+"""Smallest number of characters of a secret; a shorter value may occur in ordinary text."""
 
 _SECRET_NAME = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL)S?$", re.IGNORECASE)
 # A password may contain an @, so the match ends at the last one before the host.
@@ -24,20 +24,22 @@ _IN_URL = re.compile(r"(?<=://)[^\s/?#\"'<>]+(?=@)")
 
 
 def redact(text: str) -> str:
-    """Return the text with ``***`` in place of each secret. Redact before cutting: half a secret is not recognised.
+    """Return the text with ``***`` in place of each secret.
+
+    A text must be redacted before it is cut, because a part of a secret is not recognised.
 
     >>> redact("cannot reach https://me:pass@example.org/data")
     'cannot reach https://***@example.org/data'
     """
     hidden = _IN_URL.sub(HIDDEN, text)
-    # The longest first, because one secret may begin with another.
+    # The longest secret first, because one secret may begin with another one.
     for secret in sorted(set(_secrets_in(text)), key=lambda secret: (-len(secret), secret)):
         hidden = hidden.replace(secret, HIDDEN)
     return hidden
 
 
 def find_secret(text: str) -> str | None:
-    """Return a description of the secret that a text contains, such as ``the value of $NAME``; None without one.
+    """Return a description of the secret in a text, such as ``the value of $NAME``; None if there is no secret.
 
     >>> find_secret("https://me:pass@example.org")
     'the user and password of a URL'
@@ -67,12 +69,12 @@ def _secrets() -> Iterator[tuple[str, str]]:
 def _password(url: str) -> str:
     try:
         return urlsplit(url.strip()).password or ""
-    except ValueError:  # It is no URL.
+    except ValueError:  # The value is not a URL.
         return ""
 
 
 def _forms(secret: str) -> set[str]:
-    """Return how a secret may be written: as it is, in one line, and escaped for URLs, JSON and Python."""
+    """Return the forms of a secret: unchanged, in one line, and escaped for URLs, JSON and Python."""
     plain = {secret, unquote(secret), one_line(secret)}
     # The environment's bytes need not be UTF-8.
     in_url = {quote(form, safe=safe, errors="surrogateescape") for form in plain for safe in ("", "/")}

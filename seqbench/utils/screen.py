@@ -1,7 +1,7 @@
 """Show the package's log messages on the screen.
 
-The loggers of the package are called ``seqbench.*``, and progress is logged at level INFO. A Python program sees it
-once it configures ``logging``; the command line shows it on standard error.
+The loggers of the package are called ``seqbench.*``, and progress is logged at level INFO. The command line shows these
+messages on standard error; a Python program must configure ``logging`` to show them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ PACKAGE = "seqbench"
 class ScreenHandler(logging.Handler):
     """Write each message as a plain line to standard error, in the first process of a run only.
 
-    An error of the stream is raised, not swallowed as ``logging.StreamHandler`` does, so that a closed pipe ends the
-    command.
+    Unlike in ``logging.StreamHandler``, an error of the stream is raised, so that a closed pipe ends the command.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -28,7 +27,7 @@ class ScreenHandler(logging.Handler):
         return ranks.process_rank() == 0 and bool(super().filter(record))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write the message to the stream that is standard error at this moment."""
+        """Write the message to the present ``sys.stderr``."""
         print(self.format(record), file=sys.stderr, flush=True)
 
 
@@ -48,7 +47,7 @@ def show_messages() -> Iterator[None]:
 
 @contextlib.contextmanager
 def hide_messages() -> Iterator[None]:
-    """Log no message below level WARNING until the end of the block; for all processes of a run but the first."""
+    """Log no message below level WARNING until the end of the block, in all processes of a run except the first."""
     logger = logging.getLogger(PACKAGE)
     level = logger.level
     logger.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""Strict models of plain data: unknown keys are refused, every value has its type, and every number is finite.
+"""Strict models of plain data: unknown keys and wrong types raise an error, and every number is finite.
 
 The models are pydantic's; ``validate`` turns pydantic's errors into one sentence that names the key.
 """
@@ -34,7 +34,7 @@ STRICT: Final = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 LARGEST_WHOLE_NUMBER = 2**63 - 1
 _WHOLE = core_schema.int_schema(strict=True, ge=-LARGEST_WHOLE_NUMBER, le=LARGEST_WHOLE_NUMBER)
 _FLOAT = core_schema.float_schema(strict=True, allow_inf_nan=False)
-# A strict float takes an int as well, and would convert one that is too large for `_WHOLE`.
+# A strict float accepts an int as well, and would convert an int that is too large for `_WHOLE`.
 _NO_INT = core_schema.json_or_python_schema(
     json_schema=_FLOAT, python_schema=core_schema.chain_schema([core_schema.is_instance_schema(float), _FLOAT])
 )
@@ -49,14 +49,14 @@ WholeNumber = Annotated[
     GetPydanticSchema(lambda source, handler: _WHOLE),
     WithJsonSchema({"type": "integer"}),
 ]
-"""A whole number of at most 64 bits; booleans and floats are refused."""
+"""A whole number of at most 64 bits; booleans and floats raise an error."""
 
 Number = Annotated[
     int | float,
     GetPydanticSchema(lambda source, handler: _NUMBER),
     WithJsonSchema({"type": "number"}),
 ]
-"""A finite number, kept as it was read: 2 stays a whole number and 2.0 a float, so that digests do not change."""
+"""A finite number without conversion: 2 stays a whole number and 2.0 a float, so that digests do not change."""
 
 
 def _number_from_text(value: object) -> object:
@@ -69,7 +69,7 @@ def _number_from_text(value: object) -> object:
 
 
 YamlFloat = Annotated[float, BeforeValidator(_number_from_text)]
-"""A finite float; also as text, because YAML 1.1 reads ``1e-3``, which has no dot, as text."""
+"""A finite float, which may be given as text, because YAML 1.1 reads ``1e-3`` (without a dot) as text."""
 
 
 def _check_plain_value(value: JsonValue, info: ValidationInfo) -> JsonValue:
@@ -91,27 +91,27 @@ PlainValue = Annotated[
     GetPydanticSchema(lambda source, handler: core_schema.with_info_plain_validator_function(_check_plain_value)),
     WithJsonSchema({}),
 ]
-"""Any plain data, for parts whose form others decide, such as a task's sample."""
+"""Any plain data, for parts without a fixed form, such as the sample of a task."""
 
 PlainMapping = Annotated[
     dict[str, JsonValue],
     GetPydanticSchema(lambda source, handler: core_schema.with_info_plain_validator_function(_check_plain_mapping)),
     WithJsonSchema({"type": "object"}),
 ]
-"""Any plain data by name, for parts whose names others decide, such as an architecture's options."""
+"""Any plain data by name, for parts without fixed names, such as the options of an architecture."""
 
 
 class StrictModel(BaseModel):
-    """A frozen model that refuses unknown keys, converts nothing, and writes exactly the keys that it was given."""
+    """A frozen model that accepts only known keys, converts no value, and writes only the keys that were given."""
 
     model_config = ConfigDict(**STRICT, frozen=True, defer_build=True, serialize_by_alias=True)
 
     def to_dict(self) -> dict[str, JsonValue]:
-        """Return plain data with the keys that were given, and no others."""
+        """Return plain data with only the keys that were given."""
         return self.model_dump(exclude_unset=True)
 
     def with_values(self, **changes: object) -> Self:
-        """Return a copy in which some fields have other values.
+        """Return a copy with new values of some fields.
 
         Raises:
             SeqbenchError: a field is unknown, or a value has the wrong type.
@@ -129,15 +129,15 @@ def validate(kind: type[T], data: object, name: str = "", origin: str = "") -> T
         kind: class to build.
         data: mapping of field names to values.
         name: dotted name of the data in ``origin``, such as ``optim``.
-        origin: where the data come from, such as a file.
+        origin: origin of the data, such as the name of a file.
 
     Raises:
-        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names the key.
+        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the message names the key.
     """
     try:
         if issubclass(kind, BaseModel):
             return kind.model_validate(data)
-        # As JSON, because a strict dataclass takes a mapping, and a strict tuple a list, only from JSON.
+        # From JSON, because only then a strict dataclass accepts a mapping, and a strict tuple accepts a list.
         check_plain(data, name or "it")
         return TypeAdapter(kind).validate_json(json.dumps(data))
     except ValidationError as error:
@@ -163,17 +163,17 @@ _EXPECTED = {
         "a mapping of keys to values",
     ),
 }
-"""What a value had to be, by the type of pydantic's error."""
+"""Description of the expected value, by the type of pydantic's error."""
 _UNKNOWN_KEY = ("extra_forbidden", "unexpected_keyword_argument")
 _MISSING_KEY = ("missing", "missing_argument", "missing_keyword_only_argument")
 
 
 def explain_validation_error(error: ValidationError, kind: object, name: str = "") -> str:
-    """Return one sentence on one mistake in the data; an unknown key is named first.
+    """Return one sentence on one mistake in the data, on an unknown key if there is one.
 
     Args:
-        error: raised by pydantic.
-        kind: class that was to be built.
+        error: error of pydantic.
+        kind: class that could not be built.
         name: dotted name of the data.
     """
     mistake = min(error.errors(include_url=False), key=lambda one: one["type"] not in _UNKNOWN_KEY)
@@ -194,7 +194,7 @@ def explain_validation_error(error: ValidationError, kind: object, name: str = "
 
 
 def _literals(mistake: ErrorDetails) -> list[str]:
-    """Return the names that a value could have been; pydantic gives them as text, ``'max' or 'min'``."""
+    """Return the accepted names of a value, which pydantic writes as text, ``'max' or 'min'``."""
     return re.findall(r"'([^']*)'", str(mistake.get("ctx", {}).get("expected", "")))
 
 
@@ -204,7 +204,7 @@ def _unknown_key(place: str, key: object, known: Iterable[str]) -> str:
 
 
 def _expected(mistake: ErrorDetails) -> str:
-    """Return what a value had to be, and what it was."""
+    """Return a description of the expected value and of the given value."""
     if mistake["type"] == "value_error":
         return f"plain data: {str(mistake['ctx']['error']).rstrip('.')}"
     expected = _EXPECTED.get(mistake["type"], mistake["msg"])
@@ -214,7 +214,7 @@ def _expected(mistake: ErrorDetails) -> str:
 
 
 def _dotted(name: str, location: Iterable[int | str]) -> str:
-    """Return the dotted name of a place in the data, such as ``curves.train.loss[3]``; ``it`` for the data as a whole.
+    """Return the dotted name of a place in the data, such as ``curves.train.loss[3]``; ``it`` for all of the data.
 
     >>> _dotted("optim", ["betas", 1])
     'optim.betas[1]'
@@ -225,7 +225,7 @@ def _dotted(name: str, location: Iterable[int | str]) -> str:
 
 
 def _keys(kind: object, location: Sequence[int | str]) -> list[str]:
-    """Return the keys that the class at a place of the data knows."""
+    """Return the known keys of the class at a place in the data."""
     for step in location:
         kind = _type_at(kind, step)
     fields = next((_fields(part) for part in _union_members(kind) if _fields(part)), {})

@@ -1,4 +1,4 @@
-"""Durations and sizes with units, as text."""
+"""Convert durations and sizes with units to text, and text to numbers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def parse_seconds(text: str, option: str) -> float:
     """Return the seconds of a duration such as ``90``, ``90s``, ``30m``, ``2h`` or ``1d``.
 
     Raises:
-        SeqbenchError: the text is no duration; the sentence names the option.
+        SeqbenchError: the text is not a duration; the message names the option.
 
     >>> parse_seconds("30m", "--limit")
     1800.0
@@ -41,7 +41,7 @@ def parse_bytes(text: str, option: str) -> int:
     """Return the bytes of a size such as ``1024``, ``500M`` or ``4G``; the units are powers of 1,024.
 
     Raises:
-        SeqbenchError: the text is no size; the sentence names the option.
+        SeqbenchError: the text is not a size; the message names the option.
 
     >>> parse_bytes("4k", "--memory")
     4096

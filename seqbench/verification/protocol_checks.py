@@ -27,17 +27,17 @@ def check_record(subject: Subject) -> str:
     """Check that the record was not edited after it was written, and that it has scores on both splits."""
     record = subject.record
     if not record.intact():
-        raise SeqbenchError("its checksum is not that of what it holds: it was edited after it was written")
+        raise SeqbenchError("its checksum does not match its contents: it was edited after it was written")
     if record.status == "diverged":
         if fields := [key for key in SCORE_FIELDS if key in record.results.model_fields_set]:
-            raise SeqbenchError(f"the run diverged, and so has no scores, but it holds {', '.join(fields)}")
+            raise SeqbenchError(f"the run diverged and cannot have scores, but the record holds {', '.join(fields)}")
         return f"intact; the run diverged: {record.results.reason}"
     if record.status != "ok":
-        raise SeqbenchError(f"the run ended as {record.status}, not with a result; go on with it, or run it again")
+        raise SeqbenchError(f"the run ended as {record.status}, not with a result; resume it, or repeat it")
     for split in SCORED_SPLITS:
         if record.config.card.metric not in record.results.metrics[split]:
             raise SeqbenchError(f"it ended ok and has no {short_repr(record.config.card.metric)} on {split}")
-    return "intact, with scores of validation and test between their lines"
+    return "intact, with scores on validation and test"
 
 
 def check_card(subject: Subject) -> str:
@@ -47,8 +47,8 @@ def check_card(subject: Subject) -> str:
     card = cards.load_card(recorded.name)
     if recorded.version != card.version:
         raise SeqbenchError(
-            f"it is of version {short_repr(recorded.version)} of '{card.name}', and version {card.version} is "
-            f"installed; verify it with the seqbench that has it"
+            f"it has version {short_repr(recorded.version)} of the card '{card.name}', but version {card.version} is "
+            f"installed; verify it with a seqbench that has this version"
         )
     installed = {
         "name": card.name,
@@ -77,7 +77,7 @@ def check_configuration(subject: Subject) -> str:
         subject.config, subject.data = config, loading.build_datamodule(config)
     except NotAtHand as error:
         raise SkippedError(
-            f"it cannot be rebuilt here, nor can its size, lines and scores be checked: {error}"
+            f"it cannot be rebuilt here, so its size, chance and scores cannot be checked: {error}"
         ) from error
     compare_values(recorded.digest, config.digest(), 0, "the digest of its options")
     compare_values(recorded.modified, config.modified(), 0, "config.modified")
@@ -118,7 +118,7 @@ def check_chance_and_best(subject: Subject) -> str:
         agreement = weaker_agreement(agreement, compare_values(recorded, computed, subject.tolerance, split))
     recorded_facts, facts = subject.record.config.data_facts, data.describe_data()
     compare_values(_without_texts(recorded_facts), _without_texts(facts), subject.tolerance, "config.data_facts")
-    return f"chance, best possible, baselines and counts computed anew from the data: {agreement}"
+    return f"chance and best possible values, baselines and counts, computed again from the data: {agreement}"
 
 
 def _require_task(name: object, card: CardDescription) -> None:
@@ -135,8 +135,8 @@ def _require_trust(subject: Subject, recorded: RunDescription) -> None:
         name = options.get("name")
         if isinstance(name, str) and ":" in name and not subject.trust:
             raise SkippedError(
-                f"its architecture is given by a path, {short_repr(name)}, which would be imported from where you "
-                f"stand; look into that file, then add --trust"
+                f"its architecture is given by a path, {short_repr(name)}, which would be imported from the current "
+                f"folder; read that file, then add --trust"
             )
 
 
@@ -170,7 +170,7 @@ def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
     """
     target = parameter_matching.parse_parameter_count(target)
     if not abs(count - target) <= parameter_matching.TOLERANCE * target:
-        raise SeqbenchError(f"it says to match {target:,} parameters and has {count:,}")
+        raise SeqbenchError(f"it should match {target:,} parameters but has {count:,}")
     width = parameter_matching.match_parameters(config, target).arch_options["d_model"]
     compare_values(config.arch_options["d_model"], width, 0, f"d_model, to match {target:,} parameters,")
 

@@ -71,11 +71,13 @@ class Report:
     def verdict(self) -> str:
         """The result in one sentence."""
         if not self.ok:
-            return f"WRONG in {', '.join(self.names(WRONG))}: this record is not to be believed as it stands."
+            return f"WRONG in {', '.join(self.names(WRONG))}: this record cannot be trusted."
         if "retrain" in self.names(OK):
-            return "All is as recorded, and a second run agrees."
+            return "Everything agrees with the record, and so does a second run."
         skipped = self.names(SKIPPED)
-        return f"Nothing is wrong; not checked: {', '.join(skipped)}." if skipped else "All is as recorded."
+        return (
+            f"Nothing is wrong; not checked: {', '.join(skipped)}." if skipped else "Everything agrees with the record."
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Return plain data."""
@@ -113,7 +115,7 @@ def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> 
         state, message = WRONG, str(error)
     # The record is hostile data, and a plug-in may build the module: both may raise any error.
     except (Exception, SystemExit) as error:
-        state, message = WRONG, f"the record holds there what cannot be read ({type(error).__name__}: {error})"
+        state, message = WRONG, f"this part of the record cannot be read ({type(error).__name__}: {error})"
     line = redaction.redact(one_line(message))[:600].removesuffix(".")
     return Check(name, state, "".join(letter if letter.isprintable() else "\ufffd" for letter in line))
 
@@ -137,7 +139,7 @@ def check_second_run(subject: Subject) -> str:
     try:
         return f"run again: {compare_values(then, now, subject.tolerance, 'results')}{note}"
     except SeqbenchError as error:
-        raise SeqbenchError(f"run again, it does not agree: {error}{note}") from error
+        raise SeqbenchError(f"the results of a second run differ: {error}{note}") from error
 
 
 def _compare_environments(record: Record, repeated: Record) -> str:

@@ -104,7 +104,7 @@ def test_a_committed_record_is_written_again_byte_for_byte(path: Path) -> None:
 def test_a_record_that_is_no_regular_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "result.json")
     for path in (tmp_path, Path("/dev/zero")):
-        with pytest.raises(SeqbenchError, match="no regular file"):
+        with pytest.raises(SeqbenchError, match="not a regular file"):
             records.read_record(path)
     (tmp_path / "large").touch()
     os.truncate(tmp_path / "large", 2**40)

@@ -108,7 +108,7 @@ def test_probes_give_scores_by_length(probed: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"arguments": ["--task.alphabet", "9"]}, r"model reads Tokens \(vocab 10\), and these data ask .*vocab 11"),
+        ({"arguments": ["--task.alphabet", "9"]}, r"model reads Tokens \(vocab 10\), but these data need .*vocab 11"),
         ({"arguments": ["--optim.lr", "1"]}, "a trained model keeps its optim: --optim.lr cannot be changed"),
         ({"arguments": ["--arch.d_model=9"]}, "a trained model keeps its arch"),
         ({"arguments": ["--task.dely", "9"]}, r"unknown option --task.dely. Did you mean --task.delay"),
@@ -127,9 +127,7 @@ def test_options_that_do_not_fit_a_trained_model_are_refused(run: Path, given: d
 def test_a_length_at_which_an_architecture_fails_is_one_sentence(tmp_path: Path) -> None:
     folder = train(tmp_path, COPY, f"{HERE}:Short")
     assert scored(evaluate(folder)) == values(folder)
-    with pytest.raises(
-        SeqbenchError, match=r"breaks on the test split, .* up to 60 steps \(IndexError: .*give shorter"
-    ):
+    with pytest.raises(SeqbenchError, match=r"fails on the test split, .* up to 60 steps \(IndexError: .*give shorter"):
         evaluate(folder, {"delay": 40})
 
 
@@ -190,7 +188,7 @@ def _without_vocabulary_or_data(folder: Path, own: Path, other: Path) -> None:
     own.rename(own.with_name("away"))
     assert scored(evaluate(folder, {"data_dir": str(other)})) == values(folder)
     kept.rename(folder / "away.json")
-    with pytest.raises(SeqbenchError, match="other data must be read with the run's own vocabulary, but its folder"):
+    with pytest.raises(SeqbenchError, match="other data must be read with the run's vocabulary, but the run folder"):
         evaluate(folder, {"data_dir": str(other)})
     own.with_name("away").rename(own)
     assert scored(evaluate(folder, {"data_dir": str(other)})) == values(folder)
@@ -204,7 +202,7 @@ def _without_vocabulary_or_data(folder: Path, own: Path, other: Path) -> None:
 def _with_another_tokenizer(folder: Path, data: Path) -> None:
     kept = folder / "tokenizer.json"
     kept.write_text(kept.read_text() + " ")
-    with pytest.raises(SeqbenchError, match=r"tokenizer\.json is not the one that the run's record names"):
+    with pytest.raises(SeqbenchError, match=r"tokenizer\.json is not the one in the run's record"):
         evaluate(folder, {"data_dir": str(data)})
     assert scored(evaluate(folder)) == values(folder)  # The run's own data need no vocabulary.
 

@@ -65,7 +65,7 @@ def test_a_reloaded_run_has_its_best_weights_and_reports_changes(run: Path, reco
 
 def test_data_with_other_inputs_are_refused(run: Path, record: Record) -> None:
     config = reload.recorded_config(record, {"alphabet": 5})
-    with pytest.raises(SeqbenchError, match=r"model reads Tokens \(vocab 10\), and these data ask for Tokens"):
+    with pytest.raises(SeqbenchError, match=r"model reads Tokens \(vocab 10\), but these data need Tokens"):
         reload.reload_run(run, record, config)
 
 

@@ -101,7 +101,7 @@ def test_the_width_found_for_a_number_of_parameters_is_logged(tmp_path: Path, ca
     caplog.set_level(logging.INFO, "seqbench")
     run = seqbench.run("gru", COPY, tier="smoke", match_params="10k", optim=OPTIM, logger="none", runs=tmp_path)
     width, count = run.record.config.options.arch["d_model"], run.record.config.parameters
-    assert f"d_model {width} has {count:,} parameters, for the 10,000 asked for" in caplog.messages
+    assert f"d_model {width} has {count:,} parameters (10,000 requested)" in caplog.messages
 
 
 def test_the_weights_with_the_best_validation_score_are_tested(tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def towers(first: str, each: str) -> str:
 ENDLESS = {
     "laughs": (towers("[x, x]", "[%s]"), "aliases stand for more than 100,000 values"),
     "merged": (towers("{x: 1}", "{<<: [%s]}"), "aliases stand for more than 100,000 values"),
-    "itself": ("a: &a [*a]", r"the alias '\*a' is inside of what it names"),
-    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' is inside of what it names"),
+    "itself": ("a: &a [*a]", r"the alias '\*a' is inside of its own anchor"),
+    "below itself": ("&a {k: {k: *a}}", r"the alias '\*a' is inside of its own anchor"),
     # The loader of libyaml overruns its stack here.
     "deep": ("- " * 1_000_000, "nested more than 100 levels"),
     "brackets": ("[" * 200 + "]" * 200, "nested more than 100 levels"),
@@ -102,7 +102,7 @@ def test_a_few_aliases_are_accepted(tmp_path: Path) -> None:
 def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "card.yaml")
     for path in (tmp_path / "card.yaml", Path("/dev/zero"), tmp_path):
-        with pytest.raises(SeqbenchError, match="no regular file"):
+        with pytest.raises(SeqbenchError, match="not a regular file"):
             plain_data.read_yaml(path)
 
 

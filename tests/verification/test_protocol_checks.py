@@ -113,7 +113,7 @@ def test_missing_data_make_no_record_wrong(tmp_path: Path, monkeypatch: pytest.M
     edit_record(folder, change)
     message = skipped(verify.verify_record(folder, retrain=True), [*REBUILT, "retrain"])
     assert message.startswith(
-        "it cannot be rebuilt here, nor can its size, lines and scores be checked: the data set 'ptb'"
+        "it cannot be rebuilt here, so its size, chance and scores cannot be checked: the data set 'ptb'"
     )
     for name in published_datasets.find_dataset("ptb").files.values():
         (tmp_path / "empty" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -172,7 +172,7 @@ def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, m
     marker = tmp_path / "imported"
     (tmp_path / "my_file.py").write_text(f"open({str(marker)!r}, 'w')")
     monkeypatch.chdir(tmp_path)
-    assert "look into that file, then add --trust" in skipped(verify.verify_record(finished.folder), REBUILT)
+    assert "read that file, then add --trust" in skipped(verify.verify_record(finished.folder), REBUILT)
     assert not marker.exists()
     monkeypatch.syspath_prepend(tmp_path)
     assert "could not be imported from my_file:Net" in skipped(

@@ -35,7 +35,7 @@ def test_a_true_record_agrees_bit_for_bit_and_its_folder_stays_as_it_is(run: Pat
     before = {path: path.is_file() and path.read_bytes() for path in run.rglob("*")}
     report = verify.verify_record(run)
     assert states(report) == dict.fromkeys(CHECKS, "ok")
-    assert (report.ok, report.verdict) == (True, "All is as recorded.")
+    assert (report.ok, report.verdict) == (True, "Everything agrees with the record.")
     assert all("bit for bit" in check.message for check in report.checks if check.name in ("lines", "scores"))
     assert {path: path.is_file() and path.read_bytes() for path in run.rglob("*")} == before
     assert json.loads(plain_data.to_json(report.to_dict()))["checks"][0]["name"] == "record"
@@ -77,14 +77,14 @@ def test_a_second_run_agrees_bit_for_bit_and_finds_invented_results(
         "retrain",
         "run again, with the same results bit for bit",
     )
-    assert report.verdict == "All is as recorded, and a second run agrees."
+    assert report.verdict == "Everything agrees with the record, and so does a second run."
     # Without the checkpoint no other check can find these.
     for change in (raise_test_score, raise_early_loss):
         edit_record(tmp_path, change)
     edit_record(tmp_path, replace_value("measured", "device", value="an abacus"))
     messages = wrong(verify.verify_record(tmp_path, retrain=True))
     assert set(messages) == {"retrain"}
-    assert "it does not agree: results.curves.train.loss[0] is recorded as" in messages["retrain"]
+    assert "the results of a second run differ: results.curves.train.loss[0] is recorded as" in messages["retrain"]
     assert "recorded with device 'an abacus', here " in messages["retrain"]
     assert verify.verify_record(tmp_path, retrain=True, tolerance=0.2).ok
     assert list((tmp_path / "temporary").iterdir()) == []

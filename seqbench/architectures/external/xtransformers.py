@@ -91,7 +91,7 @@ class XTransformer(nn.Module):
         return y, after
 
     def _limit_attention(self, needed: bool) -> None:
-        """Set the window of the attentions, or none where all steps are inside it: a mask costs memory and time."""
+        """Set the window of the attentions; no window if it holds all steps, because a mask costs memory and time."""
         for module in self.decoder.modules():
             if isinstance(module, Attention):
                 module.max_attend_past = self.max_context - 1 if needed else None

@@ -42,7 +42,7 @@ def read_chorales(limit: int | None = None) -> Chorales:
     Args:
         limit: maximum number of pieces; None for all.
     """
-    from music21 import corpus  # Here: the import takes 0.3 s, and the package is optional.
+    from music21 import corpus  # Imported here, because the import takes 0.3 s, and the package is optional.
 
     splits: dict[str, list[np.ndarray]] = {"train": [], "validation": [], "test": []}
     failed = 0

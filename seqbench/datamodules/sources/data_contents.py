@@ -15,12 +15,12 @@ _SYNTHETIC_VERSION = "1"
 
 
 def file_checksums(location: DataLocation) -> dict[str, str]:
-    """Return what identifies the data, by ``part/name``: the SHA-256 (hex) of each file, or the version of the source.
+    """Return the SHA-256 (hex) of each file by ``part/name``, or the version of a source without files.
 
-    For a data set on the hub these are the published checksums, because other data is refused.
+    For a data set on the hub these are the published checksums, because other data raise an error.
 
     Raises:
-        SeqbenchError: If a file cannot be read.
+        SeqbenchError: a file cannot be read.
     """
     if location.source == "hub":
         entry = location.entry
@@ -38,7 +38,7 @@ def file_checksums(location: DataLocation) -> dict[str, str]:
 
 
 def is_published(dataset: str, checksums: Mapping[str, str]) -> bool:
-    """Return whether checksums by ``part/name`` are those of the published data set; file names are ignored.
+    """Return whether checksums by ``part/name`` equal those of the published data set; file names are ignored.
 
     >>> published = published_datasets.find_dataset("jsb").sha256["all"]
     >>> is_published("jsb", {"all/my_copy.mat": published}), is_published("jsb", {"all/JSB_Chorales.mat": "0" * 64})
@@ -55,8 +55,8 @@ def verified_checksums(location: DataLocation) -> dict[str, str]:
     A folder that the user names may contain any data.
 
     Raises:
-        NotAtHand: If a file in a data folder is not the published one.
-        SeqbenchError: If a file cannot be read.
+        NotAtHand: a file in a data folder is not the published one.
+        SeqbenchError: a file cannot be read.
     """
     checksums = file_checksums(location)
     if not (location.must_be_published and location.source == "folder"):
@@ -82,8 +82,8 @@ def read_contents(location: DataLocation, expected_format: str) -> tuple[dict[st
         expected_format: format that the task reads.
 
     Raises:
-        NotAtHand: If the data cannot be downloaded, or a file in a data folder is not the published one.
-        SeqbenchError: If the data set has another format, or a file cannot be read.
+        NotAtHand: the data cannot be downloaded, or a file in a data folder is not the published one.
+        SeqbenchError: the data set has another format, or a file cannot be read.
     """
     entry = location.entry
     if entry.format != expected_format:

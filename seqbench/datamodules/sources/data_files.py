@@ -43,7 +43,7 @@ def read_file(path: Path) -> bytes:
     """Return the bytes of a file, unpacked if its name ends in ``.gz``. Links are followed.
 
     Raises:
-        SeqbenchError: If the file cannot be read, is not a regular file, or is a damaged gzip file.
+        SeqbenchError: the file cannot be read, is not a regular file, or is a damaged gzip file.
     """
     try:
         with atomic_files.open_regular_file(path) as file:
@@ -61,7 +61,7 @@ def file_checksum(path: Path) -> str:
     The result is cached until the file changes.
 
     Raises:
-        SeqbenchError: If the file cannot be read.
+        SeqbenchError: the file cannot be read.
     """
     try:
         state = path.stat()
@@ -83,7 +83,7 @@ def decode_text(name: str, data: bytes) -> str:
         data: contents of the file.
 
     Raises:
-        SeqbenchError: If the data is empty, is not UTF-8, or contains zero bytes.
+        SeqbenchError: the data is empty, is not UTF-8, or contains zero bytes.
 
     >>> decode_text("train.txt", b"caf\xc3\xa9")
     'café'

@@ -1,6 +1,6 @@
-"""Search for the data of a task, without reading it: no torch, and an answer within two seconds.
+"""Locate the data of a task without reading them, within two seconds and without importing torch.
 
-The data is searched in this order: the folder that the user names, ``$SEQBENCH_DATA``, the folder of downloaded data,
+The places are searched in this order: the folder of the user, ``$SEQBENCH_DATA``, the folder of downloaded data,
 the hub. Two more sources are used only if the user names them: ``package`` (the chorales of music21) and
 ``synthetic``.
 """
@@ -35,7 +35,7 @@ class DataLocation:
         dataset: name of the data set in ``published_datasets``.
         source: ``folder``, ``hub``, ``package`` or ``synthetic``.
         files: files of each part; several files of one part are joined. Empty if the source is not a folder.
-        must_be_published: whether the files must be the published ones; a folder of the user may contain other data.
+        must_be_published: whether the files must equal the published ones; a folder of the user may hold other data.
         languages: source and target language of sentence pairs; empty for other formats.
     """
 
@@ -51,7 +51,7 @@ class DataLocation:
         return published_datasets.find_dataset(self.dataset)
 
     def part_name(self, part: str) -> str:
-        """Return the files of a part, or the names of data set and part, for error messages."""
+        """Return the files of a part, or else the names of data set and part, for error messages."""
         return ", ".join(map(str, self.files.get(part, ()))) or f"'{self.dataset}', {part}"
 
 
@@ -63,13 +63,13 @@ def locate_data(
     Args:
         dataset: name of the data set in ``published_datasets``.
         data_dir: folder or file of the user; links are followed.
-        source: where to search, one of ``SOURCES``.
+        source: source to search, one of ``SOURCES``.
         languages: source and target language of sentence pairs.
 
     Raises:
-        NotAtHand: If the folder does not contain the data, or there is neither a folder nor a network. The message
-            lists what the user can do.
-        SeqbenchError: If the data set or the source is unknown, or two options exclude each other.
+        NotAtHand: the folder does not contain the data, or there is neither a folder nor a network. The message
+            lists the user's options.
+        SeqbenchError: the data set or the source is unknown, or two options exclude each other.
     """
     entry = published_datasets.find_dataset(dataset)
     if source not in SOURCES:
@@ -113,7 +113,7 @@ def _all_or_none(paths: Mapping[str, Path]) -> dict[str, tuple[Path, ...]]:
 
 
 def _published_names(entry: PublishedDataset, languages: Sequence[str]) -> dict[str, str]:
-    """Return the names of the published files by part; for two languages only theirs, or none if one is missing."""
+    """Return the names of the published files by part; with languages, only their files, or none if one is missing."""
     if not languages:
         return dict(entry.files)
     parts = [f"{split}/{language}" for split in SPLITS for language in languages]

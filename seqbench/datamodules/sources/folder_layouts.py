@@ -34,27 +34,27 @@ class FolderLayout:
 
 
 def text_files(folder: Path, languages: Sequence[str]) -> Files:
-    """Return all ``*.txt`` files: by split if their names contain the splits, else all as one text.
+    """Return all ``*.txt`` files: by split if their names contain the splits, otherwise as one text.
 
     Args:
         folder: folder to search.
         languages: not used.
 
     Raises:
-        SeqbenchError: If the files of one split are missing.
+        SeqbenchError: the files of one split are missing.
     """
     return _splits_or_all([path for path in _folder_entries(folder) if path.suffix == ".txt"])
 
 
 def sentence_files(folder: Path, languages: Sequence[str]) -> Files:
-    """Return all ``*.tsv`` and ``*.txt`` files: by split if their names contain the splits, else all together.
+    """Return all ``*.tsv`` and ``*.txt`` files: by split if their names contain the splits, otherwise as one part.
 
     Args:
         folder: folder to search.
         languages: not used.
 
     Raises:
-        SeqbenchError: If the files of one split are missing.
+        SeqbenchError: the files of one split are missing.
     """
     return _splits_or_all([path for path in _folder_entries(folder) if path.suffix in (".tsv", ".txt")])
 
@@ -67,7 +67,7 @@ def roll_files(folder: Path, languages: Sequence[str]) -> Files:
         languages: not used.
 
     Raises:
-        SeqbenchError: If there are several such files.
+        SeqbenchError: there are several such files.
     """
     files = [path for path in _folder_entries(folder) if path.suffix in (".mat", ".json")]
     if len(files) > 1:
@@ -84,7 +84,7 @@ def pair_files(folder: Path, languages: Sequence[str]) -> Files:
         languages: endings of the names of the files, without ``.gz``.
 
     Raises:
-        SeqbenchError: If there are several files for one part.
+        SeqbenchError: there are several files for one part.
     """
     files: dict[str, tuple[Path, ...]] = {}
     for path in _folder_entries(folder):
@@ -115,7 +115,7 @@ def describe_folder(folder: Path) -> str:
     """Return the first names in a folder, for error messages.
 
     Raises:
-        SeqbenchError: If the folder cannot be listed.
+        SeqbenchError: the folder cannot be listed.
     """
     names = [path.name for path in _folder_entries(folder)]
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""

@@ -26,15 +26,15 @@ def hub_is_reachable() -> bool:
 
 
 def fetch_dataset(name: str, entry: PublishedDataset) -> Path:
-    """Download the files of a data set, unless they are there, and return the data folder that contains them.
+    """Download the files of a data set if they do not exist yet, and return the data folder that contains them.
 
     Args:
         name: name of the data set.
-        entry: its files and its place on the hub.
+        entry: files of the data set, and its repository on the hub.
 
     Raises:
-        NotAtHand: If the hub does not have the data set, refuses it, or the folder is not writable.
-        SeqbenchError: If the files differ from the published ones.
+        NotAtHand: the hub does not have the data set or denies access, or the folder is not writable.
+        SeqbenchError: the files differ from the published ones.
     """
     root = data_files.fetched_folder()
     if all(data_files.existing_file(root / path) for path in entry.files.values()):
@@ -60,7 +60,7 @@ def fetch_dataset(name: str, entry: PublishedDataset) -> Path:
 
 def _download_parts(entry: PublishedDataset, hub: HubRepository) -> dict[str, bytes]:
     """Return the bytes of the published files by part, built from the rows of the hub."""
-    import datasets  # Here: the import takes 1.4 s.
+    import datasets  # Imported here, because the import takes 1.4 s.
 
     try:
         dataset = datasets.load_dataset(hub.id, revision=hub.revision)

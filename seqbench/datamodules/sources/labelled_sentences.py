@@ -44,7 +44,7 @@ def read_labelled_sentences(location: DataLocation) -> LabelledSentences:
     """Read labelled sentences; a collection without splits is divided 80/10/10 after a fixed permutation.
 
     Raises:
-        SeqbenchError: If a file is not a text or not the published one where it must be, a line has no sentence or no
+        SeqbenchError: a file is not a text or not the published one where it must be, a line has no sentence or no
             label, a label does not occur in training, or there are fewer than two classes.
     """
     parts, _ = data_contents.read_contents(location, "sentences")

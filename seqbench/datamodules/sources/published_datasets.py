@@ -1,7 +1,7 @@
 """The table of published data sets: files, checksums, sizes, licences, citations, and repositories on the hub.
 
-Data that differs from these checksums is refused. Files are named by *part*: a split, ``split/language``, or ``all``
-for a file that contains all splits.
+Data with other checksums raise an error. Files are named by *part*: a split, ``split/language``, or ``all`` for a file
+that contains all splits.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _PARQUET = "refs/convert/parquet"
 
 @dataclass(frozen=True)
 class HubRepository:
-    """A repository on the Hugging Face hub, and how its rows become the published files.
+    """A repository on the Hugging Face hub, with the templates that turn its rows into the published files.
 
     Args:
         id: name of the repository.
@@ -44,7 +44,7 @@ class PublishedDataset:
         files: path of each part in a data folder; a file in ``.gz`` may also be unpacked.
         sha256: SHA-256 (hex) of the unpacked bytes of each part.
         rows: number of sequences (for a text, of characters) in each split.
-        licence: licence as its publishers state it.
+        licence: licence that the publishers state.
         citation: publications to cite.
         hub: repository on the hub; None if there is none.
     """
@@ -160,7 +160,7 @@ def find_dataset(name: str) -> PublishedDataset:
     """Return the data set with this name.
 
     Raises:
-        SeqbenchError: If there is none.
+        SeqbenchError: there is no data set of this name.
 
     >>> find_dataset("ptb").format
     'text'

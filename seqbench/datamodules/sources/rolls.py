@@ -60,7 +60,7 @@ def read_rolls(location: DataLocation) -> RollSplits:
     """Read a collection of piano rolls.
 
     Raises:
-        SeqbenchError: If a file is damaged, contains no piano rolls, or is not the published one where it must be.
+        SeqbenchError: a file is damaged, contains no piano rolls, or is not the published one where it must be.
     """
     if location.source == "synthetic":
         source = synthetic_rolls.RollSource()
@@ -102,7 +102,7 @@ def _unpack(arrays: prepared_cache.Arrays) -> RollSplits:
 def _parse(name: str, data: bytes) -> Pieces:
     if not data.strip():
         raise SeqbenchError(f"{name} is empty; expected a MATLAB or JSON file of piano rolls.")
-    # The contents decide and not the name: a MATLAB file never starts with a bracket.
+    # The format is recognised by the contents, not by the name: a MATLAB file never starts with a bracket.
     splits = _parse_json(name, data) if data.lstrip()[:1] in (b"{", b"[") else _parse_matlab(name, data)
     for split, pieces in splits.items():
         if not pieces:
@@ -111,7 +111,7 @@ def _parse(name: str, data: bytes) -> Pieces:
 
 
 def _parse_matlab(name: str, data: bytes) -> Pieces:
-    from scipy.io import loadmat, whosmat  # Here: the import is slow.
+    from scipy.io import loadmat, whosmat  # Imported here, because the import is slow.
 
     try:
         variables: dict[str, object] = loadmat(io.BytesIO(data), variable_names=list(_MATLAB_NAMES.values()))

@@ -31,7 +31,7 @@ def read_sentence_pairs(location: DataLocation) -> SentencePairs:
     """Read the source and target sentences of each split.
 
     Raises:
-        SeqbenchError: If a file is empty, is not UTF-8 text, contains an empty sentence, has another number of lines
+        SeqbenchError: a file is empty, is not UTF-8 text, contains an empty sentence, has another number of lines
             than its translation, or is not the published one where it must be.
     """
     if location.source == "synthetic":

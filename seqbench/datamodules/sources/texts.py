@@ -29,7 +29,7 @@ def read_texts(location: DataLocation) -> TextSplits:
     """Read a text; a text without splits is divided 90/5/5 in order.
 
     Raises:
-        SeqbenchError: If a file is empty, is not UTF-8 text, or is not the published one where it must be.
+        SeqbenchError: a file is empty, is not UTF-8 text, or is not the published one where it must be.
     """
     if location.source == "synthetic":
         source = synthetic_text.CharacterSource()

@@ -58,7 +58,7 @@ class Tokenizer:
             extra: names of further special tokens, with ids from 1.
 
         Raises:
-            SeqbenchError: If ``size`` leaves no room for a word.
+            SeqbenchError: ``size`` leaves no room for a word.
         """
         specials = [UNKNOWN_TOKEN, *extra]
         _check_size(size, len(specials) + 1, "special tokens and one word")
@@ -82,7 +82,7 @@ class Tokenizer:
             extra: names of further special tokens, with ids from 1.
 
         Raises:
-            SeqbenchError: If ``size`` leaves no room for all bytes.
+            SeqbenchError: ``size`` leaves no room for all bytes.
         """
         specials = [UNKNOWN_TOKEN, *extra]
         _check_size(size, len(specials) + 256, "special tokens and the 256 bytes")
@@ -134,7 +134,7 @@ class Tokenizer:
         """Return the tokenizer that ``to_json`` wrote.
 
         Raises:
-            SeqbenchError: If the text is not a tokenizer of the library.
+            SeqbenchError: the text is not a tokenizer of the library.
         """
         try:
             return cls(tokenizers.Tokenizer.from_str(text))

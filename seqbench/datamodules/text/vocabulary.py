@@ -22,7 +22,7 @@ class Vocabulary:
         characters: all characters, each once, in the order of code points.
 
     Raises:
-        SeqbenchError: If there is no character, or a character is repeated or out of order.
+        SeqbenchError: there is no character, or a character is repeated or out of order.
 
     >>> vocabulary = Vocabulary.from_text("banana")
     >>> vocabulary.encode("bank").tolist()

@@ -1,4 +1,4 @@
-"""Bodies: they wrap backbones and turn a batch into one hidden vector for each target."""
+"""Bodies, which wrap backbones and turn a batch into one hidden vector for each target."""
 
 from seqbench.models.bodies.base import Body
 from seqbench.models.bodies.decoder_only import DecoderOnly

@@ -1,4 +1,4 @@
-"""The base class of bodies: from a batch to one hidden vector for each target, at once or step by step."""
+"""The base class of bodies, which turn a batch into hidden vectors, for all targets at once or step by step."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from seqbench.protocol.backbones import Backbone, FeedbackBackbone, State, is_st
 from seqbench.protocol.specs import Batch
 
 Memory = dict[str, Tensor]
-"""What decoding keeps of the source, batch first on every tensor; empty for a body without an encoder."""
+"""Tensors of the source that every decoding step reads, batch first; empty for a body without an encoder."""
 
 
 class Body(nn.Module, ABC):
-    """Base class: wraps one or two backbones for one kind of task.
+    """Base class of bodies, which wrap one or two backbones for one kind of task.
 
     Decoding starts from ``begin`` and continues with ``step``. Memory and state are pytrees of tensors, batch first on
     every tensor, so that a beam search can reorder their rows.
@@ -27,7 +27,7 @@ class Body(nn.Module, ABC):
 
     @property
     def can_unroll(self) -> bool:
-        """Whether the decoding backbone can continue from a state."""
+        """True if the decoding backbone can continue from a state."""
         return is_streaming(self.decoding_backbone)
 
     @abstractmethod
@@ -39,7 +39,7 @@ class Body(nn.Module, ABC):
 
         Args:
             batch: the chunk.
-            state: the state after the chunk before; None where the stream starts.
+            state: the state after the previous chunk; None at the start of the stream.
 
         Raises:
             TypeError: this body does not read streams.
@@ -48,10 +48,10 @@ class Body(nn.Module, ABC):
 
     @abstractmethod
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
-        """Return what decoding starts from: the memory, which stays, and the state before the first step.
+        """Return the memory, which is the same at every decoding step, and the state before the first step.
 
         Args:
-            batch: the sources; None for bodies that have none.
+            batch: the sources; None for bodies without sources.
         """
 
     @abstractmethod
@@ -61,17 +61,17 @@ class Body(nn.Module, ABC):
         Args:
             inputs: inputs of the steps, ``(batch, time, ...)``.
             memory: the memory that ``begin`` returned.
-            state: the state after the step before.
+            state: the state after the previous step.
         """
 
     def replace_output(self, state: State, output: Tensor) -> State:
-        """Return the state with ``output`` in the place of the model's most likely output of the last step.
+        """Return the state in which ``output`` replaces the model's most likely output of the last step.
 
-        Sampling calls it after each draw. Only a body that feeds outputs back keeps them in its state; here the state
-        is returned as it is.
+        Sampling calls it after each draw. Only a body that feeds outputs back stores them in its state; other bodies
+        return the state unchanged.
 
         Args:
             state: the state after the last step.
-            output: what was drawn at that step, ``(batch, 1, ...)``.
+            output: the output that was drawn at that step, ``(batch, 1, ...)``.
         """
         return state

@@ -1,4 +1,4 @@
-"""Bridges: how a decoder uses the outputs of its encoder, as one vector or by attention over all of them."""
+"""Bridges, which pass the outputs of an encoder to its decoder, as one vector or by attention over all outputs."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from seqbench.utils.errors import SeqbenchError, did_you_mean
 
 
 class Bridge(nn.Module, ABC):
-    """Base class: changes a decoder's inputs or outputs by what the encoder read; here neither."""
+    """Base class of bridges; it leaves the inputs and the outputs of the decoder unchanged."""
 
     @abstractmethod
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
-        """Return what the bridge needs of the encoder's outputs.
+        """Return the tensors that the bridge computes from the encoder's outputs.
 
         Args:
             outputs: outputs of the encoder, ``(batch, time, d_model)``.
@@ -55,7 +55,7 @@ class NoBridge(Bridge):
 class Vector(Bridge):
     """Add the encoder's last valid output to every decoder input (Cho et al. 2014).
 
-    For an encoder that looks ahead it is the first and the last valid output; see ``readout.Ends``.
+    For an encoder that looks ahead, the first and the last valid output are combined; see ``readout.Ends``.
 
     Args:
         d_model: width of encoder and decoder.
@@ -85,7 +85,7 @@ class Attention(Bridge):
     """Base class: attention after the decoder, over all encoder outputs, so that training stays parallel over time.
 
     The output is tanh(W [h; c]) of the decoder's output h and the context c (Luong et al. 2015, eq. 5, without input
-    feeding). Subclasses give the weights.
+    feeding). Subclasses compute the weights.
 
     Args:
         d_model: width of encoder and decoder.
@@ -96,7 +96,7 @@ class Attention(Bridge):
         self.combine = nn.Linear(2 * d_model, d_model)
 
     def remember(self, outputs: Tensor, lengths: Tensor) -> Memory:
-        """Return all ``outputs (batch, time, d_model)`` and which of them are ``valid (batch, time)``.
+        """Return all ``outputs (batch, time, d_model)`` and ``valid (batch, time)``, which is True except at padding.
 
         Args:
             outputs: outputs of the encoder, ``(batch, time, d_model)``.

@@ -17,7 +17,7 @@ from seqbench.utils.errors import SeqbenchError
 
 
 class DecoderOnly(Body):
-    """Read the source, the start token as a separator, and the target; no padding stands between them.
+    """Read the source, the start token as a separator, and the target as one sequence without padding in between.
 
     Args:
         spec: input and output of the task; source and target share one vocabulary.
@@ -49,7 +49,7 @@ class DecoderOnly(Body):
         return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the hidden vectors at the separator and at all target tokens but the last.
+        """Return the hidden vectors at the separator and at all target tokens except the last one.
 
         Args:
             batch: sources and targets, with ``target_lengths``.
@@ -65,13 +65,13 @@ class DecoderOnly(Body):
         sources, targets = batch.inputs, shift_right(batch.targets, self.start)
         out_time = targets.shape[1]
         positions = batch.lengths[:, None] + torch.arange(out_time, device=sources.device)
-        # Each target follows its own source directly. It overwrites nothing but the padding of that source.
+        # Each target follows its source directly, so that it overwrites only the padding of that source.
         stream = torch.cat([sources, torch.zeros_like(targets)], dim=1).scatter(1, positions, targets)
         hidden = self.backbone(self.embedding(stream), batch.lengths + batch.target_lengths)
         return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
-        """Return an empty memory and the state after the sources, which must all have one length.
+        """Return an empty memory and the state after the sources, which must all have the same length.
 
         Raises:
             ValueError: there is no batch, or its sources differ in length.
@@ -87,7 +87,7 @@ class DecoderOnly(Body):
         Args:
             inputs: tokens of the target, ``(batch, time)``.
             memory: not used.
-            state: the state after the step before.
+            state: the state after the previous step.
         """
         hidden, state = advance_backbone(self.backbone, self.embedding(inputs), state)
         return hidden[:, -1], state

@@ -1,4 +1,4 @@
-"""Inputs as vectors of the backbone's width."""
+"""Embed inputs as vectors of the backbone's width."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class EmbeddingOptions(TypedDict, total=False):
 
 
 class Embedding(nn.Module):
-    """A table for tokens or a linear map for numbers; then dropout, then a projection to the backbone's width.
+    """Embed tokens by a table, or numbers by a linear map; apply dropout and a projection to the backbone's width.
 
     Args:
         kind: kind of input.
         d_model: width of the backbone.
-        d_embed: width of the table or map; it is projected to ``d_model`` where the two differ. None means ``d_model``.
+        d_embed: width of the table or map, projected to ``d_model`` if the two differ. None means ``d_model``.
         dropout: dropout probability of the embedded inputs.
         embedding_std: standard deviation of the table's initial values.
 
@@ -48,8 +48,8 @@ class Embedding(nn.Module):
         self.kind, self.d_model = kind, d_model
         self.table: nn.Module
         if isinstance(kind, Features | Context):
-            # PyTorch's initial values. With values as large as a token's, networks fit the training frames of
-            # Nottingham faster and predict its validation frames worse.
+            # These are PyTorch's initial values. With values as large as those of tokens, networks fit the training
+            # frames of Nottingham faster but predict its validation frames worse.
             self.table = nn.Linear(kind.dim, width)
         else:
             self.table = nn.Embedding(kind.vocab, width)
@@ -68,7 +68,7 @@ class Embedding(nn.Module):
         return embedded
 
     def embed_steps(self, batch: Batch) -> Tensor:
-        """Return the embedded input of each step, ``(batch, time, d_model)``; a context is repeated at every step."""
+        """Return the embedded input of each step, ``(batch, time, d_model)``; a context is the input of every step."""
         if isinstance(self.kind, Context):
             context: Tensor = self(batch.inputs[:, None])
             return context.expand(-1, batch.targets.shape[1], -1)

@@ -1,4 +1,4 @@
-"""An encoder that reads the source, a bridge, and a decoder that writes the target (Sutskever et al. 2014)."""
+"""Encoder, bridge and decoder for tasks with a source and a target sequence (Sutskever et al. 2014)."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from seqbench.utils.errors import SeqbenchError
 
 
 class EncoderDecoder(Body):
-    """Sequence to sequence, trained with teacher forcing on the whole target at once.
+    """A sequence-to-sequence body, trained with teacher forcing on the whole target at once.
 
-    Source and target share one embedding where they share one vocabulary. A cross-attending decoder gets the encoder's
+    Source and target share one embedding if they have the same vocabulary. A cross-attending decoder gets the encoder's
     outputs in its ``forward``, and no bridge is built; decoding then recomputes the prefix at each step.
 
     Args:
         spec: input and output of the task; the output is a ``TokenSequence``.
         encoder: the backbone that reads the source; it may look ahead.
         decoder: the backbone that writes the target; causal.
-        d_model: width of both.
+        d_model: width of encoder and decoder.
         bridge: name of the bridge: ``vector``, ``additive`` or ``multihead``; not used by a cross-attending decoder.
         heads: number of heads of ``multihead``.
         embedding: options of ``Embedding``.
@@ -116,7 +116,7 @@ class EncoderDecoder(Body):
         Args:
             inputs: tokens of the target, ``(batch, time)``.
             memory: the memory that ``begin`` returned.
-            state: the state after the step before.
+            state: the state after the previous step.
         """
         x = self.bridge.enter(self.target(inputs), memory)
         if is_cross_attending(self.decoder):
@@ -138,7 +138,7 @@ def require_token_sequence(spec: SequenceSpec) -> TokenSequence:
 
 
 def shift_right(targets: Tensor, start: int) -> Tensor:
-    """Return the decoder's inputs under teacher forcing: ``start``, then all targets but the last.
+    """Return the decoder's inputs under teacher forcing: ``start``, then all targets except the last one.
 
     Args:
         targets: token ids ``(batch, out_time)``.

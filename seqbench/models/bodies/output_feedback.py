@@ -1,4 +1,4 @@
-"""A backbone that takes its own previous output beside its input: Jordan networks, NARX, output recurrence."""
+"""The body of backbones that also read their own previous output: Jordan networks, NARX, output recurrence."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def build_feedback_embeddings(
     """Return the embeddings that an ``OutputFeedback`` body needs.
 
     Args:
-        spec: input and output of the task: one output for each step.
+        spec: input and output of the task, with one output for each step.
         d_model: width of the backbone.
         options: options of ``Embedding``, the same for inputs and outputs.
 
     Raises:
-        SeqbenchError: the task does not ask for one output per step.
+        SeqbenchError: the task does not have one output per step.
     """
     kind = feedback_input(spec.output)
     if kind is None:
@@ -50,14 +50,14 @@ class OutputFeedback(Body):
 
     In training all steps run at once on the true previous targets (teacher forcing, Williams & Zipser 1989). In
     evaluation the model runs step by step on its own outputs: the most likely class, the labels above one half, or the
-    predicted values. A learned vector is fed before the first step, and after every step whose target has weight 0:
-    what the task withholds is not fed.
+    predicted values. A learned vector replaces the previous output before the first step and after every step whose
+    target has weight 0.
 
     Args:
         backbone: the backbone; it has ``unroll``.
         embeddings: the embeddings of the input and of the previous output.
-        predict: from hidden vectors ``(batch, time, d_model)`` to the outputs that are fed back, shaped as targets;
-            ``Objective.predict``.
+        predict: function from hidden vectors ``(batch, time, d_model)`` to the outputs that are fed back, shaped as
+            targets: ``Objective.predict``.
 
     Raises:
         SeqbenchError: the backbone lacks ``unroll``.
@@ -110,13 +110,13 @@ class OutputFeedback(Body):
     def step(self, inputs: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
         """Decode by some steps; return the last hidden vector ``(batch, d_model)`` and the state after it.
 
-        Where inputs and outputs are of one kind, as in a text, each input is taken as the output of the step before it.
+        If inputs and outputs are of one kind, as in a text, each input is fed back as the output of the previous step.
         Otherwise the model's own outputs are fed back.
 
         Args:
             inputs: inputs of the steps, ``(batch, time, ...)``.
             memory: not used.
-            state: the state after the step before.
+            state: the state after the previous step.
         """
         x = self.embedding(inputs)
         backbone_state, previous = self._split_state(state, x)
@@ -129,14 +129,14 @@ class OutputFeedback(Body):
         return hidden[:, -1], (backbone_state, self._embed_outputs(self.predict(hidden[:, -1:])))
 
     def replace_output(self, state: State, output: Tensor) -> State:
-        """Return the state with ``output`` in the place of the model's most likely output of the last step.
+        """Return the state in which ``output`` replaces the model's most likely output of the last step.
 
         Args:
             state: the state after the last step.
-            output: what was drawn at that step, ``(batch, 1, ...)``.
+            output: the output that was drawn at that step, ``(batch, 1, ...)``.
 
         Raises:
-            TypeError: the state is not one of this body.
+            TypeError: the state does not come from this body.
         """
         if not isinstance(state, tuple):
             raise TypeError(f"expected a state that step returned, got {type(state).__name__}")
@@ -157,7 +157,7 @@ class OutputFeedback(Body):
 
         Args:
             x: embedded inputs, ``(batch, time, d_model)``.
-            is_asked: at which steps the model's output is fed to the next one, ``(batch, time)``.
+            is_asked: True at the steps whose output is fed to the next step, ``(batch, time)``.
             backbone_state: the backbone's state before the first step.
             previous: the embedded output before the first step, ``(batch, 1, d_model)``.
         """
@@ -169,11 +169,11 @@ class OutputFeedback(Body):
         return torch.cat(hidden, dim=1), (backbone_state, previous)
 
     def _embed_targets(self, batch: Batch, previous: Tensor) -> Tensor:
-        """Return what is fed at each step and after the last one, ``(batch, time + 1, d_model)``."""
+        """Return the previous output of each step and of the one after the last, ``(batch, time + 1, d_model)``."""
         return torch.cat([previous, self._embed_outputs(batch.targets, batch.weights > 0)], dim=1)
 
     def _embed_outputs(self, outputs: Tensor, is_asked: Tensor | None = None) -> Tensor:
-        """Return embedded outputs, ``(batch, time, d_model)``; the start vector where ``is_asked`` is false."""
+        """Return embedded outputs, ``(batch, time, d_model)``, with the start vector where ``is_asked`` is False."""
         # Numbers come as float32, whatever the precision of the weights.
         embedded: Tensor = self.outputs(outputs.to(self.start.dtype) if outputs.is_floating_point() else outputs)
         if is_asked is None:

@@ -1,4 +1,4 @@
-"""One backbone over embedded inputs: one hidden vector for each step, or one for the sequence."""
+"""The body with one backbone, which returns one hidden vector for each step or one for the sequence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, Sequence
 
 
 class SingleBackbone(Body):
-    """Embed the inputs, run one backbone over them, and read the hidden vectors that the output needs.
+    """Embed the inputs, run one backbone over them, and select the hidden vectors that the output needs.
 
     Args:
         spec: input and output of the task.
@@ -49,7 +49,7 @@ class SingleBackbone(Body):
 
         Args:
             batch: the chunk.
-            state: the state after the chunk before; None where the stream starts.
+            state: the state after the previous chunk; None at the start of the stream.
 
         Raises:
             TypeError: the backbone has no ``unroll``.
@@ -68,7 +68,7 @@ class SingleBackbone(Body):
         Args:
             inputs: inputs of the steps, ``(batch, time, ...)``.
             memory: not used.
-            state: the state after the step before.
+            state: the state after the previous step.
         """
         hidden, state = advance_backbone(self.backbone, self.embedding(inputs), state)
         return hidden[:, -1], state

@@ -18,7 +18,7 @@ def advance_backbone(backbone: Backbone, x: Tensor, state: State) -> tuple[Tenso
     Args:
         backbone: a causal backbone.
         x: inputs of the next steps, ``(batch, time, d_model)``.
-        state: the state that the call before returned; None at the start.
+        state: the state that the previous call returned; None at the start.
 
     >>> from seqbench.architectures.recurrent import GRU
     >>> backbone = GRU(d_model=3)
@@ -40,7 +40,7 @@ def recompute_prefix(forward: Callable[[Tensor, Tensor], Tensor], x: Tensor, sta
     Args:
         forward: returns the outputs of whole sequences from their inputs and their lengths; causal.
         x: inputs of the next steps, ``(batch, time, d_model)``.
-        state: the state that the call before returned; None at the start.
+        state: the state that the previous call returned; None at the start.
 
     >>> def running_sum(x, lengths):
     ...     return x.cumsum(1)

@@ -1,1 +1,1 @@
-"""Decoding: write sequences with a body's ``begin`` and ``step`` and an objective's predicted distributions."""
+"""Decoding: generate sequences with a body's ``begin`` and ``step`` and an objective's predicted distributions."""

@@ -22,8 +22,8 @@ def sample_continuation(
     """Continue a prompt by sampling.
 
     Args:
-        body: gives the hidden vectors.
-        objective: predicts the distribution of the next step, and draws from it.
+        body: body that computes the hidden vectors.
+        objective: objective that predicts the distribution of the next step, and draws from it.
         prompt: inputs ``(batch, prompt_time, ...)`` of at least one step.
         steps: number of steps to draw.
         generator: the random number generator, on the CPU, so that a seed gives the same result on any device.

@@ -1,4 +1,4 @@
-"""Search for the target of each source: the most likely token at each step, or the best of several beams."""
+"""Search for the target of each source: greedy search, or beam search."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Tree = TypeVar("Tree")
 
 @torch.no_grad()
 def decode(body: Body, objective: Objective, batch: Batch, output: TokenSequence) -> list[list[int]]:
-    """Return the target that a model writes for each source, without its end token.
+    """Return the target that a model generates for each source, without the end token.
 
-    Sources of one length are decoded together, so that a body never meets padding.
+    Sources of the same length are decoded together, so that no batch contains padding.
 
     Args:
-        body: reads the sources and decodes step by step.
-        objective: predicts the log-probabilities of the next token.
-        batch: the sources; its targets are not read.
+        body: body that reads the sources and decodes step by step.
+        objective: objective that predicts the log-probabilities of the next token.
+        batch: the sources; targets are not used.
         output: the start and end tokens, the longest target, and the search to use.
     """
     targets: list[list[int]] = [[] for _ in range(len(batch))]
@@ -40,12 +40,12 @@ def decode(body: Body, objective: Objective, batch: Batch, output: TokenSequence
 
 
 def greedy_search(body: Body, objective: Objective, batch: Batch, output: TokenSequence) -> list[list[int]]:
-    """Return the targets that take the most likely token at each step.
+    """Return the targets that consist of the most likely token at each step.
 
     Args:
-        body: reads the sources and decodes step by step.
-        objective: predicts the log-probabilities of the next token.
-        batch: sources of one length.
+        body: body that reads the sources and decodes step by step.
+        objective: objective that predicts the log-probabilities of the next token.
+        batch: sources of the same length.
         output: the start and end tokens and the longest target.
     """
     memory, state = body.begin(batch)
@@ -64,14 +64,14 @@ def greedy_search(body: Body, objective: Objective, batch: Batch, output: TokenS
 def beam_search(body: Body, objective: Objective, batch: Batch, output: TokenSequence) -> list[list[int]]:
     """Return the best targets among ``output.beam`` hypotheses for each source.
 
-    Hypotheses are compared by log-probability / length ** length_penalty; the end token counts in the length. The
+    Hypotheses are compared by log-probability / length ** length_penalty; the length includes the end token. The
     search stops when no unfinished hypothesis can still beat the best finished one of its source: log-probabilities
     only fall, and the divisor is at most that of the longest target.
 
     Args:
-        body: reads the sources and decodes step by step.
-        objective: predicts the log-probabilities of the next token.
-        batch: sources of one length.
+        body: body that reads the sources and decodes step by step.
+        objective: objective that predicts the log-probabilities of the next token.
+        batch: sources of the same length.
         output: the start and end tokens, the longest target, the number of beams and the length penalty.
     """
     rows, beam, device = len(batch), output.beam, batch.inputs.device
@@ -92,7 +92,7 @@ class Hypotheses:
     """The unfinished hypotheses of each source, and the best finished one.
 
     Args:
-        batch: sources of one length.
+        batch: sources of the same length.
         output: the start and end tokens, the longest target, the number of beams and the length penalty.
 
     Attributes:
@@ -118,8 +118,8 @@ class Hypotheses:
         """Extend the hypotheses by one token and keep the best unfinished ones.
 
         Args:
-            log_probabilities: of the next token, ``(batch * beam, vocab)``.
-            step: number of tokens of the extended hypotheses.
+            log_probabilities: log-probabilities of the next token, ``(batch * beam, vocab)``.
+            step: number of tokens in each extended hypothesis.
 
         Returns:
             For each kept hypothesis, the row of the hypothesis that it extends, ``(batch * beam,)``.

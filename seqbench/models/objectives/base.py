@@ -12,18 +12,18 @@ from torchmetrics import Metric
 from seqbench.protocol.specs import Batch, Output
 
 MetricSums = Mapping[str, tuple[Tensor, Tensor]]
-"""For each metric, what is added to its numerator and to its denominator."""
+"""Terms of the numerator and of the denominator of each metric."""
 
 
 class RatioMetrics(Metric):
     """Several metrics, each the ratio of two sums over a split.
 
     A weighted mean is the sum of the weighted values over the sum of the weights. A ratio may be a vector with one
-    entry for each class; its metric is the mean of the entries whose denominator is not 0. Sums are of type float64, so
-    that the order of the batches hardly matters.
+    entry for each class; its metric is the mean of the entries whose denominator is not 0. Sums have the type float64,
+    so that the order of the batches changes the result very little.
 
     Args:
-        sizes: for each metric, the number of entries of its ratio; 1 for a plain ratio.
+        sizes: number of entries of the ratio of each metric; 1 for a plain ratio.
 
     >>> metrics = RatioMetrics({"accuracy": 1})
     >>> metrics.update({"accuracy": (torch.tensor(3.0), torch.tensor(4.0))})
@@ -50,7 +50,7 @@ class RatioMetrics(Metric):
             state += torch.cat([sums[name][position].double().reshape(-1) for name in self.sizes])
 
     def compute(self) -> dict[str, Tensor]:
-        """Return each metric over all batches that were added; NaN where its denominator is 0."""
+        """Return each metric over all added batches; NaN if its denominator is 0."""
         sizes = list(self.sizes.values())
         numerators, denominators = torch.split(self.numerators, sizes), torch.split(self.denominators, sizes)
         ratios = zip(self.sizes, numerators, denominators, strict=True)
@@ -58,14 +58,14 @@ class RatioMetrics(Metric):
 
 
 class Objective(nn.Module, ABC):
-    """Base class: the head, the loss, the metrics and the predictions for one kind of output.
+    """Base class of the head, the loss, the metrics and the predictions for one kind of output.
 
     Hidden vectors have the shape ``(batch, out_time, d_model)``, one for each target.
 
     Args:
         output: the kind of output.
         d_model: width of the hidden vectors.
-        width: numbers that the head gives for each target.
+        width: number of outputs of the head for each target.
     """
 
     def __init__(self, output: Output, d_model: int, width: int) -> None:
@@ -84,7 +84,7 @@ class Objective(nn.Module, ABC):
 
     @abstractmethod
     def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return what a batch adds to the numerator and the denominator of each metric."""
+        """Return the terms that a batch adds to the numerator and the denominator of each metric."""
 
     @abstractmethod
     def predict_distribution(self, hidden: Tensor) -> Tensor:
@@ -98,23 +98,23 @@ class Objective(nn.Module, ABC):
         """
 
     def predict(self, hidden: Tensor) -> Tensor:
-        """Return the predicted targets, ``(batch, time, ...)``, for a model that is fed its own outputs.
+        """Return the predicted targets, ``(batch, time, ...)``, for a model that reads its own outputs.
 
         Args:
             hidden: ``(batch, time, d_model)``.
 
         Raises:
-            TypeError: this kind of output is not one per step.
+            TypeError: this kind of output does not have one output per step.
         """
         raise TypeError(f"an output of kind {type(self.output).__name__} is not one per step, so it is not fed back")
 
     def sample(
         self, distribution: Tensor, generator: torch.Generator, temperature: float, forbidden: tuple[int, ...]
     ) -> Tensor:
-        """Draw an output from its predicted distribution; it is the model's next input, ``(batch, 1, ...)``.
+        """Draw an output from its predicted distribution and return it as the next input, ``(batch, 1, ...)``.
 
         Args:
-            distribution: what ``predict_distribution`` returned, ``(batch, width)``, on the CPU.
+            distribution: the result of ``predict_distribution``, ``(batch, width)``, on the CPU.
             generator: the random number generator, on the CPU.
             temperature: divides the log-probabilities or log-odds; 0 takes the most likely output.
             forbidden: classes or labels that are never drawn.
@@ -125,7 +125,7 @@ class Objective(nn.Module, ABC):
         raise TypeError(f"an output of kind {type(self.output).__name__} cannot be drawn and fed back")
 
     def loss_sum(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Return the weighted sum of the targets' losses; divided by ``batch.total`` it is the mean.
+        """Return the weighted sum of the losses of all targets; divided by ``batch.total``, it is the mean.
 
         Args:
             hidden: ``(batch, out_time, d_model)``.
@@ -134,7 +134,7 @@ class Objective(nn.Module, ABC):
         return (self.loss_per_target(hidden, batch) * batch.weights).sum()
 
     def build_metrics(self) -> RatioMetrics:
-        """Return new metrics, to which the batches of a split are added by ``update_metrics``."""
+        """Return new metrics for ``update_metrics``."""
         return RatioMetrics(self.metric_sizes)
 
     def update_metrics(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> None:
@@ -154,7 +154,7 @@ def metric_weights(batch: Batch) -> Tensor:
 
 
 def weighted_mean_sums(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return numerator and denominator of a weighted mean.
+    """Return the numerator and the denominator of a weighted mean.
 
     Args:
         values: ``(batch, out_time)``.

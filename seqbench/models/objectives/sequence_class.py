@@ -1,7 +1,7 @@
 """One class for a whole sequence: cross-entropy, accuracy and macro-averaged F1.
 
-Where every step answers (``reads: every``), the loss is the divergence of the lectures: the sum over the steps of
-weight times cross-entropy against the class of the sequence. ``Batch.scored`` then says which step the metrics score.
+If every step predicts the class (``reads: every``), the loss is the sum over the steps of weight times cross-entropy
+against the class of the sequence. ``Batch.scored`` then marks the step that the metrics score.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SequenceClassObjective(Objective):
         return cross_entropy(self.head(hidden), batch.targets.expand(hidden.shape[:2]))
 
     def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the sequences; for F1 twice the true positives over predicted plus true, by class."""
+        """Return sums over the sequences; for F1 of a class, twice the true positives over predicted plus true."""
         logits, weights = self.head(hidden), metric_weights(batch)
         targets = batch.targets.expand(hidden.shape[:2])
         predictions = logits.argmax(-1)

@@ -13,7 +13,7 @@ from seqbench.models.objectives.base import MetricSums, Objective, metric_weight
 from seqbench.protocol.specs import Batch, StepClasses
 
 METRICS = ("accuracy", "loss", "bits_per_character", "loss_all_positions")
-"""The metrics that a task may ask for."""
+"""Metrics that a task can select."""
 
 
 class StepClassesObjective(Objective):
@@ -21,15 +21,15 @@ class StepClassesObjective(Objective):
 
     - ``accuracy``: share of the scored steps whose most likely class is the target;
     - ``loss``: cross-entropy over the scored steps, nats;
-    - ``bits_per_character``: the same, bits;
-    - ``loss_all_positions``: cross-entropy over all steps but padding, nats, as some papers publish it.
+    - ``bits_per_character``: the same cross-entropy, bits;
+    - ``loss_all_positions``: cross-entropy over all steps except padding, nats, as in some papers.
 
     Args:
         output: the kind of output and the metrics to report.
         d_model: width of the hidden vectors.
 
     Raises:
-        ValueError: the task asks for another metric.
+        ValueError: the task selects an unknown metric.
     """
 
     output: StepClasses
@@ -42,7 +42,7 @@ class StepClassesObjective(Objective):
 
     @property
     def metric_sizes(self) -> Mapping[str, int]:
-        """The metrics that the task asks for."""
+        """The metrics that the task selects."""
         return dict.fromkeys(self.output.metrics, 1)
 
     def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:

@@ -1,4 +1,4 @@
-"""Any number of labels at every step, such as the keys of a piano roll: independent logistic outputs."""
+"""Several labels at every step, such as the keys of a piano roll: independent logistic outputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StepLabelsObjective(Objective):
       summed over the scored steps (Bay, Ehmann & Downie 2009). A label is predicted where its probability exceeds one
       half.
 
-    If ``output.rates`` are given, the head's bias starts where it predicts them.
+    If ``output.rates`` are given, the initial bias of the head predicts these rates.
 
     Args:
         output: the kind of output.
@@ -33,8 +33,8 @@ class StepLabelsObjective(Objective):
     def __init__(self, output: StepLabels, d_model: int) -> None:
         super().__init__(output, d_model, output.labels)
         if output.rates and isinstance(self.head, nn.Linear):
-            # From even odds, 88 keys start at 61 nats a frame, and the first thousand steps only learn that most labels
-            # are rare.
+            # With a bias of 0, the loss of 88 keys starts at 61 nats a frame, and in the first thousand steps the model
+            # only learns that most labels are rare.
             with torch.no_grad():
                 self.head.bias.copy_(torch.logit(torch.tensor(output.rates), eps=1e-4))
 
@@ -48,7 +48,7 @@ class StepLabelsObjective(Objective):
         return summed_binary_cross_entropy(self.head(hidden), batch.targets)
 
     def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the scored steps; for the accuracy true positives over all that is predicted or true."""
+        """Return sums over the scored steps; for accuracy, true positives over all predicted or true labels."""
         logits, weights = self.head(hidden), metric_weights(batch)
         predicted, true = logits > 0, batch.targets > 0.5
         true_positives, predicted_or_true = (predicted & true).sum(-1), (predicted | true).sum(-1)

@@ -1,6 +1,6 @@
 """A token sequence of another length: cross-entropy of each token under teacher forcing.
 
-Scores of decoded sequences, such as BLEU, are computed by the task's datamodule, which knows the words.
+The task's datamodule, which has the texts, computes the scores of decoded sequences, such as BLEU.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from seqbench.protocol.specs import Batch, TokenSequence
 class TokenSequenceObjective(Objective):
     """Head, loss and metrics for ``TokenSequence``.
 
-    - ``token_loss``: cross-entropy of the tokens and of the end token, each after the true tokens before it, nats;
-    - ``token_accuracy``: share of them whose most likely token is the true one.
+    - ``token_loss``: cross-entropy of the tokens and of the end token, each given the true tokens before it, nats;
+    - ``token_accuracy``: share of these tokens for which the most likely token is the true one.
 
     Args:
-        output: the kind of output; its ``smoothing`` concerns the training loss alone (Szegedy et al. 2016).
+        output: the kind of output; its ``smoothing`` changes only the training loss (Szegedy et al. 2016).
         d_model: width of the hidden vectors.
     """
 

@@ -65,7 +65,7 @@ def _first_prompt(folder: Path) -> list[list[int]]:
     sample = records.read_record(folder).results.sample
     prompt = sample.get("prompt") if isinstance(sample, dict) else None
     if not isinstance(prompt, list):
-        raise SeqbenchError(f"{folder} holds no sample to go on from; give frames of MIDI notes with --prompt.")
+        raise SeqbenchError(f"{folder} holds no sample to continue; give frames of MIDI notes with --prompt.")
     return [[note for note in frame if isinstance(note, int)] for frame in prompt if isinstance(frame, list)]
 
 
@@ -74,7 +74,7 @@ def _parse_frames(line: str) -> list[list[int]]:
         return [[] if frame == "-" else [int(note) for note in frame.split("+")] for frame in line.split()]
     except ValueError:
         raise SeqbenchError(
-            f"the prompt '{line}' is no line of frames; give MIDI notes such as '60+64+67 62+65 -'."
+            f"the prompt '{line}' is not a line of frames; give MIDI notes such as '60+64+67 62+65 -'."
         ) from None
 
 

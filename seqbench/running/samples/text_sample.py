@@ -43,7 +43,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     prompt = request.prompt or "\n"
     unknown = sorted({c for c, i in zip(prompt, vocabulary.encode(prompt), strict=True) if i == UNKNOWN})
     if unknown:
-        logger.info(f"seqbench: the training text never held {unknown}; read as unknown.")
+        logger.info(f"the training text does not contain {unknown}; these characters are read as unknown.")
     return prompt + continue_text(module, vocabulary, prompt, request.length or 500, request.temperature, request.seed)
 
 
@@ -56,7 +56,7 @@ def _characters(path: Path) -> str:
     except (OSError, ValueError) as error:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
     if not isinstance(characters, list) or not all(isinstance(c, str) and len(c) == 1 for c in characters):
-        raise SeqbenchError(f"{path} is no list of characters; run the model again.")
+        raise SeqbenchError(f"{path} is not a list of characters; run the model again.")
     return "".join(str(character) for character in characters)
 
 

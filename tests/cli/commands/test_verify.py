@@ -24,7 +24,7 @@ def test_a_correct_record_has_status_0_and_a_verdict(
     assert main(["verify", str(run), "--json", str(tmp_path / "report.json")]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[:2]] == [["record", "ok"], ["card", "ok"]]
-    assert lines[-1] == "All is as recorded."
+    assert lines[-1] == "Everything agrees with the record."
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["ok"] is True
     assert report["verdict"] == lines[-1]

@@ -46,7 +46,7 @@ def test_a_missing_or_foreign_vocabulary_is_refused(folder: Path) -> None:
     with pytest.raises(SeqbenchError, match="is not the vocabulary of this run"):
         generate(folder, "a")
     (folder / run_folder.VOCABULARY).write_text('{"a": 1}')
-    with pytest.raises(SeqbenchError, match="is no list of characters"):
+    with pytest.raises(SeqbenchError, match="is not a list of characters"):
         generate(folder, "a")
     (folder / run_folder.VOCABULARY).unlink()
     with pytest.raises(SeqbenchError, match="is missing: the run did not finish"):
