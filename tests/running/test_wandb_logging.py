@@ -377,7 +377,7 @@ def test_a_run_is_finished_though_wandb_cannot_start(
     finished = run(tmp_path)
     assert finished.record.status == "ok"
     assert finished.record.measured.wandb is None
-    assert "W&B could not be started (no such thing); going on without it" in caplog.messages
+    assert "W&B could not be started (no such thing); the run continues without it" in caplog.messages
 
 
 @pytest.mark.parametrize("ending", ["diverged", "failed", "interrupted"])

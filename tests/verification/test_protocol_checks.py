@@ -86,7 +86,7 @@ def test_a_diverged_run_is_a_result_and_an_unfinished_run_is_none(folder: Path) 
     assert (report.ok, report.names("skipped")) == (True, ["lines", "weights", "scores"])
     for key, value in (("metrics", {"test": {}}), ("baselines", {}), ("lengths", {"length": [10]})):
         edit_record(folder, add_result(key, value))
-        assert f"has no scores, but it holds {key}" in wrong(verify.verify_record(folder))["record"]
+        assert f"cannot have scores, but the record holds {key}" in wrong(verify.verify_record(folder))["record"]
         edit_record(folder, diverge)
     edit_record(folder, replace_value("results", "status", value="interrupted"))
     assert "the run ended as interrupted, not with a result" in wrong(verify.verify_record(folder))["record"]
