@@ -33,6 +33,11 @@ class EchoState(nn.Module):
     causal = True
     """The output at a step does not depend on later inputs. The tests check this."""
 
+    inputs: torch.Tensor
+    recurrent: torch.Tensor
+    bias: torch.Tensor
+    leak: torch.Tensor
+
     def __init__(
         self, d_model: int, units: int = 256, radius: float = 0.95, slowest: float = 0.05, dropout: float = 0.0
     ) -> None:
