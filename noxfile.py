@@ -1,4 +1,4 @@
-"""The project's checks, one session each. `nox -l` lists them; `nox` alone runs those marked with a star."""
+"""The checks of the project as nox sessions. `nox -l` lists them; `nox` runs those that are marked with a star."""
 
 import os
 import re
@@ -23,36 +23,36 @@ nox.options.sessions = ["lint", "tests"]
 
 @nox.session(reuse_venv=True)
 def tests(session: nox.Session) -> None:
-    """The fast tests, or those that `-- ARGS` select. Another Python: `nox -s tests --force-python 3.12`."""
+    """Run the fast tests, or the tests that `-- ARGS` selects; `--force-python 3.12` uses another Python."""
     session.install(*PINS, "-e", ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def slow(session: nox.Session) -> None:
-    """The slow tests: real training, several processes; minutes."""
+    """Run the slow tests: real training and several processes (minutes)."""
     session.install(*PINS, "-e", ".[test,ray,slurm]")
     chosen = "slow and not gpu and not exhaustive"
-    session.run("python", "-m", "pytest", "-m", chosen, *session.posargs, success_codes=[0, 5])  # 5: none
+    session.run("python", "-m", "pytest", "-m", chosen, *session.posargs, success_codes=[0, 5])  # 5: no tests
 
 
 @nox.session(reuse_venv=True)
 def exhaustive(session: nox.Session) -> None:
-    """Thousands of broken files and commands, dozens of kills; a quarter of an hour."""
+    """Test thousands of broken files and commands, and dozens of kills (a quarter of an hour)."""
     session.install(*PINS, "-e", ".[test,ray,slurm]")
     session.run("python", "-m", "pytest", "-m", "exhaustive", "-s", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def gpu(session: nox.Session) -> None:
-    """The tests that need a CUDA device."""
+    """Run the tests that need a CUDA device."""
     session.install(*PINS, "-e", ".[test]")
     session.run("python", "-m", "pytest", "-m", "gpu", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """Check style, and types: strict for the package, plain for the tests."""
+    """Check the style, and the types: strictly in the package, with mypy's defaults in the tests."""
     session.install(*PINS, "-e", ".[lint,test]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -90,15 +90,15 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS[0])
 def minimums(session: nox.Session) -> None:
-    """The fast tests with the lowest Python and the lowest versions that pyproject.toml declares."""
+    """Run the fast tests with the lowest Python and the lowest versions that pyproject.toml declares."""
     pins = {requirement.name: lowest(requirement) for requirement in [*declared(), *declared("test")]}
-    # Old torch wheels without CUDA are not on PyPI, and those with it take several GB: by default torch alone
-    # stays as constraints.txt pins it. Where its minimum can be had: SEQBENCH_MINIMUMS_TORCH=2.6.0.
+    # Old torch wheels without CUDA are not on PyPI, and those with CUDA take several GB. So torch keeps its version of
+    # constraints.txt, unless SEQBENCH_MINIMUMS_TORCH (such as 2.6.0) sets another one.
     pins["torch"] = os.environ.get("SEQBENCH_MINIMUMS_TORCH") or pinned("torch")
     file = Path(session.create_tmp(), "minimums.txt")
     file.write_text("".join(f"{name}=={version}\n" for name, version in pins.items()), encoding="utf-8")
     session.log(file.read_text(encoding="utf-8"))
-    # Not constraints.txt: what it pins further down the tree is too new for these.
+    # constraints.txt is not used, because it pins dependencies that are too new for these versions.
     session.install("-c", str(file), ".[test]")
     session.run("python", "-m", "pytest", *session.posargs)
 
@@ -115,7 +115,7 @@ def package(session: nox.Session) -> None:
         session.run("python", "-m", "venv", f"{folder}/venv")
         installed = Path(folder, "venv", "Scripts" if os.name == "nt" else "bin")
         session.run(str(installed / "python"), "-m", "pip", "install", "-q", *PINS, str(wheel), external=True)
-        session.chdir(folder)  # so that no file of the checkout can stand in for one missing from the wheel
+        session.chdir(folder)  # so that no file of the checkout replaces one that is missing in the wheel
         seqbench = str(installed / "seqbench")
         session.run(seqbench, "list", external=True)
         run = "run --arch gru --task copy --tier smoke --logger none --runs runs"
@@ -124,7 +124,7 @@ def package(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def benchmarks(session: nox.Session) -> None:
-    """The figures that README and docs quote: every file of benchmarks/, or those that `-- NAMES` select."""
+    """Measure the figures of README and docs with every file of benchmarks/, or with those that `-- NAMES` selects."""
     session.install(*PINS, "-e", ".[dev]")
     for name in session.posargs or sorted(file.stem for file in Path("benchmarks").glob("[!_]*.py")):
         session.run("python", "-m", f"benchmarks.{name}")
@@ -132,11 +132,11 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def constraints(session: nox.Session) -> None:
-    """Write constraints.txt anew: the newest of everything beside the pinned torch (`-- 2.14.0` moves it)."""
+    """Write constraints.txt: the newest versions that work with the pinned torch (`-- 2.14.0` pins another torch)."""
     torch = session.posargs[0] if session.posargs else pinned("torch")
     session.install(f"torch=={torch}", ".[dev]")
     frozen = session.run("python", "-m", "pip", "freeze", "--exclude", PROJECT["name"], silent=True)
-    # torch pins its own CUDA libraries, and only where it needs them; "+cpu" would bar every other build.
+    # torch pins its CUDA libraries itself, where it needs them. With "+cpu", pip would accept no other build.
     kept = [re.sub(r"\+.*", "", line) for line in frozen.splitlines() if not re.match("nvidia|cuda|triton", line)]
     comment = [line for line in Path(CONSTRAINTS).read_text(encoding="utf-8").splitlines() if line.startswith("#")]
     Path(CONSTRAINTS).write_text("\n".join([*comment, *kept]) + "\n", encoding="utf-8")
@@ -152,7 +152,7 @@ def online(host: str) -> bool:
 
 
 def declared(extra: str = "") -> Iterator[Requirement]:
-    """What pyproject.toml asks for, or one of its extras does; an extra may stand for another of its own."""
+    """Yield the dependencies of pyproject.toml or of one of its extras; an extra may contain another extra."""
     for requirement in map(Requirement, PROJECT["optional-dependencies"][extra] if extra else PROJECT["dependencies"]):
         if requirement.name == PROJECT["name"]:
             yield from (inner for name in requirement.extras for inner in declared(name))
@@ -161,17 +161,17 @@ def declared(extra: str = "") -> Iterator[Requirement]:
 
 
 def lowest(requirement: Requirement) -> str:
-    """The version after ``>=``."""
+    """Return the version after ``>=``."""
     return next(bound.version for bound in requirement.specifier if bound.operator == ">=")
 
 
 def pinned(name: str) -> str:
-    """The version of a package in constraints.txt."""
+    """Return the version of a package in constraints.txt."""
     return re.search(rf"^{name}==(\S+)$", Path(CONSTRAINTS).read_text(encoding="utf-8"), re.MULTILINE)[1]
 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:
-    """Fail unless the wheel holds every card, board, template and page, and the marker of a typed package."""
+    """Fail unless the wheel contains every card, board, template and page, and the file py.typed."""
     cards = {f"seqbench/_data/tasks/{card.name}" for card in Path("tasks").glob("*.yaml")}
     templates = {str(path) for path in Path("seqbench/cli/plugin_templates").rglob("*") if path.is_file()}
     boards = {f"seqbench/_data/{path}" for path in Path("leaderboards").rglob("*") if path.is_file()}

@@ -1,4 +1,4 @@
-"""Measure claims about architectures: ``python -m benchmarks.claims [CLAIM ...]``, without a name all claims.
+"""Measure claims about architectures: ``python -m benchmarks.claims [CLAIM ...]``, by default all claims.
 
 The command trains the cells of each claim, prints the mean and the 95 % interval over seeds, and writes them as JSON.
 Finished runs in ``--runs`` are used again, so that the command can be stopped and started again.
@@ -59,7 +59,7 @@ CLAIMS = {
         "smoke",
     ),
     "copy": Claim("copy", _models("gru", "lstm", "rnn"), 3, ["accuracy", "loss_all_positions"]),
-    # Ten of the paper's fifty epochs. After them the TCN is right, and the LSTM has learnt nothing.
+    # Ten of the paper's fifty epochs. They suffice for the TCN, while the LSTM stays at chance.
     "copy-1000": Claim(
         "copy",
         {name: {"arch": name, "optim": {"steps": 3130}} for name in ("tcn", "lstm")},
@@ -136,7 +136,7 @@ def mean_and_half_width(values: list[float]) -> dict[str, float | None]:
 
 
 def measure_claim(name: str, runs: Path, threads: int) -> None:
-    """Train the cells of a claim, print their scores, and write them."""
+    """Train the cells of a claim, then print their scores and write them to a file."""
     claim = CLAIMS[name]
     cells = {
         label: [measure_cell(claim, label, seed, runs, threads) for seed in range(claim.seeds)]

@@ -31,7 +31,7 @@ TWO = ["--trainer.devices", "2", "--trainer.strategy", "ddp"]
 
 
 def run(words: list[str], runs: Path) -> Path:
-    """Train with the command line; return the folder of the run."""
+    """Train with ``seqbench run`` and return the folder of the run."""
     command = [sys.executable, "-m", "seqbench", "run", *words, *COMMON, *STEPS, "--runs", str(runs)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "MASTER_ADDR": "127.0.0.1"})
     (record,) = runs.rglob(records.NAME)

@@ -36,7 +36,7 @@ AGAIN = 5
 
 
 def measure(path: str, options: dict[str, str], cache: str) -> dict[str, float]:
-    """Return the seconds until the first batch without imports, and the peak memory in bytes, of one process."""
+    """Return the seconds until the first batch of a process, without imports, and its peak memory in bytes."""
     process = subprocess.run(
         [sys.executable, "-c", CODE, path, json.dumps(options)],
         env={**os.environ, "SEQBENCH_CACHE": cache},

@@ -95,7 +95,7 @@ def speed(forms: list[str], rounds: int) -> dict[str, Any]:
 
 
 def errors(form: str) -> dict[str, float]:
-    """Return the largest error over the largest state, by the interval of the decays."""
+    """Return the largest error divided by the largest state, by the interval of the decays."""
     result = {}
     for slowest in SLOWEST:
         torch.manual_seed(0)
@@ -106,7 +106,7 @@ def errors(form: str) -> dict[str, float]:
 
 
 def time_growth(form: str, rounds: int) -> float:
-    """Return the time of the longer sequence over that of the shorter, as the median of paired rounds."""
+    """Return the time of the longer sequence divided by that of the shorter one, as the median of paired rounds."""
     short, long = (random_inputs(4, length, 64) for length in LENGTHS)
     pairs = [(seconds(form, short), seconds(form, long)) for _ in range(rounds + 1)][1:]
     return statistics.median(longer / shorter for shorter, longer in pairs)

@@ -49,12 +49,12 @@ def main() -> None:
 
 
 def time_sweep(steps: int, runs: Path) -> float:
-    """Return the seconds of the sweep."""
+    """Return the duration of the sweep in seconds."""
     return _seconds(["sweep", *_arguments(steps, runs), "--seeds", str(CELLS), "--workers", str(WORKERS), "--no-probe"])
 
 
 def time_runs(steps: int, runs: Path) -> float:
-    """Return the seconds of separate runs of all cells, ``WORKERS`` at a time."""
+    """Return the duration of separate runs of all cells, ``WORKERS`` at a time, in seconds."""
     commands = [["run", *_arguments(steps, runs), "--seed", str(seed)] for seed in range(CELLS)]
     start = time.perf_counter()
     with ThreadPoolExecutor(WORKERS) as pool:
@@ -75,7 +75,7 @@ def _arguments(steps: int, runs: Path) -> list[str]:
 
 
 def results(runs: Path) -> dict[str, str]:
-    """Return the results in the records by folder. Both ways must give the same results, bit for bit."""
+    """Return the results of the records by folder; both ways must give the same results, bit for bit."""
     return {
         str(path.parent.relative_to(runs)): plain_data.to_json(records.read_record(path).results.to_dict())
         for path in runs.rglob(records.NAME)

@@ -45,7 +45,7 @@ class Halved(Shard):
     [{}, {"limit_val_batches": 1}, {"limit_val_batches": 0.5}, {"num_sanity_val_steps": 0}, {"fast_dev_run": 2}],
     ids=str,
 )
-def test_a_trainer_of_the_user_may_evaluate_a_part(options: dict[str, Any], text_folder: Path) -> None:
+def test_a_users_trainer_may_evaluate_a_part_of_a_split(options: dict[str, Any], text_folder: Path) -> None:
     """A Trainer of the user's own may evaluate some batches only, as Lightning does before training by default."""
     module = build_small_module("gru", {**COPY, "samples": 31}, text_folder)
     own = build_trainer(**{"max_steps": 4, "val_check_interval": 2, "check_val_every_n_epoch": None, **options})
@@ -70,7 +70,7 @@ def test_a_trainer_that_evaluates_a_whole_split_must_score_each_sample_once(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_batches_of_the_user_may_be_scored(text_folder: Path) -> None:
+def test_batches_of_a_users_loader_may_be_scored(text_folder: Path) -> None:
     module = build_small_module("gru", COPY, text_folder)
     batches: Any = [not_none(module.data).stream("test", 0)] * 3  # A list serves as a dataset.
     own: DataLoader[Batch] = DataLoader(batches, batch_size=None)

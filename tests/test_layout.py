@@ -116,7 +116,7 @@ def test_the_top_of_the_package_has_at_most_a_dozen_entries() -> None:
     assert entries == sorted(ROOMS)
 
 
-def test_arrows_run_downwards_also_by_string() -> None:
+def test_packages_import_and_name_only_packages_below_them() -> None:
     # The package's own functions import what they need when they are called, and so do its two entry files.
     wrong = [
         where for room, target, where in arrows() if room in LEVEL and target != room and LEVEL[target] < LEVEL[room]
@@ -124,7 +124,7 @@ def test_arrows_run_downwards_also_by_string() -> None:
     assert wrong == []
 
 
-def test_an_upward_arrow_is_seen(tmp_path: Path) -> None:
+def test_imports_and_names_in_strings_are_found(tmp_path: Path) -> None:
     file = tmp_path / "module.py"
     file.write_text(
         '"""A docstring may name seqbench.cli."""\n'
@@ -136,7 +136,7 @@ def test_an_upward_arrow_is_seen(tmp_path: Path) -> None:
     assert [name for _, name in targets_of(file)] == ["seqbench.utils.errors", "seqbench.running.samples"]
 
 
-def test_no_cycles_between_packages() -> None:
+def test_packages_have_no_import_cycles() -> None:
     needs: dict[str, set[str]] = {room: set() for room in ROOMS}
     for room, target, _ in arrows():
         if room in LEVEL and target != room:
@@ -147,7 +147,7 @@ def test_no_cycles_between_packages() -> None:
     assert set(needs) - done == set()
 
 
-def test_architectures_know_torch_and_kernels_alone() -> None:
+def test_architectures_import_only_ops() -> None:
     for room, allowed in (("architectures", {"architectures", "ops"}), ("ops", {"ops"})):
         assert {target for source, target, _ in arrows() if source == room} <= allowed
 
@@ -161,7 +161,7 @@ def test_packages_stay_small() -> None:
     assert {name: size for name, size in sizes.items() if size > MOST_MODULES} == {}
 
 
-def test_no_module_has_the_name_of_a_standard_one() -> None:
+def test_no_module_has_the_name_of_a_standard_module() -> None:
     names = {path.stem if path.stem != "__init__" else path.parent.name for path in modules()}
     assert names & set(sys.stdlib_module_names) - {"__main__"} == set()
 
@@ -174,7 +174,7 @@ def test_a_module_name_occurs_twice_only_with_one_meaning() -> None:
     assert {name for name, found in places.items() if len(found) > 1} <= set(SAME_MEANING)
 
 
-def test_no_function_has_a_name_that_says_nothing() -> None:
+def test_no_function_has_a_vague_name() -> None:
     empty = {"of", "make", "told", "said", "go_on", "deaf", "read", "load", "get", "do", "run_it", "handle", "process"}
     named = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"

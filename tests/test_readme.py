@@ -199,7 +199,7 @@ def test_pre_commit_uses_the_pinned_ruff() -> None:
     assert found <= set(pins)
 
 
-def test_one_version_everywhere() -> None:
+def test_all_files_state_the_same_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == seqbench.__version__
     assert f"version: {seqbench.__version__}" in (ROOT / "CITATION.cff").read_text()

@@ -17,7 +17,7 @@ class LiveProgress:
     """Writes the progress of a sweep to standard error.
 
     Attributes:
-        noun: what the cells are called: ``cells`` or ``trials``.
+        noun: name of the cells in messages: ``cells`` or ``trials``.
         split: the split whose scores are shown; ``validation`` for trials, which select a learning rate.
     """
 
@@ -64,7 +64,7 @@ class LiveProgress:
 
 
 def describe_progress(progress: SweepProgress) -> str:
-    """Return how many cells run, wait and have failed, and the estimated time that is left.
+    """Return the numbers of running, waiting and failed cells, and the estimated time left.
 
     >>> describe_progress(SweepProgress(total=2))
     '0 running, 0 waiting, 0 failed'

@@ -13,7 +13,7 @@ MAX_SEEDS = 10_000
 
 
 def parse_names(text: str) -> list[str]:
-    """Return the names in a text, which are separated by commas.
+    """Return the names in a comma-separated text.
 
     Raises:
         SeqbenchError: there is no name.
@@ -23,18 +23,18 @@ def parse_names(text: str) -> list[str]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise SeqbenchError(f"expected names with commas between them, got {text!r}.")
+        raise SeqbenchError(f"expected names separated by commas, got {text!r}.")
     return names
 
 
 def parse_seeds(text: str | None) -> list[int] | None:
-    """Return seeds: a number is a count, starting from 0; a number with a comma is a seed.
+    """Return the seeds: ``5`` is a count of seeds starting from 0; ``3,4,7`` and ``3,`` are the seeds themselves.
 
     Returns:
-        The seeds; None for no text, which stands for the seeds of the card.
+        The seeds; None if there is no text, so that the seeds of the card are used.
 
     Raises:
-        SeqbenchError: the text is no number and no list of numbers, or the count is out of range.
+        SeqbenchError: the text is neither a number nor a list of numbers, or the count is out of range.
 
     >>> parse_seeds("3"), parse_seeds("3,4,7"), parse_seeds("3,")
     ([0, 1, 2], [3, 4, 7], [3])
@@ -53,7 +53,9 @@ def parse_seeds(text: str | None) -> list[int] | None:
 
 
 def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:
-    """Return the values of each option of a grid; a list in brackets is YAML, so that a value may contain commas.
+    """Return the values of each option of a grid.
+
+    A list in brackets is read as YAML, so its values may contain commas.
 
     Raises:
         SeqbenchError: an assignment has no values, its option has no dot or is given twice, or the option does not
@@ -72,13 +74,13 @@ def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:
             )
         values = _parse_yaml_list(key, text) if text.startswith("[") else [value.strip() for value in text.split(",")]
         if not values or not all(values):
-            raise SeqbenchError(f"--grid {key} must have values with commas between them, got {text!r}.")
+            raise SeqbenchError(f"--grid {key} must have values separated by commas, got {text!r}.")
         grid[key] = list(dict.fromkeys(values))
     return grid
 
 
 def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, object]:
-    """Return the values of ``KEY=VALUE`` by key; a value that is no JSON is a text.
+    """Return the values of ``KEY=VALUE`` assignments by key; a value that is not JSON stays a text.
 
     Raises:
         SeqbenchError: there is no ``=``, or a key is given twice.
@@ -90,10 +92,13 @@ def parse_pairs(assignments: Sequence[str], option: str) -> dict[str, object]:
 
 
 def parse_time_limit(text: str | None) -> float | None:
-    """Return a time limit in seconds: None for no text, which stands for the tier's limit; infinity for ``none``.
+    """Return a time limit in seconds.
+
+    Returns:
+        The limit; infinity for ``none``; None if there is no text, so that the limit of the tier is used.
 
     Raises:
-        SeqbenchError: the text is no time.
+        SeqbenchError: the text is not a time.
 
     >>> parse_time_limit("30m"), parse_time_limit("none")
     (1800.0, inf)
@@ -116,7 +121,7 @@ def _parse_yaml_list(key: str, text: str) -> list[str]:
 
     try:
         values = yaml.safe_load(text)
-    # Beside its own class, PyYAML raises Python's errors: ValueError for a 13th month, KeyError for `!!bool x`.
+    # PyYAML also raises errors that are not its own: ValueError for a 13th month, KeyError for `!!bool x`.
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:
         raise SeqbenchError(f"--grid {key}: {text!r} is not a YAML list: {one_line(error)}.") from error
     try:
@@ -126,11 +131,11 @@ def _parse_yaml_list(key: str, text: str) -> list[str]:
 
 
 def split_assignments(assignments: Sequence[str], option: str) -> dict[str, str]:
-    """Return the text after ``=`` by the key before it, without leading dashes.
+    """Return a mapping from the key of each ``KEY=VALUE``, without leading dashes, to the text of its value.
 
     Args:
         assignments: texts ``KEY=VALUE``.
-        option: the option that takes them, for error messages.
+        option: name of the command-line option, for error messages.
 
     Raises:
         SeqbenchError: there is no ``=`` or no key, or a key is given twice.

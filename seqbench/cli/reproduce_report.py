@@ -12,7 +12,7 @@ from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.utils.number_format import format_difference, format_four_digits, format_published
 
 MOST_NAMED = 20
-"""The largest number of records that are named as not counted."""
+"""Largest number of records that do not count and are named in the report."""
 
 
 def format_reproduction(data: BoardData) -> str:
@@ -50,7 +50,7 @@ def _row(cell: PublishedCell) -> tuple[str, str]:
 
 
 def _commands(data: BoardData) -> str:
-    """Return the commands that run the cells without a figure of ours."""
+    """Return the commands that run the cells for which we have no figure."""
     commands = dict.fromkeys(cell.command for cell in data.published if cell.ours is None and cell.lacking)
     return "\n".join(["cells without a record:", *(f"  {command}" for command in commands)]) if commands else ""
 
@@ -69,7 +69,7 @@ def _notes(data: BoardData) -> str:
     for task, deviations in wording.deviations_by_task(data.published).items():
         notes.append(f"{task} at tier {board.tier} deviates from the published recipe:")
         notes += [f"  - {deviation}" for deviation in deviations]
-    # A copy of a committed record is set aside as well, but is not worth a note.
+    # A copy of a committed record is also excluded, but it needs no note.
     aside = [f"{item.origin}: {item.reason}" for item in data.set_aside if " same run as " not in item.reason]
     aside += [line for cell in data.published for line in cell.aside]
     notes += [f"not counted: {visible_line(line)}" for line in dict.fromkeys(aside[:MOST_NAMED])]

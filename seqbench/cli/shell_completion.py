@@ -12,7 +12,7 @@ def complete_with(action: argparse.Action, list_values: Callable[[], Sequence[st
     """Let the shell complete the values of an option or argument.
 
     Args:
-        action: what ``add_argument`` returned.
+        action: the option or argument, as ``add_argument`` returned it.
         list_values: returns all values; called only when a shell asks.
     """
     # argcomplete reads this attribute, which argparse does not declare.

@@ -23,7 +23,7 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
         plan: plan of the sweep.
         trials: number of learning-rate trials to run, by group.
         expected_seconds: expected seconds of one cell, by group; a group may be missing.
-        slots: cells that run at once.
+        slots: number of cells that run at once.
     """
     cells = plan.cells()
     to_run = dict.fromkeys(plan.groups, 0)
@@ -58,7 +58,7 @@ def estimate_total_seconds(
     Args:
         runs: number of runs by group.
         expected_seconds: expected seconds of one run, by group.
-        slots: runs at once.
+        slots: number of runs at once.
 
     Returns:
         Seconds; None if there is nothing to run, or a group has no estimate.
@@ -67,7 +67,7 @@ def estimate_total_seconds(
     if not pending or any(group not in expected_seconds for group in pending):
         return None
     total = sum(expected_seconds[group] * count for group, count in pending.items())
-    # However many runs there are at once, the sweep takes as long as the longest one.
+    # The sweep takes at least as long as its longest run.
     longest = max(expected_seconds[group] for group in pending)
     return max(longest, total / min(slots, sum(pending.values())))
 
@@ -115,7 +115,7 @@ def log_failures(plan: Plan, progress: SweepProgress) -> None:
 
 
 def _describe_settings(config: RunConfig) -> str:
-    """Return what is special about a group: a matched width, and options that differ from the card."""
+    """Return notes on a group: its matched width, and its options that differ from the card."""
     notes = []
     if config.match_params:
         notes.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")

@@ -60,10 +60,10 @@ class OverallData:
 
     Args:
         tasks: the tasks that are compared.
-        left_out: why each other task is not, by name.
+        left_out: reason for each task that is not compared, by name.
         rows: the rows that have all these tasks, best first.
         improvement: probability that a run of row i is better than one of row j, ``(rows, rows)``.
-        incomplete: why each other row is left out, by label.
+        incomplete: reason for each row that is left out, by label.
     """
 
     tasks: Sequence[str]
@@ -79,13 +79,13 @@ class PublishedCell:
 
     Args:
         row: name of the row in the published table.
-        setting: under which the figure was published.
+        setting: setting under which the figure was published.
         metric: name of the metric.
         direction: ``min`` or ``max``: which figures are better.
         architecture: name of our architecture.
         task: name of our task; None if there is none yet.
         published: the published figure.
-        statistic: ``mean`` or ``best``: what both figures are over seeds.
+        statistic: how both figures summarise the seeds: ``mean`` or ``best``.
         ours: our figure; None without one.
         half_width: half the width of the 95 % interval of our mean; None without one.
         seeds: number of seeds in our figure.
@@ -96,10 +96,10 @@ class PublishedCell:
         best: best possible score; None if unknown.
         parameters: mean number of parameters of our models; None without one.
         seconds: mean duration of our runs in seconds; None without one.
-        needs: what running the cell takes, in words.
-        verdict: whether the figures agree, or why there is none of ours.
+        needs: effort of running the cell, in words.
+        verdict: whether the figures agree, or the reason why there is no figure of ours.
         aside: the records of the cell that do not count, each with the reason.
-        deviations: where the card's tier departs from the published recipe.
+        deviations: differences between the card's tier and the published recipe.
         command: command that runs the cell; None without a task.
     """
 
@@ -139,7 +139,7 @@ class BoardData:
         overall: comparison across tasks; None if fewer than two tasks have a scale.
         published: cells of the published table; empty without one.
         set_aside: records of the board's tasks that do not count, each with the reason.
-        unrelated: number of other records, by what they are.
+        unrelated: number of records that do not belong to the board, by kind.
         problems: tasks and metrics of the card that cannot be used, each with the reason.
         schema: see ``SCHEMA``.
     """

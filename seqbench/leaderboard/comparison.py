@@ -99,7 +99,7 @@ def _differences(a: Record, b: Record) -> dict[str, list[object]]:
 
 
 def _has_effect(name: str, a: Record, b: Record) -> bool:
-    """Return whether a difference has an effect on results; versions of packages and the machine have none."""
+    """Return whether a difference has an effect on results; package versions and the machine have no effect."""
     if name in (_PRECISION, "architecture.class", "architecture.distribution"):
         return True
     return (name in _options(a) or name in _options(b)) and not name.startswith(_NO_EFFECT)
@@ -133,7 +133,7 @@ def _metrics(a: Record, b: Record, split: str, comparable: bool) -> dict[str, Me
     Args:
         a: the first record.
         b: the second record.
-        split: whose metrics are compared.
+        split: the split whose metrics are compared.
         comparable: whether the scores can be compared.
     """
     tables = [record.results.metrics.get(split, {}) for record in (a, b)]
@@ -144,7 +144,7 @@ def _metrics(a: Record, b: Record, split: str, comparable: bool) -> dict[str, Me
         value = [_finite(score.value) if score else None for score in scores]
         chance = [_finite(score.chance) if score else None for score in scores]
         best = [_finite(score.best) if score else None for score in scores]
-        # Where chance or best possible score differ, the data do, whatever the cards say.
+        # If chance or best possible scores differ, the data differ, even if the cards are equal.
         same_data = comparable and (chance[0], best[0]) == (chance[1], best[1])
         difference = value[1] - value[0] if same_data and value[0] is not None and value[1] is not None else None
         direction = a.config.card.direction if name == deciding[0] else _direction(chance[0], best[0])
@@ -154,7 +154,7 @@ def _metrics(a: Record, b: Record, split: str, comparable: bool) -> dict[str, Me
 
 
 def _direction(chance: float | None, best: float | None) -> Direction | None:
-    """Return which scores of a metric are better, from its chance and best possible score; None if unknown."""
+    """Return whether low or high scores of a metric are better, from its chance and best score; None if unknown."""
     if chance is None or best is None or chance == best:
         return None
     return "max" if best > chance else "min"
@@ -201,6 +201,6 @@ def _column(curve: Mapping[str, Sequence[float]], name: str) -> dict[float, floa
 
 
 def _spread_out(steps: Sequence[float]) -> list[float]:
-    """Return at most ``POINTS`` of the steps, evenly spread, the first and the last among them."""
+    """Return at most ``POINTS`` of the steps, evenly spread, including the first and the last."""
     last = len(steps) - 1
     return [steps[place] for place in sorted({round(k * last / (POINTS - 1)) for k in range(POINTS)})] if steps else []

@@ -16,14 +16,14 @@ Better = Literal["A", "B", "neither"]
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What identifies a run, and whether its record can be believed.
+    """The identity of a run, and whether its record is intact.
 
     Args:
-        architecture: name of the architecture, with its encoder's if it has one.
+        architecture: name of the architecture, followed by the name of its encoder if it has one.
         task: name of the task card.
         tier: tier of the task card.
-        seed: of the run.
-        status: of the record.
+        seed: seed of the run.
+        status: status of the record.
         reason: why the status is not ``ok``.
         intact: whether the record is unchanged since it was written.
         modified: options in which the run departs from the card.
@@ -88,7 +88,7 @@ class Comparison:
     """The comparison of two records, A and B.
 
     Args:
-        runs: what identifies A and B.
+        runs: identities of A and B.
         differs: pair ``[A, B]`` of each value that differs in configuration, code or machine, by dotted name.
         changed: names among ``differs`` that have an effect on results.
         unlike: why the scores cannot be compared; None if they can.
@@ -114,7 +114,7 @@ class Comparison:
     curve: CurvePair | None
 
     def to_plain(self) -> dict[str, object]:
-        """Return the comparison as plain data, in which a curve that is None is empty."""
+        """Return the comparison as plain data; a curve that is None becomes an empty mapping."""
         curve = {} if self.curve is None else dataclasses.asdict(self.curve)
         return {
             **dataclasses.asdict(self),

@@ -30,7 +30,7 @@ def write_pages(board: Board, records: Iterable[CollectedRecord], folder: Path) 
     Args:
         board: the board.
         records: records from any place, checked or excluded.
-        folder: receives the pages.
+        folder: folder for the pages.
 
     Raises:
         SeqbenchError: the folder cannot be written.

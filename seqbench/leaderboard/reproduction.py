@@ -23,11 +23,11 @@ ROUNDING = 1e-9
 """Relative error allowed at the limit of a tolerance: 0.98 is within 2 % of 1.0, but not to the last bit."""
 
 OURS = "seqbench"
-"""Distribution whose architecture a published row means, if several offer one of that name."""
+"""Distribution whose architecture is used for a published row if several distributions offer that name."""
 
 
 def compare_with_published(board: Board, selection: Selection) -> list[PublishedCell]:
-    """Return the cells of a board's published table, row by row; none for a board without one.
+    """Return the cells of a board's published table, row by row; an empty list for a board without a published table.
 
     Our figure is over the seeds of one configuration, that of the tier's recipe: the mean, or the best if the published
     figure is the best of several seeds. A diverged seed counts as chance. A cell without a figure states the reason.
@@ -48,10 +48,12 @@ def judge_difference(
 ) -> str:
     """Return whether our figure agrees with the published one.
 
-    Figures agree in three cases: both are chance (within 5 % of the way from chance to the best possible score, or of
-    chance itself if that is unknown); both solve the task (99 % of that way, beyond which ratios of small errors mean
-    little); or ours is within the row's tolerance, which is a share of the published figure, or of its distance from
-    chance if the published figure is zero.
+    Figures agree in three cases:
+
+    - Both are chance: they differ from chance by less than 5 % of the distance from chance to the best possible score,
+      or by less than 5 % of chance if the best possible score is unknown.
+    - Both solve the task: they reach 99 % of that distance, where ratios of small errors mean little.
+    - They differ by no more than the row's tolerance, a share of the published figure; of chance, if that figure is 0.
 
     Args:
         row: the published row, for its direction and tolerance.
@@ -135,7 +137,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
 def _recipe_records(
     board: Board, selection: Selection, task: str, architecture: str
 ) -> tuple[list[CheckedRecord], list[str]]:
-    """Return the records of one configuration, that of the tier's recipe, and a sentence on each other record."""
+    """Return the records of the tier's recipe, all of one configuration, and a sentence on each other record."""
     rows = {
         label: [record for record in seeds.values() if record.architecture == architecture]
         for label, seeds in selection.cells.get(task, {}).items()
@@ -150,7 +152,8 @@ def _recipe_records(
         deviations = [(record, _deviation(record, recipe)) for record in records]
         kept[label] = [record for record, deviation in deviations if not deviation]
         aside += [f"{record.origin}: {deviation}" for record, deviation in deviations if deviation]
-    # A mean over several configurations describes none of them: seqbench's own goes first, then that with most seeds.
+    # A mean over several configurations describes none of them. One is chosen: seqbench's own, else that with most
+    # seeds.
     order = sorted(kept, key=lambda label: (not _is_ours(kept[label]), -len(kept[label]), label))
     aside += [
         f"{record.origin}: it is of another configuration, {label}" for label in order[1:] for record in kept[label]
@@ -165,7 +168,7 @@ def _is_ours(records: Sequence[CheckedRecord]) -> bool:
 def _recipe(tier: Tier, architecture: str) -> dict[str, OptionValue]:
     """Return the options that a tier sets for an architecture, by dotted name.
 
-    The optimiser is not among them: a record that changes it is modified, and does not count.
+    Options of the optimiser are left out, because a record that changes them is modified and does not count.
     """
     arch = {**tier.arch, **tier.architectures.get(architecture, {})}
     options = {f"arch.{name}": value for name, value in arch.items()}
@@ -193,7 +196,7 @@ def _first_score(row: PublishedRow, records: Sequence[CheckedRecord]) -> MetricS
 
 
 def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: float | None) -> list[float]:
-    """Return one value for each seed; none unless one seed ended well, because chance alone is no result."""
+    """Return one value for each seed; no values if no seed ended well, because chance scores alone are no result."""
     values = [score.value for score in _scores(row, records)]
     diverged = sum(record.status == "diverged" for record in records)
     worst = diverged_score(chance, values, row.direction)
@@ -201,7 +204,7 @@ def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: fl
 
 
 def _our_figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return our figure and half the width of its interval: the mean of the seeds, or the best, without interval."""
+    """Return our figure and the half width of its interval: the mean of the seeds, or the best without an interval."""
     if not values:
         return None, None
     if row.statistic == "best":

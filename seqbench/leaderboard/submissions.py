@@ -81,7 +81,7 @@ def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -
         SeqbenchError: there is no such board or folder, or a file cannot be written.
     """
     board, folder = _load_board(root, name), root / name
-    # Origins are paths here, because ``named`` is set.
+    # Because ``named`` is set, origins are paths.
     selection = select_records(board, (item for place in places for item in collect_records([place], named=True)))
     refused = [(excluded.origin, excluded.reason) for excluded in selection.excluded]
     written: list[Path] = []
@@ -129,7 +129,7 @@ def check_board(root: Path, name: str) -> BoardCheck:
 def _submit_record(
     folder: Path, checked: CheckedRecord, verify: Verify, written: list[Path], refused: list[tuple[str, str]]
 ) -> str:
-    """Verify one run and write its record; note the outcome, and return it in a word or two.
+    """Verify one run and write its record; return the outcome in a few words.
 
     Args:
         folder: folder of the board.
@@ -194,7 +194,7 @@ def _record_path(folder: Path, record: Record) -> Path:
 
 
 def _path_part(text: str) -> str:
-    """Return a text of a record as the name of a file or folder: it must not lead out of the board's folder."""
+    """Return a text of a record as a file name that cannot lead out of the board's folder."""
     return re.sub(r"[^A-Za-z0-9._+-]", ".", text).lstrip(".") or "unnamed"
 
 
@@ -208,7 +208,7 @@ def _not_repeatable(checked: CheckedRecord, record: Record) -> str | None:
 
 
 def _file_problems(folder: Path, path: Path, item: CollectedRecord | None) -> list[str]:
-    """Return the problems of a file among the committed records, beyond those for which a record does not count."""
+    """Return the problems of a file among the committed records, except those for which a record does not count."""
     if item is None:
         return ["it is no record; remove it"]
     if isinstance(item, ExcludedRecord):

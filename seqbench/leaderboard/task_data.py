@@ -31,14 +31,14 @@ class SeedData:
     """The result of one seed.
 
     Args:
-        seed: its number.
+        seed: number of the seed.
         status: the record's status, or ``missing``.
         reason: why the run did not end with the status ``ok``; empty if it did.
         value: the test score; the chance score for a diverged run; None without a score.
         score: ``value`` on a scale from chance (0) to the best possible or the anchor (1); None if either is unknown.
         secondary: the secondary metrics by name; None for one that the record lacks.
-        record: where the record was found; None without a record.
-        checksum: of the record.
+        record: path or W&B run of the record; None without a record.
+        checksum: checksum of the record.
         verified: how the record was verified; empty if it was not.
     """
 
@@ -66,7 +66,7 @@ class Curve:
     """Scores over steps or lengths: mean, lowest and highest over the seeds.
 
     Args:
-        axis: what ``x`` counts.
+        axis: name of the quantity ``x``.
         x: the steps or lengths, increasing.
         mean: mean score at each ``x``.
         low: lowest score at each ``x``.
@@ -91,7 +91,7 @@ class RowData:
 
     Args:
         label: name of the row.
-        architecture: name of the architecture, with its encoder's if it has one.
+        architecture: name of the architecture, followed by the name of its encoder if it has one.
         state: see ``RowState``.
         reason: why the row is not ranked; empty if it is.
         rank: 1 + the number of rows that are significantly better; None without a rank.
@@ -169,8 +169,8 @@ class TaskData:
     Args:
         task: name of the task on the board.
         name: name of its card.
-        summary: the card's.
-        card: the card's version, and its digest for the board's tier.
+        summary: summary of the card.
+        card: version of the card, and its digest for the board's tier.
         metric: name of the metric that decides.
         direction: ``min`` or ``max``: which scores are better.
         size: size that the models must have; None for any.
@@ -179,7 +179,7 @@ class TaskData:
         best_unknown: why the best possible score is unknown.
         anchor: score that counts as 1 if the best possible one is unknown; None without one.
         anchor_source: source of the anchor.
-        problems: what is wrong with the task's rules on this board.
+        problems: problems of the task's rules on this board.
         baselines: test scores of the card's baselines, by name.
         published: published figures of the card for the board's tier.
         secondary: metrics shown beside the one that decides.

@@ -34,7 +34,7 @@ class SummaryRow:
 
     @property
     def mean(self) -> float | None:
-        """Mean over the seeds; None without any."""
+        """Mean over the seeds; None if no seed ended ``ok``."""
         return mean_interval(self.values).mean if self.values else None
 
     @property

@@ -19,7 +19,7 @@ RECHECK_SECONDS = 5.0
 """Seconds until a cell that another process runs is checked again, and until a full queue is tried again."""
 
 MAX_INTERRUPTIONS = 50
-"""How often an interrupted cell is resumed in one sweep; the code of a plug-in may interrupt itself every time."""
+"""Largest number of times that one sweep resumes an interrupted cell: a plug-in may interrupt itself each time."""
 
 POLL_SECONDS = 0.5
 """Longest wait for finished jobs, in seconds, before the progress is reported again."""
@@ -83,7 +83,7 @@ class SweepRunner:
     Args:
         engine: executes the jobs.
         build_job: returns the job of a cell.
-        retries: how often a failed cell is started again.
+        retries: number of times that a failed cell is started again.
         report: called with the progress every ``POLL_SECONDS``, and with each cell that has ended.
     """
 

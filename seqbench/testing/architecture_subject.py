@@ -16,15 +16,15 @@ from seqbench.testing.report import Skip, describe_error
 from seqbench.utils.errors import SeqbenchError
 
 ROUNDING = 1e-5
-"""Difference, relative to the largest number, that two ways to compute the same outputs may have."""
+"""Largest allowed difference between two ways to compute the same outputs, relative to the largest number."""
 
 
 class ArchitectureSubject:
     """A backbone class with its options.
 
-    A backbone that feeds its output back takes two inputs, ``x`` and ``y_previous``. The checks hold both in one tensor
-    ``(batch, time, width)``, side by side, and only the call splits them. So each check is the same for both kinds of
-    backbone, and what it requires of ``x`` it requires of ``y_previous`` as well.
+    A backbone that feeds its output back takes two inputs, ``x`` and ``y_previous``. The checks concatenate both in one
+    tensor ``(batch, time, width)``, which is split for each call. So each check is the same for both kinds of backbone,
+    and its requirements on ``x`` also hold for ``y_previous``.
 
     Args:
         backbone: the class.
@@ -79,7 +79,7 @@ class ArchitectureSubject:
             return self.backbone(**{"d_model": self.d_model, **self.options, **(changed or {})}).eval()
 
     def build_perturbed(self, changed: Mapping[str, object] | None = None) -> nn.Module:
-        """Return a new instance with slightly changed parameters, so that no weight that starts at 0 hides a path.
+        """Return a new instance with slightly changed parameters, because a weight of 0 could hide a dependence.
 
         Args:
             changed: options that replace the subject's.
@@ -92,7 +92,7 @@ class ArchitectureSubject:
         return net
 
     def deterministic_modes(self, net: nn.Module) -> list[nn.Module]:
-        """Return the net in evaluation mode, and a copy in training mode if that draws no random numbers."""
+        """Return the net in evaluation mode, and a copy in training mode if the copy draws no random numbers."""
         trained = self.build_perturbed({"dropout": 0.0} if self.takes_dropout else None).train()
         trained.load_state_dict(net.state_dict())
         random = self._draws_random_numbers(trained)
@@ -102,8 +102,8 @@ class ArchitectureSubject:
 
     def _draws_random_numbers(self, net: nn.Module) -> bool:
         """Return whether a forward pass draws random numbers, from PyTorch or from another generator."""
-        # Two equal outputs do not prove it: what is dropped rarely, such as one row in ten, may be kept twice. So the
-        # state of PyTorch's generator is compared. Other generators show in the outputs of many rows.
+        # Two equal outputs do not prove that nothing is drawn: rows that are dropped rarely may be kept twice. So the
+        # state of PyTorch's generator is compared. Other generators are detected by the outputs of many rows.
         x = self.random_inputs(64, 4)
         with torch.no_grad(), self.seeded():
             before = torch.get_rng_state()
@@ -193,7 +193,7 @@ def require_constructible(subject: ArchitectureSubject) -> None:
     """
     try:
         subject.build()
-    # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
+    # The class may belong to a plug-in and may raise any error or exit; the user gets one sentence.
     except (Exception, SystemExit) as error:
         options = {"d_model": subject.d_model, **subject.options}
         arguments = ", ".join(f"{key}={value!r}" for key, value in options.items())

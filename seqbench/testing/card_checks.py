@@ -1,4 +1,4 @@
-"""Checks of a task's card, and of the facts that its datamodule gives for the record."""
+"""Checks of a task's card, and of the facts that its datamodule adds to the record."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_card_complete(task: TaskSubject) -> None:
 
 
 def check_tier_options(task: TaskSubject) -> None:
-    """Every tier gives options that the datamodule takes, and a width."""
+    """Every tier sets a width and only options that the datamodule takes."""
     options = inspect.signature(import_datamodule_class(task.card)).parameters
     takes_any = any(option.kind is option.VAR_KEYWORD for option in options.values())
     for name, tier in task.card.tiers.items():
@@ -34,7 +34,7 @@ def check_tier_options(task: TaskSubject) -> None:
 
 
 def check_facts_serializable(task: TaskSubject) -> None:
-    """What describe_data and baselines return is plain data, as a record keeps it."""
+    """The values of describe_data and baselines are plain data, so that a record can hold them."""
     values = {
         "describe_data": task.data.describe_data(),
         "baselines": {split: task.data.baselines(split) for split in SCORED_SPLITS},

@@ -1,4 +1,4 @@
-"""Predictors that need no training, and their scores under an objective: an oracle's answers, and mere frequencies."""
+"""Predictors without training, which use an oracle or target frequencies, and their scores under an objective."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from seqbench.models.objectives import Objective
 from seqbench.protocol.specs import Batch, Output, SequenceClass, StepClasses, StepLabels, TokenSequence
 
 Predictor = Callable[[Batch], Tensor]
-"""From a batch to what an objective's head would give, ``(batch, out_time, width)``."""
+"""A function that maps a batch to the output of an objective's head, ``(batch, out_time, width)``."""
 
 CERTAIN = 50.0
 """Log-odds of a certain answer."""
 
 GROUPS = 8
-"""Number of groups of rows, at least, from which a standard error is estimated."""
+"""Smallest number of groups of rows from which a standard error is estimated."""
 
 
 def score_predictor(objective: Objective, batches: Sequence[Batch], predictor: Predictor) -> dict[str, float]:
@@ -39,7 +39,7 @@ def score_predictor(objective: Objective, batches: Sequence[Batch], predictor: P
 def standard_errors(objective: Objective, batches: Sequence[Batch], predictor: Predictor) -> dict[str, float]:
     """Return the standard error of each metric of a predictor.
 
-    It is estimated from the differences between groups of rows, and 0 where there are too few groups.
+    It is estimated from the differences between groups of rows; it is 0 if there is only one group.
 
     Args:
         objective: the objective, with an identity as its head.
@@ -63,18 +63,18 @@ def _standard_error(values: Tensor) -> float:
 
 
 def head_output(answers: Tensor, batch: Batch, output: Output) -> Tensor:
-    """Return what a head would give for an oracle's answers, float32 ``(batch, out_time, width)``.
+    """Return an oracle's answers in the form of a head's output, float32 ``(batch, out_time, width)``.
 
     Args:
         answers: certain answers as integers, that is ids ``(batch, out_time)`` or labels ``(batch, out_time, labels)``
-            of 0 and 1; or floats ``(batch, out_time, width)``, which are what a head would give.
+            of 0 and 1; or floats ``(batch, out_time, width)``, which already have the form of a head's output.
         batch: the batch that was answered.
         output: the kind of output.
     """
     if not answers.is_floating_point():
         match output:
             case StepClasses(classes=size) | SequenceClass(classes=size) | TokenSequence(vocab=size):
-                # Where nothing is scored an answer may be any number.
+                # An answer at a step that is not scored may be any number.
                 answers = CERTAIN * F.one_hot(answers.long().clamp(0, size - 1), size)
             case StepLabels():
                 answers = CERTAIN * (2 * answers.float() - 1)
@@ -118,10 +118,10 @@ def _target_numbers(targets: Tensor, output: Output) -> Tensor:
 
 
 def _head_output_of_frequencies(sums: Tensor, weight: Tensor, output: Output) -> Tensor:
-    """Return what a head would give for weighted sums of targets over a total weight."""
+    """Return the head's output that predicts the weighted sums of targets divided by the total weight."""
     match output:
         case StepClasses() | SequenceClass() | TokenSequence():
-            # One is added to each count, so that a class that these batches lack is not impossible.
+            # One is added to each count, so that a class that these batches lack has a positive probability.
             return ((sums + 1) / (weight + sums.shape[-1])).log()
         case StepLabels():
             return torch.logit((sums + 1) / (weight + 2))

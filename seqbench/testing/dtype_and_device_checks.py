@@ -13,7 +13,7 @@ from seqbench.testing.interface_checks import expect_shape
 from seqbench.testing.report import Failure, Skip, describe_error, expect
 
 GPU_ROUNDING = 1e-3
-"""Difference, relative to the largest number, that outputs of a GPU or of compiled code may have."""
+"""Largest allowed difference of outputs of a GPU or of compiled code, relative to the largest number."""
 
 
 def check_dtype_kept(subject: ArchitectureSubject) -> None:
@@ -24,7 +24,7 @@ def check_dtype_kept(subject: ArchitectureSubject) -> None:
 
 
 def check_bfloat16(subject: ArchitectureSubject) -> None:
-    """Converted to bfloat16, the backbone gives finite outputs of that type."""
+    """A backbone that is converted to bfloat16 gives finite outputs of that type."""
     net = subject.build()
     if any(p.is_complex() for p in (*net.parameters(), *net.buffers())):
         raise Skip("complex numbers have no bfloat16")
@@ -48,7 +48,7 @@ def check_autocast(subject: ArchitectureSubject) -> None:
 
 
 def _skip_missing_kernels(run: Callable[[], Tensor]) -> Tensor:
-    """Return what ``run`` returns; skip the check where PyTorch has no bfloat16 kernel on this machine."""
+    """Return the result of ``run``; skip the check if PyTorch has no bfloat16 kernel on this machine."""
     try:
         return run()
     except (RuntimeError, NotImplementedError) as error:
@@ -58,7 +58,7 @@ def _skip_missing_kernels(run: Callable[[], Tensor]) -> Tensor:
 
 
 def check_meta_device(subject: ArchitectureSubject) -> None:
-    """The backbone can be built and run on the meta device, on which widths are matched without memory."""
+    """The backbone can be built and run on the meta device, where ``--match-params`` tries widths without memory."""
     with torch.device("meta"):
         net = subject.build()
     # The call is outside of the context. So a tensor that is created on the CPU is found on a machine without a GPU.
@@ -90,7 +90,7 @@ def check_cuda(subject: ArchitectureSubject) -> None:
 
 
 def check_torch_compile(subject: ArchitectureSubject) -> None:
-    """Compiled by torch.compile, the backbone gives the same outputs."""
+    """A backbone that is compiled by torch.compile gives the same outputs."""
     if not torch.cuda.is_available():
         raise Skip("torch.compile is checked on CUDA only: on a CPU it can corrupt memory in training with two threads")
     net, x = subject.build().cuda(), subject.random_inputs(2, 9).cuda()

@@ -1,4 +1,4 @@
-"""Checks of what an output must not depend on: later inputs, padding and other rows."""
+"""Checks that no output depends on later inputs, on padding or on other rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_causality_by_gradient(subject: ArchitectureSubject) -> None:
     scale = max(float(gradient.max()) for gradient in gradients)
     for t, gradient in enumerate(gradients[:-1]):
         size, offset = gradient[t + 1 :].max(0)
-        # A transform over time rounds, so the gradient of a causal backbone may differ from 0 a little.
+        # A Fourier transform over time has rounding errors, so this gradient of a causal backbone may not be exactly 0.
         expect(
             float(size) <= 1e-6 * scale,
             f"output {t} has a gradient of {float(size):.2g} with respect to input {t + 1 + int(offset)}; "
@@ -64,7 +64,7 @@ def check_causality_by_change(subject: ArchitectureSubject) -> None:
 
 
 def _describe_look_ahead(subject: ArchitectureSubject, x: Tensor, other: Tensor) -> str:
-    """Return a sentence that says whether a backbone that declares it really looks ahead."""
+    """Return a sentence that says whether a backbone with ``causal = False`` depends on later inputs."""
     net = subject.build_perturbed()
     with torch.no_grad():
         first = subject.forward(net, x)[:, 0]
@@ -137,7 +137,7 @@ def check_rows_independent(subject: ArchitectureSubject) -> None:
 
 
 def check_rows_independent_in_training(subject: ArchitectureSubject) -> None:
-    """In training mode, too, the output of a row depends on no other row of the batch."""
+    """In training mode, the output of a row depends on no other row of the batch."""
     net, x, other = subject.build_perturbed(), subject.random_inputs(4, 6), subject.random_inputs(4, 6, number=1)
     with torch.no_grad():
         gap = _first_row_difference(subject, net.train(), x, other)

@@ -12,7 +12,7 @@ from seqbench.testing.architecture_subject import ArchitectureSubject, relative_
 from seqbench.testing.report import Failure, Skip, describe_error, expect
 
 LONG = 300
-"""Steps of a sequence that is longer than those that a task shows first in training."""
+"""Number of steps of a sequence that is longer than the first training sequences of a task."""
 
 
 def check_signature(subject: ArchitectureSubject) -> None:
@@ -90,7 +90,7 @@ def check_other_widths(subject: ArchitectureSubject) -> None:
             net = subject.build({"d_model": width})
         except ValueError:
             continue
-        # Any other error, even an exit, is what this check looks for: it would not tell a user which widths work.
+        # This check reports any other error, even an exit, because it would not say which widths work.
         except (Exception, SystemExit) as error:
             raise Failure(f"d_model {width} raised {describe_error(error)}; refuse it with a ValueError.") from error
         y = subject.forward(net, subject.random_inputs(2, 4, d_model=width))

@@ -16,7 +16,7 @@ from seqbench.utils.errors import one_line
 
 PASSED, SKIPPED, FAILED = "passed", "skipped", "failed"
 PREFIX = "check_"
-"""Prefix of the functions that check; the name of a check leaves it out."""
+"""Prefix of the names of check functions; the name of a check omits it."""
 
 SubjectT = TypeVar("SubjectT")
 
@@ -53,7 +53,7 @@ class Check:
     Args:
         name: short name, such as ``state_rows``.
         summary: what the check requires, in one sentence.
-        function: the check itself; it raises ``Failure``, ``Skip``, or what the code under test raises.
+        function: the check itself; it may raise ``Failure``, ``Skip``, or any error of the code under test.
 
     >>> print(Check("never", "Nothing is required", lambda: None).run())
     Outcome(name='never', summary='Nothing is required', status='passed', reason='')
@@ -83,7 +83,7 @@ class Check:
             return Outcome(self.name, self.summary, SKIPPED, str(skip))
         except Failure as failure:
             return Outcome(self.name, self.summary, FAILED, str(failure))
-        # The code under test may be a plug-in's. It may raise any error and even exit; the other checks must still run.
+        # The code under test may raise any error or exit; the other checks must still run.
         except (Exception, SystemExit) as error:
             return Outcome(self.name, self.summary, FAILED, f"raised {describe_error(error)}")
         return Outcome(self.name, self.summary, PASSED)
@@ -94,7 +94,7 @@ class Report:
     """The outcomes of all checks of one subject.
 
     Args:
-        subject: name of what was checked.
+        subject: name of the checked class or task.
         outcomes: one for each check, in the order of the checks.
 
     >>> print(Report("MyNet", (Outcome("cuda", "A GPU works", SKIPPED, "there is no CUDA device"),)))
@@ -138,11 +138,11 @@ class Report:
 
 
 def build_checks(functions: Iterable[Callable[[SubjectT], None]], subject: SubjectT) -> list[Check]:
-    """Return a check of the subject for each function, named and described as the function is.
+    """Return a check of the subject for each function, with the name and the description of the function.
 
     Args:
         functions: functions ``check_...`` whose docstrings say what they require.
-        subject: what they are called with.
+        subject: the argument of each function.
     """
     return [Check(check_name(function), check_summary(function), partial(function, subject)) for function in functions]
 

@@ -38,7 +38,7 @@ def check_objective_finite(task: TaskSubject) -> None:
 
 
 def _head_width(output: Output) -> int:
-    """Return the numbers that a head gives for each target."""
+    """Return how many numbers a head gives for each target."""
     match output:
         case StepLabels(labels=width) | StepValues(dim=width) | SequenceValue(dim=width):
             return width
@@ -84,7 +84,7 @@ def check_best_beats_chance(task: TaskSubject) -> None:
 
 
 def check_chance_matches_frequencies(task: TaskSubject) -> None:
-    """A predictor that knows only the frequencies of the targets scores what chance says."""
+    """A predictor that knows only the frequencies of the targets reaches the scores of chance."""
     objective, predictors, compared = task.build_objective(), _frequency_predictors(task), 0
     for split in SCORED_SPLITS:
         batches = task.batches(split)
@@ -118,7 +118,7 @@ def _frequency_predictors(task: TaskSubject) -> list[Predictor]:
 
 
 def check_oracle_reaches_best(task: TaskSubject) -> None:
-    """The oracle, which sees the inputs only, scores the best possible."""
+    """The oracle, which sees only the inputs, reaches the best possible score."""
     objective, output = task.build_objective(), task.data.spec.output
     if task.solve(task.batches("test")[0]) is None:
         raise Skip("there is no oracle: none was given, and the datamodule's oracle() returns None")

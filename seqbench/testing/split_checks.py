@@ -1,4 +1,4 @@
-"""Checks of a task's splits: each sample once, no sample in two splits, and probes of the lengths that they state."""
+"""Checks of a task's splits: each sample occurs once and in one split only, and each probe has its stated length."""
 
 from __future__ import annotations
 
@@ -12,16 +12,19 @@ from seqbench.testing.report import Skip, expect
 from seqbench.testing.task_subject import TaskSubject
 
 WINDOW = 32
-"""Steps of a stream that count as one sample; at most half a chunk, so that other cuts of the stream contain it."""
+"""Number of steps of a stream that count as one sample, but at most half a chunk.
+
+So a stream that is cut into chunks at other steps still contains the sample.
+"""
 
 POSSIBLE_PER_COMPARED = 100
-"""A sample is compared if there are at least this many times more possible samples of its length than samples."""
+"""Smallest ratio of possible samples of one length to drawn samples at which samples are compared."""
 
 ALLOWED_SHARE = 0.02
-"""Share of an evaluation split that may also be in another split: published data has some sentences twice."""
+"""Share of an evaluation split that may also be in another split, because published data repeat some sentences."""
 
 TOO_COMMON = 0.25
-"""Expected share of samples that two splits have in common by chance, above which they are not compared."""
+"""Two splits are not compared if a larger share of their samples is expected to be equal by chance."""
 
 
 def check_samples_once(task: TaskSubject) -> None:
@@ -77,7 +80,7 @@ def _samples(task: TaskSubject, split: str, overlapping: bool) -> list[bytes]:
     Args:
         task: the task.
         split: name of the split.
-        overlapping: for a stream, whether a window starts at every step; if not, windows lie side by side.
+        overlapping: for a stream, whether a window starts at every step; if not, windows do not overlap.
     """
     samples: list[bytes] = []
     seen: set[int] = set()
@@ -85,7 +88,7 @@ def _samples(task: TaskSubject, split: str, overlapping: bool) -> list[bytes]:
         for row, number in enumerate(batch.index.tolist()):
             if task.data.streaming:
                 samples += _windows(batch, row, overlapping)
-            elif number not in seen:  # Training shows each sample of a data set once in each epoch.
+            elif number not in seen:  # Each epoch of training contains each sample of a data set once.
                 seen.add(number)
                 inputs = batch.inputs[row]
                 valid = inputs if isinstance(task.data.spec.input, Context) else inputs[: int(batch.lengths[row])]
@@ -102,7 +105,7 @@ def _windows(batch: Batch, row: int, overlapping: bool) -> list[bytes]:
 
 
 def _shortest_compared(task: TaskSubject, count: int) -> int:
-    """Return the number of bytes from which a sample is long enough not to equal one of ``count`` others by chance."""
+    """Return the smallest size in bytes at which a sample is unlikely to equal one of ``count`` others by chance."""
     if not isinstance(task.data.spec.input, Tokens):
         return 0
     vocab = max(2, task.data.spec.input.vocab)

@@ -1,4 +1,4 @@
-"""Checks of ``unroll``: chunks give the outputs of the whole, and a state is plain, complete and never modified."""
+"""Checks of ``unroll``: chunks give the outputs of a whole sequence; a state is plain, complete and never modified."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIME = 11
 
 
 def check_unroll_equals_forward(subject: ArchitectureSubject) -> None:
-    """Unrolled from the state None, a whole sequence gives the outputs of forward."""
+    """A whole sequence that is unrolled from the state None gives the outputs of forward."""
     net, x = subject.build_perturbed(), subject.random_inputs(3, TIME)
     with torch.no_grad():
         y, _ = subject.unroll(net, x)
@@ -27,13 +27,13 @@ def check_unroll_equals_forward(subject: ArchitectureSubject) -> None:
 
 
 def check_chunks_equal_whole(subject: ArchitectureSubject) -> None:
-    """Chunks of any sizes, each from the state of the one before, give the outputs of the whole."""
+    """Chunks of any sizes, each unrolled from the previous state, give the outputs of the whole sequence."""
     for sizes in ([6, 5], [2, 9], [10, 1], [3, 3, 3, 2]):
         _check_chunks(subject, sizes)
 
 
 def check_steps_equal_whole(subject: ArchitectureSubject) -> None:
-    """Single steps, each from the state of the one before, give the outputs of the whole."""
+    """Single steps, each unrolled from the previous state, give the outputs of the whole sequence."""
     _check_chunks(subject, [1] * TIME)
 
 
@@ -85,7 +85,7 @@ def check_state_format(subject: ArchitectureSubject) -> None:
     file.seek(0)
     try:
         torch.load(file, weights_only=True)
-    # PyTorch's reader lets through whatever error the pickled classes raise.
+    # PyTorch's reader does not catch the errors of pickled classes.
     except Exception as error:
         raise Failure(
             f"the state cannot be loaded from a checkpoint ({one_line(error, 80)}); use plain tuples, lists and dicts."

@@ -26,7 +26,7 @@ Oracle = Callable[[Batch], Tensor | None]
 """Solves a batch without its targets; see ``SequenceDataModule.oracle``."""
 
 TRAINING_BATCHES = 16
-"""Number of training batches that the checks look at."""
+"""Number of training batches that the checks examine."""
 
 
 class TaskSubject:
@@ -69,7 +69,7 @@ class TaskSubject:
             )
         except SeqbenchError:
             raise
-        # The class may be a plug-in's. It may raise any error and even exit; each becomes one sentence for the user.
+        # The class may belong to a plug-in and may raise any error or exit; the user gets one sentence.
         except (Exception, SystemExit) as error:
             raise SeqbenchError(
                 f"task '{self.card.name}' cannot be built, it raised {describe_error(error)}."
@@ -89,12 +89,12 @@ class TaskSubject:
         return self._batches[split]
 
     def solve(self, batch: Batch) -> Tensor | None:
-        """Return the oracle's answers to a batch, whose targets it does not see; None if there is no oracle."""
+        """Return the oracle's answers to a batch without its targets; None if there is no oracle."""
         without_targets = dataclasses.replace(batch, targets=torch.zeros_like(batch.targets))
         return (self._oracle or self.data.oracle)(without_targets)
 
     def build_objective(self) -> objectives.Objective:
-        """Return the objective of the spec with an identity as its head, so that it takes what a head would give."""
+        """Return the objective of the spec with an identity as its head, so that its input is the output of a head."""
         objective = objectives.build_objective(self.data.spec, d_model=1)
         objective.head = torch.nn.Identity()
         return objective

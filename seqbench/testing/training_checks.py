@@ -12,9 +12,9 @@ from seqbench.testing.report import Failure, Skip, expect
 from seqbench.utils.errors import one_line
 
 STEPS = 20
-"""Training steps after which the loss must be lower."""
+"""Number of training steps after which the loss must be lower."""
 EQUAL = 1e-6
-"""Difference, relative to the largest number, of outputs that are computed twice in the same way."""
+"""Largest allowed difference of outputs that are computed twice in the same way, relative to the largest number."""
 
 
 def check_gradients_reach_all(subject: ArchitectureSubject) -> None:
@@ -108,7 +108,7 @@ def check_state_dict_complete(subject: ArchitectureSubject) -> None:
     file.seek(0)
     try:
         other.load_state_dict(torch.load(file, weights_only=True), strict=True)
-    # PyTorch's reader lets through whatever error the pickled classes raise.
+    # PyTorch's reader does not catch the errors of pickled classes.
     except Exception as error:
         raise Failure(f"the state_dict cannot be loaded ({one_line(error, 200)}); keep only tensors in it.") from error
     with torch.no_grad():

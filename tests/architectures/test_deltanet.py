@@ -100,7 +100,7 @@ def test_it_passes_the_conformance_kit(negative: bool) -> None:
     check_architecture(GatedDeltaNet, d_model=11, options={"heads": 3, "dropout": 0.1, "negative": negative})
 
 
-def test_parameter_counts() -> None:
+def test_the_number_of_parameters_equals_its_formula() -> None:
     for d, width in ((12, 3), (13, 4), (3, 1)):
         inner = 4 * width
         mixer = 5 * d * inner + 3 * inner * 5 + 2 * 4 * d + width + 2 * 4

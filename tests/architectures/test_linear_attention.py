@@ -60,7 +60,7 @@ def test_it_passes_the_conformance_kit() -> None:
     check_architecture(LinearAttention, d_model=7, options={"heads": 3, "dropout": 0.1})
 
 
-def test_parameter_counts() -> None:
+def test_the_number_of_parameters_equals_its_formula() -> None:
     for d, inner in ((12, 12), (13, 16), (3, 4)):
         count = sum(p.numel() for p in LinearAttention(d, num_layers=3, heads=4).parameters())
         assert count == 3 * (4 * d * inner + 8 * d * d + 5 * d + 2 * d) + d

@@ -91,7 +91,7 @@ def test_it_passes_the_conformance_kit() -> None:
     check_architecture(MLSTM, d_model=2)
 
 
-def test_parameter_counts() -> None:
+def test_the_number_of_parameters_equals_its_formula() -> None:
     for d, width in ((12, 6), (13, 7), (1, 2)):
         inner = 4 * width
         mixer = 3 * d * inner + 5 * inner + 3 * inner * width + 8 * inner + 8 + 2 * inner

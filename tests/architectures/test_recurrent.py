@@ -30,7 +30,7 @@ def backbone(request: pytest.FixtureRequest) -> Any:
     return ALL[request.param](6, num_layers=2)
 
 
-def test_shapes(backbone: Any) -> None:
+def test_outputs_have_the_shape_of_the_inputs(backbone: Any) -> None:
     assert backbone(torch.randn(3, 5, 6), torch.tensor([5, 2, 1])).shape == (3, 5, 6)
     assert backbone(torch.randn(3, 1, 6)).shape == (3, 1, 6)
 
@@ -268,7 +268,7 @@ def test_the_lstm_starts_with_the_given_forget_bias() -> None:
         assert total[:5].any()
 
 
-def test_parameter_counts() -> None:
+def test_the_number_of_parameters_equals_its_formula() -> None:
     d = 7
     per_gate = 2 * d * d + 2 * d
     sizes = {cls: sum(p.numel() for p in cls(d, num_layers=2).parameters()) for cls in CLASSES}

@@ -127,7 +127,7 @@ def test_it_passes_the_conformance_kit(cls: Any, options: dict[str, Any]) -> Non
     check_architecture(cls, d_model=7, options=options)
 
 
-def test_parameter_counts() -> None:
+def test_the_number_of_parameters_equals_its_formula() -> None:
     for cls in (Transformer, BiTransformer):
         for d, inner in ((12, 12), (13, 16), (3, 4)):
             mlp = 8 * d * d + 5 * d

@@ -45,7 +45,7 @@ def test_precision_has_an_effect_and_a_seed_is_no_configuration() -> None:
     assert (seeds.changed, seeds.same_configuration, seeds.same_seed) == (["seed"], True, False)
 
 
-def test_the_sample_is_no_difference() -> None:
+def test_the_sample_is_not_compared() -> None:
     a = example_record()
     sampled = changed(a, "results", "sample", "to be")
     for found in (comparison.compare_records(a, sampled), comparison.compare_records(sampled, a)):
@@ -109,7 +109,7 @@ def test_scores_of_different_tasks_or_data_are_not_compared(other: Callable[[Rec
         assert all(row.difference is None and row.better is None for row in split.values())
 
 
-def test_the_path_of_the_data_is_no_difference() -> None:
+def test_the_path_of_the_data_is_not_compared() -> None:
     a, b = (changed(example_record(), "config", "data", {f"test/{name}": "0"}) for name in ("a.txt", "b.txt"))
     b = changed(b, "config", "options.task.data_dir", "/elsewhere")
     assert comparison.compare_records(a, b).unlike is None

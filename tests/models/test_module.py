@@ -203,7 +203,7 @@ def test_a_module_without_data_has_no_batches(text_folder: Path) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_training_on_a_gpu(text_folder: Path, precision: str) -> None:
+def test_a_module_trains_on_a_gpu(text_folder: Path, precision: str) -> None:
     module = build_small_module("gru", COPY, text_folder)
     build_trainer(accelerator="gpu", devices=1, precision=precision, limit_val_batches=0).fit(module)
     assert all(p.isfinite().all() for p in module.parameters())

@@ -105,7 +105,7 @@ def test_differences_from_the_card_are_named(arguments: tuple[str, ...], modifie
     assert resolve(*arguments).modified() == modified
 
 
-def test_the_place_of_files_modifies_nothing_and_their_content_does(real_data: Path, small_data: Path) -> None:
+def test_a_run_is_modified_by_other_data_and_not_by_another_folder(real_data: Path, small_data: Path) -> None:
     auto = resolve(task="music")
     folder = resolve(task={"name": "music", "source": "folder"})
     assert folder.modified() == []

@@ -22,7 +22,7 @@ def test_names_and_options_are_separated() -> None:
     assert request.group("task") == {"delay": "3"}
 
 
-def test_defaults() -> None:
+def test_missing_options_have_their_defaults() -> None:
     request = RunRequest.from_mapping({**COPY, "tier": None, "encoder": None, "match_params": None})
     assert request == RunRequest("gru", "copy", tier="small", seed=0, logger="wandb")
 

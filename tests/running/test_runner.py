@@ -176,7 +176,7 @@ def test_a_signal_ends_a_run_after_its_step_with_a_checkpoint_of_this_step(
 
 
 @pytest.mark.parametrize("step", [40, 120])
-def test_a_signal_during_a_validation_costs_one_step(
+def test_a_run_stopped_in_a_validation_resumes_one_step_before_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
 ) -> None:
     whole = runner.run(config(), tmp_path / "whole").record
@@ -207,7 +207,9 @@ def test_a_second_ctrl_c_stops_at_once(tmp_path: Path, monkeypatch: pytest.Monke
     assert (stopped.record.status, stopped.stopped_by) == ("interrupted", "Ctrl-C")
 
 
-def test_a_signal_while_the_record_is_written_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_while_the_record_is_written_does_not_stop_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(cost, "decode_tokens_per_second", lambda _: os.kill(os.getpid(), signal.SIGTERM))
     run = runner.run(config(), tmp_path)
     assert (run.record.status, run.stopped_by) == ("ok", None)
@@ -287,7 +289,7 @@ def test_partly_written_files_of_a_killed_attempt_are_removed(tmp_path: Path, mo
     assert not any(path.exists() for path in litter)
 
 
-def test_of_equal_validation_scores_the_latest_weights_are_tested(tmp_path: Path) -> None:
+def test_the_latest_weights_of_equal_validation_scores_are_tested(tmp_path: Path) -> None:
     run = runner.run(config(optim={**OPTIM, "lr": 1e-6}), tmp_path)  # At this rate the model learns nothing.
     results = run.record.results
     assert len(set(results.curves.validation["accuracy"])) == 1
@@ -394,7 +396,9 @@ def test_a_loss_that_is_not_finite_ends_as_diverged_with_the_last_good_checkpoin
     assert records.read_record(run.folder) == run.record
 
 
-def test_a_signal_after_a_lost_loss_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_after_a_divergence_does_not_change_the_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     arch = {"name": "tests.backbones:Diverging", "d_model": 8, "after": 60}
     whole = runner.run(config(arch=arch), tmp_path / "whole").record
     with monkeypatch.context() as patch:

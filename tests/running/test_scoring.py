@@ -17,7 +17,7 @@ from seqbench.running import scoring
         (1.0, None, None, "min", None),
     ],
 )
-def test_whether_a_score_is_clearly_better_than_chance(
+def test_a_score_is_compared_with_chance_and_the_best_score(
     value: float, chance: float | None, best: float | None, direction: str, clear: bool | None
 ) -> None:
     assert scoring.above_chance(value, chance, best, direction) is clear

@@ -450,7 +450,7 @@ def test_online_without_a_key_does_not_ask_the_user(
     wandb_logging.finish_logger(logger, {"status": "ok"})
 
 
-def test_the_proxy_is_asked_in_place_of_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_proxy_is_contacted_instead_of_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.invalid")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     assert wandb_logging.wandb_mode()[0] == "offline"

@@ -76,7 +76,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("damage", ["record lost", "record changed", "record cut", "checkpoint cut", "cache cut"])
-def test_damage_is_noticed(finished: Path, tmp_path: Path, damage: str) -> None:
+def test_a_lost_or_damaged_file_is_counted(finished: Path, tmp_path: Path, damage: str) -> None:
     base = tmp_path / "copy"
     shutil.copytree(finished, base)
     counts = kills.Counts()

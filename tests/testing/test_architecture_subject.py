@@ -88,7 +88,7 @@ def test_a_backbone_without_unroll_is_skipped() -> None:
         (Conforming(4), "a backbone is a class that extends torch.nn.Module, got Conforming"),
     ],
 )
-def test_what_is_not_a_class_of_modules_is_refused(backbone: str, sentence: str) -> None:
+def test_an_object_that_is_no_class_of_modules_is_refused(backbone: str, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         load_backbone_class(backbone)
 

@@ -57,7 +57,7 @@ def test_float_answers_are_taken_as_head_outputs() -> None:
     assert scores["loss"] == pytest.approx(-math.log(0.75))
 
 
-def test_where_every_step_answers_one_answer_is_repeated() -> None:
+def test_one_answer_is_repeated_for_an_output_at_every_step() -> None:
     some = batch(torch.tensor([[1], [0]]), weights=torch.ones(2, 4))
     assert head_output(torch.tensor([[1], [0]]), some, SequenceClass(2, "every")).shape == (2, 4, 2)
 

@@ -76,7 +76,7 @@ def test_a_chance_score_that_is_too_low_is_refused() -> None:
         score_checks.check_chance_matches_frequencies(subject(broken.LowChance))
 
 
-def test_an_oracle_that_is_wrong_or_missing_is_not_passed() -> None:
+def test_a_wrong_or_missing_oracle_does_not_pass() -> None:
     with pytest.raises(Failure, match=r"the oracle's accuracy on validation is .*, best gives 1"):
         score_checks.check_oracle_reaches_best(subject(broken.WrongOracle))
     with pytest.raises(Skip, match="there is no oracle"):

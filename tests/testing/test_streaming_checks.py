@@ -64,7 +64,7 @@ def test_a_backbone_that_breaks_the_contract_is_refused(
         check(ArchitectureSubject(backbone))
 
 
-def test_what_is_kept_outside_of_the_state_is_found() -> None:
+def test_values_kept_outside_of_the_state_are_found() -> None:
     class CountsCalls(Conforming):
         calls = 0
 

@@ -32,6 +32,6 @@ def test_the_text_of_a_value_is_put_in_one_line_and_cut(value: object, limit: in
     assert one_line(value, limit) == line
 
 
-def test_what_is_not_at_hand_is_a_seqbench_error() -> None:
+def test_an_error_about_missing_data_is_a_seqbench_error() -> None:
     with pytest.raises(SeqbenchError):
         raise NotAtHand("the data set 'ptb' is not here")

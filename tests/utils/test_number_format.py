@@ -20,7 +20,7 @@ def test_a_score_has_fixed_places_unless_they_would_hide_it(value: float, places
     assert number_format.format_score(value, places) == written
 
 
-def test_only_a_half_width_of_zero_reads_zero() -> None:
+def test_only_a_half_width_of_zero_is_shown_as_zero() -> None:
     assert [number_format.format_half_width(value, 3) for value in (0.0, 0.0001, 0.0123)] == [
         "0.000",
         "<0.001",

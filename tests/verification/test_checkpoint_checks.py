@@ -64,7 +64,7 @@ def test_a_checkpoint_of_another_training_is_wrong(folder: Path) -> None:
     assert "against the checkpoint, curves.train.loss" in wrong(verify.verify_record(folder))["weights"]
 
 
-def test_of_equal_scores_the_latest_must_have_been_chosen() -> None:
+def test_the_latest_of_equal_scores_must_have_been_chosen() -> None:
     assert checkpoint_checks._latest_best([0.5, 1.0, 1.0, 0.9], "max") == 2
     assert checkpoint_checks._latest_best([0.5, 0.25, 0.25 + 1e-12], "min") == 2  # Equal in 32 bits.
 

@@ -27,7 +27,7 @@ DEFAULT_WIDTH = 16
 
 
 class Subject(NamedTuple):
-    """What a name stands for.
+    """The architecture and the task that a name stands for; at least one of them exists.
 
     Args:
         name: the name, path of a class, or path of a card.
@@ -138,10 +138,10 @@ def parse_class_options(
     """Parse the options of a class by the types of its ``__init__``, as ``seqbench run`` does.
 
     Args:
-        texts: values as texts, by option.
+        texts: text of each value, by the name of the option.
         cls: a backbone or a datamodule.
-        name: its name in error messages.
-        excluded: parameters of ``__init__`` that are no options.
+        name: name of the class in error messages.
+        excluded: parameters of ``__init__`` that are not options.
 
     Raises:
         SeqbenchError: the class has no such option, or a value does not have its type.
@@ -188,6 +188,6 @@ def parse_value(key: str, text: str, expected: object) -> object:
 
 
 def _print_report(report: Report) -> None:
-    # A reason may quote what a plug-in raised, so secrets are removed.
+    # A reason may quote an error of a plug-in, so secrets are removed.
     rows = [(outcome.name, outcome.status, redact(outcome.reason or outcome.summary)) for outcome in report.outcomes]
     print(f"{align_columns(rows)}\n\n{report.subject}: {report}")

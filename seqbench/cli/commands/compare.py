@@ -15,17 +15,17 @@ from seqbench.utils.errors import one_line
 from seqbench.utils.number_format import format_large_number, format_number
 
 MOST_CHARACTERS = 48
-"""A value with more characters than this is shortened."""
+"""Largest number of characters of a value on the screen; longer values are shortened."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the two runs and the JSON file."""
+    """Add the arguments of ``seqbench compare`` to its parser."""
     parser.add_argument("runs", type=Path, nargs=2, metavar="RUN", help="folder of a run, or a record as a JSON file")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the comparison to a JSON file")
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the comparison of two runs; return 0 whatever it shows.
+    """Print the comparison of two runs; always return 0.
 
     Raises:
         SeqbenchError: a record cannot be read, or the JSON file cannot be written.
@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> int:
 
 
 def conclusion(comparison: Comparison) -> str:
-    """Return what the two runs show together, and what they do not show, in one or two sentences.
+    """Return one or two sentences that say which conclusion the comparison allows.
 
     Args:
         comparison: the result of `compare_records`.
@@ -128,7 +128,7 @@ def _format_validation_scores(comparison: Comparison) -> str:
 
 
 def _format_scores(comparison: Comparison, split: str) -> str:
-    """Return a table of metrics with chance and best possible; where those of A and B differ, both are shown."""
+    """Return a table of metrics with chance and best possible scores, of both runs if they differ."""
     if not comparison.metrics[split]:
         return ""
     rows = [[f"{split} metric", "A", "B", "B - A", "better", "chance", "best possible"]]
@@ -147,7 +147,7 @@ def _format_scores(comparison: Comparison, split: str) -> str:
 
 
 def _format_reference(references: Sequence[float | None], values: Sequence[float | None]) -> str:
-    """Return the reference score of the runs that have the metric, once if it is the same for both."""
+    """Return the reference scores of the runs that have the metric; a score that both share appears once."""
     known = [reference for reference, value in zip(references, values, strict=True) if value is not None]
     texts = ["unknown" if reference is None else format_number(reference) for reference in known]
     return " / ".join(dict.fromkeys(texts)) or "-"
@@ -182,7 +182,7 @@ _PARTS = (_format_differences, _format_test_scores, _format_validation_scores, _
 
 
 def _shorten(value: object) -> str:
-    """Return a value on one line; a long one ends in an ellipsis."""
+    """Return a value on one line; a long value ends in an ellipsis."""
     text = "-" if value is None else one_line(value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[: MOST_CHARACTERS - 1]}…"
 

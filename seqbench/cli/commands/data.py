@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(options: argparse.Namespace) -> int:
-    """Carry out the action.
+    """Run the chosen action.
 
     Returns:
         1 if a file differs from the published one or a named data set is not on this machine, else 0.
@@ -60,7 +60,7 @@ def _fetch_datasets(names: Sequence[str]) -> int:
             location = None
         if location is None:
             if dataset.hub is not None and not hub_download.hub_is_reachable():
-                data_location.locate_data(name, source="hub")  # Raises an error that lists what would help.
+                data_location.locate_data(name, source="hub")  # The error lists the ways to provide the data.
             print(f"{name}: fetching {dataset.hub.id if dataset.hub else ''}", file=sys.stderr)
             hub_download.fetch_dataset(name, dataset)
             location = _locate_in_folder(name)
@@ -115,17 +115,17 @@ def _print_folders(names: Sequence[str]) -> int:
 
 
 def _locate_in_folder(name: str) -> DataLocation:
-    """Return where the files of a data set are on this machine.
+    """Return the location of the files of a data set on this machine.
 
     Raises:
-        SeqbenchError: they are not here; the message lists what would help.
+        SeqbenchError: the files are not on this machine; the message lists the ways to provide them.
     """
     languages = published_datasets.find_dataset(name).languages
     return data_location.locate_data(name, source="folder", languages=languages)
 
 
 def _find_location(name: str) -> DataLocation | None:
-    """Return where the files of a data set are on this machine; None if they are not here."""
+    """Return the location of the files of a data set; None if they are not on this machine."""
     try:
         return _locate_in_folder(name)
     except SeqbenchError:
@@ -133,7 +133,7 @@ def _find_location(name: str) -> DataLocation | None:
 
 
 def _common_folder(location: DataLocation) -> Path:
-    """Return the folder of a data set's files; the folder above if they are in several."""
+    """Return the folder of a data set's files, or the parent folder if they are in several folders."""
     folders = {path.parent for paths in location.files.values() for path in paths}
     return folders.pop() if len(folders) == 1 else next(iter(folders)).parent
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqbench.running.evaluation import Evaluation
 
 MOST_CHARACTERS = 60
-"""An option's value with more characters than this is shortened."""
+"""Largest number of characters of an option's value; longer values are shortened."""
 
 EPILOG = """\
 After RUN, options of the task and the trainer may follow, as for `seqbench run`: --task.delay 100,
@@ -70,7 +70,7 @@ def format_evaluation(evaluation: Evaluation) -> str:
 
 
 def _changed_options(evaluation: Evaluation) -> list[str]:
-    """Return a line for each option that differs from the run's, or one line that none does."""
+    """Return one line for each option that differs from the run's, or a single line if no option differs."""
     if not evaluation.changed:
         return ["options and data of the run" + ("" if evaluation.recorded else "; its record has no scores")]
     lines = [
@@ -81,7 +81,7 @@ def _changed_options(evaluation: Evaluation) -> list[str]:
 
 
 def _shorten(value: object) -> str:
-    """Return the value of an option; of checksums only their first digits."""
+    """Return the value of an option as text; checksums are cut to their first digits."""
     if isinstance(value, list) and value and all(isinstance(pair, list) and len(pair) == 2 for pair in value):
         return ", ".join(f"{name} {str(digest)[:8]}" for name, digest in value)
     text = "none" if value is None else str(value)

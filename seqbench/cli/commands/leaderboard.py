@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 BOARDS = Path("leaderboards")
 """The folder of boards in a clone of the repository."""
 MOST_NAMED = 20
-"""The largest number of records set aside that are named on the screen; the pages name all."""
+"""Largest number of excluded records that are named on the screen; the pages name all of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -149,7 +149,7 @@ def _submit(options: argparse.Namespace) -> int:
 
 
 def _verify_run(folder: Path, retrain: bool, tolerance: float) -> Verification:
-    """Verify a run for a submission, where a check that was skipped counts as a failure.
+    """Verify a run for a submission; a skipped check counts as a failure.
 
     Args:
         folder: the run's folder.
@@ -196,7 +196,7 @@ def _card_names(board: Board) -> set[str]:
 
 
 def _print_summary(data: BoardData) -> None:
-    """Print a table of the tasks, and log what was left out and why."""
+    """Print a table of the tasks, and log each excluded task and record with the reason."""
     from seqbench.leaderboard.pages.wording import visible_line
 
     print(align_columns([["task", "records", "ranked rows", "first"], *map(_summary_line, data.tasks)]))

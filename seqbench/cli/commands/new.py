@@ -54,7 +54,7 @@ def template_values(kind: str, name: str) -> dict[str, str]:
     """Return the values of the placeholders in the templates.
 
     Raises:
-        SeqbenchError: no package and class can have this name, or the name is taken.
+        SeqbenchError: the name is not valid for a package and a class, or it is already taken.
     """
     class_name = "".join(part.capitalize() for part in name.split("-")) + ("Task" if kind == "task" else "")
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name) or keyword.iskeyword(class_name):
@@ -99,7 +99,7 @@ def render_templates(kind: str, values: Mapping[str, str]) -> dict[Path, str]:
     for root in (TEMPLATES / "common", TEMPLATES / kind):
         for path in sorted(root.rglob("*.txt")):
             name = path.relative_to(root).as_posix().removesuffix(".txt")
-            name = ".gitignore" if name == "gitignore" else name  # Git would apply a real one to the templates.
+            name = ".gitignore" if name == "gitignore" else name  # Git would apply a .gitignore to the templates.
             name = name.replace("PACKAGE", values["package"]).replace("NAME", values["name"])
             texts[Path(name)] = Template(path.read_text(encoding="utf-8")).substitute(values)
     return texts

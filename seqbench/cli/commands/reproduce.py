@@ -52,7 +52,7 @@ def main(options: argparse.Namespace) -> int:
     """Print the table; with ``--run``, also run cells without a record.
 
     Returns:
-        0 whatever the verdicts are; with ``--run`` 1 if a run failed, and 130 or 75 if a signal ended one.
+        0, whatever the verdicts are. With ``--run``: 1 if a run failed; 130 or 75 if a signal ended a run.
 
     Raises:
         SeqbenchError: the board is unknown, has no published figures, or has no cell of a given name.
@@ -83,8 +83,8 @@ def _boards_with_figures() -> list[str]:
 def _build_data(board: Board, options: argparse.Namespace) -> BoardData:
     """Return the board's data from its records.
 
-    They are the committed records, those of the given folders, and those of the runs that are started here. Where two
-    records are of one cell and seed, the first counts.
+    They are the committed records, those of the given folders, and those of the runs that are started here. If two
+    records have the same cell and seed, the first one counts.
     """
     from seqbench.leaderboard import board_builder
     from seqbench.leaderboard.data import record_collection
@@ -100,11 +100,11 @@ def _build_data(board: Board, options: argparse.Namespace) -> BoardData:
 
 
 def _cells_to_run(cells: Sequence[PublishedCell], names: Sequence[str]) -> list[PublishedCell]:
-    """Return the cells that lack runs, or those of them that are named; one for each architecture and task.
+    """Return the cells that lack runs, or only the named ones; one cell for each architecture and task.
 
     Args:
         cells: the cells of the published table.
-        names: ``architecture:task``; empty for all cells.
+        names: names of cells, ``architecture:task``; empty for all cells.
 
     Raises:
         SeqbenchError: no cell has such a name.
@@ -131,8 +131,8 @@ def _run_cells(board: Board, cells: Sequence[PublishedCell], runs: Path) -> int:
         runs: folder of the runs.
 
     Returns:
-        0; 1 if a run failed, after which the others still run; the status of a run that a signal ended, after which no
-        other starts.
+        0 if all runs succeeded; 1 if a run failed, which does not stop the other runs; the exit status of a run that a
+        signal ended, after which no further run is started.
     """
     from seqbench.leaderboard import reproduction
 

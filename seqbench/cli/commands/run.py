@@ -88,7 +88,7 @@ def main(options: argparse.Namespace) -> int:
     existing: Existing = "resume" if options.resume else "overwrite" if options.overwrite else "error"
     try:
         run = runner.run(config, options.runs, existing)
-    except Stopped as stopped:  # Before training began, or while files were written.
+    except Stopped as stopped:  # The signal came before training began, or while files were written.
         logger.info(f"seqbench: stopped by {stopped.name}; add --resume to continue.")
         return _signal_status(stopped.name)
     if runner.is_first_process():

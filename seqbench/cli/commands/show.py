@@ -77,7 +77,7 @@ def describe_architecture(entry: registry.Entry) -> str:
 
 
 def measure_size(entry: registry.Entry) -> str:
-    """Return parameters, state, arithmetic and decoding speed in a small model with the architecture's defaults.
+    """Return the parameters, state size, FLOPs and decoding speed of a small model with default options.
 
     A figure that cannot be measured is replaced by the reason.
     """
@@ -197,7 +197,7 @@ def _describe_tier(card: cards.Card, name: str) -> str:
 
 
 def _shorten(value: object) -> str:
-    """Return a value as text; of a long list only the first and the last item."""
+    """Return a value as text; a long list is shown by its first and its last item."""
     if isinstance(value, list) and len(value) > 6:
         return f"[{value[0]} ... {value[-1]}]"
     return str(value)

@@ -35,7 +35,7 @@ every cell ended ok, 1 if one did not, 130 after Ctrl-C, 75 after SIGTERM.
 
 
 class _SigtermReceived(BaseException):
-    """The process got SIGTERM."""
+    """The process received SIGTERM."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,10 @@ class SweepOptions:
         tune: whether to select learning rates first.
         engine: name of the engine.
         engine_options: further options of the engines ray and slurm.
-        workers: cells at once; None for the engine's default.
+        workers: number of cells at once; None for the engine's default.
         limit: time limit of a cell in seconds; None for the default of its tier, infinity for no limit.
         memory: data that a cell may allocate, in bytes; None for no limit.
-        retries: how often a failed cell is started again.
+        retries: number of times that a failed cell is started again.
         probe: whether to estimate the duration of the cells first.
         dry_run: whether to show the plan only.
     """
@@ -207,7 +207,10 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
 
 
 def _plan_sweep(options: SweepOptions) -> Plan:
-    """Return the plan; with local workers it is made in one of them, so that this process never imports torch."""
+    """Return the plan of a sweep.
+
+    With the engine ``local``, a worker makes the plan, so that this process never imports torch.
+    """
     request = options.request
     for group, names in ((registry.ARCHITECTURES, request.archs), (registry.TASKS, request.tasks)):
         for name in names:
@@ -335,7 +338,7 @@ def build_job(cell: Cell, limit: float | None) -> Job:
 
 @contextlib.contextmanager
 def _raise_on_sigterm() -> Iterator[None]:
-    """Raise ``_SigtermReceived`` in the main thread when the process gets SIGTERM."""
+    """Raise ``_SigtermReceived`` in the main thread when the process receives SIGTERM."""
 
     def raise_error(*_: object) -> None:
         raise _SigtermReceived

@@ -11,18 +11,18 @@ from seqbench.protocol import records
 from seqbench.utils.errors import SeqbenchError
 
 TOLERANCE = 1e-6
-"""The largest difference between two numbers that count as equal, relative to the number or to 1."""
+"""Largest difference between two numbers that count as equal, relative to the number or to 1."""
 
 EPILOG = """\
-A check that cannot be made here is skipped, and does not count as wrong: the data may be absent, the architecture may
-not be installed, or the checkpoint may not lie beside the record. An architecture that is given by its path
-(`my_file:Net`) is imported from the current folder, so a record of someone else chooses which file of it is executed:
-that needs `--trust`.
+A check that is not possible on this machine is skipped, and a skipped check is not an error. This happens if the data
+are missing, if the architecture is not installed, or if there is no checkpoint beside the record. An architecture that
+is given by its path (`my_file:Net`) is imported from the current folder. The author of a record thus chooses which
+file is executed, so this import needs `--trust`.
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the record and the options of the verification."""
+    """Add the arguments of ``seqbench verify`` to its parser."""
     parser.epilog = EPILOG
     parser.add_argument("record", type=Path, metavar="RECORD", help="folder of a run, or a record as a JSON file")
     parser.add_argument("--retrain", action="store_true", help="also repeat the run and compare the results")
@@ -43,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
     """Print each check and the verdict; return 0 if no check failed, otherwise 1.
 
     Raises:
-        SeqbenchError: the tolerance is not a number from 0 upwards, or there is no readable record.
+        SeqbenchError: the tolerance is negative or not finite, or the record cannot be read.
     """
     if not 0 <= options.tolerance < math.inf:
         raise SeqbenchError(f"--tolerance must be 0 or a positive number, got {options.tolerance}.")

@@ -88,7 +88,7 @@ class BoardTask:
 
 @dataclass(frozen=True, config=STRICT)
 class NotApplicable:
-    """An architecture that cannot solve a task by its construction, and the reason; the cell stays empty."""
+    """An architecture whose construction rules out a task, with the reason; the cell stays empty."""
 
     architecture: str
     task: str
@@ -104,12 +104,12 @@ class PublishedRow:
         metric: test metric of the figures.
         direction: ``min`` or ``max``: which figures are better.
         values: published figures by the names of our architectures.
-        setting: under which the figures were published.
+        setting: setting under which the figures were published.
         task: name of our task; None if there is none yet.
         tolerance: largest relative difference between figures that agree.
         chance: figure of a predictor that knows nothing; None if the records hold it.
-        needs: what running a cell takes: ``a day on one GPU``.
-        statistic: what the figures are over seeds: ``mean`` or ``best``.
+        needs: effort of running a cell, such as ``a day on one GPU``.
+        statistic: how the figures summarise the seeds: ``mean`` or ``best``.
     """
 
     name: str
@@ -217,7 +217,7 @@ def parse_board(data: object, where: str) -> Board:
     """Build a board from its plain data; names of tasks are looked up when its pages are built.
 
     Raises:
-        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the sentence names ``where`` and the
+        SeqbenchError: a key is unknown or missing, or a value has the wrong type; the message names ``where`` and the
             key.
     """
     if isinstance(data, Mapping) and isinstance(data.get("tasks"), Mapping):

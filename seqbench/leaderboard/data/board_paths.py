@@ -1,4 +1,4 @@
-"""Paths of boards and of their records; looked up without reading any of them."""
+"""Paths of boards and of their records; no file is read."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def boards_folder() -> Path:
 
 
 def board_names() -> list[str]:
-    """Return the names of the boards that seqbench comes with, sorted."""
+    """Return the sorted names of the boards of seqbench."""
     return sorted(path.stem for path in boards_folder().glob("*.yaml"))

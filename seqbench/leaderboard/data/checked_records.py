@@ -16,15 +16,15 @@ MOST_POINTS = 200
 MOST_TEXT = 200
 """Largest number of characters of a name or a reason that are kept."""
 DIGEST_LENGTH = 8
-"""Number of digits that stand for an option's value of several parts, or a long one."""
+"""Number of digest digits that replace an option's value that is long or has several parts."""
 
 CONFIG_COSTS = ("parameters", "state_bytes", "flops_per_token")
-"""Costs in ``config``: those that every repetition of a run has in common."""
+"""Costs in ``config``, which are equal in every repetition of a run."""
 MEASURED_COSTS = ("seconds", "tokens_per_second", "decode_tokens_per_second", "peak_memory_bytes")
-"""Costs in ``measured``: those that differ from repetition to repetition."""
+"""Costs in ``measured``, which differ between repetitions of a run."""
 
 OptionValue = str | int | float | None
-"""Value of an option of a run, a boolean among them."""
+"""Value of an option of a run; ``int`` includes booleans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +49,21 @@ class CheckedRecord:
     """The parts of one record that a board uses.
 
     Args:
-        origin: where the record was found: a path, or a run of W&B.
-        checksum: of the record.
+        origin: path or W&B run of the record.
+        checksum: checksum of the record.
         task: name of the task card.
         card_version: version of the task card.
         tier: tier of the task card.
         card_digest: digest of the task card for that tier.
         metric: metric that decides.
         direction: ``min`` or ``max``: which scores are better.
-        architecture: name of the architecture, with its encoder's if it has one.
+        architecture: name of the architecture, followed by the name of its encoder if it has one.
         distribution: name of the distribution that offers the architecture; empty for a class given by its path.
         distribution_version: version of that distribution.
         options: options of the backbone and the body, the learning rate and the precision, by dotted name.
-        learning_rate: that of the run.
+        learning_rate: learning rate of the run.
         matched: number of parameters that ``d_model`` was chosen for; None if it was not.
-        seed: of the run.
+        seed: seed of the run.
         status: one of ``record_fields.STATUSES``.
         reason: why the status is not ``ok``; empty if it is.
         modified: options in which the run departs from the task card.
@@ -75,7 +75,7 @@ class CheckedRecord:
         curve: score of the deciding metric on validation at each of these steps.
         lengths: sequence lengths, and the score at each of them.
         costs: parameters, bytes, FLOPs and durations that are known, by name.
-        device: that the run used.
+        device: device of the run.
         tried: validation score of each learning rate that was tried; None for one without a score.
         verified: how the record was verified when it was submitted; empty if it was not.
     """
@@ -115,7 +115,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
     """Return the parts of a record that a board uses.
 
     Raises:
-        SeqbenchError: the record was edited, or a number is beyond any score.
+        SeqbenchError: the record was edited, or a number is too large for a score.
     """
     if record.checksum is None:
         raise SeqbenchError("it has no checksum; an older seqbench wrote it, or it was edited")
@@ -184,7 +184,7 @@ def _score(value: float, path: str) -> float:
     """Return a number of a record as a float.
 
     Raises:
-        SeqbenchError: the number is beyond any score.
+        SeqbenchError: the number is too large for a score.
     """
     if abs(value) > LARGEST:
         raise SeqbenchError(f"it is no record of a run: {path} is {short_repr(value)}, beyond any score")

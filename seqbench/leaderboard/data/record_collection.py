@@ -23,7 +23,7 @@ _NOT_RUNS = ("checkpoints", "wandb", "slurm")
 
 @dataclass(frozen=True, slots=True)
 class ExcludedRecord:
-    """A record that does not count on a board: where it was found, and the reason."""
+    """A record that does not count on a board: its path or W&B run, and the reason."""
 
     origin: str
     reason: str
@@ -59,7 +59,7 @@ def check_record(record: Record | SeqbenchError, origin: str) -> CollectedRecord
 
     Args:
         record: the record, or the error that was raised while it was read.
-        origin: where it was found.
+        origin: path or W&B run of the record.
     """
     if isinstance(record, SeqbenchError):
         return ExcludedRecord(origin, _reason(record))

@@ -1,6 +1,6 @@
 """Records of runs in a project of Weights & Biases, read page by page from the summaries of the runs.
 
-Whoever can write to the project can edit what is read here; the caller checks ``Record.intact``.
+Everyone who can write to the project can edit these records, so the caller checks ``Record.intact``.
 """
 
 from __future__ import annotations

@@ -24,10 +24,10 @@ SAME_SIZE = 0.05
 NEAR = 0.5
 """A reference level is on the chart if it lies at most this share of the scores' range outside that range."""
 FLAT = 1e-3
-"""Scores whose range is below this share of the way from chance to the best possible are shown on all of that way."""
+"""If the range of scores is below this share of the range from chance to best, the axis shows the latter range."""
 
 MOST_POINTS, MOST_GREY_POINTS = 60, 24
-"""Points of a line with and without a colour: as many as a chart of 300 pixels can show, and fewer for grey lines."""
+"""Largest numbers of points of a coloured and of a grey line; a chart of 300 pixels shows no more."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class _XAxis:
 
 
 def task_charts(task: TaskData, slots: Slots) -> list[Chart]:
-    """Draw the charts of a task for which its rows have data.
+    """Draw the charts of a task; a chart without data is left out.
 
     Args:
         task: the task.

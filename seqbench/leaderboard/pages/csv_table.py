@@ -34,7 +34,7 @@ each seed, as ``test_accuracy_longer``.
 """
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-"""A spreadsheet may take a text with this first character for a formula; wide characters in some languages."""
+"""First characters by which a spreadsheet may recognise a formula, some of them as wide characters."""
 
 
 def render_csv(data: BoardData) -> str:

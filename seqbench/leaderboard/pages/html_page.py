@@ -74,7 +74,7 @@ def _environment() -> Environment:
 
 
 def _finalize(value: object) -> object:
-    """Return what the template writes for a value: nothing for None, and one visible line for a text."""
+    """Return the form of a value in the page: nothing for None, and one visible line for a text."""
     if value is None:
         return ""
     return wording.visible_line(value) if type(value) is str else value

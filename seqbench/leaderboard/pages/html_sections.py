@@ -1,4 +1,4 @@
-"""What the HTML page shows of each part of a board, ready for its template."""
+"""The sections of the HTML page as data for its template."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Head:
 
 @dataclass(frozen=True)
 class TaskSection:
-    """What the page shows of a task.
+    """The section of a task.
 
     Args:
         id: identifier of the section, for links.
@@ -65,7 +65,7 @@ class TaskSection:
 
 @dataclass(frozen=True)
 class OverallSection:
-    """What the page shows of the comparison across tasks.
+    """The section that compares rows across tasks.
 
     Args:
         data: the comparison.
@@ -109,7 +109,7 @@ class PublishedRow:
 
 @dataclass(frozen=True)
 class RecordRow:
-    """A record that counts: its task, its row, and the seed it is of."""
+    """A record that counts, with its task, its row and its seed."""
 
     task: str
     label: str
@@ -117,7 +117,7 @@ class RecordRow:
 
 
 def build_task_section(number: int, task: TaskData, columns: Sequence[str], slots: series_style.Slots) -> TaskSection:
-    """Return what the page shows of a task.
+    """Return the section of a task.
 
     Args:
         number: number of the task on the page.
@@ -128,7 +128,7 @@ def build_task_section(number: int, task: TaskData, columns: Sequence[str], slot
     chosen, common = table_cells.choose_columns(task, columns)
     rows = table_cells.table_rows(task, chosen)
     fixed = [Head(*head) for head in (SOLVED_HEAD, SCORE_HEAD, PUBLISHED_HEAD)]
-    # Of the columns that every task has, those without any value are left out.
+    # Columns that every task has are left out if they have no value.
     empty = {k for k in range(len(fixed)) if not any(row.cells[k].text for row in rows if row.cells)}
     for row in rows:
         row.cells = [cell for k, cell in enumerate(row.cells) if k not in empty]
@@ -160,7 +160,7 @@ def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Sl
 
 
 def build_overall_section(overall: OverallData) -> OverallSection:
-    """Return what the page shows of the comparison across tasks."""
+    """Return the section that compares rows across tasks."""
     labels = [row.label for row in overall.rows]
     # The same slots as those of ``series_style.assign_slots``.
     slots = {label: slot for slot, label in enumerate(labels[: len(MARKERS)])}

@@ -14,7 +14,7 @@ Anchor = Literal["start", "middle", "end"]
 """The end of a text that stands at its coordinates."""
 
 Place = tuple[float, float, Anchor]
-"""Coordinates ``(x, y)`` of a text, and which end of it stands there."""
+"""Coordinates ``(x, y)`` of a text, and the end of the text that stands there."""
 
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a rectangle."""
@@ -28,8 +28,8 @@ class Labels:
     """The occupied rectangles of a drawing, used to place texts where nothing else stands.
 
     Args:
-        width: of the drawing, in pixels.
-        height: of the drawing, in pixels.
+        width: width of the drawing, in pixels.
+        height: height of the drawing, in pixels.
         boxes: the occupied rectangles.
     """
 
@@ -51,7 +51,7 @@ class Labels:
         """Return the text at the first place where it overlaps nothing; None where there is no such place.
 
         Args:
-            text: what to write.
+            text: the text to write.
             places: the places to try, best first.
             class_: class of the element.
             required: whether the text is written at the first place if none is free.

@@ -1,4 +1,4 @@
-"""One chart while it is drawn: two axes with ticks, reference levels, and a line or a point for each row."""
+"""A chart under construction: two axes with ticks, reference levels, and a line or a point for each row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from seqbench.leaderboard.pages.svg import (
 from seqbench.utils.number_format import format_tick
 
 LEFT, TOP, WIDTH, HEIGHT = 42, 8, 308, 186
-"""Position and size of the inner drawing in pixels. The whole chart is 360 pixels wide, as a phone's screen is."""
+"""Position and size of the inner drawing in pixels. The whole chart is 360 pixels wide, like a phone's screen."""
 MOST_MARKERS = 12
 """A line with more points than this has a marker at its last point only."""
 
@@ -57,7 +57,7 @@ class _Name(NamedTuple):
 
 @dataclass
 class Plot:
-    """A chart while it is drawn.
+    """A chart under construction.
 
     Args:
         x: the horizontal axis, on coordinates 0 to ``WIDTH``.
@@ -187,7 +187,7 @@ def axis_text(text: str, x: float, y: float, anchor: Anchor = "middle") -> Marku
     """Return a text that belongs to an axis.
 
     Args:
-        text: what to write.
+        text: the text to write.
         x: coordinate of its anchor.
         y: coordinate of its baseline.
         anchor: the end of the text that stands at ``x``.

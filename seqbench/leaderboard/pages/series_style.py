@@ -100,8 +100,8 @@ def draw_strip(task: TaskData, row: RowData, axis: Axis, slot: int | None) -> Ma
     Args:
         task: the task of the row.
         row: a row with a mean score.
-        axis: of `strip_axis`.
-        slot: of the row; None for grey.
+        axis: the axis from `strip_axis`.
+        slot: slot of the row; None for grey.
     """
     mean, half = row.mean or 0.0, row.half_width or 0.0
     levels = "".join(

@@ -17,7 +17,7 @@ class Cell:
     """One cell of a table.
 
     Args:
-        text: what it shows.
+        text: text of the cell.
         number: the number by which it is sorted; None to sort by its text.
         title: text that a browser shows while the pointer is over it.
     """

@@ -17,8 +17,8 @@ def compare_across_tasks(board: Board, tasks: Sequence[TaskData]) -> OverallData
     """Return the comparison of rows across tasks; None if fewer than ``LEAST_TASKS`` tasks have normalised scores.
 
     It holds the interquartile mean of each row with its stratified bootstrap interval, and the probability of
-    improvement between each two rows (Agarwal et al. 2021, arXiv 2108.13264). A row that lacks one of the tasks is
-    left out, because means over different tasks cannot be compared.
+    improvement of each row over each other row (Agarwal et al. 2021, arXiv 2108.13264). A row that lacks one of the
+    tasks is left out, because means over different tasks cannot be compared.
 
     Args:
         board: the board.

@@ -96,7 +96,7 @@ def _filter_records(
 
 
 def _unrelated_kind(board: Board, record: CheckedRecord, names: Mapping[str, str]) -> str | None:
-    """Return what a record is if it has nothing to do with the board; None if it has."""
+    """Return the kind of a record that does not belong to the board; None if the record belongs to it."""
     if record.task not in names:
         return "of other tasks"
     if record.tier != board.tier:
@@ -130,7 +130,7 @@ def _broken_rule(board: Board, record: CheckedRecord, task: str) -> str | None:
 
 
 def _wrong_size(board: Board, record: CheckedRecord, task: str) -> str | None:
-    """Return why the model of a record has not the size that the board asks for; None if it has."""
+    """Return why the model of a record does not have the size of the board's card; None if it has this size."""
     size, parameters = board.size_for(task), record.costs.get("parameters")
     if size is None:
         return None
@@ -144,7 +144,7 @@ def _wrong_size(board: Board, record: CheckedRecord, task: str) -> str | None:
 
 
 def _drop_other_references(task: str, records: list[CheckedRecord], selection: Selection) -> list[CheckedRecord]:
-    """Exclude the records whose chance or best possible score differs from most others': their data are different."""
+    """Exclude records whose chance or best possible score differs from that of most records: their data differ."""
     counts = Counter(_chance_and_best(record) for record in records if record.test)
     if len(counts) < 2:
         return records
@@ -176,12 +176,12 @@ def _fill_cells(
 ) -> Cells:
     """Return the records of one task by row label and seed, and exclude duplicates.
 
-    Of two records for one seed the first counts, but a result goes before a failure. A second record with the same
-    weights does not count, whatever its seed.
+    If two records have one seed, the first counts, except that a result replaces a failure. A second record with the
+    same weights does not count, whatever its seed.
 
     Args:
         records: the records that may count.
-        label: gives the row label of a record.
+        label: returns the row label of a record.
         excluded: receives the duplicates.
     """
     cells: Cells = defaultdict(dict)

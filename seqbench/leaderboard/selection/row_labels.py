@@ -1,4 +1,4 @@
-"""Labels of the rows of a board: which records form one row, and the row's unique name."""
+"""Labels of the rows of a board: the records with one label form one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def label_rows(records: Mapping[str, Sequence[CheckedRecord]]) -> Callable[[Chec
 
     A label is the name of the architecture, followed in brackets by what distinguishes the row from others: the
     distribution if several offer that name, and each option that has several values on one task. A width or a learning
-    rate that was chosen for each task is no such option, because it may well differ between tasks.
+    rate that was chosen for each task is ignored, because it may differ between tasks.
 
     Args:
         records: the records that count, by task.

@@ -51,7 +51,7 @@ def seed_secondary_values(record: CheckedRecord, metrics: Sequence[SecondaryMetr
 def row_secondary_means(seeds: Sequence[SeedData], metrics: Sequence[SecondaryMetric]) -> dict[str, Interval]:
     """Return the mean of each metric with its 95 % interval, over the seeds that have a score.
 
-    A metric that one of those seeds lacks is left out: its mean would be over other runs than that of the score.
+    A metric that one of those seeds lacks is left out, because its mean would cover fewer runs than that of the score.
 
     Args:
         seeds: the seeds of a row.

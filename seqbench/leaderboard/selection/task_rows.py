@@ -234,7 +234,7 @@ def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | N
 
 
 def _costs(records: Sequence[CheckedRecord]) -> dict[str, float | str]:
-    """Return the figures of a row by column: means over its records, and what was chosen for them."""
+    """Return the figures of a row by column: means of its costs, and its learning rates, devices and distributions."""
     names = sorted({name for record in records for name in record.costs})
     costs: dict[str, float | str] = {}
     for name in names:
@@ -274,7 +274,7 @@ def _curve(axis: str, curves: Iterable[Iterable[tuple[float, float]]]) -> Curve 
 def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
     """Keep one ranked row for each architecture: the configuration with the best validation score.
 
-    The more configurations of an architecture could rank, the likelier one of them would rank high by chance.
+    If many configurations of an architecture could rank, one of them would often rank high by chance.
     """
     best: dict[tuple[str, str], tuple[float, str]] = {}
     for row in rows:
@@ -310,6 +310,6 @@ def _rows_without_records(task: _Task, labels: Mapping[str, str]) -> list[RowDat
 
 
 def _sort_key(row: RowData, direction: str) -> tuple[int, float, str]:
-    """Order rows by state, then best first, then by label."""
+    """Return the key that sorts rows by state, then best first, then by label."""
     worse = math.inf if row.mean is None else row.mean if direction == "min" else -row.mean
     return STATES.index(row.state), worse, row.label

@@ -199,7 +199,7 @@ def _wins(a: Scores, b: Scores) -> list[NDArray[np.float64]]:
 
 
 def _middle(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return sorted values ``(..., values)`` without a quarter, rounded down, at either end."""
+    """Return sorted values ``(..., values)`` without a quarter of them, rounded down, at each end."""
     count = ordered.shape[-1]
     return ordered[..., count // 4 : count - count // 4]
 

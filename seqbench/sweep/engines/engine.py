@@ -31,12 +31,12 @@ class Job:
 
 @dataclass(frozen=True)
 class JobFailure:
-    """How a job ended that returned no value.
+    """The failure of a job that returned no value.
 
     Args:
         status: status of the run's record: ``failed``, ``timeout``, ``out_of_memory`` or ``interrupted``.
         reason: one sentence for the record.
-        output: last part of what the process printed.
+        output: last part of the output of the process.
     """
 
     status: str
@@ -50,8 +50,8 @@ class FinishedJob:
 
     Args:
         job: the job.
-        value: what its function returned.
-        failure: how it failed; None for a job that returned a value in time.
+        value: return value of its function.
+        failure: its failure; None for a job that returned a value in time.
     """
 
     job: Job

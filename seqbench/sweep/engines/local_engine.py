@@ -67,10 +67,10 @@ def _hidden_main_module() -> Iterator[None]:
 
 
 def call_in_worker(function: Callable[[*ArgsT], ResultT], *args: *ArgsT) -> ResultT:
-    """Call a function in a worker process and return its value, so that this process imports nothing for it.
+    """Call a function in a worker process and return its value, so that only the worker imports its modules.
 
     Raises:
-        SeqbenchError: the function raised one, or the worker failed.
+        SeqbenchError: the function raised this error, or the worker failed.
     """
     engine = LocalEngine(1)
     try:
@@ -112,7 +112,7 @@ class _Worker:
     """A running worker process.
 
     Args:
-        job: what it executes.
+        job: the job that it executes.
         process: the process.
         receiver: end of the pipe through which it sends its answer.
         log: file that holds its output.
@@ -121,7 +121,7 @@ class _Worker:
         oom_kills: the machine's count of out-of-memory kills at the start.
         stop_requested: when it was asked to stop, as ``time.monotonic()``; None if it was not.
         timed_out: whether it was asked to stop because of its time limit.
-        answer: what it sent.
+        answer: the object that it sent.
         answer_received: whether it has sent its answer or closed the pipe.
     """
 
@@ -138,7 +138,7 @@ class _Worker:
     answer_received: bool = False
 
     def receive_answer(self) -> None:
-        """Receive the answer, also while the worker is still sending it: a pipe buffers only 64 KiB."""
+        """Receive the answer while the worker sends it, because a pipe buffers only 64 KiB."""
         with contextlib.suppress(EOFError, OSError):
             self.answer = self.receiver.recv()
         self.answer_received = True
@@ -153,7 +153,8 @@ class LocalEngine:
     """Executes jobs in worker processes on this machine.
 
     Args:
-        workers: jobs at once; None for one job on each group of ``devices`` GPUs, or, without GPUs, on each core.
+        workers: number of jobs at once; None for one job on each group of ``devices`` GPUs, or on each core if there
+            are no GPUs.
         threads: CPU threads of each job; None divides the cores among the workers (at most ``OMP_NUM_THREADS`` each).
         gpus: GPUs to divide among the workers; 0 for a sweep on the CPU.
         devices: GPUs that one job uses.
@@ -250,7 +251,7 @@ class LocalEngine:
         if not worker.answer_received and worker.receiver.poll():
             worker.receive_answer()
         code = worker.process.exitcode or 0
-        _send_signal(worker.process, signal.SIGKILL)  # Ends the processes that the worker has started, too.
+        _send_signal(worker.process, signal.SIGKILL)  # This also ends the processes that the worker has started.
         if code != 0:
             # If the fork server was killed, its worker may still be alive; the pipe closes when the worker is gone.
             connection.wait([worker.receiver], GRACE_SECONDS)

@@ -23,7 +23,7 @@ class RayEngine:
     """Executes jobs as tasks of Ray, which decides on which machine each one runs.
 
     Args:
-        workers: tasks at once; None for as many as the cluster has cores (or GPUs) for.
+        workers: number of tasks at once; None for as many as the cores (or GPUs) of the cluster allow.
         threads: CPU cores of each task.
         gpus: GPUs of each task, 0 or 1.
         options: keyword arguments of ``ray.init``. ``address`` names a running cluster (``auto``: one on this
@@ -142,7 +142,7 @@ def _run_task(
     """Call a function in a worker of Ray, in the folder in which the sweep was started.
 
     Args:
-        function: what to call.
+        function: the function to call.
         args: its arguments.
         threads: CPU threads for PyTorch.
         folder: folder of the sweep's command, from which a user's own modules are imported.

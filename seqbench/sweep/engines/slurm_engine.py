@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import submitit
 
 MAX_QUEUED_JOBS = 1000
-"""Jobs in the queue at once, unless the user sets another number."""
+"""Default number of jobs in the queue at once."""
 
 POLL_SECONDS = 2.0
 """Seconds between two queries of Slurm; submitit queries all jobs in one call."""
@@ -36,7 +36,7 @@ class SlurmEngine:
 
     Args:
         folder: folder for the files of submitit and the output of the jobs.
-        workers: jobs in the queue at once; None for ``MAX_QUEUED_JOBS``.
+        workers: number of jobs in the queue at once; None for ``MAX_QUEUED_JOBS``.
         threads: CPU cores of each process.
         gpus: GPUs of each process, 0 or 1.
         options: further parameters of submitit (``slurm_partition=gpu``, ``mem_gb=16``, ``timeout_min=60``);

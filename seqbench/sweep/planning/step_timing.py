@@ -17,14 +17,14 @@ from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running import trainer as trainers
 
 MAX_SECONDS, MAX_STEPS = 1.5, 40
-"""The timed training ends after so many seconds or steps, whichever comes first, but not before its third step."""
+"""The timed training ends at the first of these limits, in seconds and in steps, but not before its third step."""
 
 EVALUATION_BATCHES = 2
 """Validation batches that are timed."""
 
 
 class _EnoughSteps(BaseException):
-    """Ends the timed training. It is no ``Exception``, so no handler inside the training loop catches it."""
+    """Raised to end the timed training. It is not an ``Exception``, so no handler in the training loop catches it."""
 
 
 class _StepTimer(L.Callback):

@@ -110,7 +110,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class PlanRequest:
-    """What the user asked a sweep to run.
+    """The cells that a user requests from a sweep.
 
     Args:
         archs: names of architectures.
@@ -187,7 +187,7 @@ def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
 
 
 def is_running(cell: Cell) -> bool:
-    """Return whether a process holds the lock of the cell's run folder; creates nothing."""
+    """Return whether a process holds the lock of the cell's run folder; no file is created."""
     return cell.folder.is_dir() and run_folder.is_locked(cell.folder)
 
 

@@ -62,7 +62,7 @@ def run_trials(
 def apply_best_rates(plan: Plan) -> Plan:
     """Return the plan with the learning rate that the trials of each group select.
 
-    A group none of whose trials has a score is refused. A group whose card has no grid is unchanged.
+    A group is refused if none of its trials has a score. A group whose card has no grid is unchanged.
     """
     seeds: dict[Group, tuple[int, ...]] = {}
     refused = dict(plan.refused)
@@ -82,9 +82,9 @@ def apply_best_rates(plan: Plan) -> Plan:
 
 
 def select_rate(trials: Sequence[Cell]) -> Tuning:
-    """Return the trials with the learning rate whose run scored best on validation.
+    """Return all trials, and the learning rate whose trial scored best on validation.
 
-    Of equal scores the first one is selected. A run that diverged or failed has no score.
+    If scores are equal, the first one is selected. A run that diverged or failed has no score.
     """
     metric = trials[0].config.card.metric
     rows = [_describe_trial(cell, metric.name) for cell in trials]
@@ -98,7 +98,7 @@ def select_rate(trials: Sequence[Cell]) -> Tuning:
 def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
     """Add the trials to the records of cells that were finished before the trials took place.
 
-    How the learning rate was selected is no part of a run's digest, so these are the same runs.
+    The digest of a run does not cover the trials, so the runs stay the same.
 
     Returns:
         A message for each record that could not be written.

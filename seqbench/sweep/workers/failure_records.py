@@ -17,8 +17,8 @@ LOCK_SECONDS = 5.0
 def write_failure_record(cell: Cell, failure: JobFailure) -> None:
     """Write the failure into the cell's record and the output of its process to ``error.txt``.
 
-    What the process has recorded so far is kept. A finished record stays as it is: the process failed after its work
-    was done, or another process has finished the cell since.
+    Values that the process has already recorded are kept. A finished record is not changed: the process failed after
+    its work was done, or another process has finished the cell in the meantime.
 
     Raises:
         SeqbenchError: another process runs the cell now, or the record cannot be written.
@@ -36,6 +36,6 @@ def write_failure_record(cell: Cell, failure: JobFailure) -> None:
             atomic_files.write_text(cell.folder / run_folder.CONFIG, provenance.to_yaml(cell.config.options()))
         else:
             record = dataclasses.replace(earlier, results=earlier.results.with_values(**outcome))
-        record.write(cell.folder)  # Before the output, which could fill a disk that is almost full.
+        record.write(cell.folder)  # Written before the output, which could fill a disk that is almost full.
         if failure.output.strip():
             atomic_files.write_text(cell.folder / run_folder.ERROR, redaction.redact(failure.output))

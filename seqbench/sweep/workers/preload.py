@@ -1,6 +1,6 @@
 """Modules that the fork server imports once, so that its workers start with them.
 
-Nothing here may start a thread or use CUDA: neither survives a fork.
+These modules must not start a thread or use CUDA, because neither works after a fork.
 """
 
 import gc

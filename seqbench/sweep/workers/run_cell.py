@@ -17,16 +17,16 @@ from seqbench.protocol.config import RunConfig
 from seqbench.utils.errors import SeqbenchError
 
 _PR_SET_PDEATHSIG = 1
-"""Option of Linux's ``prctl``: the signal that a process gets when its parent ends."""
+"""Option of Linux's ``prctl``: the signal that a process receives when its parent ends."""
 
 
 @dataclass(frozen=True)
 class CellOutcome:
-    """How a cell ended.
+    """The outcome of a cell.
 
     Args:
         status: status of its record, ``busy`` (another process runs the cell) or ``refused`` (it cannot be run).
-        reason: why, for a status other than ``ok``.
+        reason: reason of the status; None for ``ok``.
     """
 
     status: str

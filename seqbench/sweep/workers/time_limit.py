@@ -25,7 +25,7 @@ def call_with_limit(
     If the function has not ended ``GRACE_SECONDS`` after the signal, the process exits with status 1.
 
     Args:
-        function: what to call; it must run in the main thread.
+        function: the function to call; it must run in the main thread.
         args: its positional arguments.
         limit: time limit in seconds; None for no limit.
 

@@ -26,7 +26,7 @@ SAFE_PATH = "PYTHONSAFEPATH"
 
 @dataclass(frozen=True)
 class WorkerResources:
-    """What a worker may use of the machine.
+    """The resources of the machine that a worker may use.
 
     Args:
         log: path of the file for its output.
@@ -52,10 +52,10 @@ def run_worker(
     """Call a function, send its value or the ``JobFailure`` of its error, and end the process.
 
     Args:
-        function: what to call.
+        function: the function to call.
         args: its positional arguments.
         sender: end of the pipe to the engine.
-        resources: what the worker may use.
+        resources: the resources that the worker may use.
     """
     # In a process group of its own the worker does not get Ctrl-C; the sweep asks it to stop instead.
     os.setsid()

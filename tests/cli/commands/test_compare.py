@@ -34,7 +34,7 @@ def last_line(out: str) -> str:
     return out.strip().splitlines()[-1]
 
 
-def test_two_architectures_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_architectures_are_shown_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lstm = example_record("copy", "lstm", 0, 0.95, parameters=150_000, seconds=90.0, arch_options={"d_model": 64})
     out = compare(tmp_path, capsys, example_record("copy", "gru", 0, 0.9), lstm)
     table = rows(out)
@@ -62,7 +62,7 @@ def test_several_changed_options_are_counted(tmp_path: Path, capsys: pytest.Capt
     assert "--arch gru --task" in out
 
 
-def test_one_configuration_and_one_seed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_conclusion_on_two_runs_of_one_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     a = example_record()
     assert last_line(compare(tmp_path, capsys, a, a)) == "Both are the same record."
     again = example_record(seconds=99.0)

@@ -136,7 +136,7 @@ def test_a_group_that_cannot_run_is_left_out(tmp_path: Path, capsys: pytest.Capt
         (["--seeds", "a"], "--seeds must be a count (5) or seeds"),
         (["--grid", "num_layers=1"], "--grid takes dotted options"),
         (["--grid", "arch.num_layers"], "--grid must be KEY=VALUE"),
-        (["--grid", "arch.num_layers="], "must have values with commas between them"),
+        (["--grid", "arch.num_layers="], "must have values separated by commas"),
         (["--grid", "arch.num_layers=[1,"], "is not a YAML list"),
         (["--grid", "arch.num_layers=1", "--grid", "arch.num_layers=2"], "is given twice"),
         (["--limit", "soon"], "--limit must be a time such as 90s, 30m or 2h, got 'soon'"),

@@ -50,8 +50,8 @@ def test_the_help_explains_skipped_checks_and_trust(capsys: pytest.CaptureFixtur
     with pytest.raises(SystemExit):
         main(["verify", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "chooses which file of it is executed: that needs `--trust`" in text
-    assert "skipped, and does not count as wrong" in text
+    assert "chooses which file is executed, so this import needs `--trust`" in text
+    assert "a skipped check is not an error" in text
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def test_scores_are_those_of_sacrebleu_on_cased_text() -> None:
     assert scores["chrf"] == pytest.approx(sacrebleu.corpus_chrf(HYPOTHESES, [REFERENCES]).score)
 
 
-def test_case_counts() -> None:
+def test_scores_depend_on_upper_and_lower_case() -> None:
     lowered = [line.lower() for line in HYPOTHESES], [line.lower() for line in REFERENCES]
     cased, uncased = bleu_scores(HYPOTHESES, REFERENCES), bleu_scores(*lowered)
     assert cased["bleu"] < uncased["bleu"] - 10

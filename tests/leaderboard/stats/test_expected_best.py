@@ -10,14 +10,14 @@ SCORES = [0.3, 0.9, 0.5, 0.4]
 
 
 @pytest.mark.parametrize("direction", ["max", "min"])
-def test_it_is_the_mean_of_the_best_over_all_choices_of_trials(direction: str) -> None:
+def test_the_expected_best_is_the_mean_over_all_choices_of_trials(direction: str) -> None:
     best = max if direction == "max" else min
     for budget, score in enumerate(expected_best(SCORES, direction), 1):
         choices = list(combinations(SCORES, budget))
         assert score == pytest.approx(sum(best(choice) for choice in choices) / len(choices))
 
 
-def test_it_is_the_mean_of_the_running_maximum_over_all_orders() -> None:
+def test_the_expected_best_is_the_mean_running_maximum_over_all_orders() -> None:
     orders = list(permutations(SCORES))
     for budget, score in enumerate(expected_best(SCORES, "max"), 1):
         assert score == pytest.approx(sum(max(order[:budget]) for order in orders) / len(orders))

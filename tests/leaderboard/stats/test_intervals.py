@@ -67,7 +67,7 @@ def test_a_value_that_is_not_a_finite_number_is_refused(odd: Any) -> None:
         mean_interval([0.5, odd])
 
 
-def test_no_value_is_refused() -> None:
+def test_an_empty_list_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="at least one score"):
         mean_interval([])
 

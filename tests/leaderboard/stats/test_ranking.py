@@ -112,7 +112,7 @@ def test_samples_without_spread_are_equal_or_differ_significantly() -> None:
     assert rank_samples([SOLVED, (0.9, 0.9, 0.9), SOLVED], "max") == [1, 3, 1]
 
 
-def test_rounding_is_no_difference() -> None:
+def test_rounding_errors_are_not_a_difference() -> None:
     a, b = (0.1 + 0.2,) * 3, (0.3, 0.3, 0.1 + 0.2)
     assert pairwise_p_values([a, b])[0, 1] == 1
     others = [SOLVED, (0.2, 0.4, 0.9)]

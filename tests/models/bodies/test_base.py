@@ -18,6 +18,6 @@ def test_a_body_that_feeds_nothing_back_keeps_its_state() -> None:
     assert build_body("vector").replace_output(state, torch.tensor([[3]])) is state
 
 
-def test_whether_a_body_can_unroll_depends_on_its_decoding_backbone() -> None:
+def test_a_body_can_unroll_if_its_decoding_backbone_can() -> None:
     assert build_body("decoder-only").can_unroll
     assert not build_body("decoder-only", CausalMean(WIDTH)).can_unroll

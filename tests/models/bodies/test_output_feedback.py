@@ -158,7 +158,7 @@ def test_values_are_fed_back_in_the_precision_of_the_weights(output: Output) -> 
         (StepValues(3), lambda hidden, head: head(hidden)),
     ],
 )
-def test_what_is_fed_back_for_each_kind_of_output(
+def test_each_kind_of_output_is_fed_back_in_its_own_form(
     output: Output, expected: Callable[[Tensor, nn.Module], Tensor]
 ) -> None:
     objective, hidden = objectives.build_objective(SequenceSpec(Tokens(2), output, 5), 6), torch.randn(2, 5, 6)

@@ -30,7 +30,7 @@ def test_a_checkpoint_that_cannot_be_finished_leaves_the_earlier_one(
 
 
 @pytest.mark.parametrize(("direction", "better", "worse"), [("max", 0.6, 0.4), ("min", 0.4, 0.6)])
-def test_of_equal_scores_the_latest_is_the_best(
+def test_the_latest_of_equal_scores_is_the_best(
     tmp_path: Path, direction: Literal["max", "min"], better: float, worse: float
 ) -> None:
     callback = BestAndLast(tmp_path, Metric("accuracy", direction))

@@ -67,7 +67,7 @@ def test_midi_holds_notes_over_frames(tmp_path: Path) -> None:
     assert mido.MidiFile(tmp_path / "a.mid").length == pytest.approx(len(FRAMES) * 0.6)  # 100 beats a minute, s
 
 
-def test_midi_round_trips_anything(tmp_path: Path) -> None:
+def test_any_frames_are_read_back_from_midi(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     frames = [(np.flatnonzero(rng.random(88) < 0.3) + 21).tolist() for _ in range(50)]
     music_sample.write_midi(tmp_path / "a.mid", frames)
@@ -79,7 +79,7 @@ def test_midi_round_trips_anything(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["roll", "melody"])
-def test_a_module_goes_on_with_the_first_test_piece(tmp_path: Path, mode: str) -> None:
+def test_a_module_continues_the_first_test_piece(tmp_path: Path, mode: str) -> None:
     module = make(mode)
     data = draw(module, tmp_path)
     piece = module.data.rolls.pieces("test")[0][:16]  # type: ignore[union-attr]
@@ -100,8 +100,8 @@ def test_a_piece_shorter_than_the_prompt_is_shown_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["roll", "melody"])
-def test_what_was_drawn_is_fed_back(mode: str) -> None:
-    """A head that says the last bit of the embedding over again, one key higher, and a backbone that repeats."""
+def test_drawn_notes_are_the_next_inputs(mode: str) -> None:
+    """The model is built to predict its last input, one key higher."""
     module = make(mode)
 
     class Same(torch.nn.Module):
@@ -147,7 +147,7 @@ def test_a_prompt_of_other_notes_is_refused(prompt: list[list[int]], sentence: s
         music_sample.continue_music(make("roll"), prompt, 4, 1.0, 0)
 
 
-def test_drawing_leaves_no_state_behind_and_takes_any_music(tmp_path: Path) -> None:
+def test_sampling_keeps_no_state_and_accepts_any_music(tmp_path: Path) -> None:
     before = torch.get_rng_state()
     pieces: list[tuple[list[list[int]], list[list[int]]]]
     pieces = [(FRAMES, FRAMES), ([[]], [[], []]), ([[21]], []), ([[108]], [[21]])]
@@ -159,7 +159,7 @@ def test_drawing_leaves_no_state_behind_and_takes_any_music(tmp_path: Path) -> N
 
 
 @pytest.mark.gpu
-def test_a_module_on_its_device_goes_on() -> None:
+def test_music_is_continued_on_the_device_of_the_module() -> None:
     for mode in ("roll", "melody"):
         on_cpu = music_sample.continue_music(make(mode), [[60]], 8, 1.0, 0)
         assert music_sample.continue_music(make(mode).to("cuda"), [[60]], 8, 1.0, 0) == on_cpu

@@ -1,1 +1,1 @@
-"""dyck, a task for seqbench. Its card is the file dyck.yaml in this folder."""
+"""The task dyck for seqbench; its card is the file dyck.yaml in this folder."""

@@ -1,4 +1,4 @@
-"""echo-state, an architecture for seqbench."""
+"""The architecture echo-state for seqbench."""
 
 from seqbench_echo_state.backbone import EchoState
 
