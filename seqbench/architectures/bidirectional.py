@@ -62,8 +62,8 @@ class BiRNN(_Bidirectional):
     Args:
         d_model: width of input and output, even.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
 
     Raises:
         ValueError: an option is out of range, or ``d_model`` is odd.
@@ -81,8 +81,8 @@ class BiLSTM(_Bidirectional):
     Args:
         d_model: width of input and output, even.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
         forget_bias: initial bias of the forget gates, as in ``recurrent.LSTM``.
 
     Raises:
@@ -108,8 +108,8 @@ class BiGRU(_Bidirectional):
     Args:
         d_model: width of input and output, even.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
 
     Raises:
         ValueError: an option is out of range, or ``d_model`` is odd.

@@ -21,7 +21,7 @@ StateT = TypeVar("StateT")
 
 
 class ParameterGroup(TypedDict, total=False):
-    """Parameters with their own options of the optimiser. Options that are not named are those of the task's card."""
+    """Parameters with their own options of the optimiser. Options that are not set come from the task's card."""
 
     params: list[nn.Parameter]
     lr: float
@@ -33,7 +33,7 @@ def check_options(d_model: int, dropout: float = 0.0, **counts: int) -> None:
 
     Args:
         d_model: width of the backbone, at least 1.
-        dropout: probability, in [0, 1).
+        dropout: dropout probability, in [0, 1).
         counts: other options by their names, each at least 1.
 
     Raises:
@@ -73,7 +73,7 @@ class ResidualStack(nn.Module):
     Args:
         d_model: width of input and output.
         mixers: one module for each layer, with ``forward(x, lengths)``.
-        dropout: probability on the output of each mixer and MLP.
+        dropout: dropout probability on the output of each mixer and MLP.
         expansion: width inside an MLP as a multiple of ``d_model``; 0 for no MLP.
     """
 

@@ -31,7 +31,7 @@ class TCN(nn.Module):
         d_model: channels of input, hidden layers and output.
         num_layers: number of residual blocks.
         kernel_size: taps of each filter.
-        dropout: probability after each convolution.
+        dropout: dropout probability after each convolution.
 
     Raises:
         ValueError: an option is out of range.

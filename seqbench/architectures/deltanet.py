@@ -46,7 +46,7 @@ class GatedDeltaNet(CausalResidualStack[State]):
     Args:
         d_model: width of input and output. The width of a head is ``d_model / heads``, rounded up.
         num_layers: number of layers, each a memory and an MLP four times as wide.
-        dropout: probability on the outputs of memories and MLPs.
+        dropout: dropout probability on the outputs of memories and MLPs.
         heads: number of memories in each layer.
         negative: whether beta can reach 2 instead of 1, so that one step can invert the value stored at its key. A
             memory that can only decay does not learn parity (Grazzi et al. 2024, arXiv 2411.12537).

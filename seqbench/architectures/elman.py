@@ -25,8 +25,8 @@ class Elman(RecurrentStack[Tensor]):
     Args:
         d_model: width of input, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
 
     Raises:
         ValueError: an option is out of range.
@@ -40,7 +40,7 @@ class Elman(RecurrentStack[Tensor]):
 class _ElmanLayer(nn.RNN):
     """One layer of ``nn.RNN`` without a gradient from step to step."""
 
-    # nn.RNN takes packed sequences too.
+    # nn.RNN also accepts packed sequences.
     def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Return the outputs ``(batch, time, d_model)`` and the last hidden vector ``(1, batch, d_model)``."""
         if not torch.is_grad_enabled():

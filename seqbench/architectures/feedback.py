@@ -29,7 +29,7 @@ class Jordan(nn.Module):
     Args:
         d_model: width of input, context and output.
         decay: share of the context that remains at each step, in [0, 1). With 0 the context is the last output.
-        dropout: probability on the output.
+        dropout: dropout probability on the output.
 
     Raises:
         ValueError: an option is out of range.
@@ -67,7 +67,7 @@ class Jordan(nn.Module):
         Args:
             x: ``(batch, time, d_model)``.
             y_previous: at each step the embedded output of the previous step, ``(batch, time, d_model)``.
-            state: the context after the previous chunk, ``(batch, d_model)``; None stands for zeros.
+            state: the context after the previous chunk, ``(batch, d_model)``; None means zeros.
 
         Returns:
             ``(batch, time, d_model)``, and ``(batch, d_model)``.
@@ -92,7 +92,7 @@ class NARX(nn.Module):
         d_model: width of input and output.
         input_taps: number of inputs in the window (p), including the current one.
         output_taps: number of past outputs in the window (q).
-        dropout: probability on the output.
+        dropout: dropout probability on the output.
 
     Raises:
         ValueError: an option is out of range.
@@ -145,7 +145,7 @@ def _windows(before: Tensor | None, x: Tensor, taps: int) -> tuple[Tensor, Tenso
     """Return the last ``taps`` vectors at each step.
 
     Args:
-        before: the vectors before ``x``, ``(batch, taps - 1, d_model)``; None stands for zeros.
+        before: the vectors before ``x``, ``(batch, taps - 1, d_model)``; None means zeros.
         x: ``(batch, time, d_model)``.
         taps: size of the window, in steps.
 

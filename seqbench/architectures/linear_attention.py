@@ -16,7 +16,7 @@ class LinearAttention(CausalResidualStack[State]):
 
         o_t = sum_{s <= t} (phi(q_t) . phi(k_s)) v_s / sum_{s <= t} phi(q_t) . phi(k_s)
 
-    There are no position embeddings: the order enters through causality alone.
+    There are no position embeddings: the model represents order only through causality.
 
     The state of a layer is the sums of phi(k) v^T, ``(batch, heads, width, width)``, and of phi(k),
     ``(batch, heads, width)``.
@@ -24,7 +24,7 @@ class LinearAttention(CausalResidualStack[State]):
     Args:
         d_model: width of input and output. The width of a head is ``d_model / heads``, rounded up.
         num_layers: number of layers, each an attention and an MLP four times as wide.
-        dropout: probability on the outputs of attentions and MLPs.
+        dropout: dropout probability on the outputs of attentions and MLPs.
         heads: number of heads in each attention.
 
     Raises:

@@ -50,7 +50,7 @@ class Mamba(CausalResidualStack[State]):
     Args:
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer, before the residual.
+        dropout: dropout probability on the output of each layer, before the residual.
         state_size: numbers in the state of each inner channel.
         expansion: inner width as a multiple of ``d_model``.
         taps: steps in the causal convolution before the recurrence.
@@ -121,7 +121,7 @@ def _scan_chunk(a: Tensor, h: Tensor | None, u: Tensor, delta: Tensor, b: Tensor
 
     Args:
         a: A, ``(inner, state_size)``.
-        h: the state before the chunk, ``(batch, inner, state_size)``; None stands for zeros.
+        h: the state before the chunk, ``(batch, inner, state_size)``; None means zeros.
         u: inputs, ``(batch, time, inner)``.
         delta: steps, ``(batch, time, inner)``.
         b: B, ``(batch, time, state_size)``.

@@ -46,7 +46,7 @@ class MinGRU(_MinimalStack):
     Args:
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the outputs of recurrences and MLPs, before the residual.
+        dropout: dropout probability on the outputs of recurrences and MLPs, before the residual.
         expansion: width of h as a multiple of ``d_model``.
         taps: steps in the causal convolution before the recurrence; 0 for no convolution.
         mlp: inner width of the MLP as a multiple of ``d_model``; 0 for no MLP.
@@ -77,7 +77,7 @@ class MinLSTM(_MinimalStack):
     Args:
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the outputs of recurrences and MLPs, before the residual.
+        dropout: dropout probability on the outputs of recurrences and MLPs, before the residual.
         expansion: width of h as a multiple of ``d_model``.
         taps: steps in the causal convolution before the recurrence; 0 for no convolution.
         mlp: inner width of the MLP as a multiple of ``d_model``; 0 for no MLP.

@@ -33,9 +33,9 @@ class MLSTM(CausalResidualStack[State]):
         C_t = f_t C_{t-1} + i_t k_t v_t^T,    n_t = f_t n_{t-1} + i_t k_t,    h_t = C_t^T q_t / max(|n_t . q_t|, 1)
 
     with i = exp(...) and f = sigmoid(...). The input is projected to two halves. The first half passes a causal
-    convolution and SiLU, and gives q, k and the gates; v is a map of the half before the convolution. h is normalised
-    in each head. The output of the convolution, scaled in each channel, is added to h, and SiLU of the second half
-    gates the sum.
+    convolution and SiLU; q, k and the gates are maps of the result, and v is a map of the half before the convolution.
+    h is normalised in each head. The output of the convolution, scaled in each channel, is added to h, and SiLU of the
+    second half gates the sum.
 
     Deviations from arXiv 2405.04517: q, k and v are full maps within each head, not within blocks of four channels,
     and the gates depend on the output of the convolution, not on q, k and v.
@@ -46,7 +46,7 @@ class MLSTM(CausalResidualStack[State]):
     Args:
         d_model: width of input and output. The width of a head is ``2 * d_model / heads``, rounded up, at least 2.
         num_layers: number of blocks.
-        dropout: probability on the output of each block, before the residual.
+        dropout: dropout probability on the output of each block, before the residual.
         heads: number of memories in each block.
 
     Raises:

@@ -31,8 +31,8 @@ class RNN(RecurrentStack[Tensor]):
     Args:
         d_model: width of input, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
         nonlinearity: f, one of ``tanh``, ``relu``, ``sigmoid`` and ``threshold``. PyTorch has no kernel for the last
             two, which use a slower loop over time.
 
@@ -71,8 +71,8 @@ class IRNN(RNN):
     Args:
         d_model: width of input, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
         scale: factor of the identity, above 0. With a factor below 1 the state decays, which the authors recommend for
             short memories.
 
@@ -108,8 +108,8 @@ class LSTM(RecurrentStack[tuple[Tensor, Tensor]]):
     Args:
         d_model: width of input, cell, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
         forget_bias: initial bias of the forget gates. A bias of 1 keeps the memory at the start of training (Gers et
             al. 2000; Jozefowicz et al. 2015). PyTorch's own initial bias is about 0.
 
@@ -145,7 +145,7 @@ class LSTMLayer(nn.LSTM):
             input_bias.chunk(4)[1].fill_(forget_bias)
             state_bias.chunk(4)[1].zero_()
 
-    # nn.LSTM takes packed sequences too.
+    # nn.LSTM also accepts packed sequences.
     def forward(  # type: ignore[override]
         self, x: Tensor, state: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
@@ -170,8 +170,8 @@ class GRU(RecurrentStack[Tensor]):
     Args:
         d_model: width of input, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
 
     Raises:
         ValueError: an option is out of range.
@@ -188,7 +188,7 @@ class _LoopedRNN(nn.RNN):
         super().__init__(*sizes, batch_first=batch_first)
         self.f = nonlinearity
 
-    # nn.RNN takes packed sequences too.
+    # nn.RNN also accepts packed sequences.
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Return the outputs ``(batch, time, d_model)`` and the last hidden vector ``(1, batch, d_model)``."""
         (w, u, b, c), hidden, outputs = self.all_weights[0], state[0], []

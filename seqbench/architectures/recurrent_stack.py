@@ -30,9 +30,9 @@ class RecurrentStack(nn.Module, Generic[StateT]):
             is the start.
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first. Wu et al. 2016 (arXiv 1609.08144) add
-            them from the third layer on.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first. Wu et al. 2016 (arXiv 1609.08144)
+            add them from the third layer on.
         start: shape of the learnt initial state of each layer; None if layers start from zeros.
 
     Raises:

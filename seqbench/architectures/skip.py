@@ -22,8 +22,8 @@ class SkipRNN(RecurrentStack[Tensor]):
     Args:
         d_model: width of input, state and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
-        skip: add residual connections, x + layer(x), to all layers but the first.
+        dropout: dropout probability on the output of each layer.
+        skip: add residual connections, x + layer(x), to all layers except the first.
         delay: steps of the second recurrence (d), at least 2.
 
     Raises:

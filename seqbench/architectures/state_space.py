@@ -46,7 +46,7 @@ class LRU(CausalResidualStack[Tensor]):
     Args:
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer, before the residual.
+        dropout: dropout probability on the output of each layer, before the residual.
         state_size: number of complex entries of h; None for ``d_model``.
         r_min: inner radius of the ring.
         r_max: outer radius of the ring, below 1. A memory lasts about 1 / (1 - r_max) steps.
@@ -98,7 +98,7 @@ class S4D(CausalResidualStack[Tensor]):
     Args:
         d_model: width of input and output.
         num_layers: number of layers.
-        dropout: probability on the output of each layer, before the residual.
+        dropout: dropout probability on the output of each layer, before the residual.
         state_size: real numbers in the state of each channel, in pairs of conjugates; even.
         init: initial frequencies: ``lin`` (Fourier, S4D-Lin), ``inv`` (S4D-Inv) or ``legs`` (those of the normal part
             of HiPPO-LegS, S4D-LegS).

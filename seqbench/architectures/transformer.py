@@ -39,7 +39,7 @@ class Transformer(CausalResidualStack[Cache]):
     Args:
         d_model: width of input and output.
         num_layers: number of layers, each an attention and an MLP four times as wide.
-        dropout: probability on attention weights, and on the outputs of attentions and MLPs.
+        dropout: dropout probability on attention weights, and on the outputs of attentions and MLPs.
         heads: number of heads in each attention.
         max_context: the largest number of steps that the attention of a layer sees, including the current one.
 
@@ -63,7 +63,7 @@ class BiTransformer(ResidualStack):
     Args:
         d_model: width of input and output.
         num_layers: number of layers, each an attention and an MLP four times as wide.
-        dropout: probability on attention weights, and on the outputs of attentions and MLPs.
+        dropout: dropout probability on attention weights, and on the outputs of attentions and MLPs.
         heads: number of heads in each attention.
 
     Raises:

@@ -22,7 +22,7 @@ class TDNN(nn.Module):
         d_model: width of input and output.
         window: number of steps in the window of a layer (k), including the current one.
         num_layers: number of layers.
-        dropout: probability on the output of each layer.
+        dropout: dropout probability on the output of each layer.
 
     Raises:
         ValueError: an option is out of range.

@@ -120,7 +120,7 @@ def _require_optional_memory(name: str, backbone: object, option: str) -> None:
 
 
 def _require_default_bridge(config: RunConfig, backbone: object) -> None:
-    """Refuse a chosen bridge that a cross-attending decoder would leave without effect."""
+    """Check that the user chose no bridge for a cross-attending decoder, which does not use one."""
     default = config.card.tier(config.tier).body.get("bridge", PairOptions.bridge)
     if is_cross_attending(backbone) and config.body["bridge"] != default:
         raise SeqbenchError(
@@ -132,8 +132,8 @@ def _require_default_bridge(config: RunConfig, backbone: object) -> None:
 def _require_causal(config: RunConfig, spec: SequenceSpec, backbone: Backbone) -> None:
     if not is_causal(backbone) and not spec.look_ahead:
         raise SeqbenchError(
-            f"architecture '{config.arch}' looks ahead (its causal is False), and task '{config.card.name}' asks for "
-            f"the output of each step before it shows the next; choose a causal architecture."
+            f"architecture '{config.arch}' looks ahead (its causal is False), but in task '{config.card.name}' an "
+            f"output must not depend on later inputs; choose a causal architecture."
         )
 
 

@@ -5,7 +5,7 @@ the steps of a tile, and the last state is carried to the next tile. The backwar
 last step to the first. Complex numbers are read as pairs of real numbers. ``a`` is read through its strides, so that an
 expanded view needs no copy. Half precisions are promoted to float32 when they are loaded.
 
-The arguments of a kernel have no annotations: Triton reads the annotations of a kernel as its own.
+The arguments of a kernel have no annotations, because Triton would interpret them as its own annotations.
 """
 
 from __future__ import annotations

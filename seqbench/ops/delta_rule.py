@@ -10,8 +10,8 @@ chunk, with the state S_0 before it::
     S_t = e^{g_t} S_0 + sum_{s <= t} e^{g_t - g_s} k_s u_s^T,    g_t = log alpha_1 + ... + log alpha_t
     u_t + beta_t sum_{s < t} e^{g_t - g_s} (k_t . k_s) u_s = beta_t (v_t - e^{g_t} S_0^T k_t)
 
-The second line is a triangular system that gives all u_t at once (Yang et al. 2024, arXiv 2406.06484). Exponentials are
-taken of segment sums of log alpha alone, and these are never positive, so that none overflows.
+The second line is a triangular system, whose solution is all u_t at once (Yang et al. 2024, arXiv 2406.06484). Only
+segment sums of log alpha are exponentiated. They are never positive, so that no exponential overflows.
 
 Tensors have the axes ``(batch, heads, time, ...)``.
 """
@@ -45,7 +45,7 @@ def delta_rule(
         v: the values, ``(batch, heads, time, value)``.
         beta: the share of the stored value that is replaced, ``(batch, heads, time)``, in [0, 2].
         log_alpha: the logarithm of the decay of the whole memory, ``(batch, heads, time)``, at most 0.
-        state: S before the first step, ``(batch, heads, key, value)``. None stands for zeros.
+        state: S before the first step, ``(batch, heads, key, value)``. None means zeros.
         chunk_size: the largest number of steps in one chunk.
 
     Returns:
@@ -103,7 +103,7 @@ def delta_rule_recurrent(
         v: the values, ``(batch, heads, time, value)``.
         beta: the share of the stored value that is replaced, ``(batch, heads, time)``, in [0, 2].
         log_alpha: the logarithm of the decay of the whole memory, ``(batch, heads, time)``, at most 0.
-        state: S before the first step, ``(batch, heads, key, value)``. None stands for zeros.
+        state: S before the first step, ``(batch, heads, key, value)``. None means zeros.
 
     Returns:
         The outputs ``(batch, heads, time, value)``, and S after the last step, both of at least float32.

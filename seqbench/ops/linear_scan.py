@@ -1,4 +1,4 @@
-"""The linear recurrence h_t = a_t h_{t-1} + b_t over time, in four forms that give the same numbers.
+"""The linear recurrence h_t = a_t h_{t-1} + b_t over time, in four forms that compute the same numbers.
 
 Gated layers and diagonal state-space layers are this recurrence between two maps of single steps. The forms:
 
@@ -7,8 +7,8 @@ Gated layers and diagonal state-space layers are this recurrence between two map
 - ``numba``: one compiled pass over memory in each direction, for CPUs (``_scan_numba``);
 - ``triton``: one kernel in each direction, for CUDA (``_scan_triton``).
 
-All forms but the reference are one ``torch.library`` operator, ``seqbench::linear_scan``. It works on the meta device,
-under ``torch.compile`` and under ``FlopCounterMode``. Its gradient is::
+All forms except the reference are one ``torch.library`` operator, ``seqbench::linear_scan``. It works on the meta
+device, under ``torch.compile`` and under ``FlopCounterMode``. Its gradient is::
 
     g_t = dy_t + conj(a_{t+1}) g_{t+1},  db_t = g_t,  da_t = g_t conj(h_{t-1}),  dh0 = conj(a_1) g_1,
 
@@ -59,7 +59,7 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor | None = None, form: str = "aut
     Args:
         a: the decays, ``(batch, time, ...)``. Any axis may have the size 1, and is then broadcast to that of ``b``.
         b: the inputs, ``(batch, time, ...)``.
-        h0: the state before the first step, ``(batch, ...)``. None stands for zeros.
+        h0: the state before the first step, ``(batch, ...)``. None means zeros.
         form: ``reference``, ``in-place``, ``numba`` or ``triton``. ``auto`` selects ``triton`` on CUDA and ``numba`` on
             a CPU, where these can be imported, and ``in-place`` otherwise.
 

@@ -48,7 +48,7 @@ def matrix_memory(
         log_input: the logarithm of the input gate, ``(batch, heads, time)``, any number.
         log_forget: the logarithm of the forget gate, ``(batch, heads, time)``, at most 0.
         state: C, n and m before the first step, ``(batch, heads, key, value)``, ``(batch, heads, key)`` and
-            ``(batch, heads)``. None stands for zeros.
+            ``(batch, heads)``. None means zeros.
         chunk_size: the largest number of steps in one chunk.
 
     Returns:
@@ -129,7 +129,7 @@ def matrix_memory_recurrent(
         log_input: the logarithm of the input gate, ``(batch, heads, time)``, any number.
         log_forget: the logarithm of the forget gate, ``(batch, heads, time)``, at most 0.
         state: C, n and m before the first step, ``(batch, heads, key, value)``, ``(batch, heads, key)`` and
-            ``(batch, heads)``. None stands for zeros.
+            ``(batch, heads)``. None means zeros.
 
     Returns:
         The outputs ``(batch, heads, time, value)``, and C, n and m after the last step, all of at least float32.

@@ -71,13 +71,13 @@ class CrossAttending(_Module, Protocol):
             x: inputs ``(batch, time, d_model)``.
             lengths: number of valid steps of each sequence, ``(batch,)``; None means that all steps are valid.
             memory: vectors to attend to, ``(batch, source_time, d_model)``.
-            memory_lengths: number of valid steps of each memory, ``(batch,)``. What stands after the valid steps does
-                not change the outputs.
+            memory_lengths: number of valid steps of each memory, ``(batch,)``. Vectors after the valid steps do not
+                change the outputs.
         """
 
 
 class FeedbackBackbone(_Module, Protocol):
-    """A streaming backbone that also takes its own previous output; its ``feeds_back_output`` is True."""
+    """A streaming backbone that also reads its own previous output; its ``feeds_back_output`` is True."""
 
     def __call__(self, x: Tensor, y_previous: Tensor, lengths: Tensor | None = None, /) -> Tensor:
         """Return the outputs of whole sequences, ``(batch, time, d_model)``.
@@ -144,7 +144,7 @@ def feeds_back_output(backbone: object) -> bool:
 
 
 def is_cross_attending(backbone: object) -> TypeGuard[CrossAttending]:
-    """Return whether the ``forward`` of a backbone, or of a class of backbones, takes a memory and its lengths.
+    """Return whether the ``forward`` of a backbone, or of a class of backbones, accepts a memory and its lengths.
 
     >>> is_cross_attending(nn.Linear(2, 2))
     False

@@ -144,7 +144,7 @@ class RunConfig:
     tier: str
     arch: str
     seed: int
-    # The classes that take these arguments, and so their types, are known at run time only.
+    # The types of these arguments are known only at run time, because their classes may belong to plug-ins.
     arch_options: Mapping[str, Any]
     task_options: Mapping[str, Any]
     body: Mapping[str, Any]

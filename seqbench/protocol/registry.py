@@ -127,7 +127,7 @@ def _not_a_backbone(loaded: object) -> str:
     if torch is None or not issubclass(loaded, torch.nn.Module):
         return f"{loaded.__name__} does not extend torch.nn.Module"
     if "d_model" not in (_parameters(loaded) or ()):
-        return f"the __init__ of {loaded.__name__} takes no d_model"
+        return f"the __init__ of {loaded.__name__} has no parameter d_model"
     forward: object = inspect.getattr_static(loaded, "forward")
     if forward is torch.nn.Module.forward:
         return f"{loaded.__name__} has no forward"
@@ -180,7 +180,7 @@ def _installed_entry_points() -> tuple[EntryPoint, ...]:
 def _readable_entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
     try:
         return [point for point in distribution.entry_points if point.group in _KINDS]
-    except Exception:  # As above.
+    except Exception:  # As for the names.
         return []
 
 

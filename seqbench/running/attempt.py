@@ -55,7 +55,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Ending:
-    """How training and test ended.
+    """The ending of training and test.
 
     Args:
         status: status of the record.
@@ -221,7 +221,7 @@ class Attempt:
 
 def is_first_process() -> bool:
     """Return whether this process is the first of its run, which writes files and shows messages."""
-    # On further nodes Lightning's own launcher sets the rank in the environment, which Lightning reads later.
+    # On all nodes but the first, Lightning's launcher sets the rank in the environment before Lightning reads it.
     return ranks.process_rank() == 0 and getattr(rank_zero_only, "rank", 0) == 0
 
 

@@ -31,7 +31,7 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
         streaming: whether batches are chunks of long streams.
 
     Raises:
-        SeqbenchError: Lightning refuses the options, or they ask for more processes than there are cores.
+        SeqbenchError: Lightning refuses the options, or there would be more processes than cores.
     """
     options = config.trainer
     try:

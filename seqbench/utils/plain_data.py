@@ -223,4 +223,4 @@ def short_repr(value: object) -> str:
     try:
         return reprlib.repr(value)
     except ValueError:  # Python does not convert a whole number of thousands of digits to text.
-        return f"something of type {type(value).__name__}"
+        return f"a value of type {type(value).__name__}"

@@ -165,7 +165,7 @@ def test_a_required_memory_is_refused_where_there_is_none(small_data: Path) -> N
 
 
 def test_a_backbone_that_looks_ahead_is_refused_where_the_task_does_not_allow_it() -> None:
-    with pytest.raises(SeqbenchError, match=r"'bigru' looks ahead .* task 'copy' asks for the output"):
+    with pytest.raises(SeqbenchError, match=r"'bigru' looks ahead .* task 'copy' an output must not"):
         build_copy("bigru")
 
 

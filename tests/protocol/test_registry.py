@@ -151,7 +151,7 @@ def test_a_missing_library_is_named_with_the_extra_that_installs_it(site: Site) 
         ("def Net(d_model): ...", "Net is of type function, no class"),
         ("Net = 3", "3 is of type int, no class"),
         ("class Net:\n    def __init__(self, d_model): ...", "Net does not extend torch.nn.Module"),
-        (NET.replace("d_model: int", "width: int"), "the __init__ of Net takes no d_model"),
+        (NET.replace("d_model: int", "width: int"), "the __init__ of Net has no parameter d_model"),
         (NET.replace("def forward", "def backward"), "Net has no forward"),
         (NET.replace("x, lengths=None", "x, state=None"), r"the forward of Net takes \(self, x, state\), no lengths"),
     ],

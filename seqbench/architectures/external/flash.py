@@ -23,7 +23,7 @@ class _FLA(nn.Module):
     Args:
         d_model: width of input and output, a multiple of ``2 * heads``.
         num_layers: number of layers, each one of the library and an MLP four times as wide.
-        dropout: probability on the outputs of layers and MLPs; there is no dropout inside the library's layers.
+        dropout: dropout probability on the outputs of layers and MLPs; there is no dropout inside the library's layers.
         heads: number of heads in each layer.
 
     Raises:

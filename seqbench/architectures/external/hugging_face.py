@@ -77,7 +77,7 @@ class HFGPT2(nn.Module):
     Args:
         d_model: width of input and output, a multiple of ``heads``.
         num_layers: number of layers, each an attention and an MLP four times as wide.
-        dropout: probability on the inputs, on attention weights, and on the outputs of attentions and MLPs.
+        dropout: dropout probability on the inputs, on attention weights, and on the outputs of attentions and MLPs.
         heads: number of heads in each attention.
         max_time: the longest sequence, in steps.
 

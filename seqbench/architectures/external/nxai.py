@@ -48,7 +48,7 @@ class XLSTM(nn.Module):
         d_model: width of input and output. With sLSTM blocks it is a multiple of ``heads``, and at least twice as
             large.
         num_layers: number of blocks.
-        dropout: probability on the outputs of mLSTMs, sLSTMs and MLPs.
+        dropout: dropout probability on the outputs of mLSTMs, sLSTMs and MLPs.
         heads: number of heads in each block, a power of 2 up to 64.
         slstm_every: n makes every n-th block an sLSTM with a gated MLP; the other blocks are mLSTMs. 8 is the paper's
             xLSTM[7:1], 1 makes all blocks sLSTMs, and 0 none.

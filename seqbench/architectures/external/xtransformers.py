@@ -32,7 +32,7 @@ class XTransformer(nn.Module):
     Args:
         d_model: width of input and output.
         num_layers: number of layers, each an attention and an MLP.
-        dropout: probability on attention weights, and on the outputs of attentions and MLPs.
+        dropout: dropout probability on attention weights, and on the outputs of attentions and MLPs.
         heads: number of heads in each attention.
         max_context: the largest number of steps that the attention of a layer sees, including the current one.
 

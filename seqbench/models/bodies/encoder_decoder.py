@@ -69,11 +69,11 @@ class EncoderDecoder(Body):
 
     @property
     def can_unroll(self) -> bool:
-        """Whether the decoder can continue from a state; a cross-attending one cannot, as its state has no memory."""
+        """True if the decoder can continue from a state; the state of a cross-attending decoder lacks the memory."""
         return super().can_unroll and not is_cross_attending(self.decoder)
 
     def encode(self, batch: Batch) -> Memory:
-        """Return what the bridge or a cross-attending decoder needs of the encoder's outputs."""
+        """Return the tensors that the bridge or a cross-attending decoder reads from the encoder's outputs."""
         return self.bridge.remember(self.encoder(self.source(batch.inputs), batch.lengths), batch.lengths)
 
     def forward(self, batch: Batch) -> Tensor:

@@ -38,9 +38,9 @@ def build_feedback_embeddings(
     kind = feedback_input(spec.output)
     if kind is None:
         raise SeqbenchError(
-            "an architecture that feeds its output back needs one output per step, and this task asks for "
-            f"{type(spec.output).__name__}. One output per sequence has no output before it, and teaching it would "
-            "give the answer away; a decoder's input is its previous output already. Choose another architecture."
+            "an architecture that feeds its output back needs one output per step, but this task has "
+            f"{type(spec.output).__name__}. A single output per sequence has no previous output, and a decoder reads "
+            "its previous output already. Choose another architecture."
         )
     return FeedbackEmbeddings(Embedding(spec.input, d_model, **options), Embedding(kind, d_model, **options))
 

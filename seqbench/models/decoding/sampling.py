@@ -27,7 +27,7 @@ def sample_continuation(
         prompt: inputs ``(batch, prompt_time, ...)`` of at least one step.
         steps: number of steps to draw.
         generator: the random number generator, on the CPU, so that a seed gives the same result on any device.
-        temperature: divides the log-probabilities or log-odds; 0 takes the most likely output.
+        temperature: divisor of the log-probabilities or log-odds; 0 selects the most likely output.
         forbidden: classes or labels that are never drawn.
 
     Returns:

@@ -116,7 +116,7 @@ class Objective(nn.Module, ABC):
         Args:
             distribution: the result of ``predict_distribution``, ``(batch, width)``, on the CPU.
             generator: the random number generator, on the CPU.
-            temperature: divides the log-probabilities or log-odds; 0 takes the most likely output.
+            temperature: divisor of the log-probabilities or log-odds; 0 selects the most likely output.
             forbidden: classes or labels that are never drawn.
 
         Raises:

@@ -77,7 +77,7 @@ class StepClassesObjective(Objective):
         Args:
             distribution: log-probabilities ``(batch, classes)``, on the CPU.
             generator: the random number generator, on the CPU.
-            temperature: divides the log-probabilities; 0 takes the most likely class.
+            temperature: divisor of the log-probabilities; 0 selects the most likely class.
             forbidden: classes that are never drawn.
         """
         scores = distribution.clone()

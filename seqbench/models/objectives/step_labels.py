@@ -75,7 +75,7 @@ class StepLabelsObjective(Objective):
         Args:
             distribution: log-odds ``(batch, labels)``, on the CPU.
             generator: the random number generator, on the CPU.
-            temperature: divides the log-odds; 0 takes the labels whose probability exceeds one half.
+            temperature: divisor of the log-odds; 0 selects the labels whose probability exceeds one half.
             forbidden: labels that are never drawn.
         """
         if temperature == 0:

@@ -71,7 +71,7 @@ class Stopping(L.Callback):
                 signal.signal(number, handler)
 
     def defer(self) -> None:
-        """From now on only store the first signal, because the record of the finished run must still be written."""
+        """Only store the first signal from now on, because the record of the finished run must still be written."""
         self._deferred = True
         self._message = "the run is over and is being written; Ctrl-C again stops at once"
 
@@ -90,7 +90,7 @@ class Stopping(L.Callback):
                 signal.signal(number, self._handle)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal ends training after the current step."""
+        """Let a signal end training after the current step from now on."""
         self._restore_handlers()
         self._deferred = True
 
@@ -131,11 +131,11 @@ class Stopping(L.Callback):
             raise Stopped(self.signal)
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal ends training after the current step, because a checkpoint is written next."""
+        """Let a signal end training after the current step from now on, because a checkpoint is written next."""
         self._deferred = True
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """From now on a signal ends the run at once, because the test can be repeated.
+        """Let a signal end the run at once from now on, because the test can be repeated.
 
         Raises:
             Stopped: a signal has arrived before, and there is one process.

@@ -30,7 +30,7 @@ class Sample:
     """The output that a trained module generates for the record and for W&B.
 
     Args:
-        data: plain data for the record; the same seed gives the same data.
+        data: plain data for the record; with the same seed they are the same.
         files: pictures (``.png``) and texts to show in W&B.
     """
 
@@ -45,7 +45,7 @@ class Request:
     Args:
         prompt: text or frames to continue; "" for the default prompt of the task.
         length: number of characters or frames; None for the default of the task.
-        temperature: divides the log-odds; 0 takes the most likely output.
+        temperature: divisor of the log-odds; 0 selects the most likely output.
         seed: seed of the random draws.
         out: path of a file that is written; None for a file in the run's folder.
     """

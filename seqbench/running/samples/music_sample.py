@@ -91,7 +91,7 @@ def continue_music(
         module: module trained on rolls or on melodies; a model of melodies reads the highest note of each frame.
         prompt_frames: MIDI notes of each frame; at least one frame.
         frames: number of frames to play.
-        temperature: divides the log-odds; 0 takes the most likely output.
+        temperature: divisor of the log-odds; 0 selects the most likely output.
         seed: seed of the random draws.
 
     Raises:

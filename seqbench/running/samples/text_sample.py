@@ -70,7 +70,7 @@ def continue_text(
         vocabulary: vocabulary of the training text.
         prompt: text to continue; at least one character.
         length: number of characters to generate.
-        temperature: divides the log-odds; 0 takes the most likely character.
+        temperature: divisor of the log-odds; 0 selects the most likely character.
         seed: seed of the random draws.
     """
     ids = torch.from_numpy(vocabulary.encode(prompt)).long()[None].to(module.device)

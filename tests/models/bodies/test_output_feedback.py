@@ -174,7 +174,7 @@ def test_a_context_is_an_input_at_every_step() -> None:
 
 
 def test_one_output_for_the_whole_sequence_is_refused() -> None:
-    with pytest.raises(SeqbenchError, match=r"asks for SequenceClass.*has no output before it"):
+    with pytest.raises(SeqbenchError, match=r"has SequenceClass.*has no previous output"):
         build_feedback_embeddings(SequenceSpec(Tokens(4), SequenceClass(2), max_length=7), 6)
 
 
