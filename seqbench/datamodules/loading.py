@@ -47,8 +47,7 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     datamodule = import_datamodule_class(config.card)
     streaming_options = {}
     if datamodule.streaming:
-        backbone = registry.find_entry(registry.ARCHITECTURES, config.arch).load()
-        streaming_options["carry_state"] = hasattr(backbone, "unroll")
+        streaming_options["carry_state"] = hasattr(config.arch_entry.load(), "unroll")
     keys = Keys(config.seed, config.card.name, config.card.version)
     try:
         return datamodule(batch_size=config.optim.batch_size, keys=keys, **config.task_options, **streaming_options)

@@ -14,7 +14,6 @@ from seqbench.models.bodies.embedding import EmbeddingOptions
 from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.models.module import SequenceModule
 from seqbench.models.objectives import Objective
-from seqbench.protocol import registry
 from seqbench.protocol.backbones import (
     Backbone,
     FeedbackBackbone,
@@ -70,7 +69,7 @@ def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModul
 
 def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Body, Objective]:
     """Build the backbone, the rest of the body and the objective; this order determines their initial weights."""
-    backbone_class = _load_backbone(config.arch)
+    backbone_class: BackboneClass = config.arch_entry.load()
     backbone = _build_backbone(config.arch, backbone_class, config.arch_options)
     d_model, embedding = config.arch_options["d_model"], _embedding_options(config.body)
     has_encoder = isinstance(spec.output, TokenSequence) and config.body["bridge"] != DECODER_ONLY
@@ -96,11 +95,11 @@ def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Bo
 
 
 def _build_encoder(config: RunConfig, backbone_class: BackboneClass) -> Backbone:
-    """Build the encoder from the class that ``config.encoder`` names, or else from the decoder's class."""
-    if config.encoder is None:
+    """Build the encoder from the class that ``config.encoder_entry`` names, or else from the decoder's class."""
+    if config.encoder_entry is None:
         name, options = config.arch, dict(config.arch_options)
     else:
-        name, backbone_class = config.encoder, _load_backbone(config.encoder)
+        name, backbone_class = config.encoder_entry.name, config.encoder_entry.load()
         options = {**config.encoder_options, "d_model": config.arch_options["d_model"]}
     encoder: Backbone = _build_backbone(name, backbone_class, options)
     if feeds_back_output(encoder):
@@ -146,16 +145,6 @@ def _embedding_options(body: Mapping[str, Any]) -> EmbeddingOptions:
     if "embedding_std" in body:
         options["embedding_std"] = body["embedding_std"]
     return options
-
-
-def _load_backbone(name: str) -> BackboneClass:
-    """Import the class of an architecture.
-
-    Raises:
-        SeqbenchError: the name is unknown, or the class cannot be imported or is no backbone.
-    """
-    backbone_class: BackboneClass = registry.find_entry(registry.ARCHITECTURES, name).load()
-    return backbone_class
 
 
 def _build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, LOGGERS
 from seqbench.protocol.record_fields import Tuning
+from seqbench.protocol.registry import Entry
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, json_digest
 from seqbench.utils.strict_model import STRICT, YamlFloat
@@ -120,7 +121,7 @@ class RunConfig:
     Args:
         card: the task's card.
         tier: name of the card's tier.
-        arch: name of the architecture.
+        arch_entry: registry entry of the architecture, looked up once for the whole run.
         seed: seed of initialisation, training batches and dropout.
         arch_options: arguments of the backbone.
         task_options: arguments of the datamodule.
@@ -131,7 +132,8 @@ class RunConfig:
         checksums: SHA-256 of each data file.
         published: whether these are the files of the published data set; True for generated data.
         task_standard: arguments of the datamodule without changes by the user.
-        encoder: name of the encoder's architecture; None if there is no encoder, or if it is the same as ``arch``.
+        encoder_entry: registry entry of the encoder's architecture; None if there is no encoder, or if it is
+            the same as the decoder's.
         encoder_options: arguments of the encoder's backbone.
         match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
         tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
@@ -142,7 +144,7 @@ class RunConfig:
 
     card: Card
     tier: str
-    arch: str
+    arch_entry: Entry
     seed: int
     # The types of these arguments are known only at run time, because their classes may belong to plug-ins.
     arch_options: Mapping[str, Any]
@@ -154,7 +156,7 @@ class RunConfig:
     checksums: Mapping[str, str] = field(default_factory=dict)
     published: bool = True
     task_standard: Mapping[str, object] = field(default_factory=dict)
-    encoder: str | None = None
+    encoder_entry: Entry | None = None
     encoder_options: Mapping[str, object] = field(default_factory=dict)
     match_params: int | None = None
     tuning: Tuning | None = None
@@ -170,6 +172,16 @@ class RunConfig:
     def chosen(self) -> Tier:
         """The card's tier for this run."""
         return self.card.tier(self.tier)
+
+    @property
+    def arch(self) -> str:
+        """Name of the architecture."""
+        return self.arch_entry.name
+
+    @property
+    def encoder(self) -> str | None:
+        """Name of the encoder's architecture; None if none is given."""
+        return self.encoder_entry.name if self.encoder_entry else None
 
     @property
     def name(self) -> str:

@@ -55,8 +55,8 @@ def describe_config(config: RunConfig) -> dict[str, object]:
     """Return the part of the description that needs no module; a process that died early records only this part."""
     card, task = config.card, registry.find_entry(registry.TASKS, config.card.name)
     return {
-        "architecture": _describe_architecture(config.arch),
-        **({"encoder": _describe_architecture(config.encoder)} if config.encoder else {}),
+        "architecture": _describe_architecture(config.arch_entry),
+        **({"encoder": _describe_architecture(config.encoder_entry)} if config.encoder_entry else {}),
         "card": {
             "name": card.name,
             "version": card.version,
@@ -79,8 +79,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
     }
 
 
-def _describe_architecture(name: str) -> dict[str, str | None]:
-    entry = registry.find_entry(registry.ARCHITECTURES, name)
+def _describe_architecture(entry: registry.Entry) -> dict[str, str | None]:
     return {"name": entry.name, "class": entry.value, "distribution": entry.distribution, "version": entry.version}
 
 

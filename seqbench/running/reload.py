@@ -17,7 +17,7 @@ from seqbench.datamodules import loading
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models import build
 from seqbench.models.module import SequenceModule
-from seqbench.protocol import cards, records, run_folder
+from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import RunDescription
 from seqbench.protocol.records import Record
@@ -283,10 +283,10 @@ def _minimal_config(recorded: RunDescription) -> RunConfig:
     return RunConfig(
         card=cards.load_card(str(options.task["name"])),
         tier=options.tier,
-        arch=str(arch.pop("name")),
+        arch_entry=registry.find_entry(registry.ARCHITECTURES, str(arch.pop("name"))),
         seed=options.seed,
         arch_options=arch,
-        encoder=str(encoder.pop("name")) if encoder else None,
+        encoder_entry=registry.find_entry(registry.ARCHITECTURES, str(encoder.pop("name"))) if encoder else None,
         encoder_options=encoder,
         task_options={},
         body=options.body,

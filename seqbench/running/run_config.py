@@ -38,25 +38,25 @@ def resolve_config(request: RunRequest) -> RunConfig:
         SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
             are missing, or no width has a number of parameters near enough to ``match_params``.
     """
-    entry = registry.find_entry(registry.ARCHITECTURES, request.arch)
+    entries = _find_entries(request)
     card = load_card(request.task)
     tier = card.tier(request.tier)
     location = _find_data(card, tier, request.group("task"))
     checksums = data_contents.file_checksums(location) if location else {}
 
     datamodule = loading.import_datamodule_class(card)
-    parser = _option_parser(request, entry.load(), card, tier, datamodule)
+    parser = _option_parser(request, entries, card, tier, datamodule)
     options = parser.parse(request.options, request.arguments)
     if request.encoder and options["body"].get("bridge") == DECODER_ONLY:
         raise SeqbenchError("body.bridge decoder-only has no encoder; give --encoder none, or choose another bridge.")
     config = RunConfig(
         card=card,
         tier=request.tier,
-        arch=request.arch,
+        arch_entry=entries["arch"],
         seed=request.seed,
         arch_options=options["arch"],
         task_options=options["task"],
-        encoder=request.encoder,
+        encoder_entry=entries.get("encoder"),
         encoder_options=options["encoder"],
         body=dataclasses.asdict(validate(body_options(datamodule), options["body"], "body")),
         optim=validate(Optim, options["optim"], "optim"),
@@ -76,34 +76,51 @@ def format_help(request: RunRequest) -> str:
     Raises:
         SeqbenchError: a name is unknown, or a class cannot be imported.
     """
-    entry, card = registry.find_entry(registry.ARCHITECTURES, request.arch), load_card(request.task)
+    entries, card = _find_entries(request), load_card(request.task)
     tier, datamodule = card.tier(request.tier), loading.import_datamodule_class(card)
-    return _option_parser(request, entry.load(), card, tier, datamodule).format_help()
+    return _option_parser(request, entries, card, tier, datamodule).format_help()
+
+
+def _find_entries(request: RunRequest) -> dict[str, registry.Entry]:
+    """Return the registry entries of the architecture and, if one is given, of the encoder, by group of options."""
+    names = {"arch": request.arch, "encoder": request.encoder}
+    return {group: registry.find_entry(registry.ARCHITECTURES, name) for group, name in names.items() if name}
 
 
 def _option_parser(
-    request: RunRequest, backbone: type, card: Card, tier: Tier, datamodule: type[SequenceDataModule]
+    request: RunRequest,
+    entries: Mapping[str, registry.Entry],
+    card: Card,
+    tier: Tier,
+    datamodule: type[SequenceDataModule],
 ) -> OptionParser:
-    """Return the parser of a request's options, with the card's defaults."""
-    backbones = {"arch": backbone}
-    if request.encoder:
-        if body_options(datamodule) is not PairOptions:
-            raise SeqbenchError(
-                f"task '{card.name}' has no encoder, because its inputs and outputs are aligned; leave out --encoder."
-            )
-        backbones["encoder"] = registry.find_entry(registry.ARCHITECTURES, request.encoder).load()
-    parser = OptionParser(backbones, datamodule)
+    """Return the parser of a request's options, with the card's defaults.
+
+    Args:
+        request: names and options from the user.
+        entries: registry entries of the backbones by group of options, ``arch`` and ``encoder``.
+        card: card of the task.
+        tier: tier of the card.
+        datamodule: class that the card names.
+
+    Raises:
+        SeqbenchError: an encoder is given for a task without one, or a class cannot be imported.
+    """
+    if "encoder" in entries and body_options(datamodule) is not PairOptions:
+        raise SeqbenchError(
+            f"task '{card.name}' has no encoder, because its inputs and outputs are aligned; leave out --encoder."
+        )
+    parser = OptionParser({group: entry.load() for group, entry in entries.items()}, datamodule)
     known = set(parser.names)
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},
         "optim": dataclasses.asdict(tier.optim_for(request.arch)),
         "body": tier.body,
     }
-    for group, name in (("arch", request.arch), ("encoder", request.encoder)):
-        if name:
-            # A card sets options for all backbones; options that this backbone lacks are left out.
-            options = {**tier.arch, **tier.architectures.get(name, {})}
-            defaults[group] = {key: value for key, value in options.items() if f"{group}.{key}" in known}
+    for group, entry in entries.items():
+        # A card sets options for all backbones; options that this backbone lacks are left out.
+        options = {**tier.arch, **tier.architectures.get(entry.name, {})}
+        defaults[group] = {key: value for key, value in options.items() if f"{group}.{key}" in known}
     parser.set_defaults(defaults)
     return parser
 

@@ -71,7 +71,8 @@ class WithoutUnroll(nn.Module):
 @pytest.mark.parametrize(("arch", "carries"), [("gru", True), (f"{__name__}:WithoutUnroll", False)])
 def test_state_is_carried_for_backbones_with_unroll(text_folder: Path, arch: str, carries: bool) -> None:
     config = build_config("char-lm", task={"data_dir": str(text_folder), "length": 16, "window": 32})
-    data = loading.build_datamodule(dataclasses.replace(config, arch=arch))
+    entry = registry.find_entry(registry.ARCHITECTURES, arch)
+    data = loading.build_datamodule(dataclasses.replace(config, arch_entry=entry))
     assert isinstance(data, Characters)
     assert data.carry_state is carries
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -9,17 +10,19 @@ from pydantic import ValidationError
 
 from seqbench.protocol.cards import load_card
 from seqbench.protocol.config import PairOptions, RunConfig, SingleOptions, TrainerOptions
+from seqbench.protocol.registry import ARCHITECTURES, Entry, find_entry
 from seqbench.utils.errors import SeqbenchError
 
 CARD = load_card("copy")
 TIER = CARD.tier("smoke")
+GRU, LSTM = (find_entry(ARCHITECTURES, name) for name in ("gru", "lstm"))
 
 
 def config(**changes: Any) -> RunConfig:
     values = {
         "card": CARD,
         "tier": "smoke",
-        "arch": "gru",
+        "arch_entry": GRU,
         "seed": 0,
         "arch_options": {"d_model": 8, "sizes": (1, 2)},
         "task_options": {"delay": 3, "source": "auto", "data_dir": None},
@@ -51,7 +54,7 @@ def test_the_digest_does_not_depend_on_where_and_how_a_run_runs(changes: dict[st
     "changes",
     [
         {"seed": 1},
-        {"arch": "lstm"},
+        {"arch_entry": LSTM},
         {"arch_options": {"d_model": 9, "sizes": (1, 2)}},
         {"task_options": {"delay": 4, "source": "auto", "data_dir": None}},
         {"task_options": {"delay": 3, "source": "synthetic", "data_dir": None}},
@@ -59,12 +62,19 @@ def test_the_digest_does_not_depend_on_where_and_how_a_run_runs(changes: dict[st
         {"optim": dataclasses.replace(TIER.optim, lr=0.3)},
         {"trainer": TrainerOptions(precision="bf16-mixed")},
         {"checksums": {"train/a.txt": "0" * 64}},
-        {"encoder": "gru"},
+        {"encoder_entry": GRU},
         {"tier": "small"},
     ],
 )
 def test_the_digest_depends_on_everything_that_decides_the_results(changes: dict[str, Any]) -> None:
     assert config(**changes).digest() != config().digest()
+
+
+def test_a_pickled_configuration_keeps_its_registry_entries_and_its_digest() -> None:
+    """Workers of a sweep get it pickled and look nothing up."""
+    run = config(encoder_entry=LSTM)
+    loaded = pickle.loads(pickle.dumps(run))
+    assert (loaded.arch_entry, loaded.encoder_entry, loaded.digest()) == (GRU, LSTM, run.digest())
 
 
 def test_the_names_of_data_files_do_not_count() -> None:
@@ -73,7 +83,7 @@ def test_the_names_of_data_files_do_not_count() -> None:
 
 
 def test_options_are_complete_plain_data() -> None:
-    options = config(encoder="lstm", encoder_options={"d_model": 8}).options()
+    options = config(encoder_entry=LSTM, encoder_options={"d_model": 8}).options()
     assert options["arch"] == {"name": "gru", "d_model": 8, "sizes": (1, 2)}
     assert options["encoder"] == {"name": "lstm", "d_model": 8}
     assert options["optim"]["betas"] == list(TIER.optim.betas)
@@ -83,13 +93,13 @@ def test_options_are_complete_plain_data() -> None:
 def test_the_folder_names_task_architecture_tier_seed_and_digest() -> None:
     run = config(seed=3)
     assert run.folder(Path("runs")) == Path("runs", "copy", "gru", f"smoke-s3-{run.digest()[:8]}")
-    assert config(encoder="lstm").folder(Path("runs")).parent.name == "gru+lstm"
-    assert (run.name, config(encoder="lstm").model) == ("gru-copy-s3", "gru+lstm")
+    assert config(encoder_entry=LSTM).folder(Path("runs")).parent.name == "gru+lstm"
+    assert (run.name, config(encoder_entry=LSTM).model) == ("gru-copy-s3", "gru+lstm")
 
 
 @pytest.mark.parametrize("name", ["../../x", "/etc/passwd", "..", "a/b", "\0", "x" * 10 + "\n"])
 def test_the_name_of_an_architecture_cannot_lead_out_of_the_folder(name: str) -> None:
-    folder = config(arch=name).folder(Path("runs"))
+    folder = config(arch_entry=Entry(name, "package.module:Class", None, None)).folder(Path("runs"))
     assert folder.parent.parent == Path("runs", "copy")
     assert not folder.parent.name.startswith(".")
 

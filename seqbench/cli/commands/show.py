@@ -90,7 +90,7 @@ def measure_size(entry: registry.Entry) -> str:
 
     title = f"size at d_model {WIDTH}, other options by default, between an embedding and a head of {SYMBOLS} symbols:"
     spec = SequenceSpec(Tokens(SYMBOLS), StepClasses(SYMBOLS), max_length=STEPS, look_ahead=True)
-    config = _default_config(entry.name)
+    config = _default_config(entry)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -111,14 +111,14 @@ def measure_size(entry: registry.Entry) -> str:
         torch.set_num_threads(threads)
 
 
-def _default_config(arch: str) -> RunConfig:
+def _default_config(entry: registry.Entry) -> RunConfig:
     """Return a configuration with the architecture's defaults; the values of its card do not affect the size."""
     card = cards.load_card("copy")
     tier = next(iter(card.tiers))
     return RunConfig(
         card=card,
         tier=tier,
-        arch=arch,
+        arch_entry=entry,
         seed=0,
         arch_options={"d_model": WIDTH},
         task_options={},
