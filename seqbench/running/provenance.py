@@ -46,7 +46,7 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]
         **describe_config(config),
         "spec": module.spec.to_dict(),
         "parameters": count_parameters(module),
-        **cost.model_cost(config, module.spec),
+        **cost.module_cost(module),
         "data_facts": dict(module.data.describe_data()) if module.data else {},
     }
 

@@ -98,7 +98,7 @@ def check_size(subject: Subject) -> str:
     compare_values(recorded.parameters, count, 0, "config.parameters")
     spec = recorded.spec.to_dict() if recorded.spec else None
     compare_values(spec, data.spec.to_dict(), subject.tolerance, "config.spec")
-    figures = cost.model_cost(config, data.spec)
+    figures = cost.config_cost(config, data.spec)
     compare_values(recorded.state_bytes, figures["state_bytes"], subject.tolerance, "config.state_bytes")
     compare_values(recorded.flops_per_token, figures["flops_per_token"], subject.tolerance, "config.flops_per_token")
     if recorded.match_params is not None:

@@ -14,9 +14,12 @@ import pytest
 import torch
 
 import seqbench
+from seqbench.models import build
 from seqbench.models.module import SequenceModule
-from seqbench.protocol import records, run_folder
+from seqbench.protocol import records, registry, run_folder
+from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results
+from seqbench.protocol.specs import SequenceSpec
 from seqbench.running import run_config, runner, wandb_logging
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
@@ -516,3 +519,28 @@ def test_other_users_can_read_records(tmp_path: Path) -> None:
     run = runner.run(config(), tmp_path)
     assert (run.folder / "result.json").stat().st_mode & stat.S_IRGRP
     assert math.isfinite(not_none(run.record.measured.seconds))
+
+
+def test_a_run_builds_its_module_once_and_looks_its_architectures_up_once(
+    tmp_path: Path, small_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+    build_module, find_entry = build.build_module_from_spec, registry.find_entry
+
+    def build_and_count(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
+        calls.append("build")
+        return build_module(config, spec)
+
+    def find_and_count(group: str, name: str) -> registry.Entry:
+        if group == registry.ARCHITECTURES:
+            calls.append(name)
+        return find_entry(group, name)
+
+    monkeypatch.setattr(build, "build_module_from_spec", build_and_count)
+    monkeypatch.setattr(registry, "find_entry", find_and_count)
+    task = {"name": "translation", "data_dir": str(small_data / "pairs"), "vocabulary_size": 300, "longest": 6}
+    optim = {"steps": 2, "batch_size": 4, "validate_every": 1}
+    arch, encoder = {"name": "gru", "d_model": 8}, {"name": "lstm"}
+    run = runner.run(config(arch=arch, encoder=encoder, task=task, optim=optim), tmp_path)
+    assert run.record.status == "ok"
+    assert sorted(calls) == ["build", "gru", "lstm"]

@@ -191,7 +191,7 @@ def test_the_width_for_match_params_is_the_one_that_is_found(folder: Path) -> No
     def matched(target: int) -> Change:
         def change(data: RecordData) -> None:
             data["config"]["options"]["arch"]["d_model"] = 150
-            data["config"] |= {**cost.model_cost(wide, spec), "parameters": count(150), "match_params": target}
+            data["config"] |= {**cost.config_cost(wide, spec), "parameters": count(150), "match_params": target}
 
         return change
 

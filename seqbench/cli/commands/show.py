@@ -96,7 +96,7 @@ def measure_size(entry: registry.Entry) -> str:
     try:
         module = build.build_module_from_spec(config, spec)
         of_backbone, of_model = count_parameters(module.body.decoding_backbone), count_parameters(module)
-        figures = cost.model_cost(config, spec)
+        figures = cost.module_cost(module)
         rows = [
             ("parameters", f"{of_backbone:,}, with embedding and head {of_model:,}"),
             ("state", _format_figure(figures, "state_bytes", f"bytes after {STEPS} steps")),

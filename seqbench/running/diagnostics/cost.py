@@ -34,6 +34,7 @@ from seqbench.protocol.specs import (
     TokenSequence,
 )
 from seqbench.running.diagnostics import flops
+from seqbench.running.diagnostics.module_snapshot import restore_afterwards
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -50,29 +51,37 @@ class ModelCost(TypedDict, total=False):
     flops_per_token_error: str
 
 
-def model_cost(config: RunConfig, spec: SequenceSpec) -> ModelCost:
-    """Return ``state_bytes`` and ``flops_per_token`` of a configuration.
+def config_cost(config: RunConfig, spec: SequenceSpec) -> ModelCost:
+    """Build the module of a configuration and return its ``state_bytes`` and ``flops_per_token``.
 
-    They are measured on a copy of the run's module, so that the measurement cannot change the state of a plug-in's
-    backbone or its random numbers. If the backbone fails, the figure is None; this function raises no error.
+    If the backbone fails, the figures are None; this function raises no error.
 
     Args:
         config: configuration of the run.
         spec: input and output of the task.
     """
+    # A plug-in's backbone may raise any error and even exit.
+    try:
+        module = build.build_module_from_spec(config, spec)
+    except (Exception, SystemExit) as error:
+        reason = _reason(error)
+        return {
+            "state_bytes": None,
+            "state_bytes_error": reason,
+            "flops_per_token": None,
+            "flops_per_token_error": reason,
+        }
+    return module_cost(module)
+
+
+def module_cost(module: SequenceModule) -> ModelCost:
+    """Return ``state_bytes`` and ``flops_per_token`` of a module on the CPU; the module is left as it was.
+
+    If the backbone fails, the figure is None; this function raises no error.
+    """
     cost: ModelCost = {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), restore_afterwards(module):
         # A plug-in's backbone may raise any error and even exit; the run itself will report it.
-        try:
-            module = build.build_module_from_spec(config, spec)
-        except (Exception, SystemExit) as error:
-            reason = _reason(error)
-            return {
-                "state_bytes": None,
-                "state_bytes_error": reason,
-                "flops_per_token": None,
-                "flops_per_token_error": reason,
-            }
         try:
             cost["state_bytes"] = state_bytes(module)
         except (Exception, SystemExit) as error:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from typing import ClassVar, cast
+from typing import cast
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 import seqbench
 from seqbench.models import build
+from seqbench.models.weights import weights_digest
 from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import (
@@ -44,18 +45,15 @@ def config(arch: str, **arch_options: object) -> RunConfig:
 
 
 def measure(arch: str, spec: SequenceSpec = CHARACTERS, **arch_options: object) -> ModelCost:
-    return cost.model_cost(config(arch, **arch_options), spec)
+    return cost.config_cost(config(arch, **arch_options), spec)
 
 
 class Cache(CausalMean):
     """Backbone whose state is all inputs so far, like a cache of keys; counts its calls and draws random numbers."""
 
-    instances: ClassVar[list[Cache]] = []
-
     def __init__(self, d_model: int) -> None:
         super().__init__(d_model)
         self.calls = 0
-        self.instances.append(self)
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         self.calls += 1
@@ -114,11 +112,12 @@ def test_measuring_changes_neither_the_module_nor_random_numbers() -> None:
     settings = config("tests.running.diagnostics.test_cost:Cache")
     module = build.build_module_from_spec(settings, CHARACTERS)
     before = torch.random.get_rng_state()
-    Cache.instances.clear()
-    cost.model_cost(settings, CHARACTERS)
+    weights = weights_digest(module)
+    assert cost.module_cost(module) == cost.config_cost(settings, CHARACTERS)
     assert cast(Cache, module.body.decoding_backbone).calls == 0
     assert module.training
-    assert len(Cache.instances) == 1
+    assert weights_digest(module) == weights
+    assert all(parameter.requires_grad for parameter in module.parameters())
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -190,7 +189,7 @@ def test_the_tokens_of_a_translation_are_those_of_source_and_target(bridge: str)
     spec = SequenceSpec(Tokens(9), TokenSequence(9, start=1, end=2, longest=STEPS), STEPS)
     body = {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": bridge, "heads": 2}
     settings = dataclasses.replace(config("gru"), body=body)
-    measured = cost.model_cost(settings, spec)
+    measured = cost.config_cost(settings, spec)
     assert measured["state_bytes"] == D * 4
     gru, head = 12 * D * D, 2 * D * 9 / 2
     bridges = {
