@@ -9,7 +9,7 @@ from seqbench.leaderboard.board_data import BoardData, BoardFacts
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.record_collection import CollectedRecord
 from seqbench.leaderboard.selection import overall_comparison, task_rows
-from seqbench.leaderboard.selection.record_selection import Selection, select_records
+from seqbench.leaderboard.selection.record_eligibility import Selection, select_records
 
 
 def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardData:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from seqbench.leaderboard.board_data import PublishedCell
 from seqbench.leaderboard.data.board_card import Board, PublishedRow
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore, OptionValue, short_option_value
-from seqbench.leaderboard.selection.record_selection import Selection
+from seqbench.leaderboard.selection.record_eligibility import Selection
 from seqbench.leaderboard.selection.task_rows import SOLVED, diverged_score, rescale_score
 from seqbench.leaderboard.stats import intervals
 from seqbench.protocol.cards import Tier

@@ -20,7 +20,7 @@ from seqbench.leaderboard.data.board_card import Board, load_board
 from seqbench.leaderboard.data.board_paths import RESULTS
 from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.leaderboard.data.record_collection import CollectedRecord, ExcludedRecord, collect_records
-from seqbench.leaderboard.selection.record_selection import select_records
+from seqbench.leaderboard.selection.record_eligibility import select_records
 from seqbench.protocol import records
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from seqbench.testing import (
+    causality_checks,
     dtype_and_device_checks,
     independence_checks,
     interface_checks,
@@ -23,8 +24,8 @@ ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
     interface_checks.check_other_widths,
     dtype_and_device_checks.check_dtype_kept,
     interface_checks.check_long_sequences,
-    independence_checks.check_causality_by_gradient,
-    independence_checks.check_causality_by_change,
+    causality_checks.check_causality_by_gradient,
+    causality_checks.check_causality_by_change,
     independence_checks.check_padding_ignored,
     independence_checks.check_padding_finite,
     independence_checks.check_lengths_optional,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
-from seqbench.leaderboard.selection.record_selection import Cells
+from seqbench.leaderboard.selection.record_eligibility import Cells
 from seqbench.leaderboard.stats.intervals import Interval, mean_interval
 from seqbench.leaderboard.task_data import SecondaryMetric, SeedData
 from seqbench.utils.errors import did_you_mean

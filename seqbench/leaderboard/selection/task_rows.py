@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import secondary_metrics
-from seqbench.leaderboard.selection.record_selection import Cells
+from seqbench.leaderboard.selection.record_eligibility import Cells
 from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
 from seqbench.leaderboard.stats.expected_best import expected_best
 from seqbench.leaderboard.task_data import (
