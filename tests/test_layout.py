@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.mutants.run import read_mutations
+
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "seqbench"
 
@@ -217,3 +219,11 @@ def test_light_modules_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_every_mutation_can_be_applied() -> None:
+    mutations = read_mutations()
+    for mutation in mutations:
+        mutation.apply((ROOT / mutation.file).read_text(encoding="utf-8"))
+    assert sorted({one.tests for one in mutations if not (ROOT / one.tests).is_file()}) == []
+    assert len(mutations) >= 100

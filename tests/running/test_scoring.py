@@ -1,23 +1,90 @@
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, cast
+
 import pytest
 
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.models.module import SequenceModule
+from seqbench.protocol.cards import Metric
 from seqbench.running import scoring
 
 
-@pytest.mark.parametrize(
-    ("value", "chance", "best", "direction", "clear"),
-    [
-        (0.9, 0.5, 1.0, "max", True),
-        (0.52, 0.5, 1.0, "max", False),
-        (0.3, 0.5, 1.0, "max", False),
-        (4.0, 4.8, None, "min", True),
-        (4.7, 4.8, None, "min", False),
-        (5.5, 4.8, None, "min", False),
-        (1.0, None, None, "min", None),
-    ],
-)
-def test_a_score_is_compared_with_chance_and_the_best_score(
-    value: float, chance: float | None, best: float | None, direction: str, clear: bool | None
-) -> None:
-    assert scoring.above_chance(value, chance, best, direction) is clear
+class ProbedData:
+    """A task with probes of lengths 10, 40 and 80, trained on lengths up to 10."""
+
+    probes: Mapping[int, str] = {10: "probe-10", 40: "probe-40", 80: "probe-80"}
+    trained_length = 10
+    best_unknown = ""
+
+    def chance(self, split: str) -> dict[str, float | None]:
+        return {"accuracy": 0.5, "loss": 0.7}
+
+    def best(self, split: str) -> dict[str, float | None]:
+        return {"accuracy": 1.0, "loss": None}
+
+    def baselines(self, split: str) -> dict[str, dict[str, float]]:
+        return {"majority": {"accuracy": 0.5 if split == "test" else 0.6}}
+
+
+class Evaluated:
+    """The parts of an evaluated module that scoring reads."""
+
+    def __init__(self, data: object) -> None:
+        self.data = data
+        self.decoded: dict[str, Any] = {}
+        self.evaluated = {
+            "test": {"accuracy": 0.9, "loss": 0.3},
+            "probe-10": {"accuracy": 1.0},
+            "probe-40": {"accuracy": 0.8},
+            "probe-80": {"accuracy": 0.6},
+        }
+
+
+VALIDATION = {"step": [10.0, 20.0, 30.0], "accuracy": [0.6, 0.8, 0.7], "loss": [0.5, 0.4, 0.45]}
+
+
+@pytest.fixture
+def module(monkeypatch: pytest.MonkeyPatch) -> SequenceModule:
+    monkeypatch.setattr(scoring, "weights_digest", lambda module: "digest")
+    return cast(SequenceModule, Evaluated(ProbedData()))
+
+
+def test_scores_are_those_of_the_best_step_with_chance_and_best_possible(module: SequenceModule) -> None:
+    scores = cast(dict[str, Any], scoring.score_run(module, VALIDATION, 20, Metric("accuracy", "max")))
+    assert (scores["best_step"], scores["weights"], scores["above_chance"]) == (20, "digest", True)
+    assert scores["metrics"]["validation"] == {
+        "accuracy": {"value": 0.8, "chance": 0.5, "best": 1.0},
+        "loss": {"value": 0.4, "chance": 0.7, "best": None, "best_unknown": "the task does not say"},
+    }
+    assert scores["metrics"]["test"]["accuracy"] == {"value": 0.9, "chance": 0.5, "best": 1.0}
+    assert scores["baselines"] == {
+        "validation": {"majority": {"accuracy": 0.6}},
+        "test": {"majority": {"accuracy": 0.5}},
+    }
+    assert scores["lengths"] == {"length": [10, 40, 80], "accuracy": [1.0, 0.8, 0.6]}
+
+
+def test_metrics_over_lengths_belong_to_test_and_exclude_trained_lengths(module: SequenceModule) -> None:
+    module.evaluated["validation"] = {"accuracy": 0.9}
+    metrics = scoring.split_metrics(module, "test")
+    assert metrics["solved_length"] == {"value": 10, "chance": 0, "best": 80}
+    assert metrics["accuracy_longer"] == {"value": pytest.approx(0.7), "chance": 0.5, "best": 1.0}
+    assert set(scoring.split_metrics(module, "validation")) == {"accuracy"}
+
+
+def test_a_score_at_chance_is_not_above_it(module: SequenceModule) -> None:
+    module.evaluated["test"] = {"accuracy": 0.5, "loss": 0.7}
+    scores = scoring.score_run(module, VALIDATION, 20, Metric("accuracy", "max"))
+    assert scores["above_chance"] is False
+
+
+def test_chance_and_best_need_no_model() -> None:
+    data = cast(SequenceDataModule, ProbedData())
+    assert scoring.chance_and_best(data, "test", ["loss"]) == {
+        "loss": {"chance": 0.7, "best": None},
+        "solved_length": {"chance": 0, "best": 80},
+        "accuracy_longer": {"chance": 0.5, "best": 1.0},
+    }
+    assert scoring.chance_and_best(data, "validation", ["accuracy"]) == {"accuracy": {"chance": 0.5, "best": 1.0}}
