@@ -185,7 +185,7 @@ class RunConfig:
 
     @property
     def name(self) -> str:
-        """``arch-task-sSEED``."""
+        """Name of the run: architecture, task and seed, such as ``gru-copy-s0``."""
         return f"{self.model}-{self.card.name}-s{self.seed}"
 
     @property

@@ -130,7 +130,7 @@ def _from_library(inner: dict[str, _BlockState]) -> State:
 
 
 def _to_library(state: State) -> dict[str, _BlockState]:
-    """Invert ``_from_library``."""
+    """Return a state in the form of the library; the inverse of ``_from_library``."""
     return {
         f"block_{index}": {"conv_state": (convolution,), "mlstm_state": tuple(cell)}
         if len(cell) > 1

@@ -45,7 +45,7 @@ class DecoderOnly(Body):
 
     @property
     def decoding_backbone(self) -> Backbone:
-        """The backbone."""
+        """The backbone that decoding runs step by step."""
         return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:

@@ -64,7 +64,7 @@ class EncoderDecoder(Body):
 
     @property
     def decoding_backbone(self) -> Backbone:
-        """The decoder."""
+        """The decoder, which decoding runs step by step."""
         return self.decoder
 
     @property

@@ -77,7 +77,7 @@ class OutputFeedback(Body):
 
     @property
     def decoding_backbone(self) -> FeedbackBackbone:
-        """The backbone."""
+        """The backbone that decoding runs step by step."""
         return self.backbone
 
     def forward(self, batch: Batch) -> Tensor:
