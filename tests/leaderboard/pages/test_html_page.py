@@ -279,13 +279,20 @@ def large_board(data: BoardData, rows: int, tasks: int) -> BoardData:
     return replace(data, tasks=[replace(task, task=f"task-{number}") for number in range(tasks)])
 
 
-def test_five_hundred_records_take_less_than_half_a_second(data: BoardData) -> None:
-    large = large_board(data, 28, 6)
-    html_page.render_html(large)
-    start = time.process_time()
-    page = html_page.render_html(large)
-    assert time.process_time() - start < 0.5
-    assert len(page) < 1.5e6
+def test_the_time_and_the_size_of_a_page_grow_linearly_with_its_rows(data: BoardData) -> None:
+    """Compare 42 with 168 rows, because absolute times differ between machines; the benchmark of the pages has those."""
+
+    def seconds_and_size(board: BoardData) -> tuple[float, int]:
+        def once() -> tuple[float, int]:
+            start = time.process_time()
+            page = html_page.render_html(board)
+            return time.process_time() - start, len(page)
+
+        return min(once() for _ in range(3))
+
+    small, large = seconds_and_size(large_board(data, 7, 6)), seconds_and_size(large_board(data, 28, 6))
+    assert large[0] < 8 * small[0]
+    assert large[1] < 1.5e6
 
 
 def test_importing_the_page_imports_no_heavy_library() -> None:

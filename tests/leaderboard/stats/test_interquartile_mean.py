@@ -196,7 +196,7 @@ def test_an_interval_takes_milliseconds() -> None:
         start = time.process_time()
         for _ in range(5):
             measure()
-        assert (time.process_time() - start) / 5 < 0.06  # 5 and 7 ms on an idle machine.
+        assert (time.process_time() - start) / 5 < 0.3  # 5 and 7 ms on an idle machine.
 
 
 @given(

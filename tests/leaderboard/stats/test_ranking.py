@@ -170,7 +170,7 @@ def test_a_hundred_architectures_take_little_time_and_memory() -> None:
     samples = np.random.default_rng(0).normal(size=(100, 5)).tolist()
     start = time.process_time()
     pairwise_p_values(samples)
-    assert time.process_time() - start < 1.2  # .2 s on an idle machine.
+    assert time.process_time() - start < 4  # .2 s on an idle machine.
     tracemalloc.start()
     pairwise_p_values(samples)
     peak = tracemalloc.get_traced_memory()[1]

@@ -208,9 +208,10 @@ def test_decoding_is_timed_for_a_limited_time() -> None:
     module = build.build_module_from_spec(config("tests.running.diagnostics.test_cost:Slow"), CHARACTERS)
     start = time.perf_counter()
     speed = cost.decode_tokens_per_second(module)
-    assert time.perf_counter() - start < 1
+    # All tokens would take TIMED_TOKENS * 0.1 s.
+    assert time.perf_counter() - start < cost.TIMED_TOKENS * 0.1 / 2
     assert speed is not None
-    assert 3 < speed <= 10
+    assert 0.3 < speed <= 10
 
 
 def test_a_backbone_without_unroll_has_no_decoding_speed() -> None:
