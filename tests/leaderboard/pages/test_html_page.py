@@ -280,7 +280,7 @@ def large_board(data: BoardData, rows: int, tasks: int) -> BoardData:
 
 
 def test_the_time_and_the_size_of_a_page_grow_linearly_with_its_rows(data: BoardData) -> None:
-    """Compare 42 with 168 rows, because absolute times differ between machines; the benchmark of the pages has those."""
+    """Compare 42 with 168 rows, because absolute times differ between machines; benchmarks/ has those."""
 
     def seconds_and_size(board: BoardData) -> tuple[float, int]:
         def once() -> tuple[float, int]:
