@@ -8,8 +8,8 @@ from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.utils.number_format import format_difference, format_four_digits, format_published
+from seqbench.utils.visible_text import visible_line
 
 MOST_NAMED = 20
 """Largest number of records that do not count and are named in the report."""

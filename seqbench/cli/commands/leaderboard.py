@@ -105,7 +105,7 @@ def _build(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     """Check that the records of committed boards count and that their pages are up to date."""
     from seqbench.leaderboard import submissions
-    from seqbench.leaderboard.pages.wording import visible_line
+    from seqbench.utils.visible_text import visible_line
 
     root = options.root or (BOARDS if BOARDS.is_dir() else board_paths.boards_folder())
     known = sorted(path.stem for path in root.glob("*.yaml"))
@@ -128,7 +128,7 @@ def _check(options: argparse.Namespace) -> int:
 def _submit(options: argparse.Namespace) -> int:
     """Verify runs, and write their records and the new pages into a clone, ready for a pull request."""
     from seqbench.leaderboard import submissions
-    from seqbench.leaderboard.pages.wording import visible_line
+    from seqbench.utils.visible_text import visible_line
 
     root = options.root
     if not root.is_dir():
@@ -197,7 +197,7 @@ def _card_names(board: Board) -> set[str]:
 
 def _print_summary(data: BoardData) -> None:
     """Print a table of the tasks, and log each excluded task and record with the reason."""
-    from seqbench.leaderboard.pages.wording import visible_line
+    from seqbench.utils.visible_text import visible_line
 
     print(align_columns([["task", "records", "ranked rows", "first"], *map(_summary_line, data.tasks)]))
     for problem in data.problems:

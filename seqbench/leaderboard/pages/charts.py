@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.pages.axis import Axis
-from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH, Plot, Point
 from seqbench.leaderboard.pages.series_style import Slots, full_score, rows_with_scores
-from seqbench.leaderboard.pages.svg import svg_path, svg_tag
 from seqbench.leaderboard.task_data import OUTDONE, RANKED, Curve, RowData, TaskData
 from seqbench.utils import number_format
+from seqbench.utils.drawing.axis import Axis
+from seqbench.utils.drawing.plot_area import HEIGHT, WIDTH, Plot, Point
+from seqbench.utils.drawing.svg import svg_path, svg_tag
 
 COSTS = (("parameters", "parameters"), ("peak_memory_bytes", "peak memory"), ("seconds", "duration of a run"))
 """Keys and names of the costs that have a chart."""

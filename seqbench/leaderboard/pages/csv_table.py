@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.board_card import COLUMNS
-from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.leaderboard.task_data import RowData, TaskData
+from seqbench.utils.visible_text import visible_line
 
 CsvCell = str | float | None
 """A value of the table; None where it is unknown."""

@@ -18,6 +18,7 @@ from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_sections, series_style, wording
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
+from seqbench.utils.visible_text import visible_line
 
 _FOLDER = Path(__file__).parent
 
@@ -77,12 +78,12 @@ def _finalize(value: object) -> object:
     """Return the form of a value in the page: nothing for None, and one visible line for a text."""
     if value is None:
         return ""
-    return wording.visible_line(value) if type(value) is str else value
+    return visible_line(value) if type(value) is str else value
 
 
 def _render_backticks(text: str) -> Markup:
     """Return an escaped text in which `text between backticks` is code."""
-    parts = wording.visible_line(text).split("`")
+    parts = visible_line(text).split("`")
     return Markup().join(Markup("<code>{}</code>" if k % 2 else "{}").format(part) for k, part in enumerate(parts))
 
 

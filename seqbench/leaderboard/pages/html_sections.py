@@ -10,10 +10,10 @@ from markupsafe import Markup
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.pages import charts, series_style, table_cells, wording
 from seqbench.leaderboard.pages.charts import Chart
-from seqbench.leaderboard.pages.svg import MARKERS
 from seqbench.leaderboard.pages.table_cells import Reference, TableRow
 from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
 from seqbench.utils import number_format
+from seqbench.utils.drawing.svg import MARKERS
 
 SOLVED_HEAD = ("Solved", "seeds that reached 99 % of the way from chance to the best possible score")
 SCORE_HEAD = ("Score", "mean over seeds, rescaled from chance (0) to the best possible score or the anchor (1)")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.wording import visible_line
 from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
 from seqbench.utils import number_format
+from seqbench.utils.visible_text import visible_line
 
 DAGGER, DOUBLE_DAGGER, CIRCLE = r"\dagger", r"\ddagger", r"\circ"
 

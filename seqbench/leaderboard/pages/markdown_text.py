@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Sequence
 
-from seqbench.leaderboard.pages.wording import visible_line
+from seqbench.utils.visible_text import visible_line
 
 
 def render_table(rows: Sequence[Sequence[str]], texts: Sequence[int]) -> str:

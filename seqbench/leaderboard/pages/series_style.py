@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow
-from seqbench.leaderboard.pages.axis import Axis
-from seqbench.leaderboard.pages.plot import axis_text, series_group
-from seqbench.leaderboard.pages.svg import (
+from seqbench.leaderboard.task_data import RowData, TaskData
+from seqbench.utils.drawing.axis import Axis
+from seqbench.utils.drawing.plot_area import axis_text, series_group
+from seqbench.utils.drawing.svg import (
     DASHES,
     MARKERS,
     format_coordinate,
@@ -24,7 +25,6 @@ from seqbench.leaderboard.pages.svg import (
     svg_text,
     vertical_line,
 )
-from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import format_tick
 
 Slots = Mapping[str, int]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seqbench.leaderboard.board_data import PublishedCell
 from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
-from seqbench.utils import errors, number_format
+from seqbench.utils import number_format
+from seqbench.utils.visible_text import visible_line
 
 RANK_ERRORS = (
     "If scores are normally distributed, one board in twenty gives different ranks to equally good rows. On a task "
@@ -67,22 +67,6 @@ COLUMNS = {
     )
 }
 """The columns that a board's card may name, by key. Costs are means over seeds."""
-
-_INVISIBLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
-)
-"""Characters that are not visible, or that change the direction of the text around them."""
-
-
-def visible_line(text: object) -> str:
-    r"""Return a text on one line, with U+FFFD in place of each invisible character.
-
-    Every text of a record passes through this function before it is shown: records of others are not trusted.
-
-    >>> visible_line("a\n  b\u202e")
-    'a b\ufffd'
-    """
-    return _INVISIBLE.sub("\ufffd", errors.one_line(text))
 
 
 def format_cost(column: str, value: float | str | None) -> str:

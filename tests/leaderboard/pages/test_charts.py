@@ -10,8 +10,8 @@ import pytest
 
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import charts, series_style
-from seqbench.leaderboard.pages.plot import HEIGHT, WIDTH
 from seqbench.leaderboard.task_data import Curve, RowData, TaskData
+from seqbench.utils.drawing.plot_area import HEIGHT, WIDTH
 from tests.leaderboard import sample
 from tests.leaderboard.kit import change_row, change_rows, task_data
 

@@ -14,6 +14,7 @@ from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.pages import markdown_page, wording
 from seqbench.leaderboard.task_data import RowData
 from seqbench.protocol import cards
+from seqbench.utils.visible_text import visible_line
 from tests.leaderboard.hostile import MARKDOWN_TEXTS
 from tests.leaderboard.kit import board_data, example_board, example_record, write_records
 
@@ -238,7 +239,7 @@ def test_a_text_of_a_record_changes_no_structure(text: str, data: BoardData) -> 
     assert shape == plain_shape, "the text added a line or a cell"
     outside = re.sub(r"(?ms)```.*?```|`[^`\n]*`|</?code>|^##? |&#", "", page)
     assert not re.search(r"<|(?<!\\)[\[\]~$#`]|://|www\.|@", outside)
-    assert wording.visible_line(text) in html.unescape(re.sub(r"</?code>|\\\\(?=`)", "", written))
+    assert visible_line(text) in html.unescape(re.sub(r"</?code>|\\\\(?=`)", "", written))
 
 
 def with_text_everywhere(data: BoardData, text: str) -> BoardData:

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from seqbench.leaderboard.pages import markdown_text, wording
+from seqbench.leaderboard.pages import markdown_text
+from seqbench.utils.visible_text import visible_line
 from tests.leaderboard.hostile import MARKDOWN_TEXTS
 
 
@@ -43,5 +44,5 @@ def test_an_escaped_text_renders_as_it_is() -> None:
             for written in (markdown_text.inline_code(text), markdown_text.escape_markdown(text)):
                 rendered = re.sub(ours, "", parser.render(context.format(written)))
                 shown = html.unescape(rendered)
-                assert wording.visible_line(text).replace("`", "") in shown.replace("`", ""), (context, written)
+                assert visible_line(text).replace("`", "") in shown.replace("`", ""), (context, written)
                 assert not re.search(r"</?[a-z!]", rendered), (context, written)

@@ -23,10 +23,6 @@ def test_every_column_that_a_card_may_name_has_a_title() -> None:
     assert set(wording.COLUMNS) == set(COLUMNS)
 
 
-def test_invisible_characters_are_replaced() -> None:
-    assert wording.visible_line("a\u202eb\x00 \n c\ud800") == "a\ufffdb\ufffd c\ufffd"
-
-
 def test_costs_have_human_units() -> None:
     assert wording.format_cost("seconds", 126.0) == "2.1 min"
     assert wording.format_cost("parameters", 99_586) == "99,586"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from seqbench.leaderboard.pages.axis import Axis
+from seqbench.utils.drawing.axis import Axis
 from seqbench.utils.number_format import format_tick
 
 

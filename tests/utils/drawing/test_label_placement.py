@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqbench.leaderboard.pages.label_placement import Labels, Place
+from seqbench.utils.drawing.label_placement import Labels, Place
 
 
 def test_a_text_is_placed_where_nothing_overlaps_or_left_out() -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from seqbench.leaderboard.pages import wording
+from seqbench.utils.visible_text import visible_line
 
 MARKERS = (
     "M-3.6 0a3.6 3.6 0 1 0 7.2 0a3.6 3.6 0 1 0 -7.2 0z",
@@ -58,7 +58,7 @@ def svg_text(text: str) -> Markup:
     >>> str(svg_text("a < b"))
     'a &lt; b'
     """
-    return escape(wording.visible_line(text))
+    return escape(visible_line(text))
 
 
 def format_coordinate(value: float) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqbench.leaderboard.pages.svg import format_coordinate, svg_marker, svg_path, svg_tag, svg_text
+from seqbench.utils.drawing.svg import format_coordinate, svg_marker, svg_path, svg_tag, svg_text
 
 
 def test_attribute_values_and_texts_are_escaped() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.pages.svg import svg_tag, svg_text
+from seqbench.utils.drawing.svg import svg_tag, svg_text
 
 Anchor = Literal["start", "middle", "end"]
 """The end of a text that stands at its coordinates."""

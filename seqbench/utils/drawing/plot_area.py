@@ -9,10 +9,9 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.pages import wording
-from seqbench.leaderboard.pages.axis import Axis
-from seqbench.leaderboard.pages.label_placement import Anchor, Labels, Place
-from seqbench.leaderboard.pages.svg import (
+from seqbench.utils.drawing.axis import Axis
+from seqbench.utils.drawing.label_placement import Anchor, Labels, Place
+from seqbench.utils.drawing.svg import (
     DASHES,
     horizontal_line,
     shorten,
@@ -23,6 +22,7 @@ from seqbench.leaderboard.pages.svg import (
     vertical_line,
 )
 from seqbench.utils.number_format import format_tick
+from seqbench.utils.visible_text import visible_line
 
 LEFT, TOP, WIDTH, HEIGHT = 42, 8, 308, 186
 """Position and size of the inner drawing in pixels. The whole chart is 360 pixels wide, like a phone's screen."""
@@ -151,7 +151,7 @@ class Plot:
         """Return the chart as SVG, with each name where it overlaps no mark."""
         names = [name for name in (self.occupied.place(*arguments) for arguments in self.names) if name]
         inner = svg_tag("svg", *self.marks, *names, class_="inner", x=LEFT, y=TOP, width=WIDTH, height=HEIGHT)
-        label = wording.visible_line(self.label)
+        label = visible_line(self.label)
         size = f"0 0 {LEFT + WIDTH + 10} {TOP + HEIGHT + 36}"
         return svg_tag("svg", *self._frame(), inner, class_="chart", viewBox=size, role="img", aria_label=label)
 
@@ -180,7 +180,7 @@ def series_group(label: str, slot: int | None, *inside: str) -> Markup:
         inside: its elements.
     """
     class_ = "series" if slot is None else f"series s{slot}"
-    return svg_tag("g", *inside, class_=class_, data_key=wording.visible_line(label))
+    return svg_tag("g", *inside, class_=class_, data_key=visible_line(label))
 
 
 def axis_text(text: str, x: float, y: float, anchor: Anchor = "middle") -> Markup:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from seqbench.leaderboard.pages.axis import Axis
-from seqbench.leaderboard.pages.plot import HEIGHT, MOST_MARKERS, WIDTH, Plot, Point, series_group
+from seqbench.utils.drawing.axis import Axis
+from seqbench.utils.drawing.plot_area import HEIGHT, MOST_MARKERS, WIDTH, Plot, Point, series_group
 
 
 def empty_plot() -> Plot:
