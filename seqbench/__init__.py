@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.python_wording import python_wording
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from seqbench.models.module import SequenceModule
     from seqbench.protocol.records import Record
     from seqbench.protocol.run_folder import Existing
     from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
-__all__ = ["Record", "Run", "SeqbenchError", "build", "load", "run"]
+__all__ = ["Record", "Run", "SeqbenchError", "build", "load", "records", "run"]
 
 # Progress is logged at level INFO; without a handler of the user's it is not shown.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -39,6 +42,7 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+@python_wording()
 def run(
     arch: str | Mapping[str, object],
     task: str | Mapping[str, object],
@@ -53,6 +57,7 @@ def run(
     logger: str = "wandb",
     runs: str | Path = "runs",
     existing: Existing = "error",
+    progress: bool | None = None,
 ) -> Run:
     """Train an architecture on a task, test it, and write its record.
 
@@ -73,23 +78,29 @@ def run(
         runs: folder in which the run's own folder is created.
         existing: what to do with an earlier run of this configuration: ``error`` refuses to start, ``resume`` continues
             an unfinished run and returns a finished one, ``overwrite`` deletes the earlier run.
+        progress: whether to show progress on standard error. None shows it in a notebook and in an interactive session,
+            unless your program handles the messages of ``logging`` itself.
 
     Returns:
         The record and the folder that holds it.
 
     Raises:
         SeqbenchError: a name or an option is wrong, data are missing, or the folder holds an earlier run.
+        KeyboardInterrupt: Ctrl-C ended the run; the record and a checkpoint were written before, so that
+            ``existing="resume"`` continues the run.
+        SystemExit: another signal, such as SIGTERM, ended the run; the exit status is 75.
     """
-    from seqbench.running import run_config, runner
+    from seqbench.running import python_run, run_config
     from seqbench.running.run_request import RunRequest
 
     options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body, "trainer": trainer}
     request = RunRequest.from_mapping(
         {**options, "tier": tier, "seed": seed, "match_params": match_params, "logger": logger}
     )
-    return runner.run(run_config.resolve_config(request), Path(runs), existing)
+    return python_run.run_in_python(run_config.resolve_config(request), Path(runs), existing, progress)
 
 
+@python_wording()
 def build(
     arch: str | Mapping[str, object],
     task: str | Mapping[str, object],
@@ -140,3 +151,23 @@ def load(run: str | Path) -> SequenceModule:
     from seqbench.running import reload
 
     return reload.load_module(Path(run))
+
+
+@python_wording()
+def records(*folders: str | Path) -> pd.DataFrame:
+    """Return the records in folders as one table: a row for each record, a column for each score, option and cost.
+
+    ``seqbench.records("runs").groupby(["task", "arch"])["value"].mean()`` compares architectures.
+    The columns ``value``, ``chance`` and ``best`` belong to the primary metric, which the column ``metric`` names. All
+    scores are in columns such as ``test/accuracy``, all options in columns such as ``arch.num_layers``. A record that
+    cannot be read is left out with a warning.
+
+    Args:
+        folders: folders of runs, run folders or records; none means ``runs``.
+
+    Raises:
+        SeqbenchError: a folder does not exist.
+    """
+    from seqbench.leaderboard.data.record_frame import records_to_frame
+
+    return records_to_frame([Path(folder) for folder in folders or ("runs",)])

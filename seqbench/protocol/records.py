@@ -54,6 +54,18 @@ class Record:
     checksum: str | None = field(default=None, compare=False)
     verified: VerificationStamp | None = field(default=None, compare=False)
 
+    def __repr__(self) -> str:
+        """Return one line: architecture, task, tier, seed, status and the deciding test score."""
+        return f"Record({self.headline()})"
+
+    def headline(self) -> str:
+        """Return what was run and how it ended, such as ``gru on copy, small, seed 0: ok, accuracy 0.98``."""
+        config, metric = self.config, self.config.card.metric
+        model = "+".join([config.architecture.name, *([config.encoder.name] if config.encoder else [])])
+        score = self.results.metrics.get("test", {}).get(metric)
+        ending = f"{self.status}, {metric} {score.value:.4g}" if score else self.status
+        return f"{model} on {config.card.name}, {config.card.tier}, seed {config.seed}: {ending}"
+
     @property
     def status(self) -> str:
         """One of ``STATUSES``."""

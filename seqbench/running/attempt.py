@@ -22,7 +22,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
-from seqbench.running import provenance, reload, samples, scoring, trainer, wandb_logging
+from seqbench.running import provenance, reload, run_html, samples, scoring, trainer, wandb_logging
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
 from seqbench.running.callbacks.metrics_csv import MetricsTable
@@ -40,7 +40,7 @@ OUT_OF_MEMORY_TEXTS = ("can't allocate memory", "not enough memory", "Cannot all
 
 @dataclass(frozen=True)
 class Run:
-    """A run that has ended.
+    """A run that has ended. A notebook shows its scores and its learning curve.
 
     Args:
         record: record of the run.
@@ -51,6 +51,14 @@ class Run:
     record: Record
     folder: Path
     stopped_by: str | None = None
+
+    def __repr__(self) -> str:
+        """Return one line: what was run, how it ended, and the folder."""
+        return f"Run({self.record.headline()}, folder={str(self.folder)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return the run as a notebook shows it."""
+        return run_html.render_run(self.record, self.folder)
 
 
 @dataclass(frozen=True)

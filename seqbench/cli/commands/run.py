@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EX_TEMPFAIL = 75
-"""Exit status after a signal, from sysexits.h ("try again later"): a scheduler may requeue the run."""
+EX_TEMPFAIL = os.EX_TEMPFAIL
+"""Exit status after a signal, 75 ("try again later"): a scheduler may requeue the run."""
 
 EPILOG = """\
 Options of the architecture, the task, the optimizer, the body and the trainer have a dot: --arch.num_layers 2,

@@ -69,6 +69,15 @@ def check_record(record: Record | SeqbenchError, origin: str) -> CollectedRecord
         return ExcludedRecord(origin, _reason(error))
 
 
+def find_record_files(places: Iterable[Path]) -> Iterator[Path]:
+    """Yield the paths of the records under folders, in the order that ``collect_records`` states.
+
+    Raises:
+        SeqbenchError: a place does not exist.
+    """
+    return (path for path, _ in _files_with_origins(places, named=True))
+
+
 def _files_with_origins(places: Iterable[Path], named: bool) -> Iterator[tuple[Path, str]]:
     for place in places:
         if not place.exists():
