@@ -17,20 +17,29 @@ from seqbench.utils.python_wording import python_wording
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seqbench.models.context import ModuleContext
     from seqbench.models.module import SequenceModule
     from seqbench.protocol.records import Record
     from seqbench.protocol.run_folder import Existing
     from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
-__all__ = ["Record", "Run", "SeqbenchError", "build", "load", "records", "run"]
+__all__ = ["ModuleContext", "Record", "Run", "SeqbenchError", "SequenceModule", "build", "load", "records", "run"]
 
 # Progress is logged at level INFO; without a handler of the user's it is not shown.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> object:
-    """Import ``Record`` and ``Run`` when they are used first: they need pydantic and torch."""
+    """Import the public classes when they are used first: they need pydantic, torch and Lightning."""
+    if name == "SequenceModule":
+        from seqbench.models.module import SequenceModule
+
+        return SequenceModule
+    if name == "ModuleContext":
+        from seqbench.models.context import ModuleContext
+
+        return ModuleContext
     if name == "Record":
         from seqbench.protocol.records import Record
 

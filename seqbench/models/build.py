@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import torch
 
 from seqbench.datamodules import loading
-from seqbench.models import objectives
-from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder, OutputFeedback, SingleBackbone
-from seqbench.models.bodies.embedding import EmbeddingOptions
-from seqbench.models.bodies.output_feedback import build_feedback_embeddings
+from seqbench.models.context import BackboneClass, ModuleContext, build_backbone
 from seqbench.models.module import SequenceModule
-from seqbench.models.objectives import Objective
-from seqbench.protocol.backbones import (
-    Backbone,
-    FeedbackBackbone,
-    feeds_back_output,
-    is_causal,
-    is_cross_attending,
-    requires_memory,
-)
-from seqbench.protocol.choices import DECODER_ONLY
-from seqbench.protocol.config import PairOptions, RunConfig
-from seqbench.protocol.specs import SequenceSpec, TokenSequence
+from seqbench.protocol.config import RunConfig
+from seqbench.protocol.registry import brings_training
+from seqbench.protocol.specs import SequenceSpec
 from seqbench.utils.errors import SeqbenchError, one_line
-
-BackboneClass = Callable[..., Any]
-"""A registered class of backbones; only instances can be checked against the protocols of ``protocol.backbones``."""
 
 
 def build_module(config: RunConfig) -> SequenceModule:
@@ -51,10 +33,12 @@ def build_module_from_spec(config: RunConfig, spec: SequenceSpec) -> SequenceMod
     Raises:
         SeqbenchError: the backbone refuses its options, or does not suit the task.
     """
+    context, architecture = ModuleContext(config, spec), config.arch_entry.load()
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
-        body, objective = _build_body_and_objective(config, spec)
-    return SequenceModule(spec, body, objective, config.optim, config.seed)
+        if brings_training(architecture):
+            return _build_own_module(context, architecture)
+        return SequenceModule(context, build_backbone(config.arch, architecture, config.arch_options))
 
 
 def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModule:
@@ -67,94 +51,23 @@ def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModul
         return build_module_from_spec(config, spec)
 
 
-def _build_body_and_objective(config: RunConfig, spec: SequenceSpec) -> tuple[Body, Objective]:
-    """Build the backbone, the rest of the body and the objective; this order determines their initial weights."""
-    backbone_class: BackboneClass = config.arch_entry.load()
-    backbone = _build_backbone(config.arch, backbone_class, config.arch_options)
-    d_model, embedding = config.arch_options["d_model"], _embedding_options(config.body)
-    has_encoder = isinstance(spec.output, TokenSequence) and config.body["bridge"] != DECODER_ONLY
-    if not has_encoder or feeds_back_output(backbone):
-        _require_optional_memory(config.arch, backbone, "--arch")
-    if feeds_back_output(backbone):
-        feedback: FeedbackBackbone = backbone
-        embeddings = build_feedback_embeddings(spec, d_model, **embedding)
-        objective = objectives.build_objective(spec, d_model)
-        return OutputFeedback(feedback, embeddings, objective.predict), objective
-    body: Body
-    if not isinstance(spec.output, TokenSequence):
-        _require_causal(config, spec, backbone)
-        body = SingleBackbone(spec, backbone, d_model, **embedding)
-    elif config.body["bridge"] == DECODER_ONLY:
-        body = DecoderOnly(spec, backbone, d_model, **embedding)
-    else:
-        _require_default_bridge(config, backbone)
-        encoder = _build_encoder(config, backbone_class)
-        bridge, heads = config.body["bridge"], config.body["heads"]
-        body = EncoderDecoder(spec, encoder, backbone, d_model, bridge, heads, **embedding)
-    return body, objectives.build_objective(spec, d_model)
-
-
-def _build_encoder(config: RunConfig, backbone_class: BackboneClass) -> Backbone:
-    """Build the encoder from the class that ``config.encoder_entry`` names, or else from the decoder's class."""
-    if config.encoder_entry is None:
-        name, options = config.arch, dict(config.arch_options)
-    else:
-        name, backbone_class = config.encoder_entry.name, config.encoder_entry.load()
-        options = {**config.encoder_options, "d_model": config.arch_options["d_model"]}
-    encoder: Backbone = _build_backbone(name, backbone_class, options)
-    if feeds_back_output(encoder):
-        raise SeqbenchError(
-            f"architecture '{name}' feeds its output back, and an encoder has no output; choose another --encoder."
-        )
-    _require_optional_memory(name, encoder, "--encoder")
-    return encoder
-
-
-def _require_optional_memory(name: str, backbone: object, option: str) -> None:
-    if requires_memory(backbone):
-        raise SeqbenchError(
-            f"architecture '{name}' requires a memory, and only a decoder beside an encoder gets one; choose another "
-            f"{option}, or let memory and memory_lengths in its forward default to None."
-        )
-
-
-def _require_default_bridge(config: RunConfig, backbone: object) -> None:
-    """Check that the user chose no bridge for a cross-attending decoder, which does not use one."""
-    default = config.card.tier(config.tier).body.get("bridge", PairOptions.bridge)
-    if is_cross_attending(backbone) and config.body["bridge"] != default:
-        raise SeqbenchError(
-            f"architecture '{config.arch}' attends to the encoder's outputs itself, so body.bridge "
-            f"'{config.body['bridge']}' would have no effect; leave out --body.bridge."
-        )
-
-
-def _require_causal(config: RunConfig, spec: SequenceSpec, backbone: Backbone) -> None:
-    if not is_causal(backbone) and not spec.look_ahead:
-        raise SeqbenchError(
-            f"architecture '{config.arch}' looks ahead (its causal is False), but in task '{config.card.name}' an "
-            f"output must not depend on later inputs; choose a causal architecture."
-        )
-
-
-def _embedding_options(body: Mapping[str, Any]) -> EmbeddingOptions:
-    options: EmbeddingOptions = {}
-    if "d_embed" in body:
-        options["d_embed"] = body["d_embed"]
-    if "dropout" in body:
-        options["dropout"] = body["dropout"]
-    if "embedding_std" in body:
-        options["embedding_std"] = body["embedding_std"]
-    return options
-
-
-def _build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[str, Any]) -> Any:
-    """Call the class of an architecture with its options.
+def _build_own_module(context: ModuleContext, module_class: BackboneClass) -> SequenceModule:
+    """Return a module of a subclass of ``SequenceModule``, which builds its own backbone.
 
     Raises:
-        SeqbenchError: the class raised an error.
+        SeqbenchError: the class raised an error, or its ``__init__`` did not call that of ``SequenceModule``.
     """
+    name = context.config.arch
     try:
-        return backbone_class(**options)
+        module = module_class(context, **context.config.arch_options)
+    # The sentence says already what does not suit the task.
+    except SeqbenchError:
+        raise
     # The class of a plug-in may raise any error and even exit; each error becomes one sentence for the user.
     except (Exception, SystemExit) as error:
         raise SeqbenchError(f"architecture '{name}' refuses its options: {one_line(error) or repr(error)}.") from error
+    if not isinstance(module, SequenceModule) or "body" not in module._modules:
+        raise SeqbenchError(
+            f"architecture '{name}' is not complete: its __init__ must call super().__init__(context, backbone) first."
+        )
+    return module

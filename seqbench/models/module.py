@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import lightning.pytorch as L
 import torch
@@ -11,14 +11,13 @@ from torch import Tensor
 from torch.utils._pytree import tree_map, tree_map_only
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.models.bodies import Body
+from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
-from seqbench.models.objectives import Objective, RatioMetrics
+from seqbench.models.objectives import RatioMetrics
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
 from seqbench.protocol.backbones import State
 from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored
-from seqbench.protocol.cards import Optim
-from seqbench.protocol.specs import Batch, SequenceSpec, TokenSequence
+from seqbench.protocol.specs import Batch, TokenSequence
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -36,14 +35,17 @@ class SequenceModule(L.LightningModule):
     may override training and optimisers but not evaluation, so that scores stay comparable.
 
     Args:
+        context: the configuration and the task; ``models.build`` makes it.
+        backbone: the backbone; its contract is in ``docs/architecture.md``.
+        encoder: the encoder of a task with pairs of sequences; None for the one that the configuration names.
+
+    Attributes:
         spec: input and output of the task.
         body: body that turns a batch into hidden vectors.
         objective: objective that turns hidden vectors into loss, metrics and predictions.
         optim: optimiser and schedule; its ``clip`` is the Trainer's ``gradient_clip_val``.
         seed: seed of the random numbers of each training step (dropout).
         data: the data of the task; None for a module that was loaded without data.
-
-    Attributes:
         evaluated: metrics of the last evaluation of each split.
         decoded: decoded tokens of each sample of each split, if outputs are token sequences.
 
@@ -54,20 +56,16 @@ class SequenceModule(L.LightningModule):
     True
     """
 
-    def __init__(
-        self,
-        spec: SequenceSpec,
-        body: Body,
-        objective: Objective,
-        optim: Optim,
-        seed: int,
-        data: SequenceDataModule | None = None,
-    ) -> None:
+    brings_training: ClassVar[bool] = True
+    """Tells ``protocol.registry.brings_training`` that a class is a module with training of its own."""
+
+    def __init__(self, context: ModuleContext, backbone: Any, encoder: Any = None) -> None:
         super().__init__()
-        self.spec, self.objective = spec, objective
+        self.spec, self.optim, self.seed = context.spec, context.optim, context.seed
+        # The objective comes first: the order of the parameters is that of the optimiser's state in checkpoints.
+        body, self.objective = context.assemble(backbone, encoder)
         self.body = body
-        self.optim, self.seed = optim, seed
-        self.data = data
+        self.data: SequenceDataModule | None = None
         self.evaluated: dict[str, dict[str, float]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
         self._metrics: list[RatioMetrics] = []

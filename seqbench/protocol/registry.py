@@ -1,6 +1,7 @@
 """The registry of architectures and tasks: entry points by name. Listing the entries imports none of them.
 
-There are two groups: ``seqbench.architectures``, whose values are backbone classes, and ``seqbench.tasks``, whose
+There are two groups: ``seqbench.architectures``, whose values are classes of backbones or of modules that bring their
+own training (subclasses of ``seqbench.SequenceModule``), and ``seqbench.tasks``, whose
 values are the packages that contain the task's card. The built-in architectures and tasks are registered in the same
 way as those of plug-ins. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
 entry requires.
@@ -68,7 +69,7 @@ class Entry:
         Raises:
             MissingLibrary: the entry needs a library that an extra of its distribution installs.
             NotAtHand: the module cannot be imported here or lacks the attribute.
-            SeqbenchError: an architecture is not a backbone.
+            SeqbenchError: an architecture is not a backbone and no module of seqbench, or its class is refused.
         """
         module_name, _, attribute = self.value.partition(":")
         if self.distribution is None:
@@ -79,6 +80,10 @@ class Entry:
                 loaded = getattr(loaded, part)
         except KeyboardInterrupt:
             raise
+        except NotAtHand:
+            raise
+        except SeqbenchError as error:  # A class was refused when it was defined.
+            raise SeqbenchError(f"'{self.name}'{self.owner}: {error}") from error
         # The module of a plug-in may raise any error while it is imported, and may even exit the process.
         except BaseException as error:
             if isinstance(error, ModuleNotFoundError) and self._is_foreign(error.name):
@@ -87,12 +92,31 @@ class Entry:
                 f"'{self.name}'{self.owner} could not be imported from {self.value}: "
                 f"{type(error).__name__}: {one_line(error, 300)}. The rest of seqbench is unaffected."
             ) from error
-        if self.group == ARCHITECTURES and (reason := _not_a_backbone(loaded)):
+        if self.group == ARCHITECTURES:
+            self._check_architecture(loaded)
+        return loaded
+
+    def _check_architecture(self, loaded: object) -> None:
+        """Check that an object is a class of backbones, or of modules that bring their own training."""
+        if _is_lightning_module(loaded) and not brings_training(loaded):
+            raise SeqbenchError(
+                f"architecture '{self.name}'{self.owner} is a LightningModule of its own, whose training and head "
+                f"seqbench would not use; give a backbone (a torch.nn.Module), which seqbench trains, or extend "
+                f"seqbench.SequenceModule, which may bring its own training. docs/plugins.md shows both."
+            )
+        if brings_training(loaded):
+            missing = [name for name in ("context", "d_model") if name not in (_parameters(loaded) or ())]
+            if missing:
+                raise SeqbenchError(
+                    f"architecture '{self.name}'{self.owner}: the __init__ of a seqbench.SequenceModule must be "
+                    f"__init__(self, context, d_model, ...), but that of {getattr(loaded, '__name__', loaded)} has no "
+                    f"parameter {' and no parameter '.join(missing)}."
+                )
+        elif reason := _not_a_backbone(loaded):
             raise SeqbenchError(
                 f"architecture '{self.name}'{self.owner} is no backbone: expected a class whose __init__ takes d_model "
                 f"and whose forward(x, lengths=None) maps (batch, time, d_model) to the same, but {reason}."
             )
-        return loaded
 
     def _is_foreign(self, module: str | None) -> bool:
         """Return whether a missing module belongs to a package other than the entry's own."""
@@ -117,6 +141,22 @@ def _make_importable(module_name: str) -> None:
         known = False
     if not known and str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))
+
+
+def brings_training(architecture: object) -> bool:
+    """Return whether an architecture is a ``seqbench.SequenceModule``, which may bring its own training.
+
+    >>> brings_training(find_entry(ARCHITECTURES, "gru").load())
+    False
+    """
+    return bool(getattr(architecture, "brings_training", False))
+
+
+def _is_lightning_module(loaded: object) -> bool:
+    """Return whether an object is a class of LightningModules, of either of Lightning's two packages."""
+    bases = loaded.__mro__ if isinstance(loaded, type) else ()
+    packages = ("lightning", "pytorch_lightning")
+    return any(base.__name__ == "LightningModule" and base.__module__.partition(".")[0] in packages for base in bases)
 
 
 def _not_a_backbone(loaded: object) -> str:

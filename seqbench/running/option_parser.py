@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seqbench.protocol.cards import Optim
 from seqbench.protocol.config import PairOptions, SingleOptions, TrainerOptions
+from seqbench.protocol.registry import brings_training
 from seqbench.running.run_request import GROUPS, Options
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import short_repr
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 PROTOCOL_ARGUMENTS = frozenset({"batch_size", "keys", "carry_state"})
 """Arguments of a datamodule that the run sets; they are not options of the task."""
+
+
+CONTEXT = "context"
+"""Argument of a ``SequenceModule`` that the run sets; it is no option of the architecture."""
 
 
 class OptionParser:
@@ -138,7 +143,7 @@ def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
         if group in classes:
             try:
                 # The encoder has the same width as its decoder.
-                skip = {"d_model"} if group == "encoder" else set()
+                skip = {"d_model"} if group == "encoder" else {CONTEXT} if brings_training(classes[group]) else set()
                 parser.add_class_arguments(classes[group], group, skip=skip, fail_untyped=False)
             # The annotations and defaults of a plug-in's signature may raise any error.
             except Exception as error:

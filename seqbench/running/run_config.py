@@ -110,7 +110,7 @@ def _option_parser(
         raise SeqbenchError(
             f"task '{card.name}' has no encoder, because its inputs and outputs are aligned; leave out --encoder."
         )
-    parser = OptionParser({group: entry.load() for group, entry in entries.items()}, datamodule)
+    parser = OptionParser(_load_classes(entries), datamodule)
     known = set(parser.names)
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},
@@ -123,6 +123,21 @@ def _option_parser(
         defaults[group] = {key: value for key, value in options.items() if f"{group}.{key}" in known}
     parser.set_defaults(defaults)
     return parser
+
+
+def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
+    """Return the class of each entry, by group of options.
+
+    Raises:
+        SeqbenchError: a class cannot be imported, or the encoder is no backbone.
+    """
+    classes = {group: entry.load() for group, entry in entries.items()}
+    if "encoder" in classes and registry.brings_training(classes["encoder"]):
+        raise SeqbenchError(
+            f"--encoder '{entries['encoder'].name}' brings its own training (it extends seqbench.SequenceModule), but "
+            f"a run has one training, that of --arch; give a backbone as --encoder."
+        )
+    return classes
 
 
 def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:

@@ -46,3 +46,23 @@ def build_small_module(
         assert data is not None
         options["data_dir"] = str(data / task["data_dir"])
     return seqbench.build(arch, options, tier="smoke", optim={**SMALL, **optim}, body=body)
+
+
+def build_copy(arch: str, seed: int = 0) -> SequenceModule:
+    """Return the module of an architecture of width 8 on a small copy task."""
+    return seqbench.build({"name": arch, "d_model": 8}, COPY, tier="smoke", optim=SMALL, seed=seed)
+
+
+def build_pairs(data: Path, bridge: str = "additive", arch: str = "gru", **options: Any) -> SequenceModule:
+    """Return the module of an architecture of width 8 on pairs of sentences.
+
+    Args:
+        data: folder of the data.
+        bridge: bridge between encoder and decoder.
+        arch: name of the architecture.
+        options: other options of ``seqbench.build``.
+    """
+    task = {**PAIRS, "data_dir": str(data / "pairs")}
+    return seqbench.build(
+        {"name": arch, "d_model": 8}, task, tier="smoke", optim=SMALL, body={"bridge": bridge, "heads": 2}, **options
+    )

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.architectures.recurrent import GRU
 from seqbench.datamodules.piano_rolls import PianoRolls, melody
-from seqbench.models import objectives
+from seqbench.models import build, objectives
 from seqbench.models.bodies import SingleBackbone
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.batches import Keys
-from seqbench.protocol.cards import Optim
+from seqbench.running import run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.running.samples import draw_sample, music_sample
 from seqbench.utils.errors import SeqbenchError
 
@@ -28,10 +28,11 @@ def make(mode: str, piece: Sequence[list[int]] | None = None, folder: Path | Non
     if folder is not None:
         (folder / "mine.json").write_text(json.dumps({key: [piece] for key in ("train", "valid", "test")}))
     data = PianoRolls("jsb", 4, Keys(0, "music", 1), mode=mode, **where)  # type: ignore[arg-type]
-    torch.manual_seed(0)
-    body, objective = SingleBackbone(data.spec, GRU(8), 8), objectives.build_objective(data.spec, 8)
-    optim = Optim(steps=1, batch_size=4, validate_every=1, lr=1e-3)
-    return SequenceModule(data.spec, body, objective, optim, seed=3, data=data)
+    # The samples depend on the spec and the data alone, so the task of the configuration may be another one.
+    request = RunRequest.from_mapping({"arch": {"name": "gru", "d_model": 8}, "task": "copy", "tier": "smoke"})
+    module = build.build_module_from_spec(run_config.resolve_config(request), data.spec)
+    module.data = data
+    return module
 
 
 def draw(module: SequenceModule, folder: Path) -> dict[str, list[list[int]]]:
