@@ -16,7 +16,7 @@ from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
 from seqbench.protocol.backbones import State
-from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored
+from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored, trained_batches
 from seqbench.protocol.specs import Batch, TokenSequence
 
 if TYPE_CHECKING:
@@ -82,7 +82,8 @@ class SequenceModule(L.LightningModule):
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the random numbers of the step by (seed, step, rank), so that a resumed run draws the same numbers."""
-        key = ((self.seed * 1_000_003 + self.trainer.global_step) * 10_007 + self.trainer.global_rank) & 0xFFFFFFFF
+        step, rank = trained_batches(self.trainer), self.trainer.global_rank
+        key = ((self.seed * 1_000_003 + step) * 10_007 + rank) & 0xFFFFFFFF
         torch.default_generator.manual_seed(key)
         if self.device.type == "cuda":
             torch.cuda.default_generators[self.device.index or 0].manual_seed(key)

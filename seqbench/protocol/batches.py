@@ -10,13 +10,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from seqbench.protocol.specs import Batch
+
+if TYPE_CHECKING:
+    import lightning.pytorch as L
 
 Stream = Callable[[str, int], Batch]
 """A function that returns the batch of a split and a number: ``stream("train", 0)``."""
@@ -102,6 +105,15 @@ class Shard:
             return batch.rows(own)
         idle = batch.rows(self.training_rows(len(batch)))
         return replace(idle, weights=torch.zeros_like(idle.weights))
+
+
+def trained_batches(trainer: L.Trainer) -> int:
+    """Return the number of batches on which a Trainer has trained its module, over all epochs and resumed runs.
+
+    ``trainer.global_step`` counts steps of optimisers instead: none or several for one batch, if the module decides
+    when they step.
+    """
+    return int(trainer.fit_loop.epoch_loop.batch_progress.total.processed)
 
 
 class TrainingLoader:

@@ -35,9 +35,9 @@ class Optim:
     """Optimisation of a run; every architecture has the same budget.
 
     Args:
-        steps: optimiser steps of the whole run.
+        steps: training steps of the whole run.
         batch_size: sequences in one global batch (rows, for a stream).
-        validate_every: optimiser steps between validations; divides ``steps``.
+        validate_every: training steps between validations; divides ``steps``.
         lr: highest learning rate.
         optimizer: one of adam, adamw, rmsprop, sgd.
         weight_decay: decoupled for adamw, L2 otherwise.

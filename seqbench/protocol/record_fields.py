@@ -41,10 +41,10 @@ class Curves(StrictModel):
 
     train: dict[str, list[Number]] = Field(
         default_factory=dict,
-        description="`step` (optimiser steps) and `loss` (mean of the steps since the last point).",
+        description="`step` (training steps) and `loss` (mean of the steps since the last point).",
     )
     validation: dict[str, list[Number]] = Field(
-        default_factory=dict, description="`step` (optimiser steps) and one column for each validation metric."
+        default_factory=dict, description="`step` (training steps) and one column for each validation metric."
     )
 
 
@@ -53,9 +53,9 @@ class Results(StrictModel):
 
     status: Status = Field(description="Status with which the run ended.")
     reason: str | None = Field(description="Reason why the run did not end as `ok`; null for `ok`.")
-    curves: Curves = Field(description="Training loss and validation scores by optimiser step.")
+    curves: Curves = Field(description="Training loss and validation scores by training step.")
     best_step: WholeNumber | None = Field(
-        default=None, description="The optimiser step whose weights scored best on validation and were tested."
+        default=None, description="The training step whose weights scored best on validation and were tested."
     )
     weights: str = Field(default="", description="SHA-256 of these weights (hex).")
     metrics: dict[Split, dict[str, Score]] = Field(

@@ -104,8 +104,7 @@ class Attempt:
         if config.logger != "none":
             callbacks.append(MetricsTable(self.curve, folder))
         callbacks += [self.stopping, BestAndLast(folder, config.card.metric)]
-        streaming = bool(module.data and module.data.streaming)
-        self.trainer = trainer.build_trainer(config, folder, callbacks, streaming)
+        self.trainer = trainer.build_trainer(config, folder, callbacks, module)
         # Before training, during which files of the checkout may be edited.
         self.description = provenance.describe_run(config, module)
 
@@ -238,8 +237,8 @@ def describe_ending(error: BaseException, step: int, steps: int) -> Ending:
 
     Args:
         error: the error that ended training or test.
-        step: optimiser step at which it was raised.
-        steps: optimiser steps of the whole run.
+        step: training step at which it was raised.
+        steps: training steps of the whole run.
 
     >>> describe_ending(MemoryError(), 3, 10).status
     'out_of_memory'

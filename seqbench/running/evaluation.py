@@ -43,7 +43,7 @@ class Evaluation:
         changed: differences from the record, by dotted option; ``data`` stands for the data files.
         data: SHA-256 (hex) of each data file.
         facts: counts and other facts of the data.
-        best_step: optimiser step of the weights.
+        best_step: training step of the weights.
         device: name of the device.
     """
 

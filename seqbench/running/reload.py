@@ -54,7 +54,7 @@ class ReloadedRun:
         config: the present configuration.
         module: module of the run.
         trainer: Trainer for evaluation.
-        step: optimiser step of the weights.
+        step: training step of the weights.
         changed: differences from the record, by dotted option; ``data`` stands for the data files.
     """
 
@@ -132,7 +132,7 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> ReloadedRun:
     module = build.build_module_from_spec(config, data.spec)
     module.data = data
     with trainer.silence_lightning():
-        engine = trainer.build_trainer(config, folder, [], data.streaming)
+        engine = trainer.build_trainer(config, folder, [], module)
     # Weights of half or double precision are converted before the checkpoint is loaded into them.
     engine.strategy.precision_plugin.convert_module(module)
     return ReloadedRun(config, module, engine, load_weights(module, folder), changed)
@@ -164,7 +164,7 @@ def load_module(run: Path) -> SequenceModule:
 
 
 def load_weights(module: SequenceModule, folder: Path) -> int:
-    """Load a run's best checkpoint into its module; return the optimiser step of the weights.
+    """Load a run's best checkpoint into its module; return the training step of the weights.
 
     Raises:
         SeqbenchError: there is no checkpoint, or it does not fit the module.

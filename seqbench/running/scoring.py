@@ -38,7 +38,7 @@ def score_run(
     Args:
         module: module with its data, tested with its best weights.
         validation: validation curve by which the weights were chosen: a column for each metric, and ``step``.
-        best_step: optimiser step of the weights.
+        best_step: training step of the weights.
         metric: the task's primary metric.
     """
     data = _require_data(module)

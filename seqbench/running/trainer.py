@@ -14,21 +14,25 @@ import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.accelerators import CPUAccelerator
 
+from seqbench.models.module import SequenceModule
 from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO
+from seqbench.running.training_loop import count_batches
 from seqbench.utils.errors import SeqbenchError, one_line
 
 LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero", "lightning.fabric")
 
 
-def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], streaming: bool) -> L.Trainer:
+def build_trainer(
+    config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], module: SequenceModule
+) -> L.Trainer:
     """Return the Trainer of a run; no file is written, so that wrong options leave the folder unchanged.
 
     Args:
         config: configuration of the run.
         folder: the run's folder.
         callbacks: callbacks in the order of their calls.
-        streaming: whether batches are chunks of long streams.
+        module: the module that the Trainer will train or evaluate.
 
     Raises:
         SeqbenchError: Lightning refuses the options, or there would be more processes than cores.
@@ -39,13 +43,14 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
             accelerator=_accelerator(options.accelerator),
             devices=options.devices,
             num_nodes=options.num_nodes,
-            strategy=_strategy(options, streaming),
+            strategy=_strategy(options, module),
             precision=options.precision,  # type: ignore[arg-type]  # Lightning checks the text.
             max_steps=config.optim.steps,
             max_epochs=-1,
             val_check_interval=config.optim.validate_every,
             check_val_every_n_epoch=None,
-            gradient_clip_val=config.optim.clip or None,
+            # Lightning does not clip where the module decides when its optimisers step; see ``SequenceModule.clip``.
+            gradient_clip_val=(config.optim.clip or None) if module.automatic_optimization else None,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             callbacks=list(callbacks),
@@ -58,19 +63,23 @@ def build_trainer(config: RunConfig, folder: Path, callbacks: Sequence[L.Callbac
     # Lightning raises any of these for options that it refuses.
     except (MisconfigurationException, ValueError, TypeError, RuntimeError) as error:
         raise SeqbenchError(f"the trainer refuses its options: {one_line(error)}") from error
+    count_batches(trainer)
     cores = os.cpu_count() or 1
     if isinstance(trainer.accelerator, CPUAccelerator) and trainer.num_devices > cores:
         raise SeqbenchError(f"--trainer.devices {trainer.num_devices} asks for more processes than {cores} cores.")
     return trainer
 
 
-def _strategy(options: TrainerOptions, streaming: bool) -> str:
+def _strategy(options: TrainerOptions, module: SequenceModule) -> str:
     """Return the strategy that shares the work among devices.
 
     Only the first chunk of a stream starts from the initial state. In other chunks a learned initial state has no
-    gradient, so DDP must search for unused parameters.
+    gradient, so DDP must search for unused parameters. A module with training of its own may use a part of its
+    parameters in each step, such as one of two networks.
     """
-    if streaming and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
+    streaming = module.data is not None and module.data.streaming
+    some_unused = streaming or type(module) is not SequenceModule
+    if some_unused and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):
         return "ddp_find_unused_parameters_true"
     return options.strategy
 

@@ -24,7 +24,9 @@ def training_batch(module: SequenceModule, step: int = 0) -> Batch:
 
 def on_rank(module: SequenceModule, step: int = 0, rank: int = 0, world_size: int = 1) -> SequenceModule:
     """Make a module believe that it is at a step of a Trainer, on a rank of some processes."""
-    module._trainer = SimpleNamespace(global_step=step, global_rank=rank, world_size=world_size)  # type: ignore[assignment]
+    progress = SimpleNamespace(total=SimpleNamespace(processed=step))
+    loops = SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress))
+    module._trainer = SimpleNamespace(fit_loop=loops, global_rank=rank, world_size=world_size)  # type: ignore[assignment]
     return module
 
 

@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from seqbench.models.module import SequenceModule
+from seqbench.utils.errors import SeqbenchError
 
 POINT_STEPS = 50
-"""Optimiser steps whose mean loss is one point of the training curve."""
+"""Training steps whose mean loss is one point of the training curve."""
 
 LOSSES_KEY = "seqbench_losses"
 """Key of a checkpoint under which the losses since the last point are kept."""
@@ -49,16 +50,20 @@ class Curve(L.Callback):
         self.validation: Columns = {"step": []}
         self._losses: list[Tensor] = []
 
-    def on_train_batch_end(  # type: ignore[override]  # The training step of a SequenceModule returns a mapping.
+    def on_train_batch_end(
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Mapping[str, Tensor],
+        outputs: Tensor | Mapping[str, object] | None,
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Keep the loss; add a point every ``POINT_STEPS`` steps."""
-        self._losses.append(outputs["loss"].detach())
+        """Keep the loss; add a point every ``POINT_STEPS`` steps.
+
+        Raises:
+            SeqbenchError: the training step of the module returned no loss.
+        """
+        self._losses.append(_loss_of(outputs, pl_module, trainer.global_step))
         if trainer.global_step % POINT_STEPS == 0:
             self._add_point(trainer)
 
@@ -91,8 +96,7 @@ class Curve(L.Callback):
             raise DivergedError(f"the training loss is {loss} at step {trainer.global_step}")
         self.train["step"].append(trainer.global_step)
         self.train["loss"].append(loss)
-        rate = float(trainer.optimizers[0].param_groups[0]["lr"])
-        _log_metrics(trainer, {"train/loss": loss, "train/lr": rate})
+        _log_metrics(trainer, {"train/loss": loss, **_learning_rates(trainer)})
 
     def _losses_of_all_ranks(self, trainer: L.Trainer) -> Tensor:
         """Return the losses since the last point, ``(steps,)``."""
@@ -135,6 +139,34 @@ class Curve(L.Callback):
     def load_state_dict(self, state_dict: CurveState) -> None:  # type: ignore[override]  # What state_dict returned.
         """Restore the points of a checkpoint."""
         self.train, self.validation = state_dict["train"], state_dict["validation"]
+
+
+def _loss_of(outputs: Tensor | Mapping[str, object] | None, module: L.LightningModule, step: int) -> Tensor:
+    """Return the loss in the outputs of a training step, a tensor without axes.
+
+    Args:
+        outputs: what Lightning made of the result of the training step.
+        module: the module.
+        step: number of batches so far, for the message.
+
+    Raises:
+        SeqbenchError: there is no loss; it would be missing in the curve, and a divergence would not be seen.
+    """
+    loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else "none"
+        raise SeqbenchError(
+            f"the training_step of {type(module).__name__} must return the loss of its batch, a tensor of one number "
+            f"or a mapping with one under 'loss', but at step {step} there is {found}; return it."
+        )
+    return loss.detach().reshape(())
+
+
+def _learning_rates(trainer: L.Trainer) -> dict[str, float]:
+    """Return the learning rate of each optimiser: ``train/lr``, ``train/lr_2`` and so on; none without optimisers."""
+    groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
+    names = ["train/lr", *(f"train/lr_{number}" for number in range(2, len(groups) + 1))]
+    return {name: float(group["lr"]) for name, group in zip(names, groups, strict=False) if "lr" in group}
 
 
 def _log_metrics(trainer: L.Trainer, values: Mapping[str, float]) -> None:

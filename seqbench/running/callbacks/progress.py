@@ -114,7 +114,7 @@ class Progress(L.Callback):
 
     Args:
         curve: the curve of the run.
-        total: optimiser steps of the whole run.
+        total: training steps of the whole run.
     """
 
     def __init__(self, curve: Curve, total: int) -> None:

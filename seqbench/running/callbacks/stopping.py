@@ -10,15 +10,15 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor
 
 from seqbench.running.callbacks.curve import DivergedError
+from seqbench.running.training_loop import StepCallback
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Stopped(BaseException):
         self.name = "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
 
 
-class Stopping(L.Callback):
+class Stopping(StepCallback):
     """End training after the current step if a signal arrives; outside of training, end the run at once.
 
     The callback also saves a checkpoint one step before each validation. After an interrupted validation, a resumed run
@@ -48,7 +48,7 @@ class Stopping(L.Callback):
 
     Args:
         path: path of the last checkpoint.
-        validate_every: optimiser steps between validations.
+        validate_every: training steps between validations.
     """
 
     def __init__(self, path: Path, validate_every: int) -> None:
@@ -94,14 +94,7 @@ class Stopping(L.Callback):
         self._restore_handlers()
         self._deferred = True
 
-    def on_train_batch_end(
-        self,
-        trainer: L.Trainer,
-        pl_module: L.LightningModule,
-        outputs: Tensor | Mapping[str, object] | None,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
+    def on_step_end(self, trainer: L.Trainer) -> None:
         """Save a checkpoint before a stop or a validation, and stop if any process has received a signal.
 
         Raises:

@@ -74,7 +74,7 @@ def _time_training_step(config: RunConfig, module: SequenceModule) -> float:
     with tempfile.TemporaryDirectory() as folder, trainers.silence_lightning():
         config = dataclasses.replace(config, optim=optim, trainer=one_device)
         with contextlib.suppress(_EnoughSteps):
-            trainers.build_trainer(config, Path(folder), [timer], module.data.streaming).fit(module)
+            trainers.build_trainer(config, Path(folder), [timer], module).fit(module)
     return (timer.times[-1] - timer.times[0]) / (len(timer.times) - 1)
 
 

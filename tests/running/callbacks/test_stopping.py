@@ -60,7 +60,7 @@ def test_in_training_a_signal_waits_for_the_step_and_its_checkpoint(
     send(signal.SIGTERM)
     assert caplog.messages == ["stopping after this step; Ctrl-C again stops at once"]
     with pytest.raises(Stopped, match=str(int(signal.SIGTERM))):
-        stopping.on_train_batch_end(engine, MODULE, None, None, 0)
+        stopping.on_step_end(engine)
     assert engine.saved == 1
 
 
@@ -76,7 +76,7 @@ def test_a_second_signal_stops_at_once(stopping: Stopping) -> None:
 @pytest.mark.parametrize(("step", "checkpoints"), [(8, 0), (9, 1), (10, 0), (11, 0)])
 def test_a_checkpoint_is_saved_one_step_before_a_validation(stopping: Stopping, step: int, checkpoints: int) -> None:
     engine = trainer(step)
-    stopping.on_train_batch_end(engine, MODULE, None, None, 0)
+    stopping.on_step_end(engine)
     assert engine.saved == checkpoints
 
 
@@ -84,10 +84,10 @@ def test_a_run_that_diverges_after_a_signal_is_interrupted(stopping: Stopping) -
     engine = trainer(9)
     engine.error = DivergedError("loss is nan")
     with pytest.raises(DivergedError):
-        stopping.on_train_batch_end(engine, MODULE, None, None, 0)
+        stopping.on_step_end(engine)
     stopping.signal = signal.SIGTERM
     with pytest.raises(Stopped):
-        stopping.on_train_batch_end(engine, MODULE, None, None, 0)
+        stopping.on_step_end(engine)
 
 
 def test_a_validation_is_left_at_once_and_its_checkpoint_is_finished(stopping: Stopping) -> None:
