@@ -181,6 +181,7 @@ class Card:
         tiers: tiers by name; the names are in ``TIERS``.
         arguments: arguments of the datamodule, for all tiers.
         references: published scores.
+        description: what the task shows, and how it is scored, in a few sentences.
 
     Raises:
         SeqbenchError: the name, the version or a tier cannot be used.
@@ -197,6 +198,7 @@ class Card:
     tiers: dict[TierName, Tier]
     arguments: PlainMapping = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
+    description: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -169,7 +169,8 @@ def describe_task(card: cards.Card) -> str:
         ("cite", card.citation),
         ("data licence", card.licence),
     ]
-    parts = [f"{card.name}: a task\n\n{card.summary}\n\n{card.example.rstrip()}", align_columns(facts)]
+    description = f"\n\n{card.description.strip()}" if card.description else ""
+    parts = [f"{card.name}: a task\n\n{card.summary}\n\n{card.example.rstrip()}{description}", align_columns(facts)]
     parts += [_describe_tier(card, name) for name in card.tiers]
     if card.references:
         published = [(r.architecture, r.metric, format_number(r.value), r.setting, r.source) for r in card.references]
