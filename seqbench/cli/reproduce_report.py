@@ -8,7 +8,7 @@ from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
-from seqbench.utils.number_format import format_difference, format_four_digits, format_published
+from seqbench.utils.number_format import counted, format_difference, format_four_digits, format_published
 from seqbench.utils.visible_text import visible_line
 
 MOST_NAMED = 20
@@ -59,7 +59,7 @@ def _verdict_counts(data: BoardData) -> str:
     counts = reproduction.count_verdicts(data.published)
     total = sum(counts.values())
     texts = (f"{count} {visible_line(verdict)}" for verdict, count in sorted(counts.items(), key=lambda item: -item[1]))
-    return f"{total} cell{'s' * (total != 1)}: {', '.join(texts)}"
+    return f"{counted(total, 'cell')}: {', '.join(texts)}"
 
 
 def _notes(data: BoardData) -> str:

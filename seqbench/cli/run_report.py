@@ -5,7 +5,7 @@ from __future__ import annotations
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.cards import Card, Reference
 from seqbench.protocol.records import Record
-from seqbench.utils.number_format import format_number
+from seqbench.utils.number_format import counted, format_number
 
 
 def format_report(record: Record, card: Card) -> str:
@@ -61,5 +61,6 @@ def _published_figures(record: Record, card: Card) -> dict[str, Reference]:
 def _size_and_speed(record: Record) -> str:
     """Return the model's size, the step of the tested weights, and the duration and speed of the run."""
     seconds, steps = record.measured.seconds or 0.0, record.measured.steps_per_second
-    size = f"{record.config.parameters:,} parameters, best of validation at step {record.results.best_step}"
-    return f"{size}; {seconds:.0f} s" + (f", {steps:.1f} steps/s" if steps else "")
+    size = counted(record.config.parameters or 0, "parameter")
+    tested = f"best of validation at step {record.results.best_step}"
+    return f"{size}, {tested}; {seconds:.0f} s" + (f", {steps:.1f} steps/s" if steps else "")

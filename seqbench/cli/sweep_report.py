@@ -10,7 +10,7 @@ from seqbench.protocol.config import RunConfig
 from seqbench.sweep.planning.sweep_plan import Group, Plan
 from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
-from seqbench.utils.number_format import format_number
+from seqbench.utils.number_format import counted, format_number
 from seqbench.utils.units import format_duration
 
 logger = logging.getLogger(__name__)
@@ -42,10 +42,9 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
     seconds = estimate_total_seconds(runs, expected_seconds, slots)
     about = "" if seconds is None else f"; about {format_duration(seconds)}"
     unfinished = sum(to_run.values())
-    and_trials = f" and {sum(trials.values())} learning-rate trials" if sum(trials.values()) else ""
-    noun = "cell" if len(cells) == 1 else "cells"
+    and_trials = f" and {counted(sum(trials.values()), 'learning-rate trial')}" if sum(trials.values()) else ""
     logger.info(
-        f"{len(cells)} {noun}, {len(cells) - unfinished} finished, {unfinished} to run{and_trials}, "
+        f"{counted(len(cells), 'cell')}, {len(cells) - unfinished} finished, {unfinished} to run{and_trials}, "
         f"{slots} at once{about}"
     )
 
@@ -118,7 +117,7 @@ def _describe_settings(config: RunConfig) -> str:
     """Return notes on a group: its matched width, and its options that differ from the card."""
     notes = []
     if config.match_params:
-        notes.append(f"d_model {config.arch_options['d_model']} for {config.match_params:,} parameters")
+        notes.append(f"d_model {config.arch_options['d_model']} for {counted(config.match_params, 'parameter')}")
     if config.modified():
         notes.append(f"modified: {', '.join(config.modified())}")
     return "; ".join(notes)

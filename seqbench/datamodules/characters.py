@@ -29,6 +29,7 @@ from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 NGRAM_ORDER = 5
 """Longest n-gram of the baseline."""
@@ -116,13 +117,13 @@ class Characters(SequenceDataModule):
         size = len(self.ids["train"])
         if size < needed:
             raise SeqbenchError(
-                f"the training text has {size} characters, but {self.batch_size} streams of chunks of "
+                f"the training text has {counted(size, 'character')}, but {self.batch_size} streams of chunks of "
                 f"{self.length} need {needed}; give a longer text, or lower --optim.batch_size or --task.length."
             )
         for split in ("validation", "test"):
             if len(self.ids[split]) < 2:
                 raise SeqbenchError(
-                    f"the {split} text has {len(self.ids[split])} characters, at least 2 are needed; "
+                    f"the {split} text has {counted(len(self.ids[split]), 'character')}, at least 2 are needed; "
                     f"give a longer text."
                 )
 

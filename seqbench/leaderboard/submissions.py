@@ -25,6 +25,7 @@ from seqbench.protocol import records
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,9 @@ def check_board(root: Path, name: str) -> BoardCheck:
     except SeqbenchError as error:
         return BoardCheck(0, [str(error)])
     problems = [f"{excluded.origin}: {excluded.reason}" for excluded in data.set_aside]
-    problems += [f"{count} records are {kind}" for kind, count in data.unrelated.items()]
+    problems += [
+        f"{counted(count, 'record')} {'is' if count == 1 else 'are'} {kind}" for kind, count in data.unrelated.items()
+    ]
     problems += data.problems
     results, by_origin = folder / RESULTS, {item.origin: item for item in collected}
     for path in sorted(path for path in results.rglob("*") if not path.is_dir()):

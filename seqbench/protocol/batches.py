@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from seqbench.protocol.specs import Batch
+from seqbench.utils.number_format import counted
 
 if TYPE_CHECKING:
     import lightning.pytorch as L
@@ -208,7 +209,7 @@ def check_scored(splits: Sequence[tuple[EvaluationLoader, Tensor]], world: int, 
         if not torch.equal(scored * world, expected):
             raise RuntimeError(
                 f"of the {loader.split} split's {int(expected[0]) // world} {'rows' if loader.chunks else 'samples'}, "
-                f"{int(scored[0])} were scored by {world} {'process' if world == 1 else 'processes'}, and not each "
+                f"{int(scored[0])} were scored by {counted(world, 'process', 'processes')}, and not each "
                 "once, so the scores are wrong. Batches must be the same in every process, their samples numbered "
                 "from 0, and their rows shared without loss or repeat."
             )

@@ -220,10 +220,11 @@ class Card:
         Raises:
             SeqbenchError: the card has no such tier.
         """
-        for known, tier in self.tiers.items():
-            if known == name:
+        for own, tier in self.tiers.items():
+            if own == name:
                 return tier
-        raise SeqbenchError(f"task '{self.name}' has no tier '{name}'.{did_you_mean(name, self.tiers)}")
+        known = [tier for tier in TIERS if tier in self.tiers]
+        raise SeqbenchError(f"task '{self.name}' has no tier '{name}'.{did_you_mean(name, known)}")
 
     def digest(self, tier: str) -> str:
         """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without descriptions.

@@ -24,6 +24,7 @@ from seqbench.running.run_request import Options
 from seqbench.running.scoring import ScoreFields
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
+from seqbench.utils.number_format import counted
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,8 @@ def evaluate(
     config = recorded_config(record, task_options, trainer_options, arguments)
     with use_threads(config.trainer.threads):
         reloaded = reload_run(folder, record, config)
-        logger.info(f"scoring {config.name} on {split}, sequences of up to {reloaded.data.spec.max_length} steps")
+        longest = counted(reloaded.data.spec.max_length, "step")
+        logger.info(f"scoring {config.name} on {split}, sequences of up to {longest}")
         score_split(reloaded, split)
         module, data = reloaded.module, reloaded.data
         return Evaluation(

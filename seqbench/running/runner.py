@@ -19,6 +19,7 @@ from seqbench.running.attempt import Attempt, Run, is_first_process
 from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.utils import atomic_files, screen
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 
 __all__ = ["Run", "is_first_process", "run"]
 
@@ -84,7 +85,8 @@ def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
     """Log the width that was chosen for ``match_params``, and the number of training samples that are left out."""
     if config.match_params:
         width, count = config.arch_options["d_model"], count_parameters(module)
-        logger.info(f"d_model {width} has {count:,} parameters ({config.match_params:,} requested)")
+        logger.info(f"d_model {width} has {counted(count, 'parameter')} ({config.match_params:,} requested)")
     left_out = module.data.describe_data().get("left_out") if module.data else None
-    if left_out:
-        logger.info(f"{left_out} training samples are longer than the task's max_length and are left out")
+    if isinstance(left_out, int) and left_out:
+        are = "is" if left_out == 1 else "are"
+        logger.info(f"{counted(left_out, 'training sample')} beyond the task's max_length {are} left out")

@@ -22,6 +22,7 @@ from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
 from seqbench.utils import network, redaction
 from seqbench.utils.errors import one_line
+from seqbench.utils.number_format import counted
 
 if TYPE_CHECKING:
     import wandb
@@ -180,7 +181,10 @@ def _record_text(record: Record) -> dict[str, str | None]:
     text = record.without_sample().to_json()
     if len(text) <= MOST_LETTERS:
         return {RECORD: text}
-    return {RECORD: None, LEFT_OUT: f"it has {len(text):,} letters, and at most {MOST_LETTERS:,} are given to W&B"}
+    return {
+        RECORD: None,
+        LEFT_OUT: f"it has {counted(len(text), 'letter')}, and at most {MOST_LETTERS:,} are given to W&B",
+    }
 
 
 def _media(path: Path) -> wandb.Image | wandb.Html:

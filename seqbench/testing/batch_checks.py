@@ -23,6 +23,7 @@ from seqbench.protocol.specs import (
 )
 from seqbench.testing.report import Skip, expect
 from seqbench.testing.task_subject import TaskSubject
+from seqbench.utils.number_format import counted
 
 Form = tuple[tuple[int, ...], tuple[torch.dtype, ...]]
 """The shape of a tensor, and the types that it may have."""
@@ -54,7 +55,8 @@ def check_batch_shapes(task: TaskSubject) -> None:
             expect(fits, f"{where}: expected {name} {shape} {' or '.join(map(str, dtypes))}, got {received}.")
         low, high = int(batch.lengths.min()), int(batch.lengths.max())
         expect(1 <= low <= high <= time, f"{where}: expected lengths from 1 to {time}, got {low} to {high}.")
-        expect(time <= spec.max_length, f"{where} has {time} steps, the spec's max_length is {spec.max_length}.")
+        steps = counted(time, "step")
+        expect(time <= spec.max_length, f"{where} has {steps}, the spec's max_length is {spec.max_length}.")
 
 
 def _expected_forms(spec: SequenceSpec, batch: Batch, time: int) -> dict[str, Form]:

@@ -10,6 +10,7 @@ import torch
 from seqbench.protocol.specs import Batch, Context, Tokens
 from seqbench.testing.report import Skip, expect
 from seqbench.testing.task_subject import TaskSubject
+from seqbench.utils.number_format import counted
 
 WINDOW = 32
 """Number of steps of a stream that count as one sample, but at most half a chunk.
@@ -36,7 +37,8 @@ def check_samples_once(task: TaskSubject) -> None:
         repeated = [number for number, count in Counter(index).items() if count > 1]
         expect(not repeated, f"{split} has sample {repeated[:1]} more than once, so its score counts it more.")
         missing = sorted(set(range(len(index))) - set(index))
-        expect(not missing, f"{split} has {len(index)} samples but none numbered {missing[:1]}; number them from 0.")
+        samples = counted(len(index), "sample")
+        expect(not missing, f"{split} has {samples} but none numbered {missing[:1]}; number them from 0.")
 
 
 def check_probe_lengths(task: TaskSubject) -> None:

@@ -15,14 +15,14 @@ class NotAtHand(SeqbenchError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a hint for an unknown name: the closest known names, or all known names if none is close.
+    """Return a hint for an unknown name: the closest known names, or all known names in their order if none is close.
 
     >>> did_you_mean("gruu", ["gru", "lstm"])
     " Did you mean 'gru'?"
     >>> did_you_mean("mamba", ["gru", "lstm"])
     ' Known: gru, lstm.'
     """
-    names = sorted(set(known))
+    names = list(dict.fromkeys(known))
     close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(repr(c) for c in close)}?"

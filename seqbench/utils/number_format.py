@@ -57,6 +57,20 @@ def format_published(value: float) -> str:
     return f"{value:.6g}"
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: the singular for one, otherwise the plural.
+
+    Args:
+        number: the number.
+        noun: the noun in the singular.
+        plural: its plural; empty for one that only adds an s.
+
+    >>> counted(1, "record"), counted(1200, "record"), counted(0, "process", "processes")
+    ('1 record', '1,200 records', '0 processes')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
 def format_mean(mean: float | None, half_width: float | None) -> str:
     """Return a mean and the half width of its interval; only the mean if there is no interval.
 

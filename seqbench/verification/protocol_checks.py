@@ -16,6 +16,7 @@ from seqbench.running import parameter_matching, provenance, reload, run_config,
 from seqbench.running.diagnostics import cost
 from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import NotAtHand, SeqbenchError
+from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
 from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
 
@@ -103,7 +104,7 @@ def check_size(subject: Subject) -> str:
     compare_values(recorded.flops_per_token, figures["flops_per_token"], subject.tolerance, "config.flops_per_token")
     if recorded.match_params is not None:
         _check_matched_width(config, recorded.match_params, count)
-    return f"{count:,} parameters, state and FLOPs as recorded"
+    return f"{counted(count, 'parameter')}, state and FLOPs as recorded"
 
 
 def check_chance_and_best(subject: Subject) -> str:
@@ -170,9 +171,9 @@ def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
     """
     target = parameter_matching.parse_parameter_count(target)
     if not abs(count - target) <= parameter_matching.TOLERANCE * target:
-        raise SeqbenchError(f"it should match {target:,} parameters but has {count:,}")
+        raise SeqbenchError(f"it should match {counted(target, 'parameter')} but has {count:,}")
     width = parameter_matching.match_parameters(config, target).arch_options["d_model"]
-    compare_values(config.arch_options["d_model"], width, 0, f"d_model, to match {target:,} parameters,")
+    compare_values(config.arch_options["d_model"], width, 0, f"d_model, to match {counted(target, 'parameter')},")
 
 
 def _without_texts(facts: Mapping[str, object]) -> dict[str, object]:

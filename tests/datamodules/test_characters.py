@@ -119,7 +119,7 @@ def test_batches_repeat(text_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [
-        ({"batch_size": 5000}, r"has \d+ characters, but 5000 streams of chunks of 16 need"),
+        ({"batch_size": 5000}, r"has [\d,]+ characters, but 5000 streams of chunks of 16 need"),
         ({"length": 0}, "length must be at least 1"),
         ({"window": 16, "carry_state": False}, "must be longer than its length"),
         ({"evaluation_rows": 0}, "evaluation_rows must be at least 1"),
@@ -133,5 +133,5 @@ def test_invalid_options_are_refused(text_folder: Path, changed: dict[str, Any],
 def test_a_text_too_short_to_score_is_refused(tmp_path: Path) -> None:
     for split, text in {"train": "abc" * 200, "valid": "ab", "test": "z"}.items():
         (tmp_path / f"{split}.txt").write_text(text)
-    with pytest.raises(SeqbenchError, match="the test text has 1 characters"):
+    with pytest.raises(SeqbenchError, match="the test text has 1 character,"):
         make(tmp_path)

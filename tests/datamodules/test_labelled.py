@@ -217,7 +217,7 @@ def test_encoded_sentences_are_cached_by_options_and_files(folder: Path, monkeyp
         ({"divergence": "ramps"}, "task.divergence 'ramps' is unknown. Did you mean 'ramp'"),
         ({"unknown_rate": 1.0}, r"must be in \[0, 1\), got 1.0"),
         ({"min_count": 0}, "at least 1 occurrence"),
-        ({"vocabulary_size": 1}, "a vocabulary of 1 tokens is too small"),
+        ({"vocabulary_size": 1}, "a vocabulary of 1 token is too small"),
         ({"dataset": "ss2"}, "unknown data set 'ss2'"),
         ({"source": "synthetic", "data_dir": None}, "sentiment-order and sentiment-position are generated"),
     ],

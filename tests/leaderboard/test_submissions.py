@@ -137,7 +137,7 @@ def test_an_edited_page_is_a_problem(root: Path, tmp_path: Path) -> None:
         (lambda path: path.write_text(path.read_text().replace("0.9", "0.95")), "it was edited after it was written"),
         (lambda path: path.rename(path.with_name("other.json")), "it belongs at copy/gru/small-s0-"),
         (lambda path: with_sample(records.read_record(path)).write(path.parent, path.name), "it holds a sample"),
-        (lambda path: example_record(task="adding").write(path.parent, path.name), "1 records are of other tasks"),
+        (lambda path: example_record(task="adding").write(path.parent, path.name), "1 record is of other tasks"),
         (
             lambda path: changed_record(example_record(), "config.card.name", "/etc/..").write(path.parent, path.name),
             "it belongs at etc.../gru/small-s0-",

@@ -10,7 +10,7 @@ from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_li
     [
         ("gruu", ["lstm", "gru"], " Did you mean 'gru'?"),
         ("min-gruu", ["mingru", "lstm", "min-gru"], " Did you mean 'min-gru' or 'mingru'?"),
-        ("mamba", ["lstm", "gru", "gru"], " Known: gru, lstm."),
+        ("mamba", ["lstm", "gru", "gru"], " Known: lstm, gru."),
         ("gru", [], " None is known."),
     ],
 )

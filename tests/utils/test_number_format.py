@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
+import re
+from pathlib import Path
+
 import pytest
 
+import seqbench
 from seqbench.utils import number_format
 
 
@@ -18,6 +24,35 @@ def test_decimal_places_show_four_digits_of_the_median() -> None:
 )
 def test_a_score_has_fixed_places_unless_they_would_hide_it(value: float, places: int, written: str) -> None:
     assert number_format.format_score(value, places) == written
+
+
+def _hand_made_plurals(path: Path) -> list[str]:
+    """Return the places of a file at which a count stands in front of a plural that is not made by ``counted``."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.JoinedStr):
+            continue
+        for value, text in itertools.pairwise(node.values):
+            if not (isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant)):
+                continue
+            counts = re.search(r"^len\(|^sum\(|count|total|^(more|size|left|steps)$", ast.unparse(value.value))
+            plural = re.match(r" (?:more |new )?[a-z-]*[a-rt-z]s\b(?!/)", str(text.value))
+            if counts and plural and "counted(" not in ast.unparse(value.value):
+                found.append(f"{path}:{node.lineno}:{ast.unparse(node)}")
+    return found
+
+
+def test_every_count_in_a_message_is_written_with_its_noun_by_one_function() -> None:
+    files = Path(seqbench.__file__).parent.rglob("*.py")
+    assert [place for path in files for place in _hand_made_plurals(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 records"), (1, "1 record"), (2, "2 records"), (1200, "1,200 records")]
+)
+def test_a_count_has_the_singular_for_one_only(number: int, text: str) -> None:
+    assert number_format.counted(number, "record") == text
+    assert number_format.counted(number, "process", "processes").endswith("process" if number == 1 else "processes")
 
 
 def test_only_a_half_width_of_zero_is_shown_as_zero() -> None:

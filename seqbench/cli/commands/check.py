@@ -151,7 +151,7 @@ def parse_class_options(
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         for key in texts:
             if key not in known:
-                raise SeqbenchError(f"'{name}' has no option '{key}'.{did_you_mean(key, known)}")
+                raise SeqbenchError(f"'{name}' has no option '{key}'.{did_you_mean(key, sorted(known))}")
     try:
         types = typing.get_type_hints(getattr(cls, "__init__"))  # noqa: B009
     # The annotations of a plug-in may name anything, and resolving them may raise anything.

@@ -12,7 +12,7 @@ from seqbench.leaderboard.comparison_data import Comparison
 from seqbench.protocol import records
 from seqbench.utils import atomic_files, plain_data
 from seqbench.utils.errors import one_line
-from seqbench.utils.number_format import format_large_number, format_number
+from seqbench.utils.number_format import counted, format_large_number, format_number
 
 MOST_CHARACTERS = 48
 """Largest number of characters of a value on the screen; longer values are shortened."""
@@ -85,7 +85,11 @@ def _two_configurations(comparison: Comparison) -> str:
     changed = set(comparison.changed) - {"seed", "architecture.class", "architecture.distribution"}
     # Another architecture has other options; together they count as one difference.
     count = sum("arch.name" not in changed or not key.startswith("arch.") for key in changed) + ("arch.name" in changed)
-    several = f" The runs differ in {count} options, so no single one explains the difference." if count > 1 else ""
+    several = (
+        f" The runs differ in {counted(count, 'option')}, so no single one explains the difference."
+        if count > 1
+        else ""
+    )
     a, b = comparison.runs
     architectures = ",".join(dict.fromkeys(str(run.architecture) for run in (a, b)))
     return (

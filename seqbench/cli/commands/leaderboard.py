@@ -13,6 +13,7 @@ from seqbench.cli.commands.verify import TOLERANCE
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_card, board_paths
 from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.number_format import counted
 
 if TYPE_CHECKING:
     from seqbench.leaderboard.board_data import BoardData
@@ -119,7 +120,7 @@ def _check(options: argparse.Namespace) -> int:
     for name in names:
         count, problems = submissions.check_board(root, name)
         wrong += len(problems)
-        print(f"{name}: {count} records, {'ok' if not problems else f'{len(problems)} wrong'}")
+        print(f"{name}: {counted(count, 'record')}, {'ok' if not problems else f'{len(problems)} wrong'}")
         for problem in problems:
             print(f"  {visible_line(problem)}")
     return 1 if wrong else 0
@@ -142,8 +143,8 @@ def _submit(options: argparse.Namespace) -> int:
     for origin, reason in submission.refused:
         logger.info(visible_line(f"not submitted: {origin}: {reason}"))
     print(
-        f"{len(submission.written)} new records under {submission.folder}, and its pages; commit them and open a pull "
-        "request"
+        f"{counted(len(submission.written), 'new record')} under {submission.folder}, and its pages; "
+        "commit them and open a pull request"
     )
     return 1 if submission.refused else 0
 
@@ -205,9 +206,9 @@ def _print_summary(data: BoardData) -> None:
     for excluded in data.set_aside[:MOST_NAMED]:
         logger.info(visible_line(f"set aside: {excluded.origin}: {excluded.reason}"))
     if len(data.set_aside) > MOST_NAMED:
-        logger.info(f"set aside: {len(data.set_aside) - MOST_NAMED} more records, which the pages name")
+        logger.info(f"set aside: {counted(len(data.set_aside) - MOST_NAMED, 'more record')}, which the pages name")
     for description, count in data.unrelated.items():
-        logger.info(f"{count} records are {description}")
+        logger.info(f"{counted(count, 'record')} {'is' if count == 1 else 'are'} {description}")
 
 
 def _summary_line(task: TaskData) -> list[str]:

@@ -15,6 +15,7 @@ from string import Template
 from seqbench import __version__
 from seqbench.protocol import registry
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 TEMPLATES = Path(__file__).parent.parent / "plugin_templates"
 GROUPS = {"architecture": registry.ARCHITECTURES, "task": registry.TASKS}
@@ -42,7 +43,7 @@ def main(options: argparse.Namespace) -> int:
     run = {"architecture": f"--arch {options.name} --task copy", "task": f"--arch gru --task {options.name}"}
     path = folder if folder.is_absolute() else f"./{folder}"
     print(
-        f"wrote {folder}: {len(files)} files. Next:\n"
+        f"wrote {folder}: {counted(len(files), 'file')}. Next:\n"
         f"  pip install -e {shlex.quote(f'{path}[test]')}\n"
         f"  python -m pytest {shlex.quote(str(folder))}\n"
         f"  seqbench run {run[options.kind]} --tier smoke"

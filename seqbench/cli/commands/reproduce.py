@@ -116,7 +116,7 @@ def _cells_to_run(cells: Sequence[PublishedCell], names: Sequence[str]) -> list[
     known = {f"{cell.architecture}:{cell.task}" for cell in cells if cell.task}
     for name in names:
         if name not in known:
-            raise SeqbenchError(f"the board has no cell '{name}' that can be run.{did_you_mean(name, known)}")
+            raise SeqbenchError(f"the board has no cell '{name}' that can be run.{did_you_mean(name, sorted(known))}")
         if name not in runnable:
             logger.info(f"{name} has all its records, or its task cannot be used")
     return [cell for name, cell in runnable.items() if not names or name in names]

@@ -18,6 +18,7 @@ from seqbench.running import run_config, run_request
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import ranks
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 if TYPE_CHECKING:
     from seqbench.protocol.run_folder import Existing
@@ -104,7 +105,8 @@ def _signal_status(name: str) -> int:
 
 
 def _announce(config: RunConfig) -> None:
-    logger.info(f"{config.name}, tier {config.tier}: {config.optim.steps} steps of {config.optim.batch_size}")
+    budget = f"{counted(config.optim.steps, 'step')} of {config.optim.batch_size}"
+    logger.info(f"{config.name}, tier {config.tier}: {budget}")
     if config.modified():
         logger.info(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
 

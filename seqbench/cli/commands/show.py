@@ -13,7 +13,7 @@ from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig, SingleOptions
 from seqbench.utils.errors import SeqbenchError, did_you_mean, one_line
-from seqbench.utils.number_format import format_number
+from seqbench.utils.number_format import counted, format_number
 from seqbench.utils.redaction import redact
 
 if TYPE_CHECKING:
@@ -188,8 +188,8 @@ def _describe_tier(card: cards.Card, name: str) -> str:
         *([("body", ", ".join(f"{key} {value}" for key, value in tier.body.items()))] if tier.body else []),
         (
             "budget",
-            f"{optim.steps} steps of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "
-            f"{tier.seeds} seeds",
+            f"{counted(optim.steps, 'step')} of {optim.batch_size}, {optim.optimizer} {optim.lr:g} ({optim.schedule}), "
+            f"{counted(tier.seeds, 'seed')}",
         ),
         ("grid", ", ".join(f"{rate:g}" for rate in tier.learning_rates) or "none"),
         *(("deviation", deviation) for deviation in tier.deviations),

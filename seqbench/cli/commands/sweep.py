@@ -17,6 +17,7 @@ from seqbench.cli.shell_completion import complete_with, list_architectures, lis
 from seqbench.protocol import registry
 from seqbench.protocol.choices import LOGGERS, TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.number_format import counted
 from seqbench.utils.units import parse_bytes
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _estimate_durations(
     groups = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
     if not options.probe or not groups:
         return plan, {}
-    logger.info(f"estimating the time of {len(groups)} kind{'s' * (len(groups) != 1)} of cells ...")
+    logger.info(f"estimating the time of {counted(len(groups), 'kind')} of cells ...")
     with contextlib.ExitStack() as stack:
         if isinstance(engine, LocalEngine):
             expected_seconds, refused = duration_estimate.estimate_durations(groups, engine)

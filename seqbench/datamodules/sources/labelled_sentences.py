@@ -11,6 +11,7 @@ from seqbench.datamodules.sources import data_contents, data_files
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 _DIVISION_KEY = 20_130_819
 """Key of the permutation that divides one collection into splits. A change would change the splits."""
@@ -119,8 +120,9 @@ def _class_names(lines: list[_Line]) -> tuple[str, ...]:
     names = {line.label for line in lines}
     if len(names) < 2:
         raise SeqbenchError(
-            f"the training split has {len(names)} different label(s) ({', '.join(sorted(names)) or 'no lines'}), but "
-            f"at least 2 are needed; check that lines have the form 'sentence<TAB>label' or 'label sentence'."
+            f"the training split has {counted(len(names), 'different label')} "
+            f"({', '.join(sorted(names)) or 'no lines'}), but at least 2 are needed; "
+            f"check that lines have the form 'sentence<TAB>label' or 'label sentence'."
         )
     try:
         return tuple(sorted(names, key=lambda name: (int(name), name)))

@@ -19,6 +19,7 @@ from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 
 HIGHEST = LOWEST + KEYS - 1
 """MIDI note of the highest key."""
@@ -154,7 +155,9 @@ def _check_roll(place: str, roll: object) -> np.ndarray:
 
 def _check_length(place: str, roll: np.ndarray) -> np.ndarray:
     if len(roll) < 2:
-        raise SeqbenchError(f"{place} has {len(roll)} frames; expected at least 2, so that one predicts the next.")
+        raise SeqbenchError(
+            f"{place} has {counted(len(roll), 'frame')}; expected at least 2, so that one predicts the next."
+        )
     return roll
 
 

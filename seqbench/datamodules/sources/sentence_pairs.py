@@ -9,6 +9,7 @@ from seqbench.datamodules.sources import data_contents, data_files, synthetic_pa
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 PairedSentences = tuple[list[str], list[str]]
 """Source sentences and target sentences, in the same order."""
@@ -46,8 +47,8 @@ def _read_split(location: DataLocation, split: str, parts: Mapping[str, bytes]) 
     source, target = (_sentence_lines(name, parts[part]) for name, part in zip(file_names, part_names, strict=True))
     if len(source) != len(target):
         raise SeqbenchError(
-            f"{file_names[0]} has {len(source)} lines and {file_names[1]} has {len(target)}: each line must be the "
-            f"translation of the same line of the other file; give files with equal numbers of lines."
+            f"{file_names[0]} has {counted(len(source), 'line')} and {file_names[1]} has {len(target):,}: each line "
+            f"must be the translation of the same line of the other file; give files with equal numbers of lines."
         )
     return source, target
 

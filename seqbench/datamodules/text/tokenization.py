@@ -17,6 +17,7 @@ import tokenizers
 from tokenizers import AddedToken, decoders, models, pre_tokenizers, trainers
 
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 
 UNKNOWN = 0
 """Id of the unknown token."""
@@ -166,5 +167,6 @@ def _added_tokens(specials: Sequence[str]) -> list[AddedToken]:
 def _check_size(size: int | None, minimum: int, contents: str) -> None:
     if size is not None and size < minimum:
         raise SeqbenchError(
-            f"a vocabulary of {size} tokens is too small: the {contents} need {minimum}; raise vocabulary_size."
+            f"a vocabulary of {counted(size, 'token')} is too small: the {contents} need {minimum}; "
+            "raise vocabulary_size."
         )

@@ -69,7 +69,11 @@ def _environment() -> Environment:
         finalize=_finalize,
     )
     environment.filters.update(
-        count=number_format.format_count, time=number_format.format_time, prose=_render_backticks
+        count=number_format.format_count,
+        counted=number_format.counted,
+        time=number_format.format_time,
+        sentence=wording.as_sentence,
+        prose=_render_backticks,
     )
     return environment
 

@@ -158,7 +158,7 @@ def _caption(data: BoardData) -> str:
     board = data.board
     seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds, $\\pm$ the half width of the 95\\,\\% interval"
     sentences = [
-        f"{escape_latex(board.title)}.",
+        escape_latex(wording.as_sentence(board.title)),
         f"Test scores at tier {escape_latex(board.tier)}: means over {seeds}.",
     ]
     if any(row.rank == 1 for task in data.tasks for row in task.rows):
@@ -199,12 +199,12 @@ def _published_table(data: BoardData) -> _Table:
             ]
         )
     heads = ["", "metric", "architecture", "published", "ours", "parameters", "chance", "verdict"]
-    source = f" Published: {escape_latex(board.source)}." if board.source else ""
+    source = f" Published: {escape_latex(wording.as_sentence(board.source))}" if board.source else ""
     note = " ".join(
         f"{escape_latex(task)} deviates from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
         for task, texts in wording.deviations_by_task(data.published).items()
     )
-    caption = f"{escape_latex(board.title)}.{source}"
+    caption = f"{escape_latex(wording.as_sentence(board.title))}{source}"
     return _Table([heads], [body], caption, f"tab:{board.name}-published", texts=(0, 1, 2, 7), note=note)
 
 

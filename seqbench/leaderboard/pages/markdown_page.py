@@ -12,6 +12,7 @@ from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import (
+    counted,
     format_difference,
     format_four_digits,
     format_interval,
@@ -50,10 +51,11 @@ def render_markdown(data: BoardData) -> str:
 
 
 def _rules(data: BoardData) -> str:
-    board, count = data.board, data.records
+    board = data.board
     seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds"
+    count = "counts" if data.records == 1 else "count"
     return f"""\
-- Tier {inline_code(board.tier)}, {seeds} for each row; {count:,} record{"s" * (count != 1)} count.
+- Tier {inline_code(board.tier)}, {seeds} for each row; {counted(data.records, "record")} {count}.
 - A score is the mean over seeds on the test split, ± the half width of its 95 % interval (Student's t).
 - Only runs that follow the task's card without changes count. A seed whose training diverged counts with the chance
   score.
@@ -99,7 +101,7 @@ def _task_section(task: TaskData, columns: Sequence[str]) -> list[str]:
     facts = [
         f"Metric {inline_code(task.metric)}, {wording.direction_text(task.direction)}",
         escape_markdown(wording.secondary_summary(task)),
-        f"models of {task.size.parameters:,} parameters ± {100 * task.size.tolerance:g} %" if task.size else "",
+        f"models of {wording.format_size(task.size)}" if task.size else "",
         card,
     ]
     heading = f"## {inline_code(task.task)}"
@@ -167,7 +169,7 @@ def _references(task: TaskData) -> str:
     """Return the notes on the best possible score and the anchor, and the sources of published figures."""
     notes = []
     if task.best is None and task.best_unknown:
-        notes.append(f"- The best possible score is unknown: {escape_markdown(task.best_unknown)}.")
+        notes.append(f"- The best possible score is unknown: {escape_markdown(wording.as_sentence(task.best_unknown))}")
     if task.anchor is not None:
         source = f" ({escape_markdown(task.anchor_source)})" if task.anchor_source else ""
         notes.append(
@@ -204,7 +206,7 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
                 inline_code(cell.command) if cell.command else "",
             ]
         )
-    source = f"Source: {escape_markdown(board.source)}." if board.source else ""
+    source = f"Source: {escape_markdown(wording.as_sentence(board.source))}" if board.source else ""
     descriptions: dict[str, str] = {}
     for cell in cells:
         descriptions.setdefault(cell.row, wording.row_description(cell))
@@ -228,7 +230,7 @@ def _left_out_sections(data: BoardData) -> list[str]:
         named = data.set_aside[:MOST_SET_ASIDE]
         lines = [f"- {inline_code(item.origin)}: {escape_markdown(item.reason)}" for item in named]
         more = len(data.set_aside) - len(named)
-        lines += [f"- {more:,} more records, which `board.json` names"] if more else []
+        lines += [f"- {counted(more, 'more record')}, which `board.json` names"] if more else []
         parts += ["## Records set aside", "\n".join(lines)]
     if data.unrelated:
         counts = ", ".join(f"{count:,} {escape_markdown(what)}" for what, count in data.unrelated.items())

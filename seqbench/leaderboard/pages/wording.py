@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from seqbench.leaderboard.board_data import PublishedCell
+from seqbench.leaderboard.data.board_card import Size
 from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
@@ -67,6 +68,21 @@ COLUMNS = {
     )
 }
 """The columns that a board's card may name, by key. Costs are means over seeds."""
+
+
+def as_sentence(text: str) -> str:
+    """Return a text with a full stop at its end, unless it already ends in a punctuation mark.
+
+    >>> as_sentence("Small models"), as_sentence("Which architectures copy?")
+    ('Small models.', 'Which architectures copy?')
+    """
+    text = text.rstrip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def format_size(size: Size) -> str:
+    """Return the size of models with its tolerance: ``100,000 parameters ± 2 %``."""
+    return f"{number_format.counted(size.parameters, 'parameter')} ± {100 * size.tolerance:g} %"
 
 
 def format_cost(column: str, value: float | str | None) -> str:
@@ -175,7 +191,7 @@ def best_of_seeds(cell: PublishedCell) -> str:
     """Return ``best of 3 seeds`` where our figure is the best seed; an empty string where it is the mean."""
     if cell.statistic != "best" or cell.ours is None:
         return ""
-    return f"best of {cell.seeds} seed{'s' * (cell.seeds != 1)}"
+    return f"best of {number_format.counted(cell.seeds, 'seed')}"
 
 
 def format_our_figure(cell: PublishedCell) -> str:

@@ -17,6 +17,7 @@ from seqbench.protocol import cards
 from seqbench.protocol.cards import Card
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 Cells = dict[str, dict[int, CheckedRecord]]
 """Records of one task, by row label and seed."""
@@ -137,9 +138,10 @@ def _wrong_size(board: Board, record: CheckedRecord, task: str) -> str | None:
     if parameters is None and record.status == "ok":
         return "it does not state its number of parameters"
     if parameters is not None and not size.admits(int(parameters)):
-        return f"it has {parameters:,.0f} parameters; the board asks for {size}"
+        return f"it has {counted(int(parameters), 'parameter')}; the board asks for {size}"
     if record.matched is not None and record.matched != size.parameters:
-        return f"its width was chosen for {record.matched:,} parameters; the board asks for {size.parameters:,}"
+        matched = counted(record.matched, "parameter")
+        return f"its width was chosen for {matched}; the board asks for {size.parameters:,}"
     return None
 
 

@@ -31,7 +31,7 @@ def secondary_problems(names: Sequence[str], cells: Cells) -> list[str]:
     """
     known = {name for seeds in cells.values() for record in seeds.values() for name in record.test}
     unknown = [name for name in names if known and name not in known]
-    return [f"no record has its secondary metric '{name}'.{did_you_mean(name, known)}" for name in unknown]
+    return [f"no record has its secondary metric '{name}'.{did_you_mean(name, sorted(known))}" for name in unknown]
 
 
 def seed_secondary_values(record: CheckedRecord, metrics: Sequence[SecondaryMetric]) -> dict[str, float | None]:

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from seqbench.leaderboard.stats.intervals import check_finite, mean_and_deviation, rescale
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 Scores = Sequence[Sequence[float]]
 """Scores of one architecture, by task and then by seed."""
@@ -188,7 +189,7 @@ def _wins(a: Scores, b: Scores) -> list[NDArray[np.float64]]:
     if len(a) != len(b) or not len(a):
         raise SeqbenchError(
             f"Expected scores on the same tasks, at least one, for both architectures, got scores of {len(a)} and "
-            f"{len(b)} tasks. Leave out tasks that only one of them has."
+            f"{counted(len(b), 'task')}. Leave out tasks that only one of them has."
         )
     tables = []
     pairs = sorted((sorted(check_finite(x)), sorted(check_finite(y))) for x, y in zip(a, b, strict=True))

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from seqbench.protocol.specs import Batch
 from seqbench.running.callbacks.curve import Curve
+from seqbench.utils.number_format import counted
 from seqbench.utils.units import format_duration
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,8 @@ class Progress(L.Callback):
             rate = (step - self._first_step) / (now - self._start)
             left = self.total - step
             self._log(
-                f"estimate: {format_duration(left / rate)} for {left} steps at {rate:.0f} steps/s, plus evaluation"
+                f"estimate: {format_duration(left / rate)} for {counted(left, 'step')} at {rate:.0f} steps/s, "
+                "plus evaluation"
             )
         if self._bar is not None:
             self._bar.n = step

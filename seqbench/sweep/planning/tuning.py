@@ -17,6 +17,7 @@ from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.sweep_runner import SweepRunner
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 
 def trial_cells(group: Group, runs: Path) -> list[Cell]:
@@ -73,7 +74,8 @@ def apply_best_rates(plan: Plan) -> Plan:
             continue
         tuning = select_rate(trials)
         if tuning.lr is None:
-            refused[group.name] = f"none of the {len(trials)} learning rates that were tried has a score"
+            tried = counted(len(trials), "learning-rate trial")
+            refused[group.name] = f"no learning rate has a score, after {tried}"
             continue
         optim = dataclasses.replace(group.config.optim, lr=tuning.lr)
         tuned = Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)

@@ -41,7 +41,7 @@ def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[s
     ]
     assert "left out: cpy: unknown task 'cpy'. Did you mean 'copy'" in err
     assert "its seed is 7" in err
-    assert "1 records are of other tasks" in err
+    assert "1 record is of other tasks" in err
     assert sorted(path.name for path in Path("boards/mine").iterdir()) == [
         "README.md",
         "board.csv",

@@ -69,7 +69,7 @@ def test_a_task_is_shown_with_its_tiers_and_baselines(capsys: pytest.CaptureFixt
     card = cards.load_card("copy")
     for name, tier in card.tiers.items():
         assert f"tier {name} (digest {card.digest(name)[:8]}):" in out
-        assert f"{tier.optim.steps} steps of {tier.optim.batch_size}" in out
+        assert f"{tier.optim.steps:,} steps of {tier.optim.batch_size}" in out
     assert re.search(r"baselines of tier small, test:\n  accuracy +chance 0.125 +best possible 1\b", out)
     assert "Bai, Kolter & Koltun 2018" in out
 

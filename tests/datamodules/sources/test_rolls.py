@@ -93,7 +93,7 @@ BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.
         ("a.mat", mat(testdata=cells([np.full((4, 88), 1j)])), r"testdata\[0\] is not an array of real numbers"),
         ("a.mat", mat(traindata=np.zeros((3, 88))), "traindata is not a cell array"),
         ("a.mat", mat(validdata=cells([])), "contains no pieces for validation"),
-        ("a.mat", mat(testdata=cells([roll(PIECES[0]), BAD_ROLL["short"]])), r"testdata\[1\] has 1 frames"),
+        ("a.mat", mat(testdata=cells([roll(PIECES[0]), BAD_ROLL["short"]])), r"testdata\[1\] has 1 frame;"),
         (
             "a.mat",
             mat(testdata=cells([BAD_ROLL["narrow"]])),
@@ -108,7 +108,7 @@ BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.
         ("a.json", b'{"train": [], "valid": []}', "has no 'test'; .* found train, valid"),
         ("a.json", as_json(valid={}), "valid is a dict; expected a list of pieces"),
         ("a.json", as_json(valid=[]), "contains no pieces for validation"),
-        ("a.json", as_json(test=[[[60]]]), r"test\[0\] has 1 frames"),
+        ("a.json", as_json(test=[[[60]]]), r"test\[0\] has 1 frame;"),
         ("a.json", as_json(test=[[60, 64]]), r"test\[0\] is not a list of frames"),
         (
             "a.json",

@@ -104,7 +104,7 @@ def test_training_does_not_depend_on_the_hash_seed() -> None:
 def test_vocabulary_sizes_without_room_are_refused() -> None:
     with pytest.raises(SeqbenchError, match="258 tokens is too small: the special tokens and the 256 bytes need 259"):
         Tokenizer.bpe(SENTENCES, 258, extra=("[START]", "[END]"))
-    with pytest.raises(SeqbenchError, match="1 tokens is too small"):
+    with pytest.raises(SeqbenchError, match="1 token is too small"):
         Tokenizer.words(SENTENCES, 1, size=1)
 
 

@@ -206,3 +206,14 @@ def check_latex(text: str) -> None:
         assert columns
         separators = {line.count("&") for line in bare.splitlines() if line.endswith("END")}
         assert separators == {len(columns[1]) - 1}
+
+
+@pytest.mark.parametrize(
+    ("title", "start"), [("Which architectures copy?", "Which architectures copy? Test"), ("Small.", "Small. Test")]
+)
+def test_a_title_that_ends_a_sentence_gets_no_second_full_stop(tmp_path: Path, title: str, start: str) -> None:
+    data = board_data(example_board(title=title, source="Bai et al."), write_records(tmp_path, example_record()))
+    assert rf"\caption{{{start} scores at tier small" in latex_tables.render_latex(data)
+    published = published_data(tmp_path, 4e-4)
+    published = replace(published, board=replace(published.board, title=title, source="Bai et al."))
+    assert rf"\caption{{{start.removesuffix(' Test')} Published: Bai et al.}}" in latex_tables.render_latex(published)
