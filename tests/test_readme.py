@@ -203,6 +203,7 @@ def test_all_files_state_the_same_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["version"] == seqbench.__version__
     assert f"version: {seqbench.__version__}" in (ROOT / "CITATION.cff").read_text()
+    assert f"version = {{{seqbench.__version__}}}" in (ROOT / "docs" / "citing.md").read_text()
 
 
 def test_the_error_rates_of_ranks_are_those_that_were_measured() -> None:
