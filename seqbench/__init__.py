@@ -1,7 +1,8 @@
 """seqbench: a benchmark suite for sequence architectures.
 
 ``run`` trains an architecture on a task and writes a record of the result, ``build`` returns the LightningModule for
-your own Trainer, and ``load`` restores the module of a finished run. Importing this package does not import torch.
+your own Trainer, ``data`` returns the data of a task alone, and ``load`` restores the module of a finished run.
+Importing this package does not import torch.
 """
 
 from __future__ import annotations
@@ -17,14 +18,28 @@ from seqbench.utils.python_wording import python_wording
 if TYPE_CHECKING:
     import pandas as pd
 
+    from seqbench.datamodules.base import SequenceDataModule
     from seqbench.models.context import ModuleContext
     from seqbench.models.module import SequenceModule
     from seqbench.protocol.records import Record
     from seqbench.protocol.run_folder import Existing
+    from seqbench.protocol.specs import Batch
     from seqbench.running.runner import Run
 
 __version__ = "0.1.0"
-__all__ = ["ModuleContext", "Record", "Run", "SeqbenchError", "SequenceModule", "build", "load", "records", "run"]
+__all__ = [
+    "Batch",
+    "ModuleContext",
+    "Record",
+    "Run",
+    "SeqbenchError",
+    "SequenceModule",
+    "build",
+    "data",
+    "load",
+    "records",
+    "run",
+]
 
 # Progress is logged at level INFO; without a handler of the user's it is not shown.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
@@ -40,6 +55,10 @@ def __getattr__(name: str) -> object:
         from seqbench.models.context import ModuleContext
 
         return ModuleContext
+    if name == "Batch":
+        from seqbench.protocol.specs import Batch
+
+        return Batch
     if name == "Record":
         from seqbench.protocol.records import Record
 
@@ -146,6 +165,43 @@ def build(
     options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body}
     request = RunRequest.from_mapping({**options, "tier": tier, "seed": seed, "match_params": match_params})
     return build.build_module(run_config.resolve_config(request))
+
+
+@python_wording()
+def data(
+    task: str | Mapping[str, object],
+    *,
+    tier: str = "small",
+    seed: int = 0,
+    batch_size: int | None = None,
+    carry_state: bool | None = None,
+) -> SequenceDataModule:
+    """Return the data of a task, as a LightningDataModule: for a LightningModule of your own, or without Lightning.
+
+    ``Trainer.fit(your_module, datamodule=seqbench.data("copy"))`` trains on it. Without a Trainer, each loop over
+    ``train_dataloader()`` yields the ``Batch`` objects of one epoch, and the next loop those of the next epoch. The
+    batches are those of ``seqbench.run`` with the same seed and batch size.
+
+    Args:
+        task: name of the task, or a mapping with ``name`` and the task's options.
+        tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
+        seed: seed of the training batches; validation and test are the same for every seed.
+        batch_size: sequences in one batch; None for the number on the card.
+        carry_state: for a task on streams of text: True (the default) yields chunks, each of which continues the one
+            before it, for models that carry their state along; False yields overlapping windows, for all others.
+
+    Raises:
+        SeqbenchError: a name or an option is wrong, or data are missing.
+
+    >>> data = data({"name": "copy", "delay": 10}, tier="smoke", batch_size=4)
+    >>> for batch in data.train_dataloader():
+    ...     break
+    >>> batch.inputs.shape, float(batch.weights.sum()) == batch.total
+    (torch.Size([4, 30]), True)
+    """
+    from seqbench.running import data_request
+
+    return data_request.build_task_data(task, tier, seed, batch_size, carry_state)
 
 
 def load(run: str | Path) -> SequenceModule:

@@ -10,7 +10,10 @@ from typing import ClassVar
 import lightning.pytorch as L
 from torch import Tensor
 
+from seqbench.datamodules import epochs
+from seqbench.datamodules.epochs import EpochLoader
 from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoader
+from seqbench.protocol.run_trainer import is_run
 from seqbench.protocol.specs import Batch, SequenceSpec
 from seqbench.utils.errors import SeqbenchError
 
@@ -27,6 +30,19 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     Args:
         batch_size: sequences in one global batch.
         keys: keys of the random generators.
+
+    Attributes:
+        epoch: number of the epoch that the next loop over ``train_dataloader()`` yields; a Trainer counts its own
+            epochs instead. Set it to 0 to start again.
+        validate_every: training steps between two validations, as the task's card says; None without a card.
+
+    >>> import seqbench
+    >>> data = seqbench.data("copy", tier="smoke")
+    >>> batches = [batch for batch in data.train_dataloader()]
+    >>> len(batches), data.epoch
+    (200, 1)
+    >>> batches[0].inputs.shape == batches[0].targets.shape
+    True
     """
 
     streaming: ClassVar[bool] = False
@@ -58,6 +74,8 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         super().__init__()
         self.batch_size = batch_size
         self.keys = keys
+        self.epoch = 0
+        self.validate_every: int | None = None
 
     @abstractmethod
     def stream(self, split: str, step: int) -> Batch:
@@ -66,6 +84,15 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     @abstractmethod
     def steps(self, split: str) -> int:
         """Return the number of batches of an evaluation split."""
+
+    def steps_per_pass(self) -> int | None:
+        """Return the number of batches in one pass over the training data; None if every batch has new samples."""
+        return None
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Number of batches in one training epoch: a pass over the data, or else the steps between two validations."""
+        return self.steps_per_pass() or self.validate_every or epochs.DEFAULT_STEPS
 
     def splits(self, stage: str) -> tuple[str, ...]:
         """Return the evaluation splits of a stage (``validation`` or ``test``); ``test`` includes the probes."""
@@ -132,30 +159,67 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """
         raise SeqbenchError("this task has no vocabulary; evaluate the model on data of its own task.")
 
-    def train_dataloader(self) -> TrainingLoader:
-        """Return a loader of training batches that starts at the current step of the trainer."""
-        return TrainingLoader(self.stream, self._next_batch, self._shard())
+    def train_dataloader(self) -> TrainingLoader | EpochLoader:
+        """Return a loader of training batches.
 
-    def val_dataloader(self) -> list[EvaluationLoader]:
-        """Return one loader for each validation split."""
+        Each iteration yields one epoch of ``steps_per_epoch`` batches, and the next iteration the next epoch. In a run
+        of seqbench, the loader is endless and starts at the current step of the trainer.
+        """
+        if is_run(self.trainer):
+            return TrainingLoader(self.stream, self._next_batch, self._shard())
+        return EpochLoader(self.stream, self._next_batch_of_epoch, self.steps_per_epoch, self._shard())
+
+    def val_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
+        """Return the loader of the validation split; a list if there are several validation splits."""
         return self._evaluation_loaders("validation")
 
-    def test_dataloader(self) -> list[EvaluationLoader]:
-        """Return one loader for each test split."""
+    def test_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
+        """Return the loader of the test split; a list with those of the probes if the task has ``probes``."""
         return self._evaluation_loaders("test")
 
-    def _evaluation_loaders(self, stage: str) -> list[EvaluationLoader]:
-        return [
-            EvaluationLoader(self.stream, split, self.steps(split), self._shard(), chunks=self.streaming)
-            for split in self.splits(stage)
-        ]
+    def split_dataloader(self, split: str) -> EvaluationLoader:
+        """Return the loader of one evaluation split: ``validation``, ``test``, or a name in ``probes``.
+
+        Raises:
+            SeqbenchError: there is no such split.
+
+        >>> import seqbench
+        >>> data = seqbench.data("parity", tier="smoke")
+        >>> data.splits("test")
+        ('test', 'length-100', 'length-500')
+        >>> sum(len(batch) for batch in data.split_dataloader("length-500"))
+        256
+        """
+        known = (*self.splits("validation"), *self.splits("test"))
+        if split not in known:
+            raise SeqbenchError(f"there is no evaluation split '{split}'; the splits are {', '.join(known)}.")
+        return EvaluationLoader(self.stream, split, self.steps(split), self._shard(), chunks=self.streaming)
+
+    def __repr__(self) -> str:
+        sizes = {split: self.steps(split) for split in (*self.splits("validation"), *self.splits("test"))}
+        loaders = ", ".join(f"{split} {steps}" for split, steps in {"train": self.steps_per_epoch, **sizes}.items())
+        return f"{type(self).__name__}(task {self.keys.task}, batch size {self.batch_size}; batches: {loaders})"
+
+    # Lightning's own text supports loaders of the class ``DataLoader`` only.
+    __str__ = __repr__
+
+    def _evaluation_loaders(self, stage: str) -> EvaluationLoader | list[EvaluationLoader]:
+        loaders = [self.split_dataloader(split) for split in self.splits(stage)]
+        return loaders[0] if len(loaders) == 1 else loaders
 
     def _next_batch(self) -> int:
-        """Return the number of the next training batch."""
+        """Return the number of the next training batch of a run."""
         if self.trainer is None:
             return 0
         # With gradient accumulation, one optimiser step takes several batches.
         return self.trainer.global_step * self.trainer.accumulate_grad_batches
+
+    def _next_batch_of_epoch(self) -> int:
+        """Return the number of the next training batch of a user's own Trainer, or of a loop without a Trainer."""
+        if self.trainer is not None and epochs.is_fitting(self.trainer):
+            return epochs.next_batch(self.trainer)
+        epoch, self.epoch = self.epoch, self.epoch + 1
+        return epoch * self.steps_per_epoch
 
     def _shard(self) -> Shard:
         return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()

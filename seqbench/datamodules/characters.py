@@ -176,6 +176,10 @@ class Characters(SequenceDataModule):
         """Return the number of characters in each stream of an evaluation split."""
         return math.ceil((len(self.ids[split]) - 1) / self.evaluation_rows)
 
+    def steps_per_pass(self) -> int:
+        """Return the number of chunks in one pass over the training text."""
+        return self.chunks_per_epoch
+
     def steps(self, split: str) -> int:
         """Return the number of chunks that contain each character of the split once."""
         return math.ceil(self._stream_length(split) / self.length)

@@ -170,6 +170,10 @@ class Labelled(SequenceDataModule):
         weights = inside * (steps + 1.0 if divergence == "ramp" else 1.0)
         return weights / weights.sum(1, keepdims=True), steps == lengths[:, None] - 1
 
+    def steps_per_pass(self) -> int:
+        """Return the number of batches that contain each training sample once."""
+        return len(self._epochs.batches(0))
+
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sentence of the split once."""
         return len(self._evaluation[split])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from seqbench.protocol import registry
-from seqbench.protocol.cards import Card
+from seqbench.protocol.cards import Card, Optim
 from seqbench.protocol.config import RunConfig
 from seqbench.utils.errors import SeqbenchError
 
@@ -42,14 +43,31 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     Raises:
         SeqbenchError: the datamodule refuses its options, or the data is not available.
     """
+    datamodule = import_datamodule_class(config.card)
+    options = dict(config.task_options)
+    if datamodule.streaming:
+        options["carry_state"] = hasattr(config.arch_entry.load(), "unroll")
+    return build_data(config.card, options, config.optim, config.seed)
+
+
+def build_data(card: Card, options: Mapping[str, Any], optim: Optim, seed: int) -> SequenceDataModule:
+    """Build the datamodule of a card.
+
+    Args:
+        card: card of the task.
+        options: arguments of the datamodule except ``batch_size`` and ``keys``.
+        optim: optimisation, which sets the batch size and the steps between validations.
+        seed: seed of the training batches.
+
+    Raises:
+        SeqbenchError: the datamodule refuses its options, or the data is not available.
+    """
     from seqbench.protocol.batches import Keys  # Imported here, because it imports torch.
 
-    datamodule = import_datamodule_class(config.card)
-    streaming_options = {}
-    if datamodule.streaming:
-        streaming_options["carry_state"] = hasattr(config.arch_entry.load(), "unroll")
-    keys = Keys(config.seed, config.card.name, config.card.version)
+    keys = Keys(seed, card.name, card.version)
     try:
-        return datamodule(batch_size=config.optim.batch_size, keys=keys, **config.task_options, **streaming_options)
+        data = import_datamodule_class(card)(batch_size=optim.batch_size, keys=keys, **options)
     except (TypeError, ValueError) as error:
-        raise SeqbenchError(f"task '{config.card.name}' refuses its options: {error}.") from error
+        raise SeqbenchError(f"task '{card.name}' refuses its options: {error}.") from error
+    data.validate_every = optim.validate_every
+    return data

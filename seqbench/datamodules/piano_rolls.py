@@ -107,6 +107,10 @@ class PianoRolls(SequenceDataModule):
         pieces = self._evaluation[split][step]
         return self._batch(split, np.stack([pieces, np.zeros_like(pieces), self.lengths[split][pieces]], axis=1))
 
+    def steps_per_pass(self) -> int:
+        """Return the number of batches in the first pass; with segments, later passes may differ by a few batches."""
+        return len(self._epochs.batches(0))
+
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each piece of the split once."""
         return len(self._evaluation[split])

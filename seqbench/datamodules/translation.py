@@ -197,6 +197,10 @@ class Translation(SequenceDataModule):
             target_lengths=torch.from_numpy(target_lengths + 1),
         )
 
+    def steps_per_pass(self) -> int:
+        """Return the number of batches that contain each training sample once."""
+        return len(self._epochs.batches(0))
+
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each pair of the split once."""
         return len(self._evaluation[split])

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map, tree_map_only
 
 from seqbench.datamodules.base import SequenceDataModule
+from seqbench.datamodules.epochs import EpochLoader
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
@@ -229,16 +230,16 @@ class SequenceModule(L.LightningModule):
 
     # Loaders, for a Trainer that gets the module but no data.
 
-    def train_dataloader(self) -> TrainingLoader:
+    def train_dataloader(self) -> TrainingLoader | EpochLoader:
         """Return the training batches of the task."""
         return self._require_data().train_dataloader()
 
-    def val_dataloader(self) -> list[EvaluationLoader]:
-        """Return a loader for each validation split of the task."""
+    def val_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
+        """Return the loader of the task's validation split."""
         return self._require_data().val_dataloader()
 
-    def test_dataloader(self) -> list[EvaluationLoader]:
-        """Return a loader for each test split of the task."""
+    def test_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
+        """Return the loaders of the task's test splits: one, or a list."""
         return self._require_data().test_dataloader()
 
     def _require_data(self) -> SequenceDataModule:

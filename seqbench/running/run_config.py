@@ -41,7 +41,7 @@ def resolve_config(request: RunRequest) -> RunConfig:
     entries = _find_entries(request)
     card = load_card(request.task)
     tier = card.tier(request.tier)
-    location = _find_data(card, tier, request.group("task"))
+    location = find_data(card, tier, request.group("task"))
     checksums = data_contents.file_checksums(location) if location else {}
 
     datamodule = loading.import_datamodule_class(card)
@@ -125,6 +125,7 @@ def _option_parser(
     return parser
 
 
+<<<<<<< HEAD
 def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
     """Return the class of each entry, by group of options.
 
@@ -141,6 +142,9 @@ def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
 
 
 def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
+=======
+def find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
+>>>>>>> da819ba (The data of a task alone, with epochs that end)
     """Return the location of the task's files, or None for generated data; ``options`` override those of the card."""
     options = {**card.arguments, **tier.task, **options}
     if "dataset" not in options:

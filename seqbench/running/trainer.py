@@ -16,6 +16,7 @@ from lightning.pytorch.accelerators import CPUAccelerator
 
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.config import RunConfig, TrainerOptions
+from seqbench.protocol.run_trainer import RunTrainer
 from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO
 from seqbench.running.training_loop import count_batches
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -25,7 +26,7 @@ LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero
 
 def build_trainer(
     config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], module: SequenceModule
-) -> L.Trainer:
+) -> RunTrainer:
     """Return the Trainer of a run; no file is written, so that wrong options leave the folder unchanged.
 
     Args:
@@ -39,7 +40,7 @@ def build_trainer(
     """
     options = config.trainer
     try:
-        trainer = L.Trainer(
+        trainer = RunTrainer(
             accelerator=_accelerator(options.accelerator),
             devices=options.devices,
             num_nodes=options.num_nodes,

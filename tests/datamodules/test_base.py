@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType, SimpleNamespace
-from typing import cast
+from itertools import islice
+from types import MappingProxyType
 
-import lightning.pytorch as L
 import pytest
 import torch
 
+from seqbench.datamodules import epochs
 from seqbench.datamodules.base import Scores, SequenceDataModule, require
-from seqbench.protocol.batches import Keys
+from seqbench.protocol.batches import EvaluationLoader, Keys, TrainingLoader
+from seqbench.protocol.run_trainer import RunTrainer
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 from seqbench.utils.errors import SeqbenchError
 
@@ -39,10 +40,29 @@ class Counter(SequenceDataModule):
         return {"accuracy": None}
 
 
+class TrainerAt(RunTrainer):
+    """The Trainer of a run at a step, on a rank of some processes."""
+
+    def __init__(self, step: int, accumulate: int, rank: int, world: int) -> None:
+        self.accumulate_grad_batches = accumulate
+        self._at = (step, rank, world)
+
+    @property
+    def global_step(self) -> int:
+        return self._at[0]
+
+    @property
+    def global_rank(self) -> int:
+        return self._at[1]
+
+    @property
+    def world_size(self) -> int:
+        return self._at[2]
+
+
 def attach(data: SequenceDataModule, step: int = 0, accumulate: int = 1, rank: int = 0, world: int = 1) -> None:
-    """Give a datamodule a trainer in the given state."""
-    trainer = SimpleNamespace(global_step=step, accumulate_grad_batches=accumulate, global_rank=rank, world_size=world)
-    data.trainer = cast(L.Trainer, trainer)
+    """Give a datamodule the trainer of a run in the given state."""
+    data.trainer = TrainerAt(step, accumulate, rank, world)
 
 
 def first_inputs(data: SequenceDataModule) -> int:
@@ -74,9 +94,53 @@ def test_the_test_stage_includes_the_probes() -> None:
     data = Counter()
     assert data.splits("validation") == ("validation",)
     assert data.splits("test") == ("test", "length-5")
-    assert [loader.split for loader in data.val_dataloader()] == ["validation"]
-    assert [loader.split for loader in data.test_dataloader()] == ["test", "length-5"]
-    assert [len(loader) for loader in data.test_dataloader()] == [2, 2]
+    validation, tests = data.val_dataloader(), data.test_dataloader()
+    assert isinstance(validation, EvaluationLoader)
+    assert isinstance(tests, list)
+    assert [loader.split for loader in (validation, *tests)] == ["validation", "test", "length-5"]
+    assert [len(loader) for loader in tests] == [2, 2]
+
+
+def test_a_loader_of_one_evaluation_split_has_its_batches() -> None:
+    loader = Counter().split_dataloader("length-5")
+    assert [int(batch.inputs[0, 0]) for batch in loader] == [0, 1]
+    with pytest.raises(SeqbenchError, match="no evaluation split 'train'; the splits are validation, test, length-5"):
+        Counter().split_dataloader("train")
+
+
+def test_without_a_trainer_each_loop_over_the_training_batches_is_the_next_epoch() -> None:
+    data = Counter()
+    data.validate_every = 3
+    loops = [[int(batch.inputs[0, 0]) for batch in data.train_dataloader()] for _ in range(2)]
+    loader = data.train_dataloader()
+    loops += [[int(batch.inputs[0, 0]) for batch in loader] for _ in range(2)]
+    assert loops == [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]]
+    data.epoch = 1
+    assert [int(batch.inputs[0, 0]) for batch in islice(data.train_dataloader(), 2)] == [3, 4]
+    assert data.epoch == 2
+
+
+def test_the_loader_of_a_run_has_no_end() -> None:
+    data = Counter()
+    data.validate_every = 3
+    attach(data, step=2)
+    loader = data.train_dataloader()
+    assert isinstance(loader, TrainingLoader)
+    assert [int(batch.inputs[0, 0]) for batch in islice(loader, 5)] == [2, 3, 4, 5, 6]
+
+
+def test_an_epoch_is_a_pass_over_the_data_or_else_the_steps_between_two_validations() -> None:
+    data = Counter()
+    assert data.steps_per_epoch == epochs.DEFAULT_STEPS
+    data.validate_every = 7
+    assert data.steps_per_epoch == 7
+    vars(data)["steps_per_pass"] = lambda: 4
+    assert data.steps_per_epoch == len(data.train_dataloader()) == 4  # type: ignore[arg-type]
+
+
+def test_a_datamodule_is_printed_in_one_line() -> None:
+    assert str(Counter(5)) == repr(Counter(5))
+    assert str(Counter(5)).endswith("batches: train 1000, validation 2, test 2, length-5 2)")
 
 
 def test_optional_members_have_empty_defaults() -> None:
