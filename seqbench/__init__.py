@@ -193,11 +193,12 @@ def data(
     Raises:
         SeqbenchError: a name or an option is wrong, or data are missing.
 
-    >>> data = data({"name": "copy", "delay": 10}, tier="smoke", batch_size=4)
-    >>> for batch in data.train_dataloader():
+    >>> import seqbench
+    >>> copies = seqbench.data({"name": "copy", "delay": 10}, tier="smoke", batch_size=4)
+    >>> for batch in copies.train_dataloader():
     ...     break
-    >>> batch.inputs.shape, float(batch.weights.sum()) == batch.total
-    (torch.Size([4, 30]), True)
+    >>> batch.inputs.shape, len(copies.train_dataloader())
+    (torch.Size([4, 30]), 200)
     """
     from seqbench.running import data_request
 

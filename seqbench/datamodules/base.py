@@ -186,9 +186,9 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         >>> import seqbench
         >>> data = seqbench.data("parity", tier="smoke")
         >>> data.splits("test")
-        ('test', 'length-100', 'length-500')
+        ('test', 'length-20', 'length-40', 'length-100', 'length-500')
         >>> sum(len(batch) for batch in data.split_dataloader("length-500"))
-        256
+        64
         """
         known = (*self.splits("validation"), *self.splits("test"))
         if split not in known:

@@ -125,7 +125,6 @@ def _option_parser(
     return parser
 
 
-<<<<<<< HEAD
 def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
     """Return the class of each entry, by group of options.
 
@@ -141,10 +140,7 @@ def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
     return classes
 
 
-def _find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
-=======
 def find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
->>>>>>> da819ba (The data of a task alone, with epochs that end)
     """Return the location of the task's files, or None for generated data; ``options`` override those of the card."""
     options = {**card.arguments, **tier.task, **options}
     if "dataset" not in options:
