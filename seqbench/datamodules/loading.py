@@ -46,7 +46,7 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     datamodule = import_datamodule_class(config.card)
     options = dict(config.task_options)
     if datamodule.streaming:
-        options["carry_state"] = hasattr(config.arch_entry.load(), "unroll")
+        options["carry_state"] = registry.continues_streams(config.arch_entry.load())
     return build_data(config.card, options, config.optim, config.seed)
 
 

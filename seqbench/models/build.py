@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from seqbench.datamodules import loading
+from seqbench.models import own_training
 from seqbench.models.context import BackboneClass, ModuleContext, build_backbone
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.config import RunConfig
@@ -69,5 +70,11 @@ def _build_own_module(context: ModuleContext, module_class: BackboneClass) -> Se
     if not isinstance(module, SequenceModule) or "body" not in module._modules:
         raise SeqbenchError(
             f"architecture '{name}' is not complete: its __init__ must call super().__init__(context, backbone) first."
+        )
+    own_training.check_instance(module, *module._assembled)
+    if module.unrolls and not module.body.can_unroll and loading.import_datamodule_class(context.config.card).streaming:
+        raise SeqbenchError(
+            f"task '{context.config.card.name}' gives chunks of streams, and the backbone of architecture '{name}' has "
+            f"no unroll; set unrolls = False in the class {type(module).__name__}, so that it reads windows."
         )
     return module

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import lightning.pytorch as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_map, tree_map_only
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.datamodules.epochs import EpochLoader
+from seqbench.models import own_training
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
-from seqbench.protocol.backbones import State
+from seqbench.protocol.backbones import ParameterGroup, State
 from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored, trained_batches
 from seqbench.protocol.specs import Batch, TokenSequence
 
 if TYPE_CHECKING:
-    from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+    from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
 
 CARRIED_STATE = "seqbench_carried"
 """Key of a checkpoint under which the carried state of truncated back-propagation is kept."""
@@ -32,8 +33,12 @@ PerRank = TypeVar("PerRank")
 class SequenceModule(L.LightningModule):
     """One architecture on one task.
 
-    Any Trainer can run it: ``Trainer(max_steps=500).fit(module)`` trains on the task that it was built for. A subclass
-    may override training and optimisers but not evaluation, so that scores stay comparable.
+    Any Trainer can run it: ``Trainer(max_steps=500).fit(module)`` trains on the task that it was built for.
+
+    A subclass is an architecture that brings its own training. It builds its backbone in
+    ``__init__(self, context, d_model, ...)`` and may override ``training_step``, ``configure_optimizers``,
+    ``configure_callbacks``, ``setup`` and the hooks of training, but not evaluation, so that scores stay comparable
+    (see ``models.own_training``). Hooks run after those of this class and need not call ``super()``.
 
     Args:
         context: the configuration and the task; ``models.build`` makes it.
@@ -60,12 +65,16 @@ class SequenceModule(L.LightningModule):
     brings_training: ClassVar[bool] = True
     """Tells ``protocol.registry.brings_training`` that a class is a module with training of its own."""
 
+    unrolls: ClassVar[bool] = True
+    """False if the backbone that a subclass builds has no ``unroll``: it then reads streams as overlapping windows."""
+
     def __init__(self, context: ModuleContext, backbone: Any, encoder: Any = None) -> None:
         super().__init__()
         self.spec, self.optim, self.seed = context.spec, context.optim, context.seed
         # The objective comes first: the order of the parameters is that of the optimiser's state in checkpoints.
         body, self.objective = context.assemble(backbone, encoder)
         self.body = body
+        self._assembled = (self.body, self.objective)
         self.data: SequenceDataModule | None = None
         self.evaluated: dict[str, dict[str, float]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
@@ -74,6 +83,15 @@ class SequenceModule(L.LightningModule):
         self._stage = ""
         self._carried: State = None
         self._evaluation_carried: State = None
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Check that a subclass leaves evaluation alone.
+
+        Raises:
+            SeqbenchError: it overrides a final method.
+        """
+        super().__init_subclass__(**kwargs)
+        own_training.prepare_subclass(cls, SequenceModule)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the predicted distribution of each target of whole sequences; see ``Objective``."""
@@ -90,8 +108,24 @@ class SequenceModule(L.LightningModule):
             torch.cuda.default_generators[self.device.index or 0].manual_seed(key)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss: a weighted mean over the global batch, so that the mean over ranks is exact."""
+        """Return the loss of a training batch."""
+        return self.batch_loss(self.hidden_states(batch), batch)
+
+    def hidden_states(self, batch: Batch) -> Tensor:
+        """Return the hidden vectors of a training batch, ``(batch, out_time, d_model)``.
+
+        On streams the backbone continues from the state after the previous call, so call it once in a training step.
+        """
         hidden, self._carried = self._hidden_and_state(batch, self._carried)
+        return hidden
+
+    def batch_loss(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Return the loss: a weighted mean over the global batch, so that the mean over ranks is exact.
+
+        Args:
+            hidden: hidden vectors of the batch, ``(batch, out_time, d_model)``.
+            batch: the training batch, with targets and weights.
+        """
         return self.objective.loss_sum(hidden, batch) * (self.trainer.world_size / batch.total)
 
     def _hidden_and_state(self, batch: Batch, carried: State) -> tuple[Tensor, State]:
@@ -104,15 +138,42 @@ class SequenceModule(L.LightningModule):
         # A clone, because a view would keep the whole chunk in memory and in checkpoints.
         return hidden, tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
 
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """Return the optimiser and schedule of the card; a backbone may choose its own parameter groups."""
+        return self.card_optimizer(self.parameters())
+
+    def card_optimizer(self, parameters: Iterable[nn.Parameter]) -> OptimizerLRSchedulerConfig:
+        """Return the optimiser and the schedule of the card for some parameters of this module.
+
+        A subclass with several optimisers uses it for the parameters that have no other one.
+
+        Args:
+            parameters: the parameters; a backbone's ``parameter_groups`` keep their options.
+        """
+        chosen = {id(p) for p in parameters}
+        groups: list[ParameterGroup] = [
+            {**group, "params": kept}
+            for group in collect_parameter_groups(self, self.body)
+            if (kept := [p for p in group["params"] if id(p) in chosen])
+        ]
         # Lightning does not clip under a fused optimiser in mixed precision, and no fused optimiser supports complex
         # numbers.
         mixed = self._trainer is not None and str(self.trainer.precision).endswith("-mixed")
         fused = not mixed and not any(p.is_complex() for p in self.parameters())
-        optimizer = build_optimizer(collect_parameter_groups(self, self.body), self.optim, fused)
+        optimizer = build_optimizer(groups, self.optim, fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(self.optim))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def clip(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradients of an optimiser at ``optim.clip``, in a training step with manual optimisation.
+
+        With automatic optimisation the Trainer clips.
+
+        Args:
+            optimizer: one of ``self.optimizers()``; the norm is that of its own parameters.
+        """
+        if self.optim.clip:
+            self.clip_gradients(optimizer, gradient_clip_val=self.optim.clip, gradient_clip_algorithm="norm")
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add the carried state of the rows of all ranks, because it cannot be computed from the step number."""
@@ -126,7 +187,7 @@ class SequenceModule(L.LightningModule):
             state = tree_map(lambda *leaves: torch.cat(leaves) if isinstance(leaves[0], Tensor) else leaves[0], *parts)
         checkpoint[CARRIED_STATE] = state
 
-    def on_load_checkpoint(self, checkpoint: Mapping[str, Any]) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the carried state of this rank's rows."""
         state = checkpoint.get(CARRIED_STATE)
         if state is not None and self._trainer is not None:
@@ -161,6 +222,8 @@ class SequenceModule(L.LightningModule):
         self._finish_evaluation("test")
 
     def _start_evaluation(self, stage: str) -> None:
+        if type(self) is not SequenceModule:
+            own_training.check_instance(self, *self._assembled)
         splits = self._require_data().splits(stage)
         self._metrics = [self.objective.build_metrics().to(self.device) for _ in splits]
         self._marks = [torch.zeros(2, dtype=torch.int64, device=self.device) for _ in splits]

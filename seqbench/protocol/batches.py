@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 Stream = Callable[[str, int], Batch]
 """A function that returns the batch of a split and a number: ``stream("train", 0)``."""
+
+
+@runtime_checkable
+class _Processed(Protocol):
+    """Lightning's count of batches; the type that Lightning declares lacks this member."""
+
+    processed: int
 
 
 class Reduce(Protocol):
@@ -114,7 +121,9 @@ def trained_batches(trainer: L.Trainer) -> int:
     ``trainer.global_step`` counts steps of optimisers instead: none or several for one batch, if the module decides
     when they step.
     """
-    return int(trainer.fit_loop.epoch_loop.batch_progress.total.processed)
+    progress: object = trainer.fit_loop.epoch_loop.batch_progress.total
+    assert isinstance(progress, _Processed)
+    return progress.processed
 
 
 class TrainingLoader:

@@ -152,6 +152,17 @@ def brings_training(architecture: object) -> bool:
     return bool(getattr(architecture, "brings_training", False))
 
 
+def continues_streams(architecture: object) -> bool:
+    """Return whether the backbones of an architecture continue from a state, so that they can read chunks of a stream.
+
+    >>> continues_streams(find_entry(ARCHITECTURES, "gru").load())
+    True
+    """
+    if brings_training(architecture):
+        return bool(getattr(architecture, "unrolls", True))
+    return hasattr(architecture, "unroll")
+
+
 def _is_lightning_module(loaded: object) -> bool:
     """Return whether an object is a class of LightningModules, of either of Lightning's two packages."""
     bases = loaded.__mro__ if isinstance(loaded, type) else ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
@@ -14,7 +16,8 @@ from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import SequenceSpec
 from seqbench.utils.errors import SeqbenchError
-from tests.models.modules import COPY, build_copy
+from tests.backbones import CausalMean
+from tests.models.modules import CHARACTERS, COPY, build_copy, build_small_module
 from tests.models.own_modules import Plain
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -107,3 +110,27 @@ def test_the_seed_decides_the_weights_of_a_module() -> None:
 def test_a_module_that_cannot_be_built_is_one_sentence(arch: str, reason: str) -> None:
     with pytest.raises(SeqbenchError, match=reason):
         build_copy(f"{OWN}:{arch}")
+
+
+class Windowed(seqbench.SequenceModule):
+    """Builds a backbone without ``unroll``, and says so."""
+
+    unrolls = False
+
+    def __init__(self, context: seqbench.ModuleContext, d_model: int) -> None:
+        super().__init__(context, CausalMean(d_model))
+
+
+class NotWindowed(Windowed):
+    """Does not say so."""
+
+    unrolls = True
+
+
+def test_a_module_without_unroll_reads_windows_of_streams_if_it_says_so(text_folder: Path) -> None:
+    module = build_small_module({"name": f"{__name__}:Windowed", "d_model": 8}, CHARACTERS, text_folder)
+    assert module.data is not None
+    assert module.data.stream("train", 0).first is None
+    with pytest.raises(SeqbenchError, match="has no unroll; set unrolls = False in the class NotWindowed"):
+        build_small_module({"name": f"{__name__}:NotWindowed", "d_model": 8}, CHARACTERS, text_folder)
+    assert build_copy(f"{__name__}:NotWindowed").body.can_unroll is False

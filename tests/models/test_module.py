@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 import torch
@@ -13,6 +14,9 @@ from seqbench.models.bodies import SingleBackbone
 from seqbench.models.module import CARRIED_STATE, SequenceModule
 from seqbench.protocol.specs import Batch
 from tests.models.modules import CHARACTERS, COPY, PAIRS, PARITY_LAST, build_small_module, build_trainer
+
+if TYPE_CHECKING:
+    from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -168,7 +172,7 @@ def test_a_backbone_may_choose_its_parameter_groups(text_folder: Path) -> None:
     name, special = next((name, p) for name, p in module.named_parameters() if name.endswith("bias_hh_l0"))
     assert name.startswith("body.backbone.")
     vars(module.body.backbone)["parameter_groups"] = lambda: [{"params": [special], "weight_decay": 0.0}]
-    optimizer = module.configure_optimizers()["optimizer"]
+    optimizer = cast("OptimizerLRSchedulerConfig", module.configure_optimizers())["optimizer"]
     decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
     assert decays.pop(id(special)) == 0.0
     assert set(decays.values()) == {0.1}
