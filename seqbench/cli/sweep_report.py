@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
 from seqbench.sweep.planning.sweep_plan import Group, Plan
 from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
@@ -38,6 +39,9 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
     logger.info(align_columns(rows))
     for name, reason in plan.refused.items():
         logger.info(f"cannot be run: {name}: {reason}")
+    for sentence in dict.fromkeys(describe_earlier_sources(group.config, plan.runs) for group in plan.groups):
+        if sentence:
+            logger.info(f"{sentence}.")
     runs = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
     seconds = estimate_total_seconds(runs, expected_seconds, slots)
     about = "" if seconds is None else f"; about {format_duration(seconds)}"

@@ -24,13 +24,16 @@ LARGEST = 1e150
 POINTS = 6
 """Largest number of steps at which curves are compared."""
 
-_NOT_CONFIGURATION = ("digest", "modified", "options", "seed", "spec", "data_facts", "tuning", *CONFIG_COSTS)
+_NOT_CONFIGURATION = ("digest", "modified", "options", "seed", "spec", "data_facts", "tuning", "sources", *CONFIG_COSTS)
 """Keys of ``config`` that are compared elsewhere, or that follow from others."""
 
 _NO_EFFECT = ("trainer.", "logger", "task.data_dir", "task.source")
 """Beginnings of the options that have no effect on results, with one exception, ``_PRECISION``."""
 
 _PRECISION = "trainer.precision"
+
+_SOURCE_FILE = "source.file "
+"""Beginning of the name of a file that defines a class given by its path; the file has an effect on results."""
 
 
 def compare_records(a: Record, b: Record) -> Comparison:
@@ -89,18 +92,33 @@ def _configuration(record: Record) -> dict[str, object]:
     """Return options, code, data and machine of a run by dotted name."""
     code = {key: value for key, value in record.config.to_dict().items() if key not in _NOT_CONFIGURATION}
     machine = {"device": record.measured.device, "threads": record.measured.threads}
-    return {**_options(record), **dict(_flatten(code, "")), **machine}
+    return {**_options(record), **dict(_flatten(code, "")), **_sources(record), **machine}
+
+
+def _sources(record: Record) -> dict[str, str]:
+    """Return the digests of the sources: of each file of a class given by its path, else of each distribution."""
+    digests: dict[str, str] = {}
+    for owner, source in record.config.sources.items():
+        files = {f"{_SOURCE_FILE}{name}": digest for name, digest in source.files.items()}
+        digests |= files or {f"source.{owner}": source.digest}
+    return {name: digest[:8] for name, digest in digests.items()}
 
 
 def _differences(a: Record, b: Record) -> dict[str, list[object]]:
     left, right = _configuration(a), _configuration(b)
     pairs = {name: [left.get(name), right.get(name)] for name in dict.fromkeys([*left, *right])}
-    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+    # A record of an earlier seqbench holds no sources.
+    has_sources = bool(a.config.sources and b.config.sources)
+    return {
+        name: pair
+        for name, pair in pairs.items()
+        if pair[0] != pair[1] and (has_sources or not name.startswith("source."))
+    }
 
 
 def _has_effect(name: str, a: Record, b: Record) -> bool:
     """Return whether a difference has an effect on results; package versions and the machine have no effect."""
-    if name in (_PRECISION, "architecture.class", "architecture.distribution"):
+    if name in (_PRECISION, "architecture.class", "architecture.distribution") or name.startswith(_SOURCE_FILE):
         return True
     return (name in _options(a) or name in _options(b)) and not name.startswith(_NO_EFFECT)
 

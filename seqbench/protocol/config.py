@@ -137,6 +137,8 @@ class RunConfig:
         encoder_options: arguments of the encoder's backbone.
         match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
         tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
+        class_files: for each architecture that is given by the path of its class, the SHA-256 of each file that defines
+            the class, as it was imported.
 
     Raises:
         SeqbenchError: the logger is unknown, the seed is out of range, or an option is not plain data.
@@ -160,6 +162,7 @@ class RunConfig:
     encoder_options: Mapping[str, object] = field(default_factory=dict)
     match_params: int | None = None
     tuning: Tuning | None = None
+    class_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.logger not in LOGGERS:
@@ -210,7 +213,8 @@ class RunConfig:
     def digest(self) -> str:
         """Return the SHA-256 (hex) of everything that determines the results.
 
-        It covers the checksums of the data, but not devices, logger or paths.
+        It covers the checksums of the data, and the source of a class that is given by its path, so that edited code is
+        another run. It does not cover devices, logger or paths.
         """
         data = self.options()
         for key in ("logger", "trainer"):
@@ -221,6 +225,8 @@ class RunConfig:
         data["precision"] = self.trainer.precision
         data["card"] = self.card.digest(self.tier)
         data["data"] = sorted((name.rpartition("/")[0], value) for name, value in self.checksums.items())
+        if self.class_files:
+            data["class_files"] = self.class_files
         return json_digest(_lists_from_tuples(data))
 
     def folder(self, runs: Path) -> Path:

@@ -125,6 +125,17 @@ class ArchitectureDescription(StrictModel):
     version: str | None = Field(description="Version of that distribution.")
 
 
+class SourceDescription(StrictModel):
+    """Source code of an architecture, of a task's distribution, or of seqbench, as the run has imported it."""
+
+    digest: str = Field(description="SHA-256 (hex) over the names and contents of the source files.")
+    files: dict[str, str] = Field(
+        default_factory=dict,
+        description="For a class given by its path, the SHA-256 (hex) of each file that defines it, without comments, "
+        "docstrings and formatting.",
+    )
+
+
 class CardDescription(StrictModel):
     """The task's card: the protocol that the run followed."""
 
@@ -232,6 +243,11 @@ class RunDescription(StrictModel):
     packages: dict[str, str | None] = Field(description="Versions of Python and libraries; null if not installed.")
     git_commit: str | None = Field(
         description="Commit of seqbench's checkout, with `+changes` if files differ; null for an installed wheel."
+    )
+    sources: dict[str, SourceDescription] = Field(
+        default_factory=dict,
+        description="Source code by its owner: `seqbench`, the distributions of architectures and task, or the path of "
+        "a class.",
     )
     spec: SpecDescription | None = Field(default=None, description="Inputs and outputs of the model.")
     parameters: WholeNumber | None = Field(default=None, description="Number of trainable parameters.")

@@ -10,7 +10,6 @@ entry requires.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
@@ -24,9 +23,11 @@ from importlib.metadata import (
     entry_points,
     version,
 )
-from pathlib import Path
 from typing import Any
 
+from seqbench.protocol.identity import path_imports
+from seqbench.protocol.identity.class_paths import normalise_class_path, suggest_class_path
+from seqbench.protocol.identity.class_sources import FileDigests, class_file_digests
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
 
 ARCHITECTURES = "seqbench.architectures"
@@ -71,9 +72,14 @@ class Entry:
             NotAtHand: the module cannot be imported here or lacks the attribute.
             SeqbenchError: an architecture is not a backbone and no module of seqbench, or its class is refused.
         """
+        loaded = path_imports.import_from_path(self.value) if self.distribution is None else self._import()
+        if self.group == ARCHITECTURES:
+            self._check_architecture(loaded)
+        return loaded
+
+    def _import(self) -> object:
+        """Import the object of a registered entry."""
         module_name, _, attribute = self.value.partition(":")
-        if self.distribution is None:
-            _make_importable(module_name)
         try:
             loaded: object = importlib.import_module(module_name)
             for part in attribute.split(".") if attribute else ():
@@ -92,8 +98,6 @@ class Entry:
                 f"'{self.name}'{self.owner} could not be imported from {self.value}: "
                 f"{type(error).__name__}: {one_line(error, 300)}. The rest of seqbench is unaffected."
             ) from error
-        if self.group == ARCHITECTURES:
-            self._check_architecture(loaded)
         return loaded
 
     def _check_architecture(self, loaded: object) -> None:
@@ -118,6 +122,17 @@ class Entry:
                 f"and whose forward(x, lengths=None) maps (batch, time, d_model) to the same, but {reason}."
             )
 
+    def file_digests(self) -> FileDigests:
+        """Return the digests of the files that define a class given by its path; empty for a registered entry.
+
+        Raises:
+            SeqbenchError: the class cannot be imported, or a file has changed since it was imported.
+        """
+        if self.distribution is not None or self.group != ARCHITECTURES:
+            return {}
+        loaded: type = self.load()
+        return class_file_digests(loaded, self.value.partition(":")[0])
+
     def _is_foreign(self, module: str | None) -> bool:
         """Return whether a missing module belongs to a package other than the entry's own."""
         return bool(module) and str(module).partition(".")[0] != self.value.partition(":")[0].partition(".")[0]
@@ -127,20 +142,6 @@ class Entry:
         if self.distribution and self.extras:
             return MissingLibrary(f"{needs}; get it by `pip install '{self.distribution}[{self.extras}]'`.")
         return NotAtHand(f"{needs}; install it. The rest of seqbench is unaffected.")
-
-
-def _make_importable(module_name: str) -> None:
-    """Add the current folder to the end of ``sys.path`` if a module of the user cannot be found otherwise.
-
-    ``python`` adds it by itself, but a console script such as ``seqbench`` does not. The folder is not removed
-    afterwards, because the module may import other modules of the folder later.
-    """
-    try:
-        known = importlib.util.find_spec(module_name.partition(".")[0]) is not None
-    except (ImportError, ValueError):
-        known = False
-    if not known and str(Path.cwd()) not in sys.path:
-        sys.path.append(str(Path.cwd()))
 
 
 def brings_training(architecture: object) -> bool:
@@ -245,10 +246,8 @@ def find_entry(group: str, name: str) -> Entry:
         SeqbenchError: the name is unknown, the path is incomplete, or two distributions offer the name.
     """
     if group == ARCHITECTURES and ":" in name:
-        module, _, attribute = name.partition(":")
-        if not module or not attribute:
-            raise SeqbenchError(f"'{name}' is no path to a class; expected package.module:Class.")
-        return Entry(name, name, None, None, group=group)
+        path = normalise_class_path(name)
+        return Entry(path, path, None, None, group=group)
     known = list_entries(group)
     kind = _KINDS[group]
     if name not in known:
@@ -257,7 +256,8 @@ def find_entry(group: str, name: str) -> Entry:
                 f"no {kind} is registered: seqbench itself is not installed in this environment; "
                 f"run `pip install .` in its checkout first."
             )
-        raise SeqbenchError(f"unknown {kind} '{name}'.{did_you_mean(name, known)}")
+        hint = suggest_class_path(name) if group == ARCHITECTURES else ""
+        raise SeqbenchError(f"unknown {kind} '{name}'.{hint or did_you_mean(name, known)}")
     if len(known[name]) > 1:
         owners = " and ".join(f"{e.distribution} {e.version} ({e.value})" for e in known[name])
         by_path = f" Until then give its class: --arch {known[name][0].value}." if group == ARCHITECTURES else ""

@@ -16,7 +16,9 @@ from seqbench.models.module import SequenceModule
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity import package_sources
 from seqbench.running.diagnostics import cost
+from seqbench.utils.plain_data import json_digest
 
 PROCESS_STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -76,7 +78,21 @@ def describe_config(config: RunConfig) -> dict[str, object]:
         "data": dict(config.checksums),
         "packages": package_versions(),
         "git_commit": _git_commit(),
+        "sources": _describe_sources(config, task),
     }
+
+
+def _describe_sources(config: RunConfig, task: registry.Entry) -> dict[str, dict[str, object]]:
+    """Return digests of seqbench, of the distributions of the run, and of each class that is given by its path."""
+    entries = [entry for entry in (config.arch_entry, config.encoder_entry, task) if entry and entry.distribution]
+    sources: dict[str, dict[str, object]] = {}
+    for name in dict.fromkeys([package_sources.SEQBENCH, *(str(entry.distribution) for entry in entries)]):
+        packages = sorted({entry.value.partition(":")[0] for entry in entries if entry.distribution == name})
+        digest = package_sources.distribution_digest(name, tuple(packages))
+        sources |= {name: {"digest": digest}} if digest else {}
+    for name, files in config.class_files.items():
+        sources[name] = {"digest": json_digest(files), "files": dict(files)}
+    return sources
 
 
 def _describe_architecture(entry: registry.Entry) -> dict[str, str | None]:

@@ -19,6 +19,7 @@ from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity import module_sources, source_changes
 from seqbench.protocol.record_fields import RunDescription
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
@@ -123,6 +124,7 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> ReloadedRun:
     Raises:
         SeqbenchError: data or weights are missing, or do not fit each other.
     """
+    source_changes.require_recorded_files(record.config.sources, config.class_files)
     data = loading.build_datamodule(config)
     changed = _find_changes(record, config)
     if changed and data.vocabulary_text() is not None:
@@ -150,7 +152,9 @@ def load_module(run: Path) -> SequenceModule:
     folder = run if run.is_dir() else run.parent
     record = records.read_record(run)
     try:
-        module = build.build_module_from_spec(_minimal_config(record.config), _recorded_spec(record.config))
+        config = _minimal_config(record.config)
+        source_changes.require_recorded_files(record.config.sources, config.class_files)
+        module = build.build_module_from_spec(config, _recorded_spec(record.config))
     except SeqbenchError:
         raise
     # The record may name a plug-in, whose construction may raise any error.
@@ -280,15 +284,19 @@ def _minimal_config(recorded: RunDescription) -> RunConfig:
     """Return the part of a recorded configuration that builds the module; the task's options are left out."""
     options = recorded.options
     arch, encoder = dict(options.arch), dict(options.encoder or {})
+    module_sources.forget_edited_modules()
+    arch_entry = registry.find_entry(registry.ARCHITECTURES, str(arch.pop("name")))
+    encoder_entry = registry.find_entry(registry.ARCHITECTURES, str(encoder.pop("name"))) if encoder else None
     return RunConfig(
         card=cards.load_card(str(options.task["name"])),
         tier=options.tier,
-        arch_entry=registry.find_entry(registry.ARCHITECTURES, str(arch.pop("name"))),
+        arch_entry=arch_entry,
         seed=options.seed,
         arch_options=arch,
-        encoder_entry=registry.find_entry(registry.ARCHITECTURES, str(encoder.pop("name"))) if encoder else None,
+        encoder_entry=encoder_entry,
         encoder_options=encoder,
         task_options={},
         body=options.body,
         optim=validate(cards.Optim, options.optim.to_dict(), "optim"),
+        class_files=run_config.class_files(entry for entry in (arch_entry, encoder_entry) if entry),
     )

@@ -6,7 +6,7 @@ Unknown names and missing data are reported before torch is imported.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from seqbench.datamodules import loading
@@ -16,6 +16,8 @@ from seqbench.protocol import registry
 from seqbench.protocol.cards import Card, Optim, Tier, load_card
 from seqbench.protocol.choices import DECODER_ONLY
 from seqbench.protocol.config import PairOptions, RunConfig, TrainerOptions
+from seqbench.protocol.identity import module_sources
+from seqbench.protocol.identity.class_sources import FileDigests
 from seqbench.running.option_parser import OptionParser, body_options
 from seqbench.running.parameter_matching import match_parameters
 from seqbench.running.run_request import Options, RunRequest
@@ -38,6 +40,7 @@ def resolve_config(request: RunRequest) -> RunConfig:
         SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
             are missing, or no width has a number of parameters near enough to ``match_params``.
     """
+    module_sources.forget_edited_modules()
     entries = _find_entries(request)
     card = load_card(request.task)
     tier = card.tier(request.tier)
@@ -65,6 +68,7 @@ def resolve_config(request: RunRequest) -> RunConfig:
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],
+        class_files=class_files(entries.values()),
     )
     _check_secrets(config.options(), "option")
     return config if request.match_params is None else match_parameters(config, request.match_params)
@@ -79,6 +83,16 @@ def format_help(request: RunRequest) -> str:
     entries, card = _find_entries(request), load_card(request.task)
     tier, datamodule = card.tier(request.tier), loading.import_datamodule_class(card)
     return _option_parser(request, entries, card, tier, datamodule).format_help()
+
+
+def class_files(entries: Iterable[registry.Entry]) -> dict[str, FileDigests]:
+    """Return the digests of the files of each architecture that is given by the path of its class, by its name.
+
+    Raises:
+        SeqbenchError: a class cannot be imported, or a file has changed since it was imported.
+    """
+    digests = {entry.name: entry.file_digests() for entry in entries}
+    return {name: files for name, files in digests.items() if files}
 
 
 def _find_entries(request: RunRequest) -> dict[str, registry.Entry]:

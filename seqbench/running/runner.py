@@ -13,6 +13,7 @@ from seqbench.models.module import SequenceModule
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity import source_changes
 from seqbench.protocol.run_folder import Existing
 from seqbench.running import provenance, trainer
 from seqbench.running.attempt import Attempt, Run, is_first_process
@@ -50,6 +51,7 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
         torch.set_num_threads(config.trainer.threads)
     if existing == "resume":
         _check_checkpoint(folder / run_folder.LAST)
+    _check_sources(config)
     module = build.build_module(config)
     with trainer.silence_lightning(), contextlib.nullcontext() if is_first_process() else screen.hide_messages():
         _log_data_and_size(config, module)
@@ -64,6 +66,19 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
             run_folder.remove_leftovers(folder, existing == "overwrite")
             atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
             return attempt.run()
+
+
+def _check_sources(config: RunConfig) -> None:
+    """Check that this process has imported the source that the digest of the configuration covers.
+
+    A cell of a sweep imports the architecture in a process of its own, some time after the sweep was planned.
+
+    Raises:
+        SeqbenchError: a file was edited in the meantime.
+    """
+    entries = [entry for entry in (config.arch_entry, config.encoder_entry) if entry is not None]
+    present = {entry.name: entry.file_digests() for entry in entries if entry.name in config.class_files}
+    source_changes.require_planned_files(config.class_files, present)
 
 
 def _check_checkpoint(path: Path) -> None:

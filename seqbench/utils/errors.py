@@ -17,13 +17,18 @@ class NotAtHand(SeqbenchError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return a hint for an unknown name: the closest known names, or all known names in their order if none is close.
 
+    Upper and lower case count as equal.
+
     >>> did_you_mean("gruu", ["gru", "lstm"])
+    " Did you mean 'gru'?"
+    >>> did_you_mean("GRU", ["gru", "mgru"])
     " Did you mean 'gru'?"
     >>> did_you_mean("mamba", ["gru", "lstm"])
     ' Known: gru, lstm.'
     """
     names = list(dict.fromkeys(known))
-    close = difflib.get_close_matches(name, names, n=3, cutoff=0.6)
+    close = [known_name for known_name in names if known_name.casefold() == name.casefold()]
+    close = close or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(repr(c) for c in close)}?"
     return f" Known: {', '.join(names)}." if names else " None is known."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 
 from seqbench.datamodules import loading
@@ -10,6 +11,7 @@ from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
+from seqbench.protocol.identity import source_changes
 from seqbench.protocol.record_fields import CardDescription, RunDescription
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
@@ -75,6 +77,10 @@ def check_configuration(subject: Subject) -> str:
             registry.require_distribution(registry.ARCHITECTURES, name, architecture.distribution, architecture.version)
     try:
         config = run_config.resolve_config(RunRequest.from_mapping(recorded.options.to_dict()))
+        source_changes.require_recorded_files(recorded.sources, config.class_files)
+        # An earlier seqbench recorded no sources, and its digest covers none.
+        recorded_files = {name: files for name, files in config.class_files.items() if name in recorded.sources}
+        config = dataclasses.replace(config, class_files=recorded_files)
         subject.config, subject.data = config, loading.build_datamodule(config)
     except NotAtHand as error:
         raise SkippedError(
@@ -156,7 +162,12 @@ def _compare_distributions(recorded: RunDescription, config: RunConfig) -> str:
         if old_version != new_version:
             recorded_version = short_repr(old_version)
             note += f"; recorded with the {key} of {new['distribution']} {recorded_version}, here {new_version}"
-    return note
+    changed = [name for name in recorded.sources if _source_digest(then, name) != _source_digest(now, name)]
+    return note + (f"; recorded with another source of {' and '.join(changed)}" if changed else "")
+
+
+def _source_digest(description: Mapping[str, object], owner: str) -> object:
+    return _as_dict(_as_dict(description.get("sources")).get(owner)).get("digest")
 
 
 def _as_dict(value: object) -> dict[str, object]:

@@ -171,3 +171,22 @@ def test_records_with_odd_values_are_compared(section: str, path: str) -> None:
 def test_an_edited_record_is_not_intact() -> None:
     intact = replace(example_record(), checksum=example_record().digest())
     assert [run.intact for run in comparison.compare_records(example_record(), intact).runs] == [False, True]
+
+
+def with_files(**files: str) -> Record:
+    sources = {"my_file:MyNet": {"digest": "0", "files": files}, "seqbench": {"digest": "1" * 64}}
+    return changed(example_record(), "config", "sources", sources)
+
+
+def test_an_edited_file_is_another_configuration_and_is_named() -> None:
+    found = comparison.compare_records(with_files(my_file="a" * 64, helper="b"), with_files(my_file="c", helper="b"))
+    assert found.differs == {"source.file my_file": ["a" * 8, "c"]}
+    assert (found.changed, found.same_configuration) == (["source.file my_file"], False)
+
+
+def test_another_source_of_seqbench_is_named_and_is_the_same_configuration() -> None:
+    a = changed(example_record(), "config", "sources", {"seqbench": {"digest": "1"}})
+    b = changed(example_record(), "config", "sources", {"seqbench": {"digest": "2"}})
+    found = comparison.compare_records(a, b)
+    assert (found.differs, found.same_configuration) == ({"source.seqbench": ["1", "2"]}, True)
+    assert comparison.compare_records(a, example_record()).differs == {}

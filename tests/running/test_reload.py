@@ -10,8 +10,9 @@ import torch
 import seqbench
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.records import Record
-from seqbench.running import reload
+from seqbench.running import evaluation, reload
 from seqbench.utils.errors import SeqbenchError
+from tests.protocol.identity.folders import NET, user_folder, write_files
 
 OPTIM = {"steps": 4, "batch_size": 4, "validate_every": 2}
 TASK = {"name": "copy", "delay": 2, "samples": 8}
@@ -78,3 +79,23 @@ def test_a_loaded_module_is_in_evaluation_mode_and_has_no_data(run: Path) -> Non
 def test_a_missing_checkpoint_is_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(SeqbenchError, match=f"holds no {run_folder.BEST}"):
         reload.load_weights(reload.load_module(run), tmp_path)
+
+
+def test_a_net_whose_source_has_changed_is_not_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": f"from helper import width\n{NET}", "helper.py": "def width(): return 1"})
+        options = {"steps": 20, "batch_size": 8, "validate_every": 20}
+        task = {"name": "copy", "delay": 2, "samples": 40}
+        arch = {"name": "my_file:MyNet", "d_model": 8}
+        run = seqbench.run(arch, task, tier="smoke", optim=options, logger="none", runs=tmp_path / "runs")
+        assert seqbench.load(run.folder)
+        write_files(folder, {"helper.py": "def width(): return 2"})
+        message = r"^the source of my_file:MyNet has changed since the run: file helper\.py; restore it"
+        with pytest.raises(SeqbenchError, match=message):
+            seqbench.load(run.folder)
+        with pytest.raises(SeqbenchError, match=message):
+            evaluation.evaluate(run.folder)
+        write_files(folder, {"helper.py": "def width():\n    return 1  # As before."})
+        assert evaluation.evaluate(run.folder).metrics["accuracy"]["value"] == pytest.approx(
+            run.record.results.metrics["test"]["accuracy"].value
+        )

@@ -18,6 +18,7 @@ from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import records, registry, run_folder
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity import module_sources, package_sources
 from seqbench.protocol.record_fields import Results
 from seqbench.protocol.specs import SequenceSpec
 from seqbench.running import run_config, runner, wandb_logging
@@ -29,6 +30,7 @@ from seqbench.running.run_request import RunRequest
 from seqbench.running.samples import text_sample
 from seqbench.utils.errors import SeqbenchError
 from tests.optional import not_none
+from tests.protocol.identity.folders import NET, user_folder, write_files
 
 COPY = {"name": "copy", "delay": 2, "samples": 40}
 OPTIM = {"steps": 120, "batch_size": 8, "validate_every": 40, "schedule": "cosine"}
@@ -544,3 +546,68 @@ def test_a_run_builds_its_module_once_and_looks_its_architectures_up_once(
     run = runner.run(config(arch=arch, encoder=encoder, task=task, optim=optim), tmp_path)
     assert run.record.status == "ok"
     assert sorted(calls) == ["build", "gru", "lstm"]
+
+
+def net_config(**changed: Any) -> Any:
+    return config(arch={"name": "my_file:MyNet", "d_model": 8}, **changed)
+
+
+def test_edited_code_is_another_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET})
+        before = runner.run(net_config(), tmp_path)
+        assert runner.run(net_config(), tmp_path, "resume").record == before.record
+        write_files(folder, {"my_file.py": f"# A comment.\n{NET}"})
+        assert runner.run(net_config(), tmp_path, "resume").record == before.record
+        write_files(folder, {"my_file.py": NET.replace("tanh", "relu")})
+        after = runner.run(net_config(), tmp_path, "resume")
+    assert after.folder != before.folder
+    assert after.record.results.weights != before.record.results.weights
+    files = [run.record.config.sources["my_file:MyNet"].files for run in (before, after)]
+    assert [list(one) for one in files] == [["my_file.py"], ["my_file.py"]]
+    assert files[0] != files[1]
+
+
+def test_a_file_that_is_edited_between_the_plan_and_the_run_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET})
+        planned = net_config()
+        write_files(folder, {"my_file.py": NET.replace("tanh", "relu")})
+        module_sources.forget_edited_modules()  # As in another process, which imports the file now.
+        with pytest.raises(
+            SeqbenchError, match=r"my_file:MyNet has changed since the run was planned: file my_file\.py"
+        ):
+            runner.run(planned, tmp_path / "runs")
+        assert not (tmp_path / "runs").exists()
+
+
+def test_a_file_that_is_edited_while_its_run_goes_on_is_recorded_as_it_was_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET})
+        planned = net_config()
+        original = Curve.on_train_batch_end
+
+        def edit(self: Curve, trainer: Any, *rest: Any) -> None:
+            write_files(folder, {"my_file.py": NET.replace("tanh", "relu")})
+            original(self, trainer, *rest)
+
+        monkeypatch.setattr(Curve, "on_train_batch_end", edit)
+        run = runner.run(planned, tmp_path)
+        monkeypatch.setattr(Curve, "on_train_batch_end", original)
+        assert run.record.config.sources["my_file:MyNet"].files == planned.class_files["my_file:MyNet"]
+        assert run.record.config.digest == planned.digest() != net_config().digest()
+
+
+def test_the_source_of_seqbench_is_recorded_and_is_not_part_of_the_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = runner.run(config(optim={**OPTIM, "steps": 40}), tmp_path).record
+    assert record.config.sources["seqbench"].digest == package_sources.seqbench_digest()
+    assert list(record.config.sources) == ["seqbench"]
+    digest = config().digest()
+    monkeypatch.setattr(package_sources, "seqbench_digest", lambda: "another")
+    assert config().digest() == digest

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,9 @@ from seqbench.running import runner
 from seqbench.running.diagnostics import cost
 from seqbench.verification import verify
 from tests import distributions
+from tests.protocol.identity.folders import NET, user_folder, write_files
 from tests.verification.helpers import (
+    CHECKS,
     OPTIM,
     REBUILT,
     RecordData,
@@ -175,9 +178,7 @@ def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, m
     assert "read that file, then add --trust" in skipped(verify.verify_record(finished.folder), REBUILT)
     assert not marker.exists()
     monkeypatch.syspath_prepend(tmp_path)
-    assert "could not be imported from my_file:Net" in skipped(
-        verify.verify_record(finished.folder, trust=True), REBUILT
-    )
+    assert "'my_file:Net' could not be imported" in skipped(verify.verify_record(finished.folder, trust=True), REBUILT)
     assert marker.exists()
 
 
@@ -199,3 +200,38 @@ def test_the_width_for_match_params_is_the_one_that_is_found(folder: Path) -> No
     assert "size" not in wrong(verify.verify_record(folder))
     edit_record(folder, matched(count(151)))
     assert wrong(verify.verify_record(folder))["size"].endswith("parameters, is recorded as 150 and is 151")
+
+
+def test_the_source_that_has_changed_since_the_run_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET})
+        finished = runner.run(resolve(arch={"name": "my_file:MyNet", "d_model": 8}), tmp_path / "runs")
+        write_files(folder, {"my_file.py": NET.replace("tanh", "relu")})
+        reason = skipped(verify.verify_record(finished.folder, trust=True), REBUILT)
+        assert "the source of my_file:MyNet has changed since the run: file my_file.py; restore it" in reason
+
+
+def test_a_record_without_sources_is_verified_by_its_digest_without_sources(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET})
+        config = resolve(arch={"name": "my_file:MyNet", "d_model": 8})
+        finished = runner.run(config, tmp_path / "runs")
+        assert verify.verify_record(finished.folder, trust=True).names("skipped") == []
+
+        def remove_sources(data: RecordData) -> None:
+            del data["config"]["sources"]
+            data["config"]["digest"] = dataclasses.replace(config, class_files={}).digest()
+
+        edit_record(finished.folder, remove_sources)
+        assert verify.verify_record(finished.folder, trust=True).names("ok") == CHECKS
+        edit_record(finished.folder, replace_value("config", "digest", value=config.digest()))
+        assert "configuration" in wrong(verify.verify_record(finished.folder, trust=True))
+
+
+def test_another_source_of_a_distribution_is_reported_and_not_wrong(folder: Path) -> None:
+    edit_record(folder, replace_value("config", "sources", "seqbench", "digest", value="0" * 64))
+    report = verify.verify_record(folder)
+    assert report.ok
+    assert report.checks[2].message.endswith("; recorded with another source of seqbench")

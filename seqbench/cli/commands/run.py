@@ -14,6 +14,7 @@ from seqbench.cli.shell_completion import complete_with, list_architectures, lis
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.choices import LOGGERS, TIERS
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
 from seqbench.running import run_config, run_request
 from seqbench.running.run_request import RunRequest
 from seqbench.utils import ranks
@@ -82,7 +83,7 @@ def main(options: argparse.Namespace) -> int:
         return _print_help(options.parser, merged)
     config = run_config.resolve_config(RunRequest.from_mapping(merged, options.rest))
     if ranks.process_rank() == 0:  # For several devices, Lightning starts the other processes by this command.
-        _announce(config)
+        _announce(config, options.runs)
 
     from seqbench.running import runner  # Imports torch and lightning, after the fast checks.
     from seqbench.running.callbacks.stopping import Stopped
@@ -104,11 +105,13 @@ def _signal_status(name: str) -> int:
     return 130 if name == "Ctrl-C" else EX_TEMPFAIL
 
 
-def _announce(config: RunConfig) -> None:
+def _announce(config: RunConfig, runs: Path) -> None:
     budget = f"{counted(config.optim.steps, 'step')} of {config.optim.batch_size}"
     logger.info(f"{config.name}, tier {config.tier}: {budget}")
     if config.modified():
         logger.info(f"differs from the card in {', '.join(config.modified())}: it will not rank on leaderboards")
+    if earlier := describe_earlier_sources(config, runs):
+        logger.info(f"{earlier}.")
 
 
 def _report(run: Run, config: RunConfig) -> None:

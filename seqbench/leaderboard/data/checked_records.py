@@ -207,6 +207,10 @@ def _options(config: RunDescription) -> dict[str, OptionValue]:
         for key, value in values.items()
         if key != "name"
     }
+    # A class that is given by its path has no version: after an edit it is another configuration.
+    files = {name: source.digest for name, source in config.sources.items() if source.files}
+    if files or config.architecture.distribution is None:
+        options["source"] = json_digest(files)[:DIGEST_LENGTH] if files else None
     options["optim.lr"] = _score(recorded.optim.lr, "config.options.optim.lr")
     options["trainer.precision"] = recorded.trainer.precision[:20]
     return options

@@ -79,7 +79,7 @@ def test_a_task_is_checked_by_the_path_of_its_card(tmp_path: Path, capsys: pytes
         (["tests.testing.backbones:ExitingInit"], "cannot be built, it raised SystemExit: no licence"),
         (["gru", "--option", "num_layers=0"], "cannot be built, it raised ValueError: num_layers must be at least 1"),
         (["copy", "--tier", "smal"], "no tier 'smal'"),
-        (["no_such_module:Net"], "could not be imported from no_such_module:Net: ModuleNotFoundError"),
+        (["no_such_module:Net"], "could not be imported: there is no no_such_module.py in"),
         (
             ["tests.backbones:RefusingWidth"],
             r"RefusingWidth\(d_model=16\) cannot be built, it raised AssertionError: d_model must",

@@ -17,6 +17,7 @@ from seqbench.cli.main import build_parser, main
 from seqbench.sweep.engines.engine import Job
 from seqbench.sweep.planning.sweep_plan import PlanRequest
 from seqbench.sweep.workers import run_cell
+from tests.protocol.identity.folders import NET, user_folder, write_files
 from tests.sweep.helpers import build_small_plan
 
 TINY = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
@@ -221,3 +222,24 @@ def test_a_cell_on_two_devices_has_the_losses_of_one_device(tmp_path: Path) -> N
     two, one = ([json.loads(text) for text in recorded_results(tmp_path / name).values()] for name in ("two", "one"))
     assert two[0]["curves"]["train"]["loss"] == pytest.approx(one[0]["curves"]["train"]["loss"], abs=1e-4)
     assert [path.name for path in (tmp_path / "two").rglob("result.json")] == ["result.json"]
+
+
+def test_a_sweep_of_an_edited_net_runs_anew_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with user_folder(tmp_path / "user", monkeypatch) as folder:
+        write_files(folder, {"my_file.py": NET, "helper.py": "SCALE = 1"})
+        words = command(tmp_path / "runs", "--no-probe", archs="my_file:MyNet")
+        outputs, folders = [], []
+        for source in (NET, NET, NET.replace("tanh", "relu"), f"from helper import SCALE\n{NET}"):
+            write_files(folder, {"my_file.py": source})
+            assert main(words) == 0
+            outputs.append(capsys.readouterr().err)
+            folders.append({path.parent.name for path in (tmp_path / "runs").rglob("result.json")})
+    counts = ["2 cells, 0 finished, 2 to run", "2 cells, 2 finished, 0 to run"]
+    for output, expected in zip(outputs, [counts[0], counts[1], counts[0], counts[0]], strict=True):
+        assert expected in output
+    assert [len(names) for names in folders] == [2, 2, 4, 6]
+    assert "another source" not in outputs[0] + outputs[1]
+    assert "2 earlier runs of my_file:MyNet had another source (file my_file.py); not used." in outputs[2]
+    assert "4 earlier runs of my_file:MyNet had another source (file helper.py is new; file my_file.py)" in outputs[3]

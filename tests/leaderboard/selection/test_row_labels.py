@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import example_board, example_record, example_task_data, row_data, write_records
+from tests.record_data import changed_record
 
 
 def labels(folder: Path, *records: Record) -> set[str]:
@@ -65,3 +67,29 @@ def test_long_option_values_are_shortened(tmp_path: Path) -> None:
     names = labels(tmp_path, *records)
     assert len(names) == 2
     assert all(len(name) < 40 for name in names)
+
+
+def with_source(record: Record, digest: str) -> Record:
+    """Return the record of a class that was given by its path, with its source."""
+    sources = {"my_file:MyNet": {"digest": digest, "files": {"my_file.py": digest}}, "seqbench": {"digest": "0"}}
+    changed = changed_record(record, "config.sources", sources)
+    return replace(changed, checksum=changed.digest())
+
+
+def test_two_sources_of_one_class_are_two_rows_and_never_seeds_of_one(tmp_path: Path) -> None:
+    records = [example_record(arch="my_file:MyNet", distribution=None, version=None, seed=seed) for seed in range(3)]
+    rows = labels(tmp_path, *(with_source(record, "1") for record in records))
+    assert rows == {"my_file:MyNet"}
+    edited = labels(tmp_path / "edited", *(with_source(r, "1" if n < 2 else "2") for n, r in enumerate(records)))
+    assert len(edited) == 2
+    assert all(label.startswith("my_file:MyNet (source=") for label in edited)
+    # A record of an earlier seqbench states no source.
+    assert "my_file:MyNet (source=none)" in labels(tmp_path / "old", records[0], with_source(records[1], "1"))
+
+
+def test_another_source_of_seqbench_gives_no_other_row(tmp_path: Path) -> None:
+    records = [
+        changed_record(example_record(seed=seed), "config.sources", {"seqbench": {"digest": str(seed)}})
+        for seed in range(2)
+    ]
+    assert labels(tmp_path, *(replace(record, checksum=record.digest()) for record in records)) == {"gru"}
