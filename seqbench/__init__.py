@@ -118,6 +118,9 @@ def run(
             ``existing="resume"`` continues the run.
         SystemExit: another signal, such as SIGTERM, ended the run; the exit status is 75.
     """
+    from seqbench.utils.supported_system import require_supported_system
+
+    require_supported_system()
     from seqbench.running import python_run, run_config
     from seqbench.running.run_request import RunRequest
 

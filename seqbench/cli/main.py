@@ -19,6 +19,7 @@ from seqbench import __version__
 from seqbench.utils import screen
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.redaction import redact
+from seqbench.utils.supported_system import require_supported_system
 
 COMMANDS = (
     "run",
@@ -54,7 +55,7 @@ class Parser(argparse.ArgumentParser):
         prefix = "argument COMMAND: invalid choice: '"
         if message.startswith(prefix):
             name = message.removeprefix(prefix).partition("'")[0]
-            raise SeqbenchError(f"unknown command '{name}'.{did_you_mean(name, COMMANDS)}")
+            raise SeqbenchError(f"unknown command '{name}'.{did_you_mean(name, (*COMMANDS, 'help'))}")
         raise SeqbenchError(f"{message}. See `{self.prog} --help`.")
 
 
@@ -66,7 +67,12 @@ def build_parser(names: Sequence[str] = COMMANDS) -> Parser:
         summary = str(module.__doc__).splitlines()[0]
         # `run --help` depends on other options, so the command itself answers it.
         command = commands.add_parser(
-            name, help=summary, description=summary, allow_abbrev=False, add_help=name != "run"
+            name,
+            help=summary,
+            description=summary,
+            allow_abbrev=False,
+            add_help=name != "run",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         module.add_arguments(command)
         command.set_defaults(main=module.main)
@@ -98,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             with screen.show_messages():
-                return _run_command(sys.argv[1:] if argv is None else list(argv))
+                return _run_command([_as_utf8(word) for word in (sys.argv[1:] if argv is None else argv)])
         finally:
             sys.stdout.flush()  # Raises BrokenPipeError here, where it is handled, and not at the exit of Python.
     except SeqbenchError as error:
@@ -117,6 +123,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run_command(words: list[str]) -> int:
+    require_supported_system()
+    words = _expand_help(words)
     # Only the requested command is imported, so that `list` does not wait for what `run` imports.
     names = [name for name in words[:1] if name in COMMANDS]
     completing = "_ARGCOMPLETE" in os.environ
@@ -126,9 +134,29 @@ def _run_command(words: list[str]) -> int:
     if completing:
         import argcomplete  # Imported only when a shell asks for completions.
 
+        from seqbench.cli.shell_completion import add_dotted_options
+
+        add_dotted_options(parser, os.environ.get("COMP_LINE", ""))
         argcomplete.autocomplete(parser)
-    options, dotted = parser.parse_known_args(words)
-    if dotted and options.command not in WITH_DOTTED_OPTIONS:
-        raise SeqbenchError(f"unexpected argument '{dotted[0]}'. See `seqbench {options.command} --help`.")
-    options.rest = dotted
+    options, rest = parser.parse_known_args(words)
+    if rest:
+        from seqbench.cli import unknown_arguments  # Needed for a few commands only.
+
+        takes_dotted = options.command in WITH_DOTTED_OPTIONS
+        if not (takes_dotted and unknown_arguments.are_dotted(rest)):
+            known = unknown_arguments.command_options(build_parser())
+            unknown_arguments.refuse_unknown_arguments(options.command, rest, known, takes_dotted)
+    options.rest = rest
     return int(options.main(options))
+
+
+def _as_utf8(word: str) -> str:
+    """Return a word of the command line read as UTF-8, whatever the locale, such as ``LC_ALL=C``."""
+    return os.fsencode(word).decode("utf-8", "surrogateescape")
+
+
+def _expand_help(words: list[str]) -> list[str]:
+    """Return the words of a command line: no words mean ``--help``, and ``help run`` means ``run --help``."""
+    if not words and "_ARGCOMPLETE" not in os.environ:
+        return ["--help"]
+    return [*words[1:], "--help"] if words[:1] == ["help"] else words

@@ -171,7 +171,7 @@ def _type_name(cls: type, argument: str) -> str | None:
 
 
 def _suggest(name: str, known: list[str], prefix: str = "") -> str:
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.7)
     if close:
         return f" Did you mean {' or '.join(prefix + option for option in close)}?"
     return " See `seqbench run --arch A --task T --help`."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.cli.main import COMMANDS
+from seqbench.cli.main import COMMANDS, build_parser
+from seqbench.cli.unknown_arguments import are_dotted
 
 TINY = [
     "--task.delay",
@@ -115,10 +117,9 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
     ("words", "message"),
     [
         (["rn"], "unknown command 'rn'. Did you mean 'run'?"),
-        ([], "the following arguments are required: COMMAND"),
         (["list", "task"], "invalid choice: 'task'"),
         (["show", "gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
-        (["list", "--chek"], "unexpected argument '--chek'"),
+        (["list", "--chek"], "unknown option --chek. Did you mean --check?"),
         (["run", "--arch", "gru"], "no task was given; add --task NAME"),
         (["run", "--arch", "gru", "--help"], "give both --arch and --task"),
         (["run", "--arch", "gruu", "--task", "copy"], "unknown architecture 'gruu'. Did you mean 'gru'"),
@@ -301,3 +302,30 @@ def test_help_prints_the_summary_of_each_command_without_importing_it() -> None:
     for name in COMMANDS:
         summary = str(importlib.import_module(f"seqbench.cli.commands.{name}").__doc__).splitlines()[0]
         assert f" {name} {summary}" in words
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [([], "usage: seqbench "), (["help"], "usage: seqbench "), (["help", "sweep"], "usage: seqbench sweep ")],
+)
+def test_no_words_and_the_word_help_print_the_help(words: list[str], first: str) -> None:
+    done = seqbench(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(first)
+
+
+@pytest.mark.parametrize("command", ["run", "sweep"])
+def test_the_help_of_a_command_has_examples_that_it_accepts(command: str) -> None:
+    examples = re.findall(rf"^  seqbench ({command} --.*?)(?:  .*)?$", seqbench(command, "--help").stdout, re.M)
+    assert len(examples) >= 4
+    for example in examples:
+        _, rest = build_parser([command]).parse_known_args(example.split())
+        assert are_dotted(rest), example
+
+
+@pytest.mark.parametrize("locale", [{"LANG": "C"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_words_are_utf8_in_any_locale(locale: dict[str, str], tmp_path: Path) -> None:
+    done = seqbench("run", "--arch", "grü", "--task", "copy", cwd=tmp_path, environment=locale)
+    assert done.returncode == 2
+    assert "Did you mean 'gru'" in done.stderr
+    assert "Nonlinear autoregressive" in seqbench("list", environment=locale).stdout

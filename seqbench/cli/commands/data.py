@@ -10,6 +10,7 @@ from pathlib import Path
 from seqbench.cli.text_tables import align_columns
 from seqbench.datamodules.sources import data_contents, data_files, data_location, hub_download, published_datasets
 from seqbench.datamodules.sources.data_location import DataLocation
+from seqbench.protocol import card_lookup, registry
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="*",
         metavar="NAME",
-        help="use these data sets (default: list all, verify those on this machine; fetch and path need names)",
+        help="use these data sets, or those of these tasks (default: list all, verify those on this machine; "
+        "fetch and path need names)",
     )
 
 
@@ -37,9 +39,23 @@ def main(options: argparse.Namespace) -> int:
     Raises:
         SeqbenchError: a name is unknown or missing, or a data set cannot be fetched.
     """
-    for name in options.names:
-        published_datasets.find_dataset(name)
-    return ACTIONS[options.action](options.names)
+    return ACTIONS[options.action](list(dict.fromkeys(_dataset_name(name) for name in options.names)))
+
+
+def _dataset_name(name: str) -> str:
+    """Return the name of a data set, which may be given by the name of a task.
+
+    Raises:
+        SeqbenchError: the name is neither that of a data set nor of a task, or the task needs no data.
+    """
+    if name not in published_datasets.DATASETS and name in registry.list_entries(registry.TASKS):
+        arguments = card_lookup.read_card_file(name).data.get("arguments")
+        dataset = arguments.get("dataset") if isinstance(arguments, Mapping) else None
+        if dataset is None:
+            raise SeqbenchError(f"task '{name}' is generated and needs no data.")
+        name = str(dataset)
+    published_datasets.find_dataset(name)
+    return name
 
 
 def _list_datasets(names: Sequence[str]) -> int:

@@ -7,7 +7,7 @@ from collections import Counter
 
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_paths
-from seqbench.protocol import card_lookup, registry
+from seqbench.protocol import card_lookup, class_outline, registry
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.redaction import redact
 
@@ -58,9 +58,9 @@ def main(options: argparse.Namespace) -> int:
 
 
 def _describe_entry(group: str, name: str) -> str:
-    """Return the summary of a task's card; nothing for an architecture."""
+    """Return the summary of a task's card, or the first sentence on the class of an architecture."""
     if group == registry.ARCHITECTURES:
-        return ""
+        return class_outline.read_summary(registry.list_entries(group)[name][0])
     try:
         return card_lookup.card_summary(name)
     except SeqbenchError as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqbench.cli import run_report
+from seqbench.cli import dry_run, run_report
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.choices import LOGGERS, TIERS
@@ -33,6 +33,14 @@ EX_TEMPFAIL = os.EX_TEMPFAIL
 EPILOG = """\
 Options of the architecture, the task, the optimizer, the body and the trainer have a dot: --arch.num_layers 2,
 --task.delay 200, --optim.lr 1e-3, --trainer.devices 2. `seqbench run --arch A --task T --help` lists all of them.
+
+examples:
+  seqbench run --arch gru --task copy                        train, test once, and write a record
+  seqbench run --arch gru --task copy --tier smoke           the same in about 20 seconds
+  seqbench run --arch lstm --task copy --task.delay 100 --arch.num_layers 2 --seed 1
+  seqbench run --arch my_file:MyNet --task parity --dry-run  show the model, its size and the time; train nothing
+  seqbench run --arch gru --task copy --resume               continue a run that was stopped
+  seqbench run --config runs/copy/gru/small-s0-1a2b3c4d      repeat a run
 """
 
 
@@ -66,6 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="write the run folder here (default: runs)"
     )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="show what would run, its size and its time, and run nothing"
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="continue an unfinished run (default: refuse)")
     existing.add_argument("--overwrite", action="store_true", help="replace an earlier run (default: refuse)")
@@ -82,6 +93,9 @@ def main(options: argparse.Namespace) -> int:
     if options.help:
         return _print_help(options.parser, merged)
     config = run_config.resolve_config(RunRequest.from_mapping(merged, options.rest))
+    if options.dry_run:
+        print(dry_run.describe_dry_run(config, options.runs))
+        return 0
     if ranks.process_rank() == 0:  # For several devices, Lightning starts the other processes by this command.
         _announce(config, options.runs)
 

@@ -35,15 +35,17 @@ def main(options: argparse.Namespace) -> int:
     Raises:
         SeqbenchError: the name is unknown, or its entry cannot be imported.
     """
-    parts = []
-    if options.name in list_architectures() or ":" in options.name:
-        parts.append(describe_architecture(registry.find_entry(registry.ARCHITECTURES, options.name)))
-    if options.name in list_tasks():
-        parts.append(describe_task(cards.load_card(options.name)))
-    if not parts:
+    is_architecture, is_task = options.name in list_architectures() or ":" in options.name, options.name in list_tasks()
+    if not (is_architecture or is_task):
         hint = did_you_mean(options.name, list_architectures_and_tasks())
         raise SeqbenchError(f"no architecture or task is called '{options.name}'.{hint}")
-    print("\n".join(parts))
+    if is_architecture:
+        print(describe_architecture(registry.find_entry(registry.ARCHITECTURES, options.name)))
+    if is_task:
+        card = cards.load_card(options.name)
+        # The card is shown at once; the baselines need torch and the data of the task.
+        print(describe_task(card), end="\n\n", flush=True)
+        print(describe_baselines(card))
     return 0
 
 
@@ -161,7 +163,7 @@ def _annotation(parameter: inspect.Parameter) -> str:
 
 
 def describe_task(card: cards.Card) -> str:
-    """Return the summary, the drawn example, the tiers, the published results and the baselines of a task."""
+    """Return the summary, the drawn example, the tiers and the published results of a task."""
     better = "higher" if card.metric.direction == "max" else "lower"
     facts = [
         ("version", str(card.version)),
@@ -175,7 +177,6 @@ def describe_task(card: cards.Card) -> str:
     if card.references:
         published = [(r.architecture, r.metric, format_number(r.value), r.setting, r.source) for r in card.references]
         parts.append(f"published:\n{align_columns(published, indent='  ')}")
-    parts.append(describe_baselines(card))
     return "\n\n".join(parts)
 
 

@@ -32,6 +32,12 @@ EPILOG = """\
 Dotted options (--optim.steps 500, --trainer.accelerator gpu) apply to all cells; those of --grid differ between cells.
 The same command, repeated, skips finished cells, resumes interrupted ones and retries failed ones. Exit status: 0 if
 every cell ended ok, 1 if one did not, 130 after Ctrl-C, 75 after SIGTERM.
+
+examples:
+  seqbench sweep --arch gru,lstm --task copy,parity --seeds 5     twenty cells
+  seqbench sweep --arch my_file:MyNet,gru --task copy --match-params 100k --tune
+  seqbench sweep --arch gru --task copy --grid arch.num_layers=1,2 --grid optim.lr=1e-3,1e-2
+  seqbench sweep --arch gru,lstm --task copy --dry-run            show the cells and their time; run none
 """
 
 
@@ -74,11 +80,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arch = parser.add_argument(
         "--arch", metavar="NAME,...", required=True, help="train these architectures, separated by commas (required)"
     )
-    complete_with(arch, list_architectures)
+    complete_with(arch, list_architectures, several=True)
     task = parser.add_argument(
         "--task", metavar="NAME,...", required=True, help="train on these tasks, separated by commas (required)"
     )
-    complete_with(task, list_tasks)
+    complete_with(task, list_tasks, several=True)
     parser.add_argument(
         "--seeds",
         metavar="N",

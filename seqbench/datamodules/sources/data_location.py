@@ -172,7 +172,7 @@ def _locate_package(dataset: str, entry: PublishedDataset) -> DataLocation:
     if package is None:
         raise SeqbenchError(f"no package contains '{dataset}'; remove --task.source package.")
     if importlib.util.find_spec(package) is None:
-        raise NotAtHand(f"--task.source package needs {package}; install it with `pip install seqbench[music]`.")
+        raise NotAtHand(f"--task.source package needs {package}; install it with `pip install 'seqbench[music]'`.")
     return DataLocation(dataset, "package", must_be_published=False)
 
 

@@ -44,7 +44,7 @@ class RayEngine:
         try:
             ray = importlib.import_module("ray")
         except ImportError:
-            raise SeqbenchError("--engine ray needs Ray; install it with `pip install seqbench[ray]`.") from None
+            raise SeqbenchError("--engine ray needs Ray; install it with `pip install 'seqbench[ray]'`.") from None
         self._ray = ray
         self._owns_connection = not ray.is_initialized()
         if self._owns_connection:

@@ -58,7 +58,7 @@ class SlurmEngine:
             import submitit
         except ImportError:
             raise SeqbenchError(
-                "--engine slurm needs submitit; install it with `pip install seqbench[slurm]`."
+                "--engine slurm needs submitit; install it with `pip install 'seqbench[slurm]'`."
             ) from None
         self._options = dict(options or {})
         cluster = str(self._options.pop("cluster", "slurm"))

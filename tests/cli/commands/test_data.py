@@ -62,3 +62,15 @@ def test_a_data_set_that_is_missing_or_unknown_is_reported(capsys: pytest.Captur
 
 def test_path_prints_the_folder_of_each_data_set(capsys: pytest.CaptureFixture[str], real_data: Path) -> None:
     assert run_data(capsys, "path", "jsb", "sst2-phrases") == (0, f"{real_data / 'jsb-chorales'}\n{real_data}\n")
+
+
+def test_a_task_stands_for_its_data_set(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "list", "sentiment", "music-jsb"]) == 0
+    by_task = capsys.readouterr().out
+    assert cli.main(["data", "list", "sst2", "jsb"]) == 0
+    assert capsys.readouterr().out == by_task
+
+
+def test_a_generated_task_has_no_data(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["data", "path", "copy"]) == 2
+    assert "task 'copy' is generated and needs no data" in capsys.readouterr().err

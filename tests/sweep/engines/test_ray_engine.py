@@ -15,7 +15,7 @@ from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.engines.ray_engine import RayEngine
 from seqbench.utils.errors import SeqbenchError
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install seqbench[ray]")
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'seqbench[ray]'")
 pytestmark = pytest.mark.slow
 
 

@@ -13,7 +13,7 @@ from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.engines.slurm_engine import SlurmEngine
 from seqbench.utils.errors import SeqbenchError
 
-pytest.importorskip("submitit", reason="submitit is not installed: pip install seqbench[slurm]")
+pytest.importorskip("submitit", reason="submitit is not installed: pip install 'seqbench[slurm]'")
 pytestmark = pytest.mark.slow
 
 
