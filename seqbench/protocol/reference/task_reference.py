@@ -1,6 +1,7 @@
 """The pages of the tasks in the documentation, generated from their cards.
 
-``python -m seqbench.protocol.task_reference docs/tasks`` writes a page and a picture for each task, and an index.
+``python -m seqbench.protocol.reference.task_reference docs/tasks`` writes a page and a picture for each task, and an
+index.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from seqbench.protocol import registry
 from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.cards import Card, Tier, load_card
-from seqbench.protocol.task_drawing import draw_example
+from seqbench.protocol.reference.task_drawing import draw_example
 from seqbench.utils.number_format import format_number
 
 DISTRIBUTION = "seqbench"

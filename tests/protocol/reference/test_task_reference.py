@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.protocol import task_reference
 from seqbench.protocol.cards import load_card
+from seqbench.protocol.reference import task_reference
 
-FOLDER = Path(__file__).parents[2] / "docs" / "tasks"
-AGAIN = "run `python -m seqbench.protocol.task_reference docs/tasks`"
+FOLDER = Path(__file__).parents[3] / "docs" / "tasks"
+AGAIN = "run `python -m seqbench.protocol.reference.task_reference docs/tasks`"
 
 
 def test_the_committed_pages_are_current() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-from seqbench.protocol.task_drawing import draw_example
+from seqbench.protocol.reference.task_drawing import draw_example
 
 NAMESPACE = {"svg": "http://www.w3.org/2000/svg"}
 EXAMPLE = "input   3 1 .\ntarget  . 1 3\n"
