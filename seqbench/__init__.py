@@ -83,6 +83,7 @@ def run(
     body: Mapping[str, object] | None = None,
     trainer: Mapping[str, object] | None = None,
     logger: str = "wandb",
+    wandb: Mapping[str, object] | None = None,
     runs: str | Path = "runs",
     existing: Existing = "error",
     progress: bool | None = None,
@@ -102,7 +103,8 @@ def run(
         optim: changes of the card's optimisation, such as ``{"lr": 1e-3}``; see ``protocol.cards.Optim``.
         body: options of the body around the backbone; see ``protocol.config.SingleOptions`` and ``PairOptions``.
         trainer: where the run runs, such as ``{"devices": 2}``; see ``protocol.config.TrainerOptions``.
-        logger: ``wandb``, ``csv`` or ``none``.
+        logger: ``wandb``, ``tensorboard``, ``trackio``, ``csv`` or ``none``; several are joined by commas.
+        wandb: options of the W&B run, such as ``{"project": "ablation"}``; see ``protocol.logging_options``.
         runs: folder in which the run's own folder is created.
         existing: what to do with an earlier run of this configuration: ``error`` refuses to start, ``resume`` continues
             an unfinished run and returns a finished one, ``overwrite`` deletes the earlier run.
@@ -126,7 +128,7 @@ def run(
 
     options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body, "trainer": trainer}
     request = RunRequest.from_mapping(
-        {**options, "tier": tier, "seed": seed, "match_params": match_params, "logger": logger}
+        {**options, "wandb": wandb, "tier": tier, "seed": seed, "match_params": match_params, "logger": logger}
     )
     return python_run.run_in_python(run_config.resolve_config(request), Path(runs), existing, progress)
 

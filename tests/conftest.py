@@ -20,6 +20,7 @@ def pytest_configure() -> None:
     os.environ["HF_HUB_OFFLINE"] = "1"
     # No test may read data that an earlier version of the code has prepared.
     os.environ["SEQBENCH_CACHE"] = tempfile.mkdtemp(prefix="seqbench-tests-")
+    os.environ["TRACKIO_DIR"] = tempfile.mkdtemp(prefix="seqbench-trackio-")
     # The models are so small that a second thread would only slow down the other tests.
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -33,7 +34,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def pytest_unconfigure() -> None:
-    shutil.rmtree(os.environ["SEQBENCH_CACHE"], ignore_errors=True)
+    for name in ("SEQBENCH_CACHE", "TRACKIO_DIR"):
+        shutil.rmtree(os.environ[name], ignore_errors=True)
 
 
 @pytest.fixture

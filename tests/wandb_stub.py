@@ -34,7 +34,7 @@ def isolate_wandb(patch: pytest.MonkeyPatch, folder: Path) -> None:
     patch.chdir(home)  # wandb also reads ./wandb/settings.
     patch.setenv("HOME", str(home))
     patch.setenv("NETRC", str(home / "netrc"))
-    for name in ("DIR", "CACHE_DIR", "CONFIG_DIR", "DATA_DIR"):
+    for name in ("CACHE_DIR", "CONFIG_DIR", "DATA_DIR"):
         patch.setenv(f"WANDB_{name}", str(home))
 
 

@@ -68,7 +68,7 @@ def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:
     for key, text in split_assignments(assignments, "--grid").items():
         if "." not in key:
             raise SeqbenchError(f"--grid takes dotted options (arch.num_layers=1,2), got {key!r}.")
-        if key.startswith("trainer.") and key != "trainer.precision":
+        if key.startswith(("trainer.", "wandb.")) and key != "trainer.precision":
             raise SeqbenchError(
                 f"--grid takes options that change the results of a run; give {key} once, as --{key} VALUE."
             )

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
-from seqbench.sweep.planning.sweep_plan import Group, Plan
+from seqbench.running.loggers import logger_table, wandb_files
+from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
 from seqbench.utils.number_format import counted, format_number
@@ -115,6 +116,22 @@ def log_failures(plan: Plan, progress: SweepProgress) -> None:
             record = cell.record()
             recorded = record.results.reason if record else None
             logger.info(f"{status}: {cell.name}: {progress.reasons.get(cell) or recorded}; {cell.folder}")
+
+
+def viewing_hints(cells: Sequence[Cell]) -> list[str]:
+    """Return how to see the cells in their loggers: one line for each logger, for W&B only if runs are offline.
+
+    Args:
+        cells: all cells of the sweep, trials included.
+    """
+    loggers, runs = cells[0].config.loggers, cells[0].runs
+    records = [record for record in (cell.record() for cell in cells) if record is not None]
+    offline = sum(record.measured.wandb is not None and record.measured.wandb.mode == "offline" for record in records)
+    hints = [hint for name in loggers if (hint := logger_table.viewing_hint(name, runs))]
+    if "wandb" in loggers and offline:
+        noun = "run" if offline == 1 else "runs"
+        hints.insert(0, f"W&B: {offline} offline {noun}; upload them with `{wandb_files.sync_command(runs)}`")
+    return hints
 
 
 def _describe_settings(config: RunConfig) -> str:

@@ -5,7 +5,12 @@ from __future__ import annotations
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
-LOGGERS = ("wandb", "csv", "none")
+
+LOGGERS = ("wandb", "tensorboard", "trackio", "csv", "none")
+"""Names for ``--logger``; several with commas. ``csv`` writes ``metrics.csv``, as all others but ``none`` do."""
+
+WANDB_MODES = ("online", "offline", "disabled")
+"""Values of ``--wandb.mode``."""
 
 DECODER_ONLY = "decoder-only"
 BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)

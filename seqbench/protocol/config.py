@@ -12,7 +12,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
-from seqbench.protocol.choices import BRIDGES, LOGGERS
+from seqbench.protocol.choices import BRIDGES
+from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import Tuning
 from seqbench.protocol.registry import Entry
 from seqbench.utils.errors import SeqbenchError, did_you_mean
@@ -128,7 +129,7 @@ class RunConfig:
         body: options of the body around the backbone.
         optim: the optimisation.
         trainer: options of Lightning's Trainer.
-        logger: ``wandb``, ``csv`` or ``none``.
+        logger: names of ``protocol.choices.LOGGERS``, separated by commas.
         checksums: SHA-256 of each data file.
         published: whether these are the files of the published data set; True for generated data.
         task_standard: arguments of the datamodule without changes by the user.
@@ -139,9 +140,12 @@ class RunConfig:
         tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
         class_files: for each architecture that is given by the path of its class, the SHA-256 of each file that defines
             the class, as it was imported.
+        wandb: options of the W&B run; not part of the digest.
+        labels: place of the run in a sweep, for the names that loggers show; not part of the digest.
 
     Raises:
-        SeqbenchError: the logger is unknown, the seed is out of range, or an option is not plain data.
+        SeqbenchError: a logger is unknown, options of W&B are given without its logger, the seed is out of range, or an
+            option is not plain data.
     """
 
     card: Card
@@ -163,10 +167,16 @@ class RunConfig:
     match_params: int | None = None
     tuning: Tuning | None = None
     class_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    wandb: WandbOptions = field(default_factory=WandbOptions)
+    labels: RunLabels = field(default_factory=RunLabels)
 
     def __post_init__(self) -> None:
-        if self.logger not in LOGGERS:
-            raise SeqbenchError(f"unknown logger '{self.logger}'.{did_you_mean(self.logger, LOGGERS)}")
+        given = ", ".join(f"wandb.{key}" for key in self.wandb.given())
+        if given and "wandb" not in self.loggers:
+            raise SeqbenchError(
+                f"the logger is {self.logger}, so {given} would have no effect; leave the option out, or choose the "
+                f"logger wandb."
+            )
         check_plain(self.options(), "options")  # Other data have no digest.
         if not 0 <= self.seed < 2**32:
             raise SeqbenchError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")
@@ -185,6 +195,11 @@ class RunConfig:
     def encoder(self) -> str | None:
         """Name of the encoder's architecture; None if none is given."""
         return self.encoder_entry.name if self.encoder_entry else None
+
+    @property
+    def loggers(self) -> tuple[str, ...]:
+        """Names of the loggers."""
+        return parse_loggers(self.logger)
 
     @property
     def name(self) -> str:
@@ -209,6 +224,11 @@ class RunConfig:
             "trainer": dataclasses.asdict(self.trainer),
             "logger": self.logger,
         }
+
+    def options_to_repeat(self) -> dict[str, Any]:
+        """Return ``options()`` and the given options of W&B, for ``config.yaml``; the record has no options of W&B."""
+        given = self.wandb.given()
+        return {**self.options(), **({"wandb": given} if given else {})}
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of everything that determines the results.

@@ -192,7 +192,7 @@ class Options(StrictModel):
     optim: OptimOptions = Field(description="The optimisation.")
     body: PlainMapping = Field(description="Options of the body around the backbone.")
     trainer: TrainerDescription = Field(description="Options of Lightning's Trainer.")
-    logger: str = Field(description="`wandb`, `csv` or `none`.")
+    logger: str = Field(description="`wandb`, `tensorboard`, `trackio`, `csv` or `none`; several with commas.")
 
 
 class Trial(StrictModel):

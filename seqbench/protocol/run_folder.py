@@ -20,7 +20,7 @@ CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
 VOCABULARY, SAMPLE = "vocabulary.json", "sample.txt"
 TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
 ATTENTION = "attention.png"
-LOCK, WANDB_ID = ".lock", "wandb-id"
+LOCK, WANDB_ID, LOGGED_STEPS = ".lock", "wandb-id", "logged-steps.json"
 
 Existing = Literal["error", "resume", "overwrite"]
 """Treatment of an earlier run of the same configuration: raise an error, continue the run, or delete it."""
@@ -130,7 +130,7 @@ def _unwritable(folder: Path, error: OSError) -> SeqbenchError:
 
 
 def read_or_create_wandb_id(folder: Path) -> str:
-    """Return the id of the W&B run, which the first attempt chooses and writes into the folder.
+    """Return the id of the W&B run and of the trackio run, which the first attempt writes into the folder.
 
     Raises:
         SeqbenchError: the id cannot be written.

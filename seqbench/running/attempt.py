@@ -14,7 +14,6 @@ from pathlib import Path
 
 import lightning.pytorch as L
 import torch
-from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from seqbench.models.module import SequenceModule
@@ -22,13 +21,16 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
-from seqbench.running import provenance, reload, run_html, samples, scoring, trainer, wandb_logging
+from seqbench.running import provenance, reload, run_html, samples, scoring, trainer
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
+from seqbench.running.callbacks.curve_replay import CurveReplay
 from seqbench.running.callbacks.metrics_csv import MetricsTable
 from seqbench.running.callbacks.progress import Clock, Progress
 from seqbench.running.callbacks.stopping import Stopped, Stopping
 from seqbench.running.diagnostics import cost
+from seqbench.running.loggers import logger_table
+from seqbench.running.loggers.run_logger import Ended, LoggedRun, RunLogger
 from seqbench.utils import atomic_files, ranks, redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -46,11 +48,13 @@ class Run:
         record: record of the run.
         folder: the run's folder, with record, checkpoints and curves.
         stopped_by: the signal that ended the run (``Ctrl-C``, ``SIGTERM``); None if no signal did.
+        hints: how to see the run in its loggers, such as the command that uploads an offline W&B run.
     """
 
     record: Record
     folder: Path
     stopped_by: str | None = None
+    hints: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         """Return one line: what was run, how it ended, and the folder."""
@@ -98,7 +102,8 @@ class Attempt:
         self.curve, self.clock = Curve(), Clock()
         self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every)
         self.sample_files: Sequence[Path] = ()
-        callbacks: list[L.Callback] = [self.curve, self.clock]
+        self.loggers: list[RunLogger] = []
+        callbacks: list[L.Callback] = [self.curve, CurveReplay(self.curve), self.clock]
         if logger.isEnabledFor(logging.INFO):
             callbacks.append(Progress(self.curve, config.optim.steps))
         if config.logger != "none":
@@ -119,12 +124,14 @@ class Attempt:
             record = build_record(results, self._measure(earlier_seconds, ending.status), self.description)
             if is_first_process():
                 record = self._write(record, ending)
-            return Run(record, self.folder, ending.stopped_by)
+            hints = tuple(hint for hint in (one.hint() for one in self.loggers) if hint)
+            return Run(record, self.folder, ending.stopped_by, hints)
 
     def _train_and_test(self) -> tuple[Ending, dict[str, object]]:
         """Train and test; return the ending, and the scores as fields of the record's ``results``."""
         try:
-            self.trainer.loggers = list(self._start_loggers())
+            self.loggers = self._start_loggers()
+            self.trainer.loggers = list(self.loggers)
             with _raise_interrupts():
                 self._fit()
                 return Ending("ok"), self._test()
@@ -163,18 +170,11 @@ class Attempt:
         self.sample_files = sample.files if sample else ()
         return {"sample": sample.data} if sample else {}
 
-    def _start_loggers(self) -> list[WandbLogger]:
-        if self.config.logger != "wandb" or not is_first_process():
+    def _start_loggers(self) -> list[RunLogger]:
+        if not is_first_process() or not set(logger_table.TABLE) & set(self.config.loggers):
             return []
-        try:
-            run_id = run_folder.read_or_create_wandb_id(self.folder)
-            started = wandb_logging.start_logger(self.config, self.folder, run_id)
-        except Exception as error:  # W&B may raise any error, and none may end the run.
-            text = redaction.redact(one_line(error))[:200]
-            logger.info(f"W&B could not be started ({text}); the run continues without it")
-            return []
-        logger.info(f"W&B: {started.mode} ({started.reason})")
-        return [started.logger]
+        run_id = run_folder.read_or_create_wandb_id(self.folder)
+        return logger_table.start_loggers(LoggedRun(self.config, self.folder, self.folder.parents[2], run_id))
 
     def _measure(self, earlier_seconds: float, status: Status) -> dict[str, object]:
         """Return times, speeds and memory of this attempt; ``seconds`` includes earlier attempts that were resumed."""
@@ -208,7 +208,7 @@ class Attempt:
             return None
 
     def _write(self, record: Record, ending: Ending) -> Record:
-        """Write the record and the traceback, and close W&B; return the last written record.
+        """Write the record and the traceback, and close the loggers; return the last written record.
 
         The record is written first, because closing W&B may upload for minutes and be interrupted.
         """
@@ -216,13 +216,12 @@ class Attempt:
         if ending.traceback:
             with contextlib.suppress(SeqbenchError):  # The error may be a full disk.
                 atomic_files.write_text(self.folder / run_folder.ERROR, ending.traceback)
-        for wandb_logger in self.trainer.loggers:
-            assert isinstance(wandb_logger, WandbLogger)
-            wandb_run = wandb_logging.finish_logger(
-                wandb_logger, summarize_results(record.results), self.sample_files, record
-            )
-            record = dataclasses.replace(record, measured=record.measured.with_values(wandb=wandb_run))
-            record.write(self.folder)
+        ended = Ended(summarize_results(record.results), self.trainer.global_step, self.sample_files, record)
+        for one in self.loggers:
+            wandb_run = logger_table.finish_logger(one, ended)
+            if wandb_run is not None:
+                record = dataclasses.replace(record, measured=record.measured.with_values(wandb=wandb_run))
+                record.write(self.folder)
         return record
 
 
@@ -268,7 +267,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def summarize_results(results: Results) -> dict[str, object]:
-    """Return the status and the final scores of a run as one flat mapping, for the summary of W&B."""
+    """Return the status and the final scores of a run as one flat mapping, for the loggers."""
     summary: dict[str, object] = {"status": results.status}
     for split, metrics in results.metrics.items():
         for name, score in metrics.items():

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from seqbench.protocol.cards import Optim
 from seqbench.protocol.config import PairOptions, SingleOptions, TrainerOptions
+from seqbench.protocol.logging_options import WandbOptions
 from seqbench.protocol.registry import brings_training
 from seqbench.running.run_request import GROUPS, Options
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -46,6 +47,7 @@ class OptionParser:
             "optim": Optim,
             "body": body_options(datamodule),
             "trainer": TrainerOptions,
+            "wandb": WandbOptions,
         }
         self._parser = _build_parser(self._classes)
 
@@ -152,7 +154,7 @@ def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
                     f"the signature of the backbone {name} cannot be read: {one_line(error)}."
                 ) from error
     parser.add_class_arguments(classes["task"], "task", skip=set(PROTOCOL_ARGUMENTS), fail_untyped=False)
-    for group in ("optim", "body", "trainer"):
+    for group in ("optim", "body", "trainer", "wandb"):
         parser.add_class_arguments(classes[group], group)
     return parser
 

@@ -18,6 +18,7 @@ from seqbench.protocol.choices import DECODER_ONLY
 from seqbench.protocol.config import PairOptions, RunConfig, TrainerOptions
 from seqbench.protocol.identity import module_sources
 from seqbench.protocol.identity.class_sources import FileDigests
+from seqbench.protocol.logging_options import WandbOptions
 from seqbench.running.option_parser import OptionParser, body_options
 from seqbench.running.parameter_matching import match_parameters
 from seqbench.running.run_request import Options, RunRequest
@@ -65,12 +66,13 @@ def resolve_config(request: RunRequest) -> RunConfig:
         optim=validate(Optim, options["optim"], "optim"),
         trainer=validate(TrainerOptions, options["trainer"], "trainer"),
         logger=request.logger,
+        wandb=validate(WandbOptions, options["wandb"], "wandb"),
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],
         class_files=class_files(entries.values()),
     )
-    _check_secrets(config.options(), "option")
+    _check_secrets(config.options_to_repeat(), "option")
     return config if request.match_params is None else match_parameters(config, request.match_params)
 
 

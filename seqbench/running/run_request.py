@@ -19,8 +19,8 @@ from seqbench.utils.plain_data import short_repr
 Options = Mapping[str, object]
 """Options of one group by name, as plain data."""
 
-GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer")
-"""Groups of options: those of the backbone, its encoder, the datamodule, the optimiser, the body and the Trainer."""
+GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer", "wandb")
+"""Groups of options: backbone, encoder, datamodule, optimiser, body, Trainer, and the W&B run."""
 
 NAMED_GROUPS = ("arch", "encoder", "task")
 """Groups whose mapping also holds ``name``, the registered name of the architecture or task."""
@@ -38,7 +38,7 @@ class RunRequest:
         encoder: registered name of the encoder's architecture; None if it is the same as ``arch``.
         tier: name of one of the card's tiers.
         seed: seed of weights, training batches and dropout.
-        logger: ``wandb``, ``csv`` or ``none``.
+        logger: names of ``protocol.choices.LOGGERS``, separated by commas.
         match_params: wanted number of trainable parameters, for which the width is chosen; None to keep
             ``arch.d_model``.
         options: options of a file or of a Python call, by group (one of ``GROUPS``).

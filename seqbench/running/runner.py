@@ -18,6 +18,7 @@ from seqbench.protocol.run_folder import Existing
 from seqbench.running import provenance, trainer
 from seqbench.running.attempt import Attempt, Run, is_first_process
 from seqbench.running.callbacks.checkpoints import load_checkpoint
+from seqbench.running.loggers import logger_table, wandb_files
 from seqbench.utils import atomic_files, screen
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.number_format import counted
@@ -39,9 +40,10 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
         existing: treatment of an earlier run of this configuration; ``resume`` returns it if it is finished.
 
     Raises:
-        SeqbenchError: the folder cannot be written, holds an earlier run or is in use (``run_folder.BusyError``), or
-            the module cannot be built.
+        SeqbenchError: a logger is not installed, the folder cannot be written, holds an earlier run or is in use
+            (``run_folder.BusyError``), or the module cannot be built.
     """
+    logger_table.check_loggers(config.loggers)
     folder = config.folder(runs)
     # Every process returns here; otherwise the other processes would wait for the first one.
     finished = run_folder.finished_record(folder, existing)
@@ -63,8 +65,10 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
             finished = run_folder.finished_record(folder, existing)
             if finished is not None:
                 return Run(finished, folder)
+            if existing == "overwrite":
+                wandb_files.remove_offline_files(runs, run_folder.read_or_create_wandb_id(folder))
             run_folder.remove_leftovers(folder, existing == "overwrite")
-            atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options()))
+            atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options_to_repeat()))
             return attempt.run()
 
 

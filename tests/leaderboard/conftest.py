@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import wandb
 
-from seqbench.running import wandb_logging
+from seqbench.running.loggers import wandb_connection
 from tests.wandb_stub import KEY, WandbStub, isolate_wandb
 
 
@@ -17,7 +17,7 @@ def isolated_wandb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
     """Keep the settings and the files of W&B inside the test."""
     isolate_wandb(monkeypatch, tmp_path)
     monkeypatch.setattr(wandb, "run", None)
-    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
+    monkeypatch.setattr(wandb_connection, "FINISH_SECONDS", 5.0)
     yield
     wandb.teardown()
 

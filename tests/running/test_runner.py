@@ -21,11 +21,13 @@ from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity import module_sources, package_sources
 from seqbench.protocol.record_fields import Results
 from seqbench.protocol.specs import SequenceSpec
-from seqbench.running import run_config, runner, wandb_logging
+from seqbench.running import run_config, runner
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock
 from seqbench.running.callbacks.stopping import HANDLED_SIGNALS
 from seqbench.running.diagnostics import cost
+from seqbench.running.loggers.run_logger import LoggedRun
+from seqbench.running.loggers.wandb_logger import WandbRunLogger
 from seqbench.running.run_request import RunRequest
 from seqbench.running.samples import text_sample
 from seqbench.utils.errors import SeqbenchError
@@ -240,11 +242,11 @@ def test_counts_of_steps_continue_after_a_resume(tmp_path: Path, monkeypatch: py
 def test_a_resumed_run_continues_its_wandb_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids: list[str] = []
 
-    def start(given: Any, folder: Path, run_id: str) -> Any:
-        ids.append(run_id)
+    def start(self: WandbRunLogger, logged: LoggedRun) -> None:
+        ids.append(logged.run_id)
         raise RuntimeError("not today")
 
-    monkeypatch.setattr(wandb_logging, "start_logger", start)
+    monkeypatch.setattr(WandbRunLogger, "__init__", start)
     with monkeypatch.context() as patch:
         signal_at(patch, 50, signal.SIGTERM)
         run = runner.run(config(logger="wandb"), tmp_path)

@@ -31,8 +31,9 @@ EX_TEMPFAIL = os.EX_TEMPFAIL
 """Exit status after a signal, 75 ("try again later"): a scheduler may requeue the run."""
 
 EPILOG = """\
-Options of the architecture, the task, the optimizer, the body and the trainer have a dot: --arch.num_layers 2,
---task.delay 200, --optim.lr 1e-3, --trainer.devices 2. `seqbench run --arch A --task T --help` lists all of them.
+Options of the architecture, the task, the optimizer, the body, the trainer and the W&B run have a dot:
+--arch.num_layers 2, --task.delay 200, --optim.lr 1e-3, --trainer.devices 2, --wandb.project NAME.
+`seqbench run --arch A --task T --help` lists all of them.
 
 examples:
   seqbench run --arch gru --task copy                        train, test once, and write a record
@@ -69,7 +70,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         help="choose arch.d_model for this number of parameters: 100k, 1.5M, 100000 (default: d_model of the card)",
     )
-    log = parser.add_argument("--logger", metavar="NAME", help=f"log to {', '.join(LOGGERS)} (default: wandb)")
+    log = parser.add_argument(
+        "--logger", metavar="NAME", help=f"log to these, with commas: {', '.join(LOGGERS)} (default: wandb)"
+    )
     complete_with(log, lambda: LOGGERS)
     parser.add_argument(
         "--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="write the run folder here (default: runs)"
@@ -132,6 +135,8 @@ def _report(run: Run, config: RunConfig) -> None:
     """Print the table of scores and the path of the record; log why a run did not end ``ok``."""
     print(run_report.format_report(run.record, config.card))
     print(f"\nrecord: {run.folder / records.NAME}")
+    for hint in run.hints:
+        print(hint)
     if run.record.status == "ok":
         return
     logger.info(f"seqbench: the run ended as {run.record.status}: {run.record.results.reason}.")
@@ -150,6 +155,8 @@ def merge_options(options: argparse.Namespace) -> dict[str, object]:
     for key in ("tier", "seed", "match_params", "logger"):
         if getattr(options, key) is not None:
             merged[key] = getattr(options, key)
+    if options.logger is not None and "wandb" not in options.logger.split(","):
+        merged.pop("wandb", None)  # Options in the file belong to the logger that the file names.
     for key in ("arch", "encoder", "task"):
         name = getattr(options, key)
         if name is None:

@@ -111,7 +111,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--encoder", metavar="NAME", help="use this encoder for translation (default: the architecture itself)"
     )
-    parser.add_argument("--logger", metavar="NAME", help=f"log to {', '.join(LOGGERS)} (default: wandb)")
+    parser.add_argument(
+        "--logger", metavar="NAME", help=f"log to these, with commas: {', '.join(LOGGERS)} (default: wandb)"
+    )
     parser.add_argument(
         "--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="write run folders here (default: runs)"
     )
@@ -296,6 +298,8 @@ def _run_sweep(options: SweepOptions, plan: Plan, engine: Engine) -> int:
     for problem in tuning.add_tuning_to_records(cells) if options.tune else ():
         logger.info(problem)
     sweep_report.log_failures(plan, progress)
+    for hint in sweep_report.viewing_hints([*cells, *(cell for some in trials.values() for cell in some)]):
+        print(hint)
     return 0 if not plan.refused and set(progress.statuses.values()) <= {"ok"} else 1
 
 

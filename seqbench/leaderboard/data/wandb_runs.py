@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from seqbench.leaderboard.data.board_paths import WANDB
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
-from seqbench.running import wandb_logging
+from seqbench.running.loggers import wandb_connection, wandb_files
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import parse_json, short_repr
@@ -54,7 +54,7 @@ def read_wandb_records(path: str, tasks: Collection[str], tier: str) -> Iterator
     """
     entity, project = parse_wandb_path(path)
     path = path.removeprefix(WANDB)
-    if missing := wandb_logging.out_of_reach():
+    if missing := wandb_connection.out_of_reach():
         raise SeqbenchError(f"{WANDB}{path} cannot be read: {missing}; see `wandb login`, or read a folder of runs.")
     with _wandb_errors(path):
         runs = _runs(entity, project, _filters(tasks, tier))
@@ -139,7 +139,7 @@ def _record(run: Run) -> Record | SeqbenchError:
     where = "its record in W&B"
     try:
         summary = run.summary_metrics
-        text, left_out = summary.get(wandb_logging.RECORD), summary.get(wandb_logging.LEFT_OUT)
+        text, left_out = summary.get(wandb_files.RECORD), summary.get(wandb_files.LEFT_OUT)
         if text is None and isinstance(left_out, str):
             return SeqbenchError(f"W&B has no record of it: {wandb_error_text(left_out)}.")
         if text is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from seqbench.leaderboard.data import wandb_runs
 from seqbench.leaderboard.data.board_paths import WANDB
-from seqbench.running import wandb_logging
+from seqbench.running.loggers import wandb_connection
 from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def publish_table(rows: Sequence[Mapping[str, CsvCell]], columns: Sequence[str],
 
     entity, project = wandb_runs.parse_wandb_path(path)
     data = [[row.get(column) for column in columns] for row in rows]
-    mode, reason = wandb_logging.wandb_mode()
+    mode, reason = wandb_connection.wandb_mode()
     if mode in ("offline", "disabled"):
         raise SeqbenchError(
             f"'{name}' cannot be published: W&B is {mode} ({reason}); see `wandb login` and `wandb online`."
@@ -61,7 +61,7 @@ def publish_table(rows: Sequence[Mapping[str, CsvCell]], columns: Sequence[str],
                 name=name,
                 dir=folder,
                 mode=mode,  # type: ignore[arg-type]
-                settings=wandb_logging.build_settings(finish_timeout_raises=True),
+                settings=wandb_connection.build_settings(finish_timeout_raises=True),
             )
             _log_table(run, list(columns), data, name)
             run.finish()
@@ -87,7 +87,7 @@ def _log_table(run: wandb.Run, columns: list[str | int], data: list[list[CsvCell
     artifact = wandb.Artifact(re.sub(r"[^A-Za-z0-9._-]", "-", name)[:128], type=KIND)
     artifact.add(stored, KIND)
     # W&B reports no error for a table that is lost in the run, but it does for an artifact.
-    run.log_artifact(artifact).wait(int(wandb_logging.FINISH_SECONDS))
+    run.log_artifact(artifact).wait(int(wandb_connection.FINISH_SECONDS))
     run.log({KIND: logged})
 
 

@@ -45,18 +45,22 @@ def format_metrics(curve: Curve) -> str:
     50,0.5,
     100,,0.9
     """
-    rows: dict[float, dict[str, float]] = {}
-    columns = ["step", "train/loss"]
-    for step, loss in zip(curve.train["step"], curve.train["loss"], strict=True):
-        rows.setdefault(step, {})["train/loss"] = loss
-    for name, values in curve.validation.items():
-        if name == "step":
-            continue
-        columns.append(f"validation/{name}")
-        for step, value in zip(curve.validation["step"], values, strict=True):
-            rows.setdefault(step, {})[f"validation/{name}"] = value
+    columns = ["step", "train/loss", *(f"validation/{name}" for name in curve.validation if name != "step")]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"step": step, **row} for step, row in sorted(rows.items()))
+    writer.writerows({"step": step, **row} for step, row in curve_rows(curve).items())
     return text.getvalue()
+
+
+def curve_rows(curve: Curve) -> dict[int, dict[str, float]]:
+    """Return the points of a curve as one row of named values for each step, in the order of the steps."""
+    rows: dict[int, dict[str, float]] = {}
+    for step, loss in zip(curve.train["step"], curve.train["loss"], strict=True):
+        rows.setdefault(int(step), {})["train/loss"] = loss
+    for name, values in curve.validation.items():
+        if name == "step":
+            continue
+        for step, value in zip(curve.validation["step"], values, strict=True):
+            rows.setdefault(int(step), {})[f"validation/{name}"] = value
+    return dict(sorted(rows.items()))

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
+from seqbench.protocol.logging_options import RunLabels, parse_loggers
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.running import run_config
+from seqbench.running.loggers import logger_table
 from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 
@@ -136,7 +138,7 @@ def build_plan(request: PlanRequest) -> Plan:
 
     Raises:
         SeqbenchError: a name is unknown, an option is given twice, two groups are the same run, the seed of the
-            learning-rate trials is requested, or no group can be run.
+            learning-rate trials is requested, a logger is not installed, or no group can be run.
     """
     for arch in request.archs:
         registry.find_entry(registry.ARCHITECTURES, arch)
@@ -145,6 +147,7 @@ def build_plan(request: PlanRequest) -> Plan:
     for key in request.grid:
         if any(word.partition("=")[0] == f"--{key}" for word in request.arguments):
             raise SeqbenchError(f"--{key} is given for all cells and in --grid; choose one of the two.")
+    logger_table.check_loggers(parse_loggers(str(request.options.get("logger") or "wandb")))
     seeds: dict[Group, tuple[int, ...]] = {}
     refused: dict[str, str] = {}
     names: dict[Path, str] = {}
@@ -168,9 +171,10 @@ def build_plan(request: PlanRequest) -> Plan:
 
 def _resolve_group_config(request: PlanRequest, arch: str, task: str, point: Sequence[str]) -> RunConfig:
     arguments = [*request.arguments, *(f"--{assignment}" for assignment in point)]
-    return run_config.resolve_config(
+    config = run_config.resolve_config(
         RunRequest.from_mapping({**request.options, "arch": arch, "task": task}, arguments)
     )
+    return dataclasses.replace(config, labels=RunLabels(sweep=True, point=list(point)))
 
 
 def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from seqbench.protocol import run_folder
+from seqbench.protocol.logging_options import RunLabels
 from seqbench.protocol.record_fields import Trial, Tuning
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
@@ -25,8 +26,13 @@ def trial_cells(group: Group, runs: Path) -> list[Cell]:
     config = dataclasses.replace(group.config, seed=TUNING_SEED)
     cells = []
     for rate in config.chosen.learning_rates:
-        trial = dataclasses.replace(config, optim=dataclasses.replace(config.optim, lr=rate))
-        cells.append(Cell(Group(trial, (*group.point, f"optim.lr={rate:g}")), trial, runs))
+        point = (*group.point, f"optim.lr={rate:g}")
+        trial = dataclasses.replace(
+            config,
+            optim=dataclasses.replace(config.optim, lr=rate),
+            labels=RunLabels(sweep=True, trial=True, point=list(point)),
+        )
+        cells.append(Cell(Group(trial, point), trial, runs))
     return cells
 
 

@@ -33,7 +33,8 @@ def write_failure_record(cell: Cell, failure: JobFailure) -> None:
 
             described = provenance.describe_config(cell.config)
             record = build_record({"curves": {}, **outcome}, {"wandb": None}, described)
-            atomic_files.write_text(cell.folder / run_folder.CONFIG, provenance.to_yaml(cell.config.options()))
+            options = cell.config.options_to_repeat()
+            atomic_files.write_text(cell.folder / run_folder.CONFIG, provenance.to_yaml(options))
         else:
             record = dataclasses.replace(earlier, results=earlier.results.with_values(**outcome))
         record.write(cell.folder)  # Written before the output, which could fill a disk that is almost full.

@@ -21,14 +21,15 @@ from typing import Any, NoReturn
 import pytest
 import wandb
 import yaml
-from lightning.pytorch.loggers import WandbLogger
-from lightning.pytorch.utilities import rank_zero_only
 
 import seqbench
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.record_fields import WandbRun
-from seqbench.protocol.records import Record
-from seqbench.running import run_config, wandb_logging
+from seqbench.protocol.records import Record, read_record
+from seqbench.running import run_config
+from seqbench.running.loggers import wandb_connection, wandb_logger
+from seqbench.running.loggers.run_logger import Ended, LoggedRun
+from seqbench.running.loggers.wandb_logger import WandbRunLogger
 from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
 from tests import wandb_file
@@ -46,7 +47,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     isolate_wandb(monkeypatch, tmp_path)
     # A W&B run that a failed test left open would fail the next test.
     monkeypatch.setattr(wandb, "run", None)
-    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 5.0)
+    monkeypatch.setattr(wandb_connection, "FINISH_SECONDS", 5.0)
     yield
     wandb.teardown()
 
@@ -96,17 +97,18 @@ def run(folder: Path, **given: Any) -> Run:
     return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
 
 
-def start(folder: Path, run_id: str | None = None) -> tuple[WandbLogger, str, str]:
+def start(folder: Path, run_id: str | None = None) -> tuple[WandbRunLogger, str, str]:
     """Start the logger of a run; return it with its mode and the reason."""
     folder.mkdir(exist_ok=True)
     request = RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})
-    started = wandb_logging.start_logger(run_config.resolve_config(request), folder, run_id or secrets.token_hex(4))
-    return started.logger, started.mode, started.reason
+    config = run_config.resolve_config(request)
+    started = WandbRunLogger(LoggedRun(config, folder, folder, run_id or secrets.token_hex(4)))
+    return started, started.mode, started.reason
 
 
-def finish(logger: WandbLogger, status: str, record: Record | None = None) -> WandbRun:
+def finish(logger: WandbRunLogger, status: str, record: Record | None = None) -> WandbRun:
     """Close the W&B run and return its section of the record."""
-    return WandbRun.model_validate(wandb_logging.finish_logger(logger, {"status": status}, record=record))
+    return WandbRun.model_validate(logger.finish(Ended({"status": status}, record=record)))
 
 
 def files(folder: Path) -> list[Path]:
@@ -115,6 +117,17 @@ def files(folder: Path) -> list[Path]:
 
 def only_file(folder: Path) -> StubRun:
     (path,) = files(folder)
+    return wandb_file.read_offline_run(path)
+
+
+def files_of(run: Run) -> list[Path]:
+    """The files of a run in the folder that all runs share."""
+    run_id = (run.folder / "wandb-id").read_text(encoding="utf-8").strip()
+    return [path for path in files(run.folder.parents[2] / "wandb") if path.name == f"run-{run_id}.wandb"]
+
+
+def file_of(run: Run) -> StubRun:
+    (path,) = files_of(run)
     return wandb_file.read_offline_run(path)
 
 
@@ -135,7 +148,7 @@ def test_without_a_key_a_run_is_offline_and_sends_no_request(offline: tuple[Run,
 
 
 def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], WandbStub]) -> None:
-    kept = only_file(offline[0].folder)
+    kept = file_of(offline[0])
     assert (kept.project, kept.group, kept.name) == ("seqbench", "copy/gru", "gru-copy-s0")
     assert sorted(kept.tags) == ["copy", "gru", "modified", "smoke"]
     assert kept.id == not_none(offline[0].record.measured.wandb).id
@@ -143,7 +156,7 @@ def test_the_file_is_named_grouped_and_tagged(offline: tuple[Run, list[str], Wan
 
 
 def test_the_configuration_is_nested_as_in_yaml(offline: tuple[Run, list[str], WandbStub]) -> None:
-    config = only_file(offline[0].folder).config
+    config = file_of(offline[0]).config
     assert config["arch"]["name"] == "gru"
     assert config["optim"]["steps"] == 100
     del config["record"]
@@ -151,7 +164,7 @@ def test_the_configuration_is_nested_as_in_yaml(offline: tuple[Run, list[str], W
 
 
 def test_the_file_holds_the_complete_record(offline: tuple[Run, list[str], WandbStub]) -> None:
-    kept, record = only_file(offline[0].folder), offline[0].record
+    kept, record = file_of(offline[0]), offline[0].record
     assert kept.config["record"] == record.config.to_dict()
     sent = json.loads(kept.summary["record"])
     assert sent["measured"] == {**record.measured.to_dict(), "wandb": None}
@@ -174,16 +187,16 @@ def test_the_record_of_the_last_attempt_is_sent_without_its_sample(tmp_path: Pat
 
 def test_a_record_that_is_too_large_is_left_out_with_a_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = complete_record(config={"digest": "x" * 1000})
-    monkeypatch.setattr(wandb_logging, "MOST_LETTERS", 1000)
+    monkeypatch.setattr(wandb_logger, "MOST_LETTERS", 1000)
     logger, _, _ = start(tmp_path)
-    wandb_logging.finish_logger(logger, {"status": "ok"}, record=record)
+    logger.finish(Ended({"status": "ok"}, record=record))
     summary = only_file(tmp_path).summary
     assert summary["record"] is None
     assert re.fullmatch(r"it has \d,\d\d\d letters, and at most 1,000 are given to W&B", summary["record_left_out"])
 
 
 def test_the_history_holds_the_curve_by_step(offline: tuple[Run, list[str], WandbStub]) -> None:
-    kept = only_file(offline[0].folder)
+    kept = file_of(offline[0])
     assert kept.axes["*"] == STEP
     with (offline[0].folder / "metrics.csv").open(encoding="utf-8") as file:
         table = [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
@@ -194,12 +207,12 @@ def test_the_history_holds_the_curve_by_step(offline: tuple[Run, list[str], Wand
 
 
 def test_training_and_validation_have_the_same_steps(offline: tuple[Run, list[str], WandbStub]) -> None:
-    history = only_file(offline[0].folder).history
+    history = file_of(offline[0]).history
     assert list(points(history, "validation/accuracy")) == list(points(history, "train/loss")) == [50, 100]
 
 
 def test_the_summary_has_the_final_scores(offline: tuple[Run, list[str], WandbStub]) -> None:
-    summary, results = only_file(offline[0].folder).summary, offline[0].record.results
+    summary, results = file_of(offline[0]).summary, offline[0].record.results
     assert summary["status"] == "ok"
     for name, score in results.metrics["test"].items():
         assert summary[f"final/test/{name}"] == score.value
@@ -213,17 +226,17 @@ def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) 
     finished = seqbench.run(arch, task, runs=tmp_path / "runs", **options)
     assert finished.record.status == "ok", finished.record.results.reason
     wandb.teardown()
-    kept = only_file(finished.folder)
+    kept = file_of(finished)
     shown = {name: value for row in kept.history for name, value in row.items() if name.startswith("sample/")}
     assert shown["sample/attention._type"] == "image-file"
     assert shown["sample/translations._type"] == "html-file"
-    html = next(finished.folder.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
+    html = next(tmp_path.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
     assert "source" in html
     assert kept.group == "translation-multi30k-en-de/gru+bigru"
 
 
 def test_sync_sends_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
-    (path,) = files(offline[0].folder)
+    (path,) = files_of(offline[0])
     command = [sys.executable, "-m", "wandb", "sync", str(path.parent)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -239,7 +252,7 @@ def test_sync_sends_an_offline_run_to_the_server(offline: tuple[Run, list[str], 
 
 def test_two_runs_in_one_process_have_two_wandb_runs(tmp_path: Path) -> None:
     ran = [run(tmp_path, seed=seed) for seed in (0, 1)]
-    kept = [only_file(one.folder) for one in ran]
+    kept = [file_of(one) for one in ran]
     assert kept[0].id != kept[1].id
     for seed, (one, its) in enumerate(zip(ran, kept, strict=True)):
         assert its.id == not_none(one.record.measured.wandb).id
@@ -250,7 +263,7 @@ def test_two_runs_in_one_process_have_two_wandb_runs(tmp_path: Path) -> None:
 def test_an_open_wandb_run_of_the_process_receives_no_metrics(tmp_path: Path) -> None:
     theirs = wandb.init(mode="offline", dir=str(tmp_path), settings=wandb.Settings(silent=True))
     logger, _, _ = start(tmp_path / "ours")
-    assert logger.experiment.id != theirs.id
+    assert logger.run.id != theirs.id
     assert finish(logger, "ok").id == only_file(tmp_path / "ours").id
 
 
@@ -263,7 +276,7 @@ def test_a_resumed_run_keeps_its_wandb_id(tmp_path: Path, online: WandbStub) -> 
     logger, _, _ = start(tmp_path, named.id)
     assert "POST /graphql RunResumeStatus" in online.requests, "it must ask where the run stands"
     logger.log_metrics({"train/loss": 1.0}, step=100)
-    wandb_logging.finish_logger(logger, {"status": "ok"})
+    logger.finish(Ended({"status": "ok"}))
     (sent,) = online.runs.values()
     assert points(sent.history, "train/loss") == {50: 2.0, 100: 1.0}
     assert sent.exit_code == 0
@@ -310,13 +323,13 @@ def test_without_a_server_a_run_is_offline(
     assert finished.record.status == "ok"
     assert not_none(finished.record.measured.wandb).mode == "offline"
     assert "W&B: offline (127.0.0.1 does not answer)" in caplog.messages
-    assert only_file(finished.folder).id == not_none(finished.record.measured.wandb).id
+    assert file_of(finished).id == not_none(finished.record.measured.wandb).id
 
 
 def test_a_server_that_does_not_answer_makes_the_run_offline(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wandb_logging, "INIT_SECONDS", 1.0)
+    monkeypatch.setattr(wandb_connection, "INIT_SECONDS", 1.0)
     online.unresponsive.set()
     start_time = time.monotonic()
     logger, mode, reason = start(tmp_path)
@@ -343,7 +356,7 @@ def test_a_refused_key_makes_the_run_offline(
 def test_a_server_that_stops_answering_does_not_delay_the_end_of_a_run(
     tmp_path: Path, online: WandbStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wandb_logging, "FINISH_SECONDS", 1.0)
+    monkeypatch.setattr(wandb_connection, "FINISH_SECONDS", 1.0)
     logger, mode, _ = start(tmp_path)
     assert mode == "online"
     online.unresponsive.set()
@@ -362,7 +375,7 @@ def test_an_error_while_wandb_closes_its_run_is_recorded(tmp_path: Path, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(wandb.Run, "finish", breaks)
         named = finish(logger, "ok")
-    assert named.id == logger.experiment.id
+    assert named.id == logger.run.id
     assert named.error == "BrokenPipeError: gone"
 
 
@@ -372,7 +385,7 @@ def test_a_run_is_finished_though_wandb_cannot_start(
     def breaks(*given: Any) -> None:
         raise RuntimeError("no such thing")
 
-    monkeypatch.setattr(wandb_logging, "_init", breaks)
+    monkeypatch.setattr(WandbRunLogger, "_init", breaks)
     caplog.set_level(logging.INFO, "seqbench")
     finished = run(tmp_path)
     assert finished.record.status == "ok"
@@ -394,11 +407,14 @@ def test_a_run_that_ends_badly_is_closed_as_failed(
 
     healthy = SequenceModule.training_step
     monkeypatch.setattr(SequenceModule, "training_step", step)
-    finished = run(tmp_path)
-    assert finished.record.status == ending
+    with contextlib.suppress(KeyboardInterrupt):
+        run(tmp_path)
+    (path,) = tmp_path.rglob("result.json")
+    record = read_record(path)
+    assert record.status == ending
     assert wandb.run is None
-    kept = only_file(finished.folder)
-    assert kept.id == not_none(finished.record.measured.wandb).id
+    kept = only_file(tmp_path)
+    assert kept.id == not_none(record.measured.wandb).id
     assert (kept.exit_code, kept.summary["status"]) == (1, ending)
 
 
@@ -412,23 +428,23 @@ def test_a_disabled_wandb_has_no_run(tmp_path: Path, online: WandbStub, monkeypa
     assert finished.record.measured.wandb is None
     assert online.requests == []
     assert files(tmp_path) == []
-    assert not (finished.folder / "wandb").exists()
+    assert not (tmp_path / "runs" / "wandb").exists()
 
 
 def test_the_environment_can_choose_offline(online: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
-    assert wandb_logging.wandb_mode() == ("offline", "WANDB_MODE=offline")
+    assert wandb_connection.wandb_mode() == ("offline", "WANDB_MODE=offline")
 
 
 def test_settings_of_wandb_can_choose_offline(online: WandbStub, tmp_path: Path) -> None:
     (tmp_path / "home" / "settings").write_text("[default]\nmode = offline\n")
-    assert wandb_logging.wandb_mode() == ("offline", "W&B's settings say offline")
+    assert wandb_connection.wandb_mode() == ("offline", "W&B's settings say offline")
 
 
 def test_wandb_settings_can_choose_the_server(stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     (tmp_path / "home" / "settings").write_text(f"[default]\nbase_url = {stub.url}\n")
-    assert wandb_logging.wandb_mode() == ("online", "an API key is set")
+    assert wandb_connection.wandb_mode() == ("online", "an API key is set")
 
 
 def test_online_without_a_key_does_not_ask_the_user(
@@ -447,17 +463,17 @@ def test_online_without_a_key_does_not_ask_the_user(
         monkeypatch.setattr(sys, name, Terminal())
     logger, mode, reason = start(tmp_path)
     assert (mode, reason) == ("offline", "no API key is set")
-    wandb_logging.finish_logger(logger, {"status": "ok"})
+    logger.finish(Ended({"status": "ok"}))
 
 
 def test_the_proxy_is_contacted_instead_of_the_server(stub: WandbStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_BASE_URL", "http://wandb.invalid")
     monkeypatch.setenv("WANDB_API_KEY", KEY)
-    assert wandb_logging.wandb_mode()[0] == "offline"
+    assert wandb_connection.wandb_mode()[0] == "offline"
     monkeypatch.setenv("http_proxy", stub.url)
-    assert wandb_logging.wandb_mode()[0] == "online"
+    assert wandb_connection.wandb_mode()[0] == "online"
     monkeypatch.setenv("no_proxy", "wandb.invalid")
-    assert wandb_logging.wandb_mode()[0] == "offline"
+    assert wandb_connection.wandb_mode()[0] == "offline"
 
 
 @pytest.mark.parametrize(
@@ -486,14 +502,5 @@ def test_a_key_in_netrc_is_found_in_the_places_that_wandb_reads(
         netloc = stub.url.removeprefix("http://")
         path.write_text(entry.format(netloc=netloc, host="127.0.0.1", key=KEY) + "\n")
         path.chmod(0o600)
-    assert wandb_logging.wandb_mode()[0] == ("online" if found else "offline")
+    assert wandb_connection.wandb_mode()[0] == ("online" if found else "offline")
     assert (wbauth.read_netrc_auth(host=stub.url) is not None) == found
-
-
-def test_only_the_first_process_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rank_zero_only, "rank", 1)
-    logger, mode, _ = start(tmp_path)
-    assert mode == "disabled"
-    assert wandb_logging.finish_logger(logger, {"status": "ok"}) is None
-    assert wandb.run is None
-    assert files(tmp_path) == []
