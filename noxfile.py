@@ -31,7 +31,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def slow(session: nox.Session) -> None:
     """Run the slow tests: real training and several processes (minutes)."""
-    session.install(*PINS, "-e", ".[test,ray,slurm]")
+    session.install(*PINS, "-e", ".[test,ray,slurm,trackio]")
     chosen = "slow and not gpu and not exhaustive"
     session.run("python", "-m", "pytest", "-m", chosen, *session.posargs, success_codes=[0, 5])  # 5: no tests
 

@@ -50,6 +50,7 @@ def _read_messages(path: Path) -> StubRun | None:
         if kind == "run":
             message = record.run
             run = StubRun(message.run_id, message.project, message.display_name, message.run_group, list(message.tags))
+            run.job_type, run.entity, run.notes = message.job_type, message.entity, message.notes
             run.config = _parse_items(message.config.update)
             del run.config["_wandb"]
         elif run is None:

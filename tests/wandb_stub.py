@@ -56,6 +56,8 @@ class StubRun:
     summary: Json = field(default_factory=dict)
     exit_code: int | None = None
     job_type: str | None = None
+    entity: str | None = None
+    notes: str | None = None
 
     @property
     def state(self) -> str:

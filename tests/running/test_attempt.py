@@ -36,6 +36,12 @@ def test_an_error_decides_status_and_reason(
     assert bool(ending.traceback) == (status == "failed" and not isinstance(error, SeqbenchError))
 
 
+def test_only_the_first_process_logs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempt, "is_first_process", lambda: False)
+    one = object.__new__(attempt.Attempt)  # Neither configuration nor folder is read.
+    assert one._start_loggers() == []
+
+
 def test_secrets_are_removed_from_reason_and_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_TOKEN", "a-secret-value")
     ending = attempt.describe_ending(RuntimeError("refused: a-secret-value"), 3, 10)

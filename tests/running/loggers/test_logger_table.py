@@ -57,6 +57,7 @@ def test_an_error_at_the_end_is_a_message(caplog: pytest.LogCaptureFixture) -> N
     assert "trackio could not store the results (disk full); the record is complete" in caplog.messages
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in ("tensorboard", "trackio")),
     reason="needs the extras tensorboard and trackio",

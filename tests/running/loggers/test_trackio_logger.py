@@ -14,6 +14,10 @@ from tests.running.loggers.logged import make_logged
 
 pytest.importorskip("trackio", reason="needs the extra trackio")
 
+pytestmark = (
+    pytest.mark.slow
+)  # CI installs trackio after the fast tests, because it needs newer libraries than seqbench.
+
 
 def logged_run(folder: Path) -> LoggedRun:
     return dataclasses.replace(make_logged(folder), run_id=secrets.token_hex(4))

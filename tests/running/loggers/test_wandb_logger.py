@@ -8,6 +8,7 @@ import dataclasses
 import io
 import json
 import logging
+import os
 import re
 import secrets
 import socket
@@ -97,10 +98,10 @@ def run(folder: Path, **given: Any) -> Run:
     return seqbench.run(arch="gru", task="copy", **{**defaults, **given})
 
 
-def start(folder: Path, run_id: str | None = None) -> tuple[WandbRunLogger, str, str]:
+def start(folder: Path, run_id: str | None = None, **given: Any) -> tuple[WandbRunLogger, str, str]:
     """Start the logger of a run; return it with its mode and the reason."""
     folder.mkdir(exist_ok=True)
-    request = RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke"})
+    request = RunRequest.from_mapping({"arch": "gru", "task": "copy", "tier": "smoke", **given})
     config = run_config.resolve_config(request)
     started = WandbRunLogger(LoggedRun(config, folder, folder, run_id or secrets.token_hex(4)))
     return started, started.mode, started.reason
@@ -306,7 +307,87 @@ def test_a_run_with_a_key_is_sent_to_the_server(
     assert "wandb" not in "".join(capfd.readouterr()), "the screen is the run's own"
 
 
+# Names.
+
+
+ENVIRONMENT = {
+    "WANDB_PROJECT": "p",
+    "WANDB_ENTITY": "e",
+    "WANDB_RUN_GROUP": "g",
+    "WANDB_NAME": "n",
+    "WANDB_TAGS": "x,y",
+    "WANDB_NOTES": "why",
+    "WANDB_JOB_TYPE": "j",
+}
+
+
+def shown(kept: StubRun) -> list[str | None]:
+    own = {"copy", "gru", "smoke", "modified"}
+    tags = ",".join(tag for tag in kept.tags if tag not in own)
+    return [kept.project, kept.entity, kept.group, kept.name, tags, kept.notes, kept.job_type]
+
+
+def test_the_environment_names_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    finish(start(tmp_path)[0], "ok")
+    assert shown(only_file(tmp_path)) == list(ENVIRONMENT.values())
+
+
+def test_an_option_overrides_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.setenv(name, "of-the-environment")
+    keys = ("project", "entity", "group", "name", "tags", "notes", "job_type")
+    options = dict(zip(keys, ENVIRONMENT.values(), strict=True))
+    finish(start(tmp_path, wandb=options)[0], "ok")
+    assert shown(only_file(tmp_path)) == list(ENVIRONMENT.values())
+
+
+def test_the_folder_of_the_environment_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path / "elsewhere"))
+    logger, _, _ = start(tmp_path / "runs")
+    assert f"wandb sync {tmp_path}/elsewhere/wandb/offline-run-*-" in str(logger.hint())
+    finish(logger, "ok")
+    assert [path.relative_to(tmp_path).parts[0] for path in files(tmp_path)] == ["elsewhere"]
+
+
+def test_the_sync_command_sends_all_attempts_of_an_offline_run_as_one(tmp_path: Path, online: WandbStub) -> None:
+    run_id = secrets.token_hex(4)
+    for steps, status in (((50, 100), "interrupted"), ((50, 100, 150), "ok")):
+        logger, _, _ = start(tmp_path, run_id, wandb={"mode": "offline"}, optim={"validate_every": 200})
+        for step in steps:
+            logger.log_metrics({"train/loss": float(step)}, step=step)
+        finish(logger, status)
+        wandb_file.read_offline_run(max(files(tmp_path), key=lambda path: path.parent.name))
+        time.sleep(1.1)  # W&B names a folder by the second.
+    assert len(files(tmp_path)) == 2
+    command = not_none(logger.hint()).partition("`")[2].rstrip("`")
+    words = command.replace("wandb sync", f"{sys.executable} -m wandb sync")
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (sent,) = online.runs.values()
+    assert [(row[STEP], row["train/loss"]) for row in sent.history] == [(50, 50.0), (100, 100.0), (150, 150.0)]
+    assert sent.exit_code == 0
+
+
 # Failures of W&B.
+
+
+@pytest.mark.parametrize("home", [None, "/proc"])
+def test_without_a_usable_home_the_screen_stays_clean(tmp_path: Path, home: str | None) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("WANDB_", "XDG_"))}
+    environment.pop("HOME")
+    environment |= {"WANDB_MODE": "offline", "HOME": home} if home else {"WANDB_MODE": "offline"}
+    environment["PYTHONPATH"] = str(Path(__file__).parents[3])
+    code = (
+        "import pathlib, sys; from tests.running.loggers.test_wandb_logger import start, finish;"
+        "print(finish(start(pathlib.Path(sys.argv[1]))[0], 'ok').mode)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (0, "offline\n"), done.stderr
+    lines = [line for line in done.stderr.splitlines() if "atplotlib" not in line]
+    assert lines == []
 
 
 def test_without_a_server_a_run_is_offline(
