@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import lightning.pytorch as L
 from torch import Tensor
@@ -199,6 +200,15 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         sizes = {split: self.steps(split) for split in (*self.splits("validation"), *self.splits("test"))}
         loaders = ", ".join(f"{split} {steps}" for split, steps in {"train": self.steps_per_epoch, **sizes}.items())
         return f"{type(self).__name__}(task {self.keys.task}, batch size {self.batch_size}; batches: {loaders})"
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return a copy without a Trainer that shares the data, which never change.
+
+        Callbacks such as StochasticWeightAveraging copy a module with all that it holds.
+        """
+        twin = copy.copy(self)
+        twin.trainer = None
+        return twin
 
     # Lightning's own text supports loaders of the class ``DataLoader`` only.
     __str__ = __repr__

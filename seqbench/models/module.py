@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Callable, Iterable
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import lightning.pytorch as L
 import torch
@@ -12,16 +12,19 @@ from torch.utils._pytree import tree_map, tree_map_only
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.datamodules.epochs import EpochLoader
-from seqbench.models import own_training
+from seqbench.models import lightning_defaults, own_training, rebuild
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
 from seqbench.protocol.backbones import ParameterGroup, State
 from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored, trained_batches
+from seqbench.protocol.run_trainer import is_run
 from seqbench.protocol.specs import Batch, TokenSequence
+from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
+    from lightning.fabric.utilities.types import _MAP_LOCATION_TYPE, _PATH
     from lightning.pytorch.utilities.types import OptimizerLRScheduler, OptimizerLRSchedulerConfig
 
 CARRIED_STATE = "seqbench_carried"
@@ -52,6 +55,7 @@ class SequenceModule(L.LightningModule):
         optim: optimiser and schedule; its ``clip`` is the Trainer's ``gradient_clip_val``.
         seed: seed of the random numbers of each training step (dropout).
         data: the data of the task; None for a module that was loaded without data.
+        data_source: function that builds the data when they are first used; None for a module without such a function.
         evaluated: metrics of the last evaluation of each split.
         decoded: decoded tokens of each sample of each split, if outputs are token sequences.
 
@@ -70,16 +74,19 @@ class SequenceModule(L.LightningModule):
 
     def __init__(self, context: ModuleContext, backbone: Any, encoder: Any = None) -> None:
         super().__init__()
+        self.context = context
         self.spec, self.optim, self.seed = context.spec, context.optim, context.seed
         # The objective comes first: the order of the parameters is that of the optimiser's state in checkpoints.
         body, self.objective = context.assemble(backbone, encoder)
         self.body = body
         self._assembled = (self.body, self.objective)
         self.data: SequenceDataModule | None = None
+        self.data_source: Callable[[], SequenceDataModule] | None = None
         self.evaluated: dict[str, dict[str, float]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
         self._metrics: list[RatioMetrics] = []
         self._marks: list[Tensor] = []
+        self._finished: list[bool] = []
         self._stage = ""
         self._carried: State = None
         self._evaluation_carried: State = None
@@ -98,6 +105,10 @@ class SequenceModule(L.LightningModule):
         return self.objective.predict_distribution(self.body(batch))
 
     # Training.
+
+    def on_fit_start(self) -> None:
+        """Write the options to the loggers of a user's own Trainer."""
+        lightning_defaults.log_configuration(self)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the random numbers of the step by (seed, step, rank), so that a resumed run draws the same numbers."""
@@ -127,6 +138,10 @@ class SequenceModule(L.LightningModule):
             batch: the training batch, with targets and weights.
         """
         return self.objective.loss_sum(hidden, batch) * (self.trainer.world_size / batch.total)
+
+    def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
+        """Log the loss in a user's own Trainer."""
+        lightning_defaults.log_training_loss(self, outputs, len(batch))
 
     def _hidden_and_state(self, batch: Batch, carried: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of a batch and the detached state after it; the state is None without streams."""
@@ -161,7 +176,8 @@ class SequenceModule(L.LightningModule):
         mixed = self._trainer is not None and str(self.trainer.precision).endswith("-mixed")
         fused = not mixed and not any(p.is_complex() for p in self.parameters())
         optimizer = build_optimizer(groups, self.optim, fused)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(self.optim))
+        optim = lightning_defaults.follow_trainer(self.optim, self._trainer)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(optim))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def clip(self, optimizer: torch.optim.Optimizer) -> None:
@@ -175,8 +191,28 @@ class SequenceModule(L.LightningModule):
         if self.optim.clip:
             self.clip_gradients(optimizer, gradient_clip_val=self.optim.clip, gradient_clip_algorithm="norm")
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradient as the Trainer says; a user's own Trainer without ``gradient_clip_val``, as the card says.
+
+        Args:
+            optimizer: the optimiser that steps next.
+            gradient_clip_val: largest norm of the whole gradient, from the Trainer.
+            gradient_clip_algorithm: ``norm`` or ``value``, from the Trainer.
+        """
+        if not lightning_defaults.clip_as_on_card(self, optimizer, gradient_clip_val):
+            super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the carried state of the rows of all ranks, because it cannot be computed from the step number."""
+        """Add the description of the module, and the carried state of the rows of all ranks.
+
+        Neither can be computed from the step number.
+        """
+        checkpoint[rebuild.DESCRIPTION] = rebuild.describe_module(self)
         state = self._carried
         if state is not None and self.trainer.world_size > 1:
             own = self._shard().rows(self._require_data().batch_size)
@@ -194,6 +230,37 @@ class SequenceModule(L.LightningModule):
             shard = self._shard()
             state = tree_map_only(Tensor, lambda leaf: leaf[shard.training_rows(len(leaf))], state)
         self._carried = state
+
+    @classmethod
+    def load_from_checkpoint(
+        cls,
+        checkpoint_path: _PATH | IO[bytes],
+        map_location: _MAP_LOCATION_TYPE = None,
+        hparams_file: _PATH | None = None,
+        strict: bool | None = None,
+        weights_only: bool | None = None,
+        **kwargs: Any,
+    ) -> Self:
+        """Return the module of a checkpoint, with its weights; the checkpoint holds all that is needed to build it.
+
+        The data of the task are built when a Trainer first asks for them.
+
+        Args:
+            checkpoint_path: path of the checkpoint, or an open file.
+            map_location: device of the weights, as ``torch.load`` takes it.
+            hparams_file: must be None.
+            strict: whether the names of all weights must match; None means True.
+            weights_only: False also loads objects of other classes, which may execute code; None means True.
+            **kwargs: must be empty.
+
+        Raises:
+            SeqbenchError: the checkpoint does not describe its module, or describes one of another class; or there is
+                an argument that would change the module.
+        """
+        if hparams_file is not None or kwargs:
+            names = ", ".join(["hparams_file"] * (hparams_file is not None) + list(kwargs))
+            raise SeqbenchError(f"a checkpoint fixes the options of its module; leave out {names}.")
+        return rebuild.load_module(cls, checkpoint_path, map_location, strict, weights_only)
 
     # Evaluation: one path for validation and test.
 
@@ -215,25 +282,37 @@ class SequenceModule(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Compute and log ``validation/<metric>``."""
-        self._finish_evaluation("validation")
+        self._finish_evaluation()
 
     def on_test_epoch_end(self) -> None:
         """Compute and log ``test/<metric>`` and the metrics of each probe."""
-        self._finish_evaluation("test")
+        self._finish_evaluation()
 
     def _start_evaluation(self, stage: str) -> None:
         if type(self) is not SequenceModule:
             own_training.check_instance(self, *self._assembled)
-        splits = self._require_data().splits(stage)
+        self._stage = stage
+        splits, loaders = self._require_data().splits(stage), len(self._evaluation_loaders())
+        if loaders > len(splits):
+            raise SeqbenchError(
+                f"the Trainer has {loaders} loaders for the {stage} splits {', '.join(splits)}; pass at most as many "
+                f"loaders as there are splits."
+            )
+        splits = splits[:loaders]
+        self._finished = [False for _ in splits]
         self._metrics = [self.objective.build_metrics().to(self.device) for _ in splits]
         self._marks = [torch.zeros(2, dtype=torch.int64, device=self.device) for _ in splits]
         self.decoded.update({split: {} for split in splits})
         self._evaluation_carried = None
-        self._stage = stage
 
     def _evaluate_batch(self, batch: Batch, step: int, split: int) -> None:
-        if len(batch) == 0:  # There are more ranks than samples, and this rank has none.
-            return
+        if len(batch):  # There may be more ranks than samples, and this rank may have none.
+            self._score_batch(batch, step, split)
+        # Lightning's table then has each score in the column of its loader only.
+        if not is_run(self._trainer) and step + 1 == self._evaluation_steps()[split]:
+            self._finish_split(split)
+
+    def _score_batch(self, batch: Batch, step: int, split: int) -> None:
         hidden, self._evaluation_carried = self._hidden_and_state(batch, self._evaluation_carried)
         self.objective.update_metrics(self._metrics[split], hidden, batch)
         loader = self._evaluation_loaders()[split]
@@ -244,20 +323,23 @@ class SequenceModule(L.LightningModule):
             name = self._require_data().splits(self._stage)[split]
             self.decoded[name].update(zip(batch.index.tolist(), tokens, strict=True))
 
-    def _finish_evaluation(self, stage: str) -> None:
+    def _finish_evaluation(self) -> None:
         self._check_each_sample_once()
-        for split, metrics in zip(self._require_data().splits(stage), self._metrics, strict=True):
-            # ``compute`` gathers the sums of all ranks, so the values are the same on every rank.
-            values = {name: float(value) for name, value in metrics.compute().items()}
-            if isinstance(self.spec.output, TokenSequence):
-                parts = self._gather(self.decoded[split])
-                self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}
-                values |= self._require_data().score_decoded(split, self.decoded[split])
-            self.evaluated[split] = values
-            # Callbacks read these. Loggers get validation scores from the curve callback instead, because Lightning
-            # would log them one step too early.
-            named = {f"{split}/{name}": value for name, value in values.items()}
-            self.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
+        for split, (finished, steps) in enumerate(zip(self._finished, self._evaluation_steps(), strict=True)):
+            if not finished and steps > 0:
+                self._finish_split(split)
+
+    def _finish_split(self, number: int) -> None:
+        split, metrics = self._require_data().splits(self._stage)[number], self._metrics[number]
+        # ``compute`` gathers the sums of all ranks, so the values are the same on every rank.
+        values = {name: float(value) for name, value in metrics.compute().items()}
+        if isinstance(self.spec.output, TokenSequence):
+            parts = self._gather(self.decoded[split])
+            self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}
+            values |= self._require_data().score_decoded(split, self.decoded[split])
+        self.evaluated[split] = values
+        self._finished[number] = True
+        lightning_defaults.log_scores(self, split, values)
 
     def _check_each_sample_once(self) -> None:
         """Check that all ranks together scored each sample of each split exactly once.
@@ -306,9 +388,12 @@ class SequenceModule(L.LightningModule):
         return self._require_data().test_dataloader()
 
     def _require_data(self) -> SequenceDataModule:
+        if self.data is None and self.data_source is not None:
+            self.data = self.data_source()
         if self.data is None:
             raise RuntimeError(
-                "this module was loaded without the data of its task; seqbench.build gives one with data"
+                "this module was loaded without the data of its task; set module.data = seqbench.data(...), or build a "
+                "module with data by seqbench.build"
             )
         if self._trainer is not None:
             self.data.trainer = self.trainer

@@ -15,11 +15,11 @@ import lightning.pytorch as L
 
 from seqbench.datamodules import loading
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.models import build
+from seqbench.models import build, rebuild
 from seqbench.models.module import SequenceModule
-from seqbench.protocol import cards, records, registry, run_folder
+from seqbench.protocol import records, run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.identity import module_sources, source_changes
+from seqbench.protocol.identity import source_changes
 from seqbench.protocol.record_fields import RunDescription
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceSpec
@@ -28,7 +28,6 @@ from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.run_request import Options, RunRequest
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, one_line
-from seqbench.utils.strict_model import validate
 
 MOST_THREADS = 256
 """Largest number of CPU threads that a record may set."""
@@ -152,7 +151,7 @@ def load_module(run: Path) -> SequenceModule:
     folder = run if run.is_dir() else run.parent
     record = records.read_record(run)
     try:
-        config = _minimal_config(record.config)
+        config = rebuild.config_from_options(record.config.options.to_dict())
         source_changes.require_recorded_files(record.config.sources, config.class_files)
         module = build.build_module_from_spec(config, _recorded_spec(record.config))
     except SeqbenchError:
@@ -278,25 +277,3 @@ def _recorded_spec(recorded: RunDescription) -> SequenceSpec:
     except (LookupError, TypeError):  # The kind is unknown, or its class does not accept the arguments.
         pass
     raise SeqbenchError("the record lacks the inputs and outputs of its model; run the model again.")
-
-
-def _minimal_config(recorded: RunDescription) -> RunConfig:
-    """Return the part of a recorded configuration that builds the module; the task's options are left out."""
-    options = recorded.options
-    arch, encoder = dict(options.arch), dict(options.encoder or {})
-    module_sources.forget_edited_modules()
-    arch_entry = registry.find_entry(registry.ARCHITECTURES, str(arch.pop("name")))
-    encoder_entry = registry.find_entry(registry.ARCHITECTURES, str(encoder.pop("name"))) if encoder else None
-    return RunConfig(
-        card=cards.load_card(str(options.task["name"])),
-        tier=options.tier,
-        arch_entry=arch_entry,
-        seed=options.seed,
-        arch_options=arch,
-        encoder_entry=encoder_entry,
-        encoder_options=encoder,
-        task_options={},
-        body=options.body,
-        optim=validate(cards.Optim, options.optim.to_dict(), "optim"),
-        class_files=run_config.class_files(entry for entry in (arch_entry, encoder_entry) if entry),
-    )
