@@ -151,20 +151,29 @@ def test_an_architecture_that_is_not_installed_is_named(tmp_path: Path) -> None:
         SequenceModule.load_from_checkpoint(path)
 
 
+NET = """from torch import nn
+
+
+class Net(nn.Module):
+    causal = True
+
+    def __init__(self, d_model: int = 8) -> None:
+        super().__init__()
+        self.layer = nn.Linear(d_model, d_model)
+
+    def forward(self, x, lengths=None):
+        return self.layer(x).tanh()
+"""
+
+
 def test_an_edited_class_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    file = tmp_path / "edited_after_training.py"
-    file.write_text(
-        "from torch import nn\n\n\nclass Net(nn.Module):\n    causal = True\n\n    def __init__(self, d_model: int = 8) -> None:\n"
-        "        super().__init__()\n        self.layer = nn.Linear(d_model, d_model)\n\n"
-        "    def forward(self, x, lengths=None):\n        return self.layer(x).tanh()\n"
-    )
+    file = tmp_path / "edited_net.py"
+    file.write_text(NET)
     monkeypatch.syspath_prepend(tmp_path)
-    path = save(build_copy("edited_after_training:Net"), tmp_path / "own.ckpt")
+    path = save(build_copy("edited_net:Net"), tmp_path / "own.ckpt")
     SequenceModule.load_from_checkpoint(path)
-    file.write_text(file.read_text().replace("tanh", "relu"))
-    with pytest.raises(
-        SeqbenchError, match=r"source of edited_after_training:Net has changed since .*\.py; restore it"
-    ):
+    file.write_text(NET.replace("tanh", "relu"))
+    with pytest.raises(SeqbenchError, match=r"source of edited_net:Net has changed since .*\.py; restore it"):
         SequenceModule.load_from_checkpoint(path)
 
 
