@@ -161,7 +161,8 @@ def load_module(
     """
     if map_location is None and not torch.cuda.is_available():
         map_location = "cpu"
-    checkpoint: dict[str, Any] = torch.load(source, map_location=map_location, weights_only=weights_only is not False)
+    location: Any = map_location  # Lightning declares more types than torch does.
+    checkpoint: dict[str, Any] = torch.load(source, map_location=location, weights_only=weights_only is not False)
     module = rebuild_module(checkpoint, source)
     if not isinstance(module, module_class):
         raise SeqbenchError(
