@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
+from seqbench.running import nearest_run
 from seqbench.running.loggers import logger_table, wandb_files
+from seqbench.sweep.planning import tuning
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
@@ -40,6 +42,8 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
     logger.info(align_columns(rows))
     for name, reason in plan.refused.items():
         logger.info(f"cannot be run: {name}: {reason}")
+    for line in _nearest_runs(plan):
+        logger.info(line)
     for sentence in dict.fromkeys(describe_earlier_sources(group.config, plan.runs) for group in plan.groups):
         if sentence:
             logger.info(f"{sentence}.")
@@ -52,6 +56,23 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
         f"{counted(len(cells), 'cell')}, {len(cells) - unfinished} finished, {unfinished} to run{and_trials}, "
         f"{slots} at once{about}"
     )
+
+
+def _nearest_runs(plan: Plan) -> list[str]:
+    """Return a line for each group without any run, with the nearest run that is no run of this sweep."""
+    cells = plan.cells()
+    own = {cell.folder for cell in cells}
+    own |= {cell.folder for group in plan.groups for cell in tuning.trial_cells(group, plan.runs)}
+    lines = []
+    for group in plan.groups:
+        mine = [cell for cell in cells if cell.group is group]
+        if any(cell.folder.exists() for cell in mine):
+            continue
+        nearest = nearest_run.find_nearest_run(mine[0].config, plan.runs, own)
+        others = [one for one in nearest.differences if not one.startswith("seed ")] if nearest else []
+        if nearest and others:
+            lines.append(f"{group.name}: no earlier run; the nearest is {nearest.describe()}")
+    return lines
 
 
 def estimate_total_seconds(

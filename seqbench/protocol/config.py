@@ -24,6 +24,10 @@ FILE_SOURCES = ("auto", "folder", "hub")
 """Sources that read the same files of a task's data."""
 
 
+PRECISION_ALIASES = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16": "bf16-mixed"}
+"""Lightning's short names of precisions, with their full names."""
+
+
 @dataclass(frozen=True, config=STRICT)
 class TrainerOptions:
     """Options of Lightning's Trainer that a user may set; they concern devices and speed, not the results.
@@ -33,7 +37,8 @@ class TrainerOptions:
         devices: number of devices, or their indices.
         num_nodes: number of machines.
         strategy: Lightning's strategy, which distributes the work among devices.
-        precision: precision of the arithmetic; a value other than 32-true is part of the run's digest.
+        precision: precision of the arithmetic, such as 32-true or bf16-mixed; part of the run's digest. An alias of
+            Lightning, such as 32 or bf16, is replaced by the full name.
         threads: CPU threads of one process; 0 keeps PyTorch's default.
 
     Raises:
@@ -50,6 +55,10 @@ class TrainerOptions:
     def __post_init__(self) -> None:
         if self.threads < 0:
             raise SeqbenchError(f"trainer.threads must not be negative, got {self.threads}.")
+        # One spelling for each meaning: the precision is part of the digest, and a count of devices is computed with.
+        object.__setattr__(self, "precision", PRECISION_ALIASES.get(self.precision, self.precision))
+        if isinstance(self.devices, str) and re.fullmatch(r"-1|\d+", self.devices.strip()):
+            object.__setattr__(self, "devices", int(self.devices))
 
     @property
     def several(self) -> bool:

@@ -89,6 +89,16 @@ class WandbRun(StrictModel):
     error: str = Field(default="", description="Reason why W&B could not close the run.")
 
 
+class UsedTrainer(StrictModel):
+    """What Lightning made of the Trainer's options."""
+
+    accelerator: str = Field(description="`cpu`, `gpu`, or Lightning's class of another accelerator.")
+    devices: WholeNumber = Field(description="Number of devices on each machine.")
+    num_nodes: WholeNumber = Field(description="Number of machines.")
+    strategy: str = Field(description="Lightning's class of the strategy.")
+    precision: str = Field(description="Precision of the arithmetic.")
+
+
 class Measured(StrictModel):
     """Values that differ from run to run: times, speeds, memory and devices. After a crash only `wandb` is recorded."""
 
@@ -110,6 +120,9 @@ class Measured(StrictModel):
         default=None, description="Name of the accelerator, or of the processor and its threads."
     )
     threads: WholeNumber | None = Field(default=None, description="CPU threads of one process.")
+    trainer: UsedTrainer | None = Field(
+        default=None, description="What Lightning made of the Trainer's options, such as `auto`."
+    )
     wandb: WandbRun | None = Field(default=None, description="The W&B run; null without one.")
     decode_tokens_per_second: Number | None = Field(
         default=None, description="Tokens decoded one by one for a single sequence (1/s); null without `unroll`."

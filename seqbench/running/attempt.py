@@ -21,7 +21,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
-from seqbench.running import provenance, reload, run_html, samples, scoring, trainer
+from seqbench.running import provenance, reload, run_html, samples, scoring, trainer, used_devices
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
 from seqbench.running.callbacks.curve_replay import CurveReplay
@@ -93,7 +93,7 @@ class Attempt:
         module: module of the run, with data.
 
     Raises:
-        SeqbenchError: Lightning refuses the Trainer's options.
+        SeqbenchError: Lightning refuses the Trainer's options, or replaces the precision.
     """
 
     def __init__(self, config: RunConfig, folder: Path, module: SequenceModule) -> None:
@@ -110,6 +110,9 @@ class Attempt:
             callbacks.append(MetricsTable(self.curve, folder))
         callbacks += [self.stopping, BestAndLast(folder, config.card.metric)]
         self.trainer = trainer.build_trainer(config, folder, callbacks, module)
+        used_devices.check_precision(config.trainer, self.trainer)
+        if replaced := used_devices.describe_replaced(config.trainer, self.trainer):
+            logger.info(f"trainer: {replaced}")
         # Before training, during which files of the checkout may be edited.
         self.description = provenance.describe_run(config, module)
 
@@ -190,6 +193,7 @@ class Attempt:
             "peak_memory_bytes": provenance.peak_memory_bytes(device),
             "device": provenance.device_name(device),
             "threads": torch.get_num_threads(),
+            "trainer": used_devices.used_trainer(self.trainer),
             "wandb": None,
         }
         return {**measured, "decode_tokens_per_second": self._time_decoding(device) if status == "ok" else None}

@@ -6,6 +6,7 @@ Texts are always read with the vocabulary that the model was trained with.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.run_request import Options, RunRequest
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError, one_line
+
+logger = logging.getLogger(__name__)
 
 MOST_THREADS = 256
 """Largest number of CPU threads that a record may set."""
@@ -134,6 +137,9 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> ReloadedRun:
     module.data = data
     with trainer.silence_lightning():
         engine = trainer.build_trainer(config, folder, [], module)
+    used = str(engine.precision)
+    if used != config.trainer.precision:
+        logger.info(f"on this machine, precision {config.trainer.precision} becomes {used}")
     # Weights of half or double precision are converted before the checkpoint is loaded into them.
     engine.strategy.precision_plugin.convert_module(module)
     return ReloadedRun(config, module, engine, load_weights(module, folder), changed)

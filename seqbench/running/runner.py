@@ -15,7 +15,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity import source_changes
 from seqbench.protocol.run_folder import Existing
-from seqbench.running import provenance, trainer
+from seqbench.running import nearest_run, provenance, trainer
 from seqbench.running.attempt import Attempt, Run, is_first_process
 from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.loggers import logger_table, wandb_files
@@ -53,6 +53,9 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
         torch.set_num_threads(config.trainer.threads)
     if existing == "resume":
         _check_checkpoint(folder / run_folder.LAST)
+        # The plan of a sweep says it for all cells.
+        if not config.labels.sweep and (reason := nearest_run.explain_new_start(config, runs)):
+            logger.info(reason)
     _check_sources(config)
     module = build.build_module(config)
     with trainer.silence_lightning(), contextlib.nullcontext() if is_first_process() else screen.hide_messages():

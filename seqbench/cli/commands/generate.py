@@ -8,6 +8,9 @@ from pathlib import Path
 from seqbench.protocol import cards, records
 from seqbench.utils.errors import SeqbenchError
 
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.001, 1000.0
+"""Range of the temperature. Outside of it, the divided logits can overflow, or do not differ any more."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``seqbench generate`` to its parser."""
@@ -40,8 +43,11 @@ def main(options: argparse.Namespace) -> int:
     """
     if options.length is not None and options.length < 1:
         raise SeqbenchError(f"--length must be at least 1, got {options.length}.")
-    if not options.temperature >= 0:
-        raise SeqbenchError(f"--temperature must not be negative, got {options.temperature}.")
+    if options.temperature != 0 and not LOWEST_TEMPERATURE <= options.temperature <= HIGHEST_TEMPERATURE:
+        raise SeqbenchError(
+            f"--temperature must be 0, or from {LOWEST_TEMPERATURE} to {HIGHEST_TEMPERATURE:g}, got "
+            f"{options.temperature}."
+        )
     if not 0 <= options.seed < 2**63:
         raise SeqbenchError(f"--seed must be from 0 to {2**63 - 1}, got {options.seed}.")
     folder = options.run.parent if options.run.name == records.NAME else options.run
