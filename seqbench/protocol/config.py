@@ -55,7 +55,7 @@ class TrainerOptions:
     def __post_init__(self) -> None:
         if self.threads < 0:
             raise SeqbenchError(f"trainer.threads must not be negative, got {self.threads}.")
-        # One spelling for each meaning: the precision is part of the digest, and a count of devices is computed with.
+        # One spelling for each meaning: the precision is part of the digest, and devices are counted.
         object.__setattr__(self, "precision", PRECISION_ALIASES.get(self.precision, self.precision))
         if isinstance(self.devices, str) and re.fullmatch(r"-1|\d+", self.devices.strip()):
             object.__setattr__(self, "devices", int(self.devices))
@@ -180,8 +180,8 @@ class RunConfig:
     labels: RunLabels = field(default_factory=RunLabels)
 
     def __post_init__(self) -> None:
-        given = ", ".join(f"wandb.{key}" for key in self.wandb.given())
-        if given and "wandb" not in self.loggers:
+        loggers, given = self.loggers, ", ".join(f"wandb.{key}" for key in self.wandb.given())
+        if given and "wandb" not in loggers:
             raise SeqbenchError(
                 f"the logger is {self.logger}, so {given} would have no effect; leave the option out, or choose the "
                 f"logger wandb."

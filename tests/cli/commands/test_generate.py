@@ -52,8 +52,10 @@ def test_the_defaults_are_those_of_the_task(tmp_path: Path, requests: list[tuple
     ("words", "message"),
     [
         (["--length", "0"], "--length must be at least 1, got 0"),
-        (["--temperature", "-1"], "--temperature must not be negative, got -1.0"),
-        (["--temperature", "nan"], "--temperature must not be negative, got nan"),
+        (["--temperature", "-1"], "--temperature must be 0, or from 0.001 to 1000, got -1.0"),
+        (["--temperature", "nan"], "--temperature must be 0, or from 0.001 to 1000, got nan"),
+        (["--temperature", "inf"], "--temperature must be 0, or from 0.001 to 1000, got inf"),
+        (["--temperature", "1e-40"], "--temperature must be 0, or from 0.001 to 1000, got 1e-40"),
         (["--seed", "-1"], "--seed must be from 0"),
     ],
 )
