@@ -158,7 +158,7 @@ def test_an_invalid_datamodule_gives_one_line(
     [
         ("raise SystemExit(3)", "'net' (from their-nets 1.0) could not be imported from their_nets:Net: SystemExit: 3"),
         ("def Net(d_model): ...", "is no backbone: expected a class whose __init__ takes d_model and whose forward"),
-        (NET.replace(", lengths=None", ""), "but the forward of Net takes (self, x), no lengths"),
+        (NET.replace("lengths=None", "state"), "but the forward of Net requires state, which has no default"),
     ],
 )
 def test_an_invalid_architecture_gives_one_line(

@@ -8,9 +8,11 @@ steps, ``d_model`` numbers for each step.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
 
+import torch
 from torch import Tensor, nn
 
 State: TypeAlias = "Tensor | tuple[State, ...] | list[State] | dict[str, State] | None"
@@ -30,7 +32,8 @@ class _Module(Protocol):
 class Backbone(_Module, Protocol):
     """A module that maps a sequence of vectors to a sequence of vectors of the same width.
 
-    Its attribute ``causal`` is True if the output of a step depends on no later input; see ``is_causal``.
+    Its attribute ``causal`` is True if the output of a step depends on no later input; see ``is_causal``. A ``forward``
+    without ``lengths`` is a backbone too; ``call_forward`` gives lengths only to those that take them.
     """
 
     def __call__(self, x: Tensor, lengths: Tensor | None = None, /) -> Tensor:
@@ -114,15 +117,34 @@ class GroupsParameters(Protocol):
         """Return the groups; parameters outside of all groups have the options of the task's card."""
 
 
-def is_causal(backbone: object) -> bool:
-    """Return the attribute ``causal`` of a backbone, or True if it has none.
+def declared_causality(backbone: object) -> bool | None:
+    """Return the attribute ``causal`` of a backbone, or None if it has none.
 
-    A backbone is causal if the output of a step depends on no later input.
+    Raises:
+        TypeError: the attribute is neither True nor False.
+
+    >>> declared_causality(nn.Identity()) is None
+    True
+    """
+    declared: object = getattr(backbone, "causal", None)
+    if declared is not None and not isinstance(declared, bool):
+        raise TypeError(
+            f"expected an attribute causal of {type(backbone).__name__} that is True or False, got {declared!r:.80}"
+        )
+    return declared
+
+
+def is_causal(backbone: object) -> bool:
+    """Return whether a backbone is treated as causal: it is, unless its attribute ``causal`` is False.
+
+    A backbone is causal if the output of a step depends on no later input. A run verifies this, also of a backbone that
+    does not declare it; see ``seqbench.models.contract``.
 
     >>> is_causal(nn.Identity())
     True
     """
-    return bool(getattr(backbone, "causal", True))
+    declared: object = getattr(backbone, "causal", None)
+    return declared is None or bool(declared)
 
 
 def is_streaming(backbone: object) -> TypeGuard[Streaming]:
@@ -160,6 +182,57 @@ def requires_memory(backbone: object) -> bool:
     """
     parameters = _memory_parameters(backbone)
     return len(parameters) == 2 and any(p.default is p.empty for p in parameters.values())
+
+
+def call_forward(backbone: Callable[..., Tensor], *inputs: Tensor, lengths: Tensor | None, **memory: Tensor) -> Tensor:
+    """Return the outputs of a backbone for whole sequences; it gets the lengths only if its ``forward`` takes them.
+
+    Args:
+        backbone: any kind of backbone.
+        inputs: ``x``, and ``y_previous`` of a backbone that feeds its output back; ``(batch, time, d_model)`` each.
+        lengths: number of valid steps of each sequence, ``(batch,)``.
+        memory: ``memory`` and ``memory_lengths`` of a cross-attending backbone.
+
+    >>> call_forward(nn.Identity(), torch.ones(1, 2, 3), lengths=torch.tensor([2])).shape
+    torch.Size([1, 2, 3])
+    """
+    match lengths_argument(backbone, len(inputs)):
+        case "position":
+            return backbone(*inputs, lengths, **memory)
+        case "keyword":
+            return backbone(*inputs, lengths=lengths, **memory)
+        case _:
+            return backbone(*inputs, **memory)
+
+
+def lengths_argument(backbone: object, inputs: int = 1) -> Literal["position", "keyword", ""]:
+    """Return how the ``forward`` of a backbone, or of a class of backbones, takes lengths; empty if it does not.
+
+    Args:
+        backbone: the backbone.
+        inputs: number of inputs before the lengths.
+
+    >>> lengths_argument(nn.Identity())
+    ''
+    """
+    forward: object = getattr(backbone, "forward", backbone)
+    function = getattr(forward, "__func__", forward)
+    is_bound = function is not forward or isinstance(backbone, type)
+    return _lengths_argument(function, inputs + is_bound)
+
+
+@cache
+def _lengths_argument(function: object, position: int) -> Literal["position", "keyword", ""]:
+    try:
+        parameters = list(inspect.signature(function).parameters.values()) if callable(function) else []
+    except (TypeError, ValueError):  # The signature of a compiled function may be unknown.
+        return "position"
+    named = next((index for index, p in enumerate(parameters) if p.name == "lengths"), None)
+    if named == position and parameters[named].kind is not inspect.Parameter.KEYWORD_ONLY:
+        return "position"
+    if named is not None:
+        return "keyword"
+    return "position" if any(p.kind is p.VAR_POSITIONAL for p in parameters[: position + 1]) else ""
 
 
 def _memory_parameters(backbone: object) -> Mapping[str, inspect.Parameter]:

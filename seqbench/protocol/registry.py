@@ -32,6 +32,8 @@ from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_li
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
+FORWARD_ARGUMENTS = ("y_previous", "lengths", "memory", "memory_lengths")
+"""Arguments that the ``forward`` of a backbone may require after ``x``."""
 _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
 
 
@@ -183,9 +185,13 @@ def _not_a_backbone(loaded: object) -> str:
     forward: object = inspect.getattr_static(loaded, "forward")
     if forward is torch.nn.Module.forward:
         return f"{loaded.__name__} has no forward"
-    taken = _parameters(forward)
-    if taken is not None and "lengths" not in taken and not any(p.kind is p.VAR_POSITIONAL for p in taken.values()):
-        return f"the forward of {loaded.__name__} takes ({', '.join(taken)}), no lengths"
+    parameters = list((_parameters(forward) or {}).values())
+    if len(parameters) == 1 and parameters[0].kind is not inspect.Parameter.VAR_POSITIONAL:
+        return f"the forward of {loaded.__name__} takes no input"
+    taken = parameters[2:]  # Without self and x.
+    required = [p.name for p in taken if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    if unknown := [name for name in required if name not in FORWARD_ARGUMENTS]:
+        return f"the forward of {loaded.__name__} requires {', '.join(unknown)}, which has no default"
     return ""
 
 

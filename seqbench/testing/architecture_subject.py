@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.protocol import registry
-from seqbench.protocol.backbones import State, feeds_back_output, is_causal, is_streaming
+from seqbench.protocol.backbones import State, call_forward, feeds_back_output, is_causal, is_streaming
 from seqbench.testing.report import Skip, describe_error
 from seqbench.utils.errors import SeqbenchError
 
@@ -130,9 +130,10 @@ class ArchitectureSubject:
         Args:
             net: the backbone.
             x: inputs ``(batch, time, width)``.
-            lengths: number of valid steps, ``(batch,)``; None leaves out the argument.
+            lengths: number of valid steps, ``(batch,)``; None, or a ``forward`` without it, leaves out the argument.
         """
-        y: Tensor = net(*self._split_inputs(x)) if lengths is None else net(*self._split_inputs(x), lengths)
+        inputs = self._split_inputs(x)
+        y: Tensor = net(*inputs) if lengths is None else call_forward(net, *inputs, lengths=lengths)
         return y
 
     def forward_seeded(self, net: nn.Module, x: Tensor, seed: int = 0) -> Tensor:

@@ -153,7 +153,8 @@ def test_a_missing_library_is_named_with_the_extra_that_installs_it(site: Site) 
         ("class Net:\n    def __init__(self, d_model): ...", "Net does not extend torch.nn.Module"),
         (NET.replace("d_model: int", "width: int"), "the __init__ of Net has no parameter d_model"),
         (NET.replace("def forward", "def backward"), "Net has no forward"),
-        (NET.replace("x, lengths=None", "x, state=None"), r"the forward of Net takes \(self, x, state\), no lengths"),
+        (NET.replace("x, lengths=None", "x, state"), "the forward of Net requires state, which has no default"),
+        (NET.replace("self, x, lengths=None", "self"), "the forward of Net takes no input"),
     ],
 )
 def test_an_object_that_is_no_backbone_is_refused_with_the_reason(site: Site, source: str, reason: str) -> None:

@@ -34,6 +34,26 @@ class Body(nn.Module, ABC):
     def forward(self, batch: Batch) -> Tensor:
         """Return one hidden vector for each target, ``(batch, out_time, d_model)``."""
 
+    def step_outputs(self, batch: Batch) -> Tensor:
+        """Return the outputs of the decoding backbone, one for each step, ``(batch, time, d_model)``.
+
+        They are the hidden vectors of ``forward``, except in a body that selects some of them for its targets. The
+        outputs of a step must depend on no later input; ``seqbench.models.contract`` checks it.
+
+        Args:
+            batch: whole sequences.
+        """
+        return self(batch)  # type: ignore[no-any-return]  # The call of a module returns what ``forward`` returns.
+
+    def unrolled_outputs(self, batch: Batch) -> Tensor | None:
+        """Return the outputs of ``step_outputs`` by ``unroll`` of the decoding backbone.
+
+        Returns:
+            The outputs, ``(batch, time, d_model)``; None for a backbone without ``unroll``, and where ``step_outputs``
+            calls ``unroll`` itself.
+        """
+        return None
+
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.
 

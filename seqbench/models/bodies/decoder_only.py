@@ -11,7 +11,7 @@ from seqbench.models.bodies.base import Body, Memory
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.models.bodies.encoder_decoder import require_token_sequence, shift_right
 from seqbench.models.bodies.stepping import advance_backbone
-from seqbench.protocol.backbones import Backbone, State, is_causal
+from seqbench.protocol.backbones import Backbone, State, call_forward, is_causal, is_streaming
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens
 from seqbench.utils.errors import SeqbenchError
 
@@ -62,13 +62,27 @@ class DecoderOnly(Body):
         """
         if batch.target_lengths is None:
             raise ValueError("expected a batch with target_lengths, got None")
+        stream, positions = self._join(batch)
+        hidden = call_forward(self.backbone, self.embedding(stream), lengths=batch.lengths + batch.target_lengths)
+        return _select_steps(hidden, positions)
+
+    def unrolled_outputs(self, batch: Batch) -> Tensor | None:
+        """Return the hidden vectors of ``forward`` by the backbone's ``unroll``; None if it has none."""
+        if not is_streaming(self.backbone):
+            return None
+        stream, positions = self._join(batch)
+        return _select_steps(self.backbone.unroll(self.embedding(stream), None)[0], positions)
+
+    def _join(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return sources and targets as one stream, ``(batch, time)``, and its steps that predict the targets.
+
+        The steps are ``(batch, out_time)``.
+        """
         sources, targets = batch.inputs, shift_right(batch.targets, self.start)
         out_time = targets.shape[1]
         positions = batch.lengths[:, None] + torch.arange(out_time, device=sources.device)
         # Each target follows its source directly, so that it overwrites only the padding of that source.
-        stream = torch.cat([sources, torch.zeros_like(targets)], dim=1).scatter(1, positions, targets)
-        hidden = self.backbone(self.embedding(stream), batch.lengths + batch.target_lengths)
-        return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))
+        return torch.cat([sources, torch.zeros_like(targets)], dim=1).scatter(1, positions, targets), positions
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
         """Return an empty memory and the state after the sources, which must all have the same length.
@@ -91,3 +105,13 @@ class DecoderOnly(Body):
         """
         hidden, state = advance_backbone(self.backbone, self.embedding(inputs), state)
         return hidden[:, -1], state
+
+
+def _select_steps(hidden: Tensor, positions: Tensor) -> Tensor:
+    """Return the hidden vectors at some steps, ``(batch, out_time, d_model)``.
+
+    Args:
+        hidden: hidden vectors ``(batch, time, d_model)``.
+        positions: the steps, ``(batch, out_time)``.
+    """
+    return hidden.gather(1, positions[..., None].expand(-1, -1, hidden.shape[-1]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Unpack
 
 import torch
@@ -13,7 +12,7 @@ from seqbench.models.bodies.base import Body, Memory
 from seqbench.models.bodies.bridges import Bridge, NoBridge, build_bridge
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.models.bodies.stepping import advance_backbone, recompute_prefix
-from seqbench.protocol.backbones import Backbone, State, is_causal, is_cross_attending
+from seqbench.protocol.backbones import Backbone, State, call_forward, is_causal, is_cross_attending, is_streaming
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from seqbench.utils.errors import SeqbenchError
 
@@ -74,12 +73,21 @@ class EncoderDecoder(Body):
 
     def encode(self, batch: Batch) -> Memory:
         """Return the tensors that the bridge or a cross-attending decoder reads from the encoder's outputs."""
-        return self.bridge.remember(self.encoder(self.source(batch.inputs), batch.lengths), batch.lengths)
+        outputs = call_forward(self.encoder, self.source(batch.inputs), lengths=batch.lengths)
+        return self.bridge.remember(outputs, batch.lengths)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the hidden vectors under teacher forcing, ``(batch, out_time, d_model)``."""
         memory = self.encode(batch)
         return self.bridge.leave(self._decode(batch, memory), memory)
+
+    def unrolled_outputs(self, batch: Batch) -> Tensor | None:
+        """Return the hidden vectors under teacher forcing, by ``unroll`` of the decoder; None if it has none."""
+        if not (self.can_unroll and is_streaming(self.decoder)):
+            return None
+        memory = self.encode(batch)
+        x = self.bridge.enter(self.target(shift_right(batch.targets, self.start)), memory)
+        return self.bridge.leave(self.decoder.unroll(x, None)[0], memory)
 
     def attention(self, batch: Batch) -> Tensor | None:
         """Return the weight of each source step in each target token, ``(batch, out_time, time)``.
@@ -96,9 +104,10 @@ class EncoderDecoder(Body):
 
     def _decoder_forward(self, memory: Memory) -> Callable[[Tensor, Tensor | None], Tensor]:
         """Return the decoder as a function of its inputs and their lengths."""
+        attended: dict[str, Tensor] = {}
         if is_cross_attending(self.decoder):
-            return partial(self.decoder, memory=memory["outputs"], memory_lengths=memory["lengths"])
-        return self.decoder
+            attended = {"memory": memory["outputs"], "memory_lengths": memory["lengths"]}
+        return lambda x, lengths: call_forward(self.decoder, x, lengths=lengths, **attended)
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
         """Return the memory of the sources and the empty state.

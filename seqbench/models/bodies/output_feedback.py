@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqbench.models.bodies.base import Body, Memory
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
-from seqbench.protocol.backbones import FeedbackBackbone, State
+from seqbench.protocol.backbones import FeedbackBackbone, State, call_forward
 from seqbench.protocol.specs import Batch, SequenceSpec, feedback_input
 from seqbench.utils.errors import SeqbenchError
 
@@ -85,7 +85,12 @@ class OutputFeedback(Body):
         if not self.training:
             return self.unroll(batch, None)[0]
         x = self.embedding.embed_steps(batch)
-        return self.backbone(x, self._embed_targets(batch, self._start_vectors(x))[:, :-1], batch.lengths)
+        previous = self._embed_targets(batch, self._start_vectors(x))[:, :-1]
+        return call_forward(self.backbone, x, previous, lengths=batch.lengths)
+
+    def unrolled_outputs(self, batch: Batch) -> Tensor | None:
+        """Return the outputs of the backbone's ``unroll`` in training; in evaluation ``forward`` calls it already."""
+        return self.unroll(batch, None)[0] if self.training else None
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.

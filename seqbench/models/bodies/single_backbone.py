@@ -10,7 +10,7 @@ from seqbench.models.bodies.base import Body, Memory
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.models.bodies.readout import build_readout
 from seqbench.models.bodies.stepping import advance_backbone
-from seqbench.protocol.backbones import Backbone, State, is_causal, is_streaming
+from seqbench.protocol.backbones import Backbone, State, call_forward, is_causal, is_streaming
 from seqbench.protocol.specs import Batch, SequenceClass, SequenceSpec, SequenceValue
 
 
@@ -40,9 +40,16 @@ class SingleBackbone(Body):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the hidden vectors of whole sequences, ``(batch, out_time, d_model)``."""
-        hidden = self.backbone(self.embedding.embed_steps(batch), batch.lengths)
-        read: Tensor = self.readout(hidden, batch.lengths)
+        read: Tensor = self.readout(self.step_outputs(batch), batch.lengths)
         return read
+
+    def step_outputs(self, batch: Batch) -> Tensor:
+        """Return the outputs of the backbone, ``(batch, time, d_model)``, from which the readout selects."""
+        return call_forward(self.backbone, self.embedding.embed_steps(batch), lengths=batch.lengths)
+
+    def unrolled_outputs(self, batch: Batch) -> Tensor | None:
+        """Return the outputs of the backbone's ``unroll``, ``(batch, time, d_model)``; None if it has none."""
+        return self.unroll(batch, None)[0] if is_streaming(self.backbone) else None
 
     def unroll(self, batch: Batch, state: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of one chunk of a stream, ``(batch, time, d_model)``, and the state after it.

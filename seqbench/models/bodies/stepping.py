@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from seqbench.protocol.backbones import Backbone, State, is_streaming
+from seqbench.protocol.backbones import Backbone, State, call_forward, is_streaming
 
 
 def advance_backbone(backbone: Backbone, x: Tensor, state: State) -> tuple[Tensor, State]:
@@ -29,7 +29,7 @@ def advance_backbone(backbone: Backbone, x: Tensor, state: State) -> tuple[Tenso
     """
     if is_streaming(backbone):
         return backbone.unroll(x, state)
-    return recompute_prefix(backbone, x, state)
+    return recompute_prefix(lambda inputs, lengths: call_forward(backbone, inputs, lengths=lengths), x, state)
 
 
 def recompute_prefix(forward: Callable[[Tensor, Tensor], Tensor], x: Tensor, state: State) -> tuple[Tensor, State]:
