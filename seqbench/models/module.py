@@ -14,11 +14,13 @@ from seqbench.datamodules.base import SequenceDataModule
 from seqbench.datamodules.epochs import EpochLoader
 from seqbench.models import lightning_defaults, own_training, rebuild
 from seqbench.models.context import ModuleContext
+from seqbench.models.contract import module_probe
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
 from seqbench.protocol.backbones import ParameterGroup, State
 from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored, trained_batches
+from seqbench.protocol.record_fields import Causality
 from seqbench.protocol.run_trainer import is_run
 from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.utils.errors import SeqbenchError
@@ -57,6 +59,7 @@ class SequenceModule(L.LightningModule):
         data: the data of the task; None for a module that was loaded without data.
         data_source: function that builds the data when they are first used; None for a module without such a function.
         evaluated: metrics of the last evaluation of each split.
+        causality: result of the causality probe; None before training.
         decoded: decoded tokens of each sample of each split, if outputs are token sequences.
 
     >>> import seqbench
@@ -84,6 +87,7 @@ class SequenceModule(L.LightningModule):
         self.data_source: Callable[[], SequenceDataModule] | None = None
         self.evaluated: dict[str, dict[str, float]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
+        self.causality: Causality | None = None
         self._metrics: list[RatioMetrics] = []
         self._marks: list[Tensor] = []
         self._finished: list[bool] = []
@@ -107,8 +111,14 @@ class SequenceModule(L.LightningModule):
     # Training.
 
     def on_fit_start(self) -> None:
-        """Write the options to the loggers of a user's own Trainer."""
+        """Write the options to the loggers of a user's own Trainer, and probe the backbone if no callback has done it.
+
+        Raises:
+            SeqbenchError: an output depends on later inputs or on padding, or the backbone returns a wrong value.
+        """
         lightning_defaults.log_configuration(self)
+        if self.causality is None:
+            self.causality = module_probe.probe_module(self, self.trainer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed the random numbers of the step by (seed, step, rank), so that a resumed run draws the same numbers."""

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any, Literal, Protocol, TypeAlias, TypedDict, TypeGuard, runtime_checkable
 
-import torch
 from torch import Tensor, nn
 
 State: TypeAlias = "Tensor | tuple[State, ...] | list[State] | dict[str, State] | None"

@@ -99,6 +99,18 @@ class UsedTrainer(StrictModel):
     precision: str = Field(description="Precision of the arithmetic.")
 
 
+class Causality(StrictModel):
+    """The result of the causality probe: whether outputs change when later inputs of a batch change."""
+
+    declared: bool | None = Field(description="Attribute `causal` of the backbone; null if it declares none.")
+    looks_ahead: bool = Field(
+        description="Whether outputs depend on later inputs; of a backbone with `causal = False` as it declares."
+    )
+    largest_change: Number = Field(description="Largest change of an output, relative to the largest output.")
+    tolerance: Number = Field(description="Largest change that counts as rounding; 0 if nothing was compared.")
+    note: str = Field(default="", description="Remarks on a backbone that could not be probed completely.")
+
+
 class Measured(StrictModel):
     """Values that differ from run to run: times, speeds, memory and devices. After a crash only `wandb` is recorded."""
 
@@ -124,6 +136,9 @@ class Measured(StrictModel):
         default=None, description="What Lightning made of the Trainer's options, such as `auto`."
     )
     wandb: WandbRun | None = Field(default=None, description="The W&B run; null without one.")
+    causality: Causality | None = Field(
+        default=None, description="Last result of the causality probe, which runs before training and before the test."
+    )
     decode_tokens_per_second: Number | None = Field(
         default=None, description="Tokens decoded one by one for a single sequence (1/s); null without `unroll`."
     )

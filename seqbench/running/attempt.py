@@ -22,6 +22,7 @@ from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
 from seqbench.running import provenance, reload, run_html, samples, scoring, trainer, used_devices
+from seqbench.running.callbacks.causality_probe import CausalityProbe
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
 from seqbench.running.callbacks.curve_replay import CurveReplay
@@ -99,11 +100,11 @@ class Attempt:
     def __init__(self, config: RunConfig, folder: Path, module: SequenceModule) -> None:
         self.config, self.folder, self.module = config, folder, module
         self.started = time.time()
-        self.curve, self.clock = Curve(), Clock()
+        self.curve, self.clock, self.probe = Curve(), Clock(), CausalityProbe()
         self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every)
         self.sample_files: Sequence[Path] = ()
         self.loggers: list[RunLogger] = []
-        callbacks: list[L.Callback] = [self.curve, CurveReplay(self.curve), self.clock]
+        callbacks: list[L.Callback] = [self.probe, self.curve, CurveReplay(self.curve), self.clock]
         if logger.isEnabledFor(logging.INFO):
             callbacks.append(Progress(self.curve, config.optim.steps))
         if config.logger != "none":
@@ -195,6 +196,7 @@ class Attempt:
             "threads": torch.get_num_threads(),
             "trainer": used_devices.used_trainer(self.trainer),
             "wandb": None,
+            **({"causality": self.probe.result.to_dict()} if self.probe.result else {}),
         }
         return {**measured, "decode_tokens_per_second": self._time_decoding(device) if status == "ok" else None}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from seqbench.models.contract.causality import CAUSAL_ADVICE
 from seqbench.testing.architecture_subject import ROUNDING, ArchitectureSubject, relative_difference
 from seqbench.testing.report import Skip, expect
 
 TIME = 9
-CAUSAL_ADVICE = "a causal backbone must not look ahead: mask what comes later, or set causal = False"
 
 
 def check_causality_by_gradient(subject: ArchitectureSubject) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seqbench.models.contract.causality import PADDING_ADVICE
 from seqbench.testing.architecture_subject import ROUNDING, ArchitectureSubject, relative_difference
 from seqbench.testing.report import expect
-
-PADDING_ADVICE = "lengths give the valid steps: mask the steps after them, or start from the end of each row"
 
 
 def check_padding_ignored(subject: ArchitectureSubject) -> None:

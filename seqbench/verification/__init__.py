@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from seqbench.verification import checkpoint_checks, protocol_checks
+from seqbench.verification import causality_check, checkpoint_checks, protocol_checks
 from seqbench.verification.record_subject import SkippedError, Subject
 
 __all__ = ["CHECKS", "SkippedError", "Subject"]
@@ -23,6 +23,7 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "size": protocol_checks.check_size,
     "lines": protocol_checks.check_chance_and_best,
     "weights": checkpoint_checks.check_weights,
+    "causality": causality_check.check_causality,
     "scores": checkpoint_checks.check_scores,
 }
 """The checks by name, in order: each check may use the objects that earlier checks have rebuilt."""

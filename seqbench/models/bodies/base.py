@@ -26,6 +26,11 @@ class Body(nn.Module, ABC):
         """The backbone that runs step by step while decoding."""
 
     @property
+    def backbones(self) -> tuple[Backbone | FeedbackBackbone, ...]:
+        """All backbones of the body, the decoding backbone last."""
+        return (self.decoding_backbone,)
+
+    @property
     def can_unroll(self) -> bool:
         """True if the decoding backbone can continue from a state."""
         return is_streaming(self.decoding_backbone)

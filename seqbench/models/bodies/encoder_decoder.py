@@ -67,6 +67,11 @@ class EncoderDecoder(Body):
         return self.decoder
 
     @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The encoder and the decoder."""
+        return self.encoder, self.decoder
+
+    @property
     def can_unroll(self) -> bool:
         """True if the decoder can continue from a state; the state of a cross-attending decoder lacks the memory."""
         return super().can_unroll and not is_cross_attending(self.decoder)

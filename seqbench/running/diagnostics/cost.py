@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 
 from seqbench.models import build
 from seqbench.models.bodies.base import Memory
+from seqbench.models.contract.module_snapshot import restore_afterwards
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.backbones import State
 from seqbench.protocol.config import RunConfig
@@ -34,7 +35,6 @@ from seqbench.protocol.specs import (
     TokenSequence,
 )
 from seqbench.running.diagnostics import flops
-from seqbench.running.diagnostics.module_snapshot import restore_afterwards
 from seqbench.utils import redaction
 from seqbench.utils.errors import SeqbenchError, one_line
 

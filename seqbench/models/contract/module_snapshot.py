@@ -10,13 +10,17 @@ from torch import Tensor, nn
 
 
 @contextlib.contextmanager
-def restore_afterwards(module: nn.Module) -> Iterator[None]:
+def restore_afterwards(module: nn.Module, parameters: bool = True) -> Iterator[None]:
     """Restore a module when the block ends, also by an error.
 
     The forward pass of a plug-in may count its calls, keep a mask for later calls, or update a buffer. Restored are, in
     the module and in all its submodules, the training mode, the attributes, the contents of lists, dictionaries and
     sets that are attributes, and the values of parameters, buffers and other dense tensors. Objects inside of these
     containers are not restored.
+
+    Args:
+        module: the module.
+        parameters: whether the values of parameters are restored too, which a forward pass does not change.
 
     >>> module = nn.BatchNorm1d(2)
     >>> with restore_afterwards(module):
@@ -29,7 +33,9 @@ def restore_afterwards(module: nn.Module) -> Iterator[None]:
     lists = [(value, value.copy()) for value in values if isinstance(value, list)]
     dicts = [(value, value.copy()) for value in values if isinstance(value, dict)]
     sets = [(value, value.copy()) for value in values if isinstance(value, set)]
-    tensors = [*module.parameters(), *module.buffers(), *(value for value in values if isinstance(value, Tensor))]
+    tensors = [*module.buffers(), *(value for value in values if isinstance(value, Tensor))]
+    if parameters:
+        tensors += module.parameters()
     clones = [(tensor, tensor.detach().clone()) for tensor in tensors if tensor.layout is torch.strided]
     try:
         yield

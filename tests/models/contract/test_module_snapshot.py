@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from seqbench.models.contract.module_snapshot import restore_afterwards
 from seqbench.models.weights import weights_digest
-from seqbench.running.diagnostics.module_snapshot import restore_afterwards
 
 
 class Counting(nn.Module):
