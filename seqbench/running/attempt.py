@@ -33,7 +33,7 @@ from seqbench.running.diagnostics import cost
 from seqbench.running.loggers import logger_table
 from seqbench.running.loggers.run_logger import Ended, LoggedRun, RunLogger
 from seqbench.utils import atomic_files, ranks, redaction
-from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.errors import SeqbenchError, one_line, raised_at
 
 logger = logging.getLogger(__name__)
 
@@ -259,7 +259,9 @@ def describe_ending(error: BaseException, step: int, steps: int) -> Ending:
     if isinstance(error, SeqbenchError):
         return Ending("failed", text.removesuffix("."))
     lines = "".join(traceback.format_exception(error))
-    return Ending("failed", f"{type(error).__name__}: {text}", traceback=redaction.redact(lines))
+    place = raised_at(error)
+    reason = f"{type(error).__name__}: {text}" + (f" ({place})" if place else "")
+    return Ending("failed", reason, traceback=redaction.redact(lines))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

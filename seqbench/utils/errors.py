@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable
+from pathlib import Path
+
+FRAMEWORKS = frozenset({"seqbench", "torch", "lightning", "numpy", *sys.stdlib_module_names})
+"""Packages whose lines in a traceback are not those of the user's code."""
 
 
 class SeqbenchError(Exception):
@@ -32,6 +38,22 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if close:
         return f" Did you mean {' or '.join(repr(c) for c in close)}?"
     return f" Known: {', '.join(names)}." if names else " None is known."
+
+
+def raised_at(error: BaseException) -> str:
+    """Return the last place of an error's traceback in the user's code, such as ``my_file.py, line 14, in forward``.
+
+    Returns:
+        The place; an empty text if the traceback is inside of seqbench and its frameworks only.
+
+    >>> raised_at(ValueError("raised nowhere"))
+    ''
+    """
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+        if package not in FRAMEWORKS:
+            return f"{Path(frame.f_code.co_filename).name}, line {line}, in {frame.f_code.co_name}"
+    return ""
 
 
 def one_line(value: object, limit: int | None = None) -> str:

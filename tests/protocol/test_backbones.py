@@ -14,10 +14,13 @@ from seqbench.protocol.backbones import (
     CrossAttending,
     GroupsParameters,
     Streaming,
+    call_forward,
+    declared_causality,
     feeds_back_output,
     is_causal,
     is_cross_attending,
     is_streaming,
+    lengths_argument,
     requires_memory,
 )
 
@@ -125,3 +128,70 @@ def test_a_callable_without_a_readable_signature_is_not_cross_attending() -> Non
 def test_a_memory_without_a_default_is_required() -> None:
     assert requires_memory(CrossAttendingSum())
     assert not requires_memory(OptionalMemory())
+
+
+class Lengths(nn.Module):
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return x if lengths is None else x * lengths[:, None, None]
+
+
+class LaterLengths(nn.Module):
+    def forward(self, x: Tensor, mask: Tensor | None = None, lengths: Tensor | None = None) -> Tensor:
+        assert mask is None
+        return x if lengths is None else x * lengths[:, None, None]
+
+
+class Variadic(Lengths):
+    def forward(self, *given: Tensor) -> Tensor:  # type: ignore[override]
+        return super().forward(*given)
+
+
+class NoLengths(nn.Module):
+    def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+        assert mask is None
+        return x
+
+
+class FeedbackLengths(nn.Module):
+    def forward(self, x: Tensor, y_previous: Tensor, lengths: Tensor | None = None) -> Tensor:
+        return x + y_previous if lengths is None else x * lengths[:, None, None]
+
+
+@pytest.mark.parametrize(
+    ("backbone", "inputs", "argument"),
+    [
+        (Lengths, 1, "position"),
+        (LaterLengths, 1, "keyword"),
+        (Variadic, 1, "position"),
+        (NoLengths, 1, ""),
+        (FeedbackLengths, 2, "position"),
+    ],
+)
+def test_lengths_are_given_to_those_that_take_them(backbone: type[nn.Module], inputs: int, argument: str) -> None:
+    assert lengths_argument(backbone, inputs) == lengths_argument(backbone(), inputs) == argument
+    x, lengths = torch.ones(2, 3, 4), torch.tensor([3, 2])
+    y = call_forward(backbone(), *[x] * inputs, lengths=lengths)
+    assert torch.equal(y, x * lengths[:, None, None] if argument else x)
+
+
+def test_a_forward_that_an_instance_replaces_is_the_one_that_counts() -> None:
+    net = NoLengths()
+    net.__dict__["forward"] = Lengths().forward
+    assert lengths_argument(net) == "position"
+
+
+def test_the_memory_is_given_beside_the_lengths() -> None:
+    x, lengths = torch.ones(2, 3, 4), torch.tensor([3, 2])
+    y = call_forward(CrossAttendingSum(), x, lengths=lengths, memory=x, memory_lengths=lengths)
+    assert y.shape == x.shape
+
+
+def test_causality_is_declared_by_true_or_false_only() -> None:
+    assert declared_causality(WithoutDeclarations()) is None
+    net = WithoutDeclarations()
+    for value in (True, False):
+        net.causal = value  # type: ignore[assignment]
+        assert declared_causality(net) is is_causal(net) is value
+    net.causal = "no"  # type: ignore[assignment]
+    with pytest.raises(TypeError, match="causal of WithoutDeclarations that is True or False, got 'no'"):
+        declared_causality(net)

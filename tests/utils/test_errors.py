@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
-from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
+from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line, raised_at
 
 
 @pytest.mark.parametrize(
@@ -35,3 +36,13 @@ def test_the_text_of_a_value_is_put_in_one_line_and_cut(value: object, limit: in
 def test_an_error_about_missing_data_is_a_seqbench_error() -> None:
     with pytest.raises(SeqbenchError):
         raise NotAtHand("the data set 'ptb' is not here")
+
+
+def test_the_last_line_of_the_users_code_is_named() -> None:
+    def fail() -> None:
+        torch.ones(3) @ torch.ones(4)
+
+    with pytest.raises(RuntimeError) as caught:
+        fail()
+    line = fail.__code__.co_firstlineno + 1
+    assert raised_at(caught.value) == f"test_errors.py, line {line}, in fail"

@@ -21,6 +21,7 @@ from seqbench.protocol.backbones import declared_causality, is_causal, lengths_a
 from seqbench.protocol.record_fields import Causality
 from seqbench.protocol.specs import Batch, Context, SequenceSpec
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.redaction import redact
 
 CAUSAL_ADVICE = "a causal backbone must not look ahead: mask what comes later, or set causal = False"
 PADDING_ADVICE = "lengths give the valid steps: mask the steps after them, or start from the end of each row"
@@ -29,14 +30,22 @@ MOST_ROWS, FEWEST_ROWS, MOST_STEPS = 16, 3, 768
 """Largest and smallest number of sequences in a pass, and the number of steps of all sequences up to which there are
 more than the smallest number."""
 
-TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 4e-3, torch.bfloat16: 3e-2}
+UNUSED = "in a pass that the run does not need"
+
+TOLERANCES: dict[torch.dtype | None, float] = {
+    torch.float64: 1e-9,
+    torch.float32: 1e-5,
+    torch.float16: 4e-3,
+    torch.bfloat16: 3e-2,
+}
 """Largest change by rounding, relative to the largest output, by the dtype of the outputs."""
 
 CUDA_TOLERANCE = 1e-4
 """The same for float32 on a CUDA device, whose convolutions may round to TF32."""
 
-NOISE_FACTOR = 10
-"""A change this many times as large as the difference of two equal passes is a leak, not the noise of the backbone."""
+NOISE_FACTOR, REPEATS = 10, 5
+"""A change this many times as large as the differences of repeated passes is a leak and not noise of the backbone; and
+the number of passes."""
 
 
 class LooksAheadError(SeqbenchError):
@@ -60,6 +69,7 @@ class Probe:
         body: the body with its backbones.
         spec: inputs and outputs of the task.
         batch: the first training batch.
+        padded: a batch with padding; None if the task has none, or for a causal backbone.
         placement: device and precision of the passes.
         trained: whether the weights are trained ones, whose training mode no longer matters.
     """
@@ -69,6 +79,7 @@ class Probe:
     batch: Batch
     placement: Placement = field(default_factory=Placement)
     trained: bool = False
+    padded: Batch | None = None
 
     def __post_init__(self) -> None:
         self.generator = torch.Generator().manual_seed(0)
@@ -91,7 +102,8 @@ class Probe:
         looks_ahead = not is_causal(self.body.decoding_backbone)
         if not looks_ahead and steps > 1:
             looks_ahead = self._probe_future(batch)
-        self._probe_padding(batch)
+        if self.padded is not None and not isinstance(self.spec.input, Context):
+            self._probe_padding(altered_batches.select_rows(self.padded, _count_rows(steps)))
         return self._result(looks_ahead)
 
     def _result(self, looks_ahead: bool) -> Causality:
@@ -124,13 +136,14 @@ class Probe:
         yield leak
         if before is not None:
             yield self._compare_shorter(used, batch, before)
-        yield self._compare(other, batch, needed=False)[1]
+        yield self._compare(other, batch, UNUSED)[1]
         if not self.trained:
             yield self._compare(Path.TRAINING_UNROLL if self.reads_stream else Path.TRAINING, batch)[1]
         longer = altered_batches.lengthen(batch, self.spec)
         steps = altered_batches.count_steps(longer, self.spec)
         if not self.reads_stream and steps > altered_batches.count_steps(batch, self.spec):
-            yield self._compare(used, altered_batches.select_rows(longer, _count_rows(steps)))[1]
+            rows = altered_batches.select_rows(longer, _count_rows(steps))
+            yield self._compare(used, rows, f"with {steps} steps, the longest sequence of the task")[1]
 
     def _report_leak(self, leak: str) -> bool:
         """Return True where the task allows a backbone that does not declare causal to look ahead.
@@ -147,32 +160,21 @@ class Probe:
         stated = undeclared if self.declared is None else f"{self.name} {looks_ahead}"
         raise LooksAheadError(f"{stated}: {leak}; {CAUSAL_ADVICE}.", self._result(looks_ahead=True))
 
-    def _compare(self, path: Path, batch: Batch, needed: bool = True) -> tuple[Tensor | None, str]:
+    def _compare(self, path: Path, batch: Batch, remark: str = "") -> tuple[Tensor | None, str]:
         """Return the outputs, and how those before the cuts change when all later inputs change; empty if they do not.
 
         Args:
             path: mode and method.
             batch: the batch.
-            needed: whether the run uses the method, so that its errors end the run.
+            remark: why an error of the backbone does not end the run; empty if it does.
         """
         lengths = altered_batches.step_lengths(batch, self.spec)
         cuts = altered_batches.draw_cuts(lengths, self.generator)
         altered = altered_batches.alter_future(batch, self.spec, cuts, self.generator, not path.training)
         # A decoder predicts the target of the cut before it reads it.
         kept = torch.arange(int(lengths.max())) < (cuts + altered_batches.is_decoded(self.spec))[:, None]
-        try:
-            before = self.passes.outputs(batch, path)
-            after = None if before is None else self.passes.outputs(altered, path)
-        except SeqbenchError:
-            raise
-        except Exception as error:  # The method of a plug-in may raise any error; a run may not use it.
-            if needed:
-                raise
-            self.notes.append(
-                f"{'unroll' if path.unrolls else 'forward'} of {self.name} raised {type(error).__name__}: "
-                f"{one_line(error, 100)}; the run does not use it"
-            )
-            return None, ""
+        before = self._outputs(batch, path, remark)
+        after = None if before is None else self._outputs(altered, path, remark)
         if before is None or after is None:
             return None, ""
         where = _largest_change(before, after, kept)
@@ -180,6 +182,21 @@ class Probe:
             return before, ""
         changed = f"when inputs from {int(cuts[where.row])} on changed"
         return before, f"output {where.step} changed by {where.size:.2g} {path.value} {changed}"
+
+    def _outputs(self, batch: Batch, path: Path, remark: str) -> Tensor | None:
+        """Return the outputs of a pass; None if the body does not have the path, or after an error with a remark."""
+        try:
+            return self.passes.outputs(batch, path)
+        except SeqbenchError:
+            raise
+        except Exception as error:  # A plug-in may raise any error.
+            if not remark:
+                raise
+            method = "unroll" if path.unrolls else "forward"
+            self.notes.append(
+                f"{method} of {self.name} raised {type(error).__name__} {remark}: {redact(one_line(error))[:100]}"
+            )
+            return None
 
     def _compare_shorter(self, path: Path, batch: Batch, before: Tensor) -> str:
         """Return how outputs change when the sequences end earlier; empty if they do not.
@@ -190,24 +207,28 @@ class Probe:
             before: its outputs.
         """
         steps = max(1, 2 * altered_batches.count_steps(batch, self.spec) // 3)
-        after = self.passes.outputs(altered_batches.shorten(batch, self.spec, steps), path)
+        shorter = altered_batches.shorten(batch, self.spec, steps)
+        after = self._outputs(shorter, path, f"with {steps} steps instead of {before.shape[1]}")
         if after is None:
             return ""
         kept = torch.arange(steps) < altered_batches.step_lengths(batch, self.spec)[:, None]
         where = _largest_change(before[:, :steps], after, kept)
-        if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path), path):
+        # A pass over fewer steps draws other random numbers, so another seed shows what they change.
+        if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path, seed=1), path):
             return ""
         return f"output {where.step} changed by {where.size:.2g} {path.value} when the inputs ended after {steps} steps"
 
     def _probe_padding(self, batch: Batch) -> None:
-        """Check that the padding of inputs changes no output; of a causal backbone it is part of the future.
+        """Check that padding changes no output of a backbone that looks ahead; for others it is part of the future.
+
+        Args:
+            batch: a batch with padding.
 
         Raises:
             SeqbenchError: an output depends on it.
         """
-        looking = [one for one in self.body.backbones if not is_causal(one)]
-        has_padding = bool((self.batch.lengths < self.batch.inputs.shape[1]).any())
-        if not looking or not has_padding or isinstance(self.spec.input, Context):
+        net = next((one for one in self.body.backbones if not is_causal(one)), None)
+        if net is None:
             return
         before = self.passes.outputs(batch, Path.EVALUATION)
         after = self.passes.outputs(altered_batches.alter_padding(batch, self.spec, self.generator), Path.EVALUATION)
@@ -216,7 +237,6 @@ class Probe:
         lengths = altered_batches.step_lengths(batch, self.spec)
         where = _largest_change(before, after, torch.arange(before.shape[1]) < lengths[:, None])
         if self._exceeds(where, before, lambda: self.passes.outputs(batch, Path.EVALUATION), Path.EVALUATION):
-            net = looking[0]
             missing = "" if lengths_argument(net) else ", and its forward takes no lengths"
             raise SeqbenchError(
                 f"{type(net).__name__} looks ahead{missing}, so padding changed output {where.step} by "
@@ -232,20 +252,20 @@ class Probe:
             repeat: function that computes these outputs again.
             path: mode and method.
         """
-        tolerance = _tolerance(before)
+        tolerance = max(_tolerance(before), TOLERANCES.get(self.passes.placement.autocast_dtype(), 0.0))
         self.tolerance = max(self.tolerance, tolerance)
         if where.size <= tolerance:
             self.change = max(self.change, where.size)
             return False
-        again = repeat()
         everywhere = torch.ones(before.shape[:2], dtype=torch.bool)
-        noise = 0.0 if again is None else _largest_change(before, again, everywhere).size
+        repeated = [y for y in (repeat() for _ in range(REPEATS)) if y is not None]
+        noise = max((_largest_change(before, y, everywhere).size for y in repeated), default=0.0)
         if noise <= tolerance or where.size > NOISE_FACTOR * noise:
             self.change = max(self.change, where.size)
             return True
         note = (
-            f"two equal passes of {self.name} differ by {noise:.2g} {path.value}, so the probe finds no smaller leak: "
-            f"it draws random numbers of its own, or keeps something between calls"
+            f"two passes of {self.name} differ by {noise:.2g} {path.value}, so the probe finds no smaller leak: "
+            f"it draws random numbers, or keeps something between calls"
         )
         if note not in self.notes:
             self.notes.append(note)
@@ -292,6 +312,7 @@ def _largest_finite(y: Tensor) -> Tensor:
 
 
 def _tolerance(outputs: Tensor) -> float:
+    """Return the largest change by rounding for the dtype and the device of the outputs."""
     tolerance = TOLERANCES.get(outputs.dtype, 0.0)
     return max(tolerance, CUDA_TOLERANCE) if outputs.is_cuda and outputs.dtype == torch.float32 else tolerance
 

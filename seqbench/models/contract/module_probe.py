@@ -10,12 +10,18 @@ from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from seqbench.models.contract.causality import Probe
 from seqbench.models.contract.module_snapshot import restore_afterwards
 from seqbench.models.contract.passes import Placement
+from seqbench.protocol.backbones import is_causal
 from seqbench.protocol.record_fields import Causality
+from seqbench.protocol.specs import Batch
 
 if TYPE_CHECKING:
     import lightning.pytorch as L
 
+    from seqbench.datamodules.base import SequenceDataModule
     from seqbench.models.module import SequenceModule
+
+PADDED_BATCHES = 4
+"""Largest number of batches of a split among which one with padding is searched."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,11 +44,21 @@ def probe_module(module: SequenceModule, trainer: L.Trainer | None = None, train
     placement = Placement() if trainer is None else trainer_placement(trainer)
     if module.data is None or placement is None:
         return None
+    padded = find_padded_batch(module.data) if not all(map(is_causal, module.body.backbones)) else None
     with restore_afterwards(module):
-        result = Probe(module.body, module.spec, module.data.stream("train", 0), placement, trained).run()
+        batch = module.data.stream("train", 0)
+        result = Probe(module.body, module.spec, batch, placement, trained, padded).run()
     if result.note and not trained:
         logger.info(result.note)
     return result
+
+
+def find_padded_batch(data: SequenceDataModule) -> Batch | None:
+    """Return one of the first batches of training and validation whose sequences differ in length; None without one."""
+    numbers = [("train", step) for step in range(PADDED_BATCHES)]
+    numbers += [("validation", step) for step in range(min(PADDED_BATCHES, data.steps("validation")))]
+    batches = (data.stream(split, step) for split, step in numbers)
+    return next((batch for batch in batches if (batch.lengths < batch.inputs.shape[1]).any()), None)
 
 
 def trainer_placement(trainer: L.Trainer) -> Placement | None:

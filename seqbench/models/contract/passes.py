@@ -37,6 +37,12 @@ class Placement:
     convert: Callable[[Batch], Batch] = _same_batch
     context: Callable[[], AbstractContextManager[object]] = contextlib.nullcontext
 
+    def autocast_dtype(self) -> torch.dtype | None:
+        """Return the dtype of automatic mixed precision; None without it."""
+        with self.context():
+            kind = self.device.type
+            return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
 
 class Path(Enum):
     """The ways in which a body runs its backbone; the value describes the way in a sentence."""
@@ -70,12 +76,13 @@ class Passes:
     placement: Placement
 
     @torch.no_grad()
-    def outputs(self, batch: Batch, path: Path) -> Tensor | None:
+    def outputs(self, batch: Batch, path: Path, seed: int = 0) -> Tensor | None:
         """Return the outputs of all steps, ``(batch, time, d_model)``; None if the body does not have the path.
 
         Args:
             batch: the batch, on the CPU.
             path: the mode, and whether the backbone is unrolled.
+            seed: seed of all generators.
 
         Raises:
             SeqbenchError: the backbone returns a wrong value.
@@ -84,7 +91,7 @@ class Passes:
         batch = place.convert(batch.to(place.device))
         with contextlib.ExitStack() as stack:
             stack.enter_context(restore_afterwards(self.body, parameters=False))
-            stack.enter_context(seeded(place.device))
+            stack.enter_context(seeded(place.device, seed))
             stack.enter_context(place.context())
             self.body.train(path.training)
             for check in self._checks(path):
