@@ -56,6 +56,7 @@ CROSS_CUTTING = {
     "test_examples.py",
     "test_gpu.py",
     "test_layout.py",
+    "test_lightning_page.py",
     "test_package.py",
     "test_plugins.py",
     "test_readme.py",
