@@ -147,7 +147,8 @@ def build(
 ) -> SequenceModule:
     """Return the LightningModule of an architecture on a task, with the task's data and initial weights.
 
-    ``lightning.pytorch.Trainer(max_steps=500).fit(seqbench.build("gru", "copy"))`` trains it.
+    ``lightning.pytorch.Trainer(max_epochs=5).fit(seqbench.build("gru", "copy"))`` trains it. An epoch is one pass over
+    the data, or, for generated data, the training steps between two validations of the card.
 
     Args:
         arch: name of the architecture, or a mapping with ``name`` and the backbone's options.

@@ -102,6 +102,36 @@ def test_a_checkpoint_gives_each_rank_the_state_of_its_own_rows(
 
 # The tests below start processes that run for a few seconds.
 
+OWN_TRAINER = """
+import json, sys
+import lightning.pytorch as L
+import seqbench
+module = seqbench.build({"name": "gru", "d_model": 8}, {"name": "copy", "delay": 3, "samples": 31}, tier="smoke",
+                        optim={"steps": 20, "batch_size": 7, "validate_every": 10, "schedule": "cosine"})
+devices = int(sys.argv[1])
+trainer = L.Trainer(max_epochs=2, accelerator="cpu", devices=devices, strategy="ddp" if devices > 1 else "auto",
+                    logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+trainer.fit(module)
+logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+(scores,) = trainer.test(module, verbose=False)
+if trainer.is_global_zero:
+    print(json.dumps({**logged, **scores}))
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_of_a_users_trainer_log_the_losses_and_scores_of_one(tmp_path: Path) -> None:
+    script, found = tmp_path / "own.py", []
+    script.write_text(OWN_TRAINER)
+    for devices in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, str(script), devices], capture_output=True, text=True, timeout=120, check=True
+        )
+        found.append(json.loads(done.stdout.splitlines()[-1]))
+    assert {"train/loss", "train/loss_epoch", "validation/loss", "test/accuracy"} <= found[0].keys()
+    assert apart(*found) < 1e-4
+
+
 COMMON = ["--tier", "smoke", "--logger", "none", "--trainer.accelerator", "cpu"]
 PARITY = ["--task", "parity", "--task.samples", "63", "--optim.batch_size", "8"]
 PARITY += ["--optim.steps", "100", "--optim.validate_every", "50"]

@@ -31,5 +31,5 @@ def test_the_code_of_the_page_runs(
 def test_the_page_names_the_tests_that_exist() -> None:
     root = PAGE.parent.parent
     named = re.findall(r"`(tests/\S+?\.py)`", PAGE.read_text(encoding="utf-8"))
-    assert len(named) == 3
+    assert len(named) == 4
     assert all((root / name).is_file() for name in named)

@@ -71,13 +71,12 @@ def log_configuration(module: SequenceModule) -> None:
         logger.log_hyperparams(options)
 
 
-def log_training_loss(module: SequenceModule, outputs: object, rows: int) -> None:
-    """Log ``train/loss`` of a step and ``train/loss_epoch``, the mean over the epoch.
+def log_training_loss(module: SequenceModule, outputs: object) -> None:
+    """Log ``train/loss`` of a step and ``train/loss_epoch``, the mean over the steps of the epoch.
 
     Args:
         module: the module that was trained.
         outputs: outputs of the training step; without a loss nothing is logged.
-        rows: number of sequences in the batch.
     """
     loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
     trainer = module.trainer
@@ -86,8 +85,10 @@ def log_training_loss(module: SequenceModule, outputs: object, rows: int) -> Non
     # With automatic optimisation, Lightning divides the loss by the number of batches of an optimiser step.
     loss = loss.detach() * (trainer.accumulate_grad_batches if module.automatic_optimization else 1)
     several = trainer.world_size > 1
-    module.log("train/loss", loss, prog_bar=True, batch_size=rows, sync_dist=several)
-    module.log("train/loss_epoch", loss, on_step=False, on_epoch=True, batch_size=rows, sync_dist=several)
+    # Each rank has its share of the loss times the number of ranks, so all ranks have the same weight in the mean,
+    # however many sequences they have.
+    module.log("train/loss", loss, prog_bar=True, batch_size=1, sync_dist=several)
+    module.log("train/loss_epoch", loss, on_step=False, on_epoch=True, batch_size=1, sync_dist=several)
 
 
 def log_scores(module: SequenceModule, split: str, scores: Mapping[str, float]) -> None:

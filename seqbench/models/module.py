@@ -38,7 +38,8 @@ PerRank = TypeVar("PerRank")
 class SequenceModule(L.LightningModule):
     """One architecture on one task.
 
-    Any Trainer can run it: ``Trainer(max_steps=500).fit(module)`` trains on the task that it was built for.
+    Any Trainer can run it: ``Trainer(max_epochs=5).fit(module)`` trains on the task that it was built for. In a user's
+    own Trainer it has the defaults of Lightning, see ``models.lightning_defaults``. A run has a ``RunTrainer``.
 
     A subclass is an architecture that brings its own training. It builds its backbone in
     ``__init__(self, context, d_model, ...)`` and may override ``training_step``, ``configure_optimizers``,
@@ -54,7 +55,7 @@ class SequenceModule(L.LightningModule):
         spec: input and output of the task.
         body: body that turns a batch into hidden vectors.
         objective: objective that turns hidden vectors into loss, metrics and predictions.
-        optim: optimiser and schedule; its ``clip`` is the Trainer's ``gradient_clip_val``.
+        optim: optimiser and schedule; its ``clip`` applies unless the Trainer sets ``gradient_clip_val``.
         seed: seed of the random numbers of each training step (dropout).
         data: the data of the task; None for a module that was loaded without data.
         data_source: function that builds the data when they are first used; None for a module without such a function.
@@ -151,7 +152,7 @@ class SequenceModule(L.LightningModule):
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
         """Log the loss in a user's own Trainer."""
-        lightning_defaults.log_training_loss(self, outputs, len(batch))
+        lightning_defaults.log_training_loss(self, outputs)
 
     def _hidden_and_state(self, batch: Batch, carried: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of a batch and the detached state after it; the state is None without streams."""

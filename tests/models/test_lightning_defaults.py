@@ -16,21 +16,21 @@ import torch
 from lightning.pytorch.callbacks import (
     EarlyStopping,
     EMAWeightAveraging,
+    GradientAccumulationScheduler,
     LearningRateMonitor,
     ModelCheckpoint,
     StochasticWeightAveraging,
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.tuner import Tuner
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
 
 import seqbench
 from seqbench.models import lightning_defaults
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.cards import Optim
 from seqbench.protocol.run_trainer import RunTrainer
-from seqbench.protocol.specs import Batch
 from seqbench.running import run_config, trainer
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.run_request import RunRequest
@@ -406,19 +406,65 @@ def test_a_copied_module_shares_the_data_and_has_no_trainer() -> None:
     assert torch.equal(not_none(twin.data).stream("test", 0).inputs, not_none(module.data).stream("test", 0).inputs)
 
 
-def test_a_module_with_training_of_its_own_is_logged_as_well() -> None:
-    class Own(SequenceModule):
-        def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-            return self.batch_loss(self.hidden_states(batch), batch) * 2
+def test_accumulation_may_change_with_the_epoch() -> None:
+    own, _ = fit(max_epochs=2, callbacks=[GradientAccumulationScheduler({0: 1, 1: 5})])
+    assert own.global_step == 10 + 2
 
-        def on_train_batch_end(self, *_: Any) -> None:
-            self.own_hook_ran = True
 
+def test_a_fit_ends_when_its_time_is_over() -> None:
+    own, _ = fit(max_time={"seconds": 0.2}, max_epochs=-1)
+    assert own.global_step > 0
+
+
+def test_a_rate_is_found() -> None:
     module = build_copy("gru")
-    module.__class__ = Own
-    _, logger = fit(module, max_epochs=1)
-    assert logger.keys()["train/loss"] == 2
-    assert module.own_hook_ran is True
+    own = build_trainer(max_steps=-1, max_epochs=1, enable_checkpointing=True)
+    found = Tuner(own).lr_find(module, num_training=10, update_attr=False)
+    assert len(not_none(found).results["lr"]) == 10
+
+
+@pytest.mark.parametrize("options", [{"precision": "16-mixed"}, {"limit_test_batches": 1}], ids=str)
+def test_a_part_and_half_precision_are_tested(options: dict[str, Any]) -> None:
+    module = build_copy("gru")
+    own, _ = fit(module, max_epochs=1, **options)
+    (scores,) = own.test(module, verbose=False)
+    assert all(math.isfinite(value) for value in scores.values())
+
+
+def test_a_trainer_without_all_its_services_trains() -> None:
+    own = L.Trainer(max_epochs=1, barebones=True, accelerator="cpu")
+    own.fit(build_copy("gru"))
+    assert own.global_step == 10
+
+
+def test_a_compiled_module_trains() -> None:
+    module: Any = torch.compile(build_copy("gru"), backend="eager")
+    own = build_trainer(max_steps=-1, max_epochs=1)
+    own.fit(module)
+    assert own.global_step == 10
+
+
+# Modules with training of their own.
+
+
+@pytest.mark.parametrize("name", ["Auxiliary", "TwoOptimizers", "Adversarial", "ClosedForm", "OwnScheduleAndCallbacks"])
+def test_a_module_with_training_of_its_own_has_the_same_defaults(name: str, tmp_path: Path) -> None:
+    module = build_copy(f"tests.models.own_modules:{name}")
+    own, logger = fit(module, max_epochs=2)
+    assert own.current_epoch == 2
+    assert logger.keys()["train/loss"] >= 2
+    assert logger.keys()["train/loss_epoch"] == logger.keys()["validation/accuracy"] == 2
+    own.save_checkpoint(tmp_path / "own.ckpt")
+    loaded = SequenceModule.load_from_checkpoint(tmp_path / "own.ckpt")
+    assert type(loaded) is type(module)
+    assert build_trainer().test(loaded, verbose=False) == build_trainer().test(module, verbose=False)
+
+
+def test_the_cards_optimiser_of_a_module_with_several_follows_the_trainer() -> None:
+    module = build_copy("tests.models.own_modules:TwoOptimizers")
+    module.optim = dataclasses.replace(module.optim, schedule="cosine")
+    own, _ = fit(module, max_epochs=2)
+    assert own.optimizers[1].param_groups[0]["lr"] == pytest.approx(0.01 * module.optim.lr)
 
 
 # Runs of seqbench.
