@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import torch
@@ -86,3 +88,10 @@ class RefusingWidth(CausalMean):
 
     def __init__(self, d_model: int) -> None:
         assert d_model == 7, f"d_model must be 7, got {d_model}"
+
+
+class Dying(CausalMean):
+    """End the process that builds it."""
+
+    def __init__(self, d_model: int) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -27,29 +27,69 @@ def parse_names(text: str) -> list[str]:
     return names
 
 
-def parse_seeds(text: str | None) -> list[int] | None:
-    """Return the seeds: ``5`` is a count of seeds starting from 0; ``3,4,7`` and ``3,`` are the seeds themselves.
-
-    Returns:
-        The seeds; None if there is no text, so that the seeds of the card are used.
+def parse_seed(text: str) -> int:
+    """Return the one seed of ``seqbench run``.
 
     Raises:
-        SeqbenchError: the text is neither a number nor a list of numbers, or the count is out of range.
+        SeqbenchError: the text is not a whole number; for several seeds the message points to ``seqbench sweep``.
 
-    >>> parse_seeds("3"), parse_seeds("3,4,7"), parse_seeds("3,")
-    ([0, 1, 2], [3, 4, 7], [3])
+    >>> parse_seed("3")
+    3
+    """
+    if re.fullmatch(r"-?\d{1,20}", text):
+        return int(text)
+    if re.fullmatch(r"[\d,-]+", text):
+        raise SeqbenchError(
+            f"--seed must be one whole number, got {text}; for several: `seqbench sweep --seeds {text}`."
+        )
+    raise SeqbenchError(f"--seed must be a whole number, got {text!r}.")
+
+
+def parse_seeds(text: str | None) -> list[int] | None:
+    """Return the seeds: ``5`` is a count of seeds starting from 0; a list has commas or ranges: ``3,4,7``, ``1-3``.
+
+    Returns:
+        The seeds, each once; None if there is no text, so that the seeds of the card are used.
+
+    Raises:
+        SeqbenchError: the text is neither a count nor a list of seeds and ranges, a range ends before its start, or
+            there are no seeds or more than ``MAX_SEEDS``.
+
+    >>> parse_seeds("3"), parse_seeds("3,4,7"), parse_seeds("3,"), parse_seeds("0-2,7")
+    ([0, 1, 2], [3, 4, 7], [3], [0, 1, 2, 7])
     """
     if text is None:
         return None
-    if not re.fullmatch(r"\d{1,10}(,\d{1,10})*,?", text):
-        raise SeqbenchError(f"--seeds must be a count (5) or seeds (3,4,7; for one seed 3,), got {text!r}.")
-    if "," in text:
-        return list(dict.fromkeys(int(seed) for seed in text.split(",") if seed))
-    if not 1 <= int(text) <= MAX_SEEDS:
+    if not re.fullmatch(r"\d{1,10}(-\d{1,10})?(,\d{1,10}(-\d{1,10})?)*,?", text):
         raise SeqbenchError(
-            f"--seeds must be from 1 to {MAX_SEEDS}, got {text}; for seed {text} give `--seeds {text},`."
+            "--seeds must be a count (5), seeds (3,4,7; for one seed 3,) or ranges (1-3), without spaces, "
+            f"got {text!r}."
         )
-    return list(range(int(text)))
+    if text.isdecimal():
+        if not 1 <= int(text) <= MAX_SEEDS:
+            raise SeqbenchError(
+                f"--seeds must be from 1 to {MAX_SEEDS}, got {text}; for seed {text} give `--seeds {text},`."
+            )
+        return list(range(int(text)))
+    seeds: dict[int, None] = {}
+    for part in text.strip(",").split(","):
+        seeds |= dict.fromkeys(_parse_seed_range(part))
+        if len(seeds) > MAX_SEEDS:
+            raise SeqbenchError(f"--seeds must be at most {MAX_SEEDS} seeds, got more in {text!r}.")
+    return list(seeds)
+
+
+def _parse_seed_range(text: str) -> Sequence[int]:
+    """Return the seeds of a range ``1-3``, which includes both ends, or of a single seed ``7``.
+
+    Raises:
+        SeqbenchError: the range ends before its start, or is longer than ``MAX_SEEDS``.
+    """
+    first, _, last = text.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    if not seeds:
+        raise SeqbenchError(f"--seeds {text} ends before its start; give the smaller seed first: {last}-{first}.")
+    return seeds[: MAX_SEEDS + 1]
 
 
 def parse_grid(assignments: Sequence[str]) -> dict[str, list[str]]:

@@ -44,7 +44,8 @@ def refuse_unknown_arguments(command: str, rest: Sequence[str], options: Options
         return
     name = word.partition("=")[0]
     if not word.startswith("--") or name == "--":
-        raise SeqbenchError(f"unexpected argument {word!r}.{_name_the_words(command, rest)}")
+        hint = _join_by_commas(word) if command == "sweep" else _name_the_words(command, rest)
+        raise SeqbenchError(f"unexpected argument {word!r}.{hint}")
     raise SeqbenchError(f"unknown option {name}.{_suggest(command, name, options)}")
 
 
@@ -93,3 +94,16 @@ def _name_the_words(command: str, rest: Sequence[str]) -> str:
     options = " ".join(f"{option} {shlex.quote(','.join(names))}" for option, names in given.items() if names)
     several = command == "run" and any(len(names) > 1 for names in given.values())
     return f" Names follow their option: `seqbench {'sweep' if several else command} {options}`."
+
+
+def _join_by_commas(word: str) -> str:
+    """Return how a word that stands alone is written as part of a list of ``seqbench sweep``."""
+    separate = " Separate the items of a list by commas and without spaces"
+    name = word.strip(",")
+    if name.replace("-", "").replace(",", "").isdigit():
+        return f"{separate}: --seeds 1,{name}."
+    if name in list_tasks():
+        return f"{separate}: --task copy,{name}."
+    if name in list_architectures() or ":" in name:
+        return f"{separate}: --arch gru,{name}."
+    return f"{separate}, as in --arch gru,lstm."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -119,8 +120,9 @@ class SweepRunner:
                 self.report(progress, None)
                 for finished in self.engine.wait(POLL_SECONDS):
                     self._handle_finished_job(finished, progress)
-        except BaseException:
-            for finished in self.engine.stop():
+        except BaseException as error:
+            number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
+            for finished in self.engine.stop(number):
                 self._handle_finished_job(finished, progress, may_repeat=False)
             raise
         return progress

@@ -12,13 +12,45 @@ def test_names_are_separated_by_commas() -> None:
         parse_options.parse_names(" , ")
 
 
-@pytest.mark.parametrize(("text", "seeds"), [("3", [0, 1, 2]), ("3,4,3", [3, 4]), ("7,", [7]), (None, None)])
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [
+        ("3", [0, 1, 2]),
+        ("3,4,3", [3, 4]),
+        ("7,", [7]),
+        ("1-3", [1, 2, 3]),
+        ("0-2,7,1-3", [0, 1, 2, 7, 3]),
+        ("5-5", [5]),
+        (None, None),
+    ],
+)
 def test_seeds_are_a_count_or_a_list(text: str | None, seeds: list[int] | None) -> None:
     assert parse_options.parse_seeds(text) == seeds
 
 
+def test_a_run_has_one_seed_and_several_are_a_sweep() -> None:
+    assert parse_options.parse_seed("12") == 12
+    for text in ("1,2", "0-4", "3,"):
+        with pytest.raises(SeqbenchError, match=f"for several: `seqbench sweep --seeds {text}`"):
+            parse_options.parse_seed(text)
+    with pytest.raises(SeqbenchError, match="must be a whole number, got 'x'"):
+        parse_options.parse_seed("x")
+
+
 @pytest.mark.parametrize(
-    ("text", "message"), [("0", "from 1 to 10000"), ("10001", "from 1 to 10000"), ("1.5", "count")]
+    ("text", "message"),
+    [
+        ("0", "from 1 to 10000"),
+        ("10001", "from 1 to 10000"),
+        ("1.5", "count"),
+        ("1-", "ranges"),
+        ("-3", "ranges"),
+        ("1 - 3", "without spaces"),
+        ("3-1", "smaller seed first: 1-3"),
+        ("0-10000", "at most 10000 seeds"),
+        ("0-9999,10000", "at most 10000 seeds"),
+        ("0-9999999999", "at most 10000 seeds"),
+    ],
 )
 def test_seeds_that_are_no_positive_numbers_are_refused(text: str, message: str) -> None:
     with pytest.raises(SeqbenchError, match=message):

@@ -59,6 +59,21 @@ def test_bare_names_are_shown_with_their_options(rest: list[str], command: str) 
     assert refusal("run", *rest).endswith(f"Names follow their option: {command}.")
 
 
+@pytest.mark.parametrize(
+    ("rest", "hint"),
+    [
+        (["lstm"], "by commas and without spaces: --arch gru,lstm."),
+        (["lstm,"], "--arch gru,lstm."),
+        (["my_file:Net"], "--arch gru,my_file:Net."),
+        (["--task.delay", "2", "parity"], "--task copy,parity."),
+        (["--optim.lr=0.1", "2"], "--seeds 1,2."),
+        (["word"], "as in --arch gru,lstm."),
+    ],
+)
+def test_a_word_of_a_sweep_that_stands_alone_points_to_commas(rest: list[str], hint: str) -> None:
+    assert refusal("sweep", *rest).endswith(hint)
+
+
 def test_a_word_that_is_no_name_leads_to_the_help() -> None:
     assert refusal("run", "gru", "nothing") == "unexpected argument 'gru'. See `seqbench run --help`."
 

@@ -84,7 +84,7 @@ REAL: Mapping[str, list[list[str]]] = {
 WORK = (
     *(
         "seqbench.running.runner:run",
-        "seqbench.cli.commands.sweep:_build_engine",
+        "seqbench.sweep.engines.engine_choice:build_engine",
         "seqbench.running.parameter_matching:match_parameters",
         "seqbench.testing:check_architecture",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -85,8 +86,11 @@ class ScriptedEngine:
         write_record(cell, step)
         return [FinishedJob(job, CellOutcome(step, None if step == "ok" else "as scripted"))]
 
-    def stop(self) -> list[FinishedJob]:
-        finished = [FinishedJob(job, CellOutcome("interrupted", "stopped")) for job in self.running]
+    def stop(self, number: int) -> list[FinishedJob]:
+        finished = [
+            FinishedJob(job, CellOutcome("interrupted", f"stopped by {signal.Signals(number).name}"))
+            for job in self.running
+        ]
         self.running = []
         return finished
 

@@ -146,19 +146,25 @@ def test_a_cell_that_is_locked_when_its_job_starts_is_tried_again(tmp_path: Path
     assert (progress.statuses[cell], len(engine.started)) == ("ok", 2)
 
 
-def test_ctrl_c_stops_the_running_cells(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("error", "name"), [(KeyboardInterrupt, "SIGINT"), (SystemExit, "SIGTERM"), (SeqbenchError, "SIGTERM")]
+)
+def test_an_error_stops_the_running_cells_and_ctrl_c_by_its_own_signal(
+    tmp_path: Path, error: type[BaseException], name: str
+) -> None:
     cells = build_small_plan(tmp_path, seeds=range(3)).cells()
 
     def script(cell: Cell, attempt: int) -> Step:
         if cell is cells[1]:
-            raise KeyboardInterrupt
+            raise error
         return "ok"
 
     engine = ScriptedEngine(script, slots=3)
     reports: list[SweepProgress] = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(error):
         SweepRunner(engine, engine.build_job, report=lambda progress, _: reports.append(progress)).run(cells)
     assert set(reports[-1].statuses.values()) == {"ok", "interrupted"}
+    assert f"stopped by {name}" in reports[-1].reasons.values()
     assert engine.running == []
 
 

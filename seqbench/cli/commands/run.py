@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqbench.cli import dry_run, run_report
+from seqbench.cli import dry_run, parse_options, run_report
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.choices import LOGGERS, TIERS
@@ -61,7 +61,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     complete_with(parser.add_argument("--task", metavar="NAME", help="train on this task"), list_tasks)
     tier = parser.add_argument("--tier", metavar="TIER", help=f"use this size: {', '.join(TIERS)} (default: small)")
     complete_with(tier, lambda: TIERS)
-    parser.add_argument("--seed", type=int, help="seed weights, batches and dropout with this number (default: 0)")
+    parser.add_argument(
+        "--seed", type=parse_options.parse_seed, help="seed weights, batches and dropout with this number (default: 0)"
+    )
     parser.add_argument(
         "--config", metavar="FILE", type=Path, help="repeat a run from its config.yaml, its record or its folder"
     )
@@ -92,6 +94,7 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         0 if it ended ``ok``, 130 after Ctrl-C, 75 after another signal, else 1.
     """
+    refuse_several(options)
     merged = merge_options(options)
     if options.help:
         return _print_help(options.parser, merged)
@@ -116,6 +119,21 @@ def main(options: argparse.Namespace) -> int:
     if run.record.status == "ok":
         return 0
     return 1 if run.stopped_by is None else _signal_status(run.stopped_by)
+
+
+def refuse_several(options: argparse.Namespace) -> None:
+    """Check that one architecture and one task are given.
+
+    Raises:
+        SeqbenchError: several are given; the message shows the sweep that runs them.
+    """
+    several = [key for key in ("arch", "task") if "," in (getattr(options, key) or "")]
+    if several:
+        given = " and ".join(f"--{key} {getattr(options, key)}" for key in several)
+        raise SeqbenchError(
+            f"`run` trains one architecture on one task, got {given}; for several, use "
+            f"`seqbench sweep --arch {options.arch or 'gru'} --task {options.task or 'copy'}`."
+        )
 
 
 def _signal_status(name: str) -> int:

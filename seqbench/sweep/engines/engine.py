@@ -78,8 +78,13 @@ class Engine(Protocol):
     def wait(self, seconds: float) -> Sequence[FinishedJob]:
         """Wait until a job has ended, for at most ``seconds`` seconds; return the jobs that have ended."""
 
-    def stop(self) -> Sequence[FinishedJob]:
-        """Ask all jobs to stop, kill those that do not, and return all of them."""
+    def stop(self, number: int) -> Sequence[FinishedJob]:
+        """Ask all jobs to stop, kill those that do not, and return all of them.
+
+        Args:
+            number: the signal that stopped the sweep, SIGINT or SIGTERM. The jobs get the same one where the engine
+                can send it, so that their records name it.
+        """
 
     def close(self) -> None:
         """Release the resources of the engine."""

@@ -143,10 +143,10 @@ class _Worker:
             self.answer = self.receiver.recv()
         self.answer_received = True
 
-    def request_stop(self) -> None:
-        """Send SIGTERM to the worker."""
+    def request_stop(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the worker, which then saves its state and ends."""
         self.stop_requested = time.monotonic()
-        _send_signal(self.process, signal.SIGTERM)
+        _send_signal(self.process, number)
 
 
 class LocalEngine:
@@ -230,11 +230,15 @@ class LocalEngine:
         self._workers = [worker for worker in self._workers if worker not in exited]
         return [self._finish(worker) for worker in exited]
 
-    def stop(self) -> Sequence[FinishedJob]:
-        """Ask all jobs to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all of them."""
+    def stop(self, number: int = signal.SIGTERM) -> Sequence[FinishedJob]:
+        """Ask all jobs to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all of them.
+
+        Args:
+            number: the signal that the workers get.
+        """
         for worker in self._workers:
             if worker.stop_requested is None:
-                worker.request_stop()
+                worker.request_stop(number)
         finished: list[FinishedJob] = []
         while self._workers:
             finished += self.wait(1.0)

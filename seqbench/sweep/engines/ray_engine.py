@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -93,8 +94,12 @@ class RayEngine:
                 self._ray.cancel(reference, force=True)
         return [self._finish(jobs[reference]) for reference in ended]
 
-    def stop(self) -> Sequence[FinishedJob]:
-        """Ask all tasks to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all jobs."""
+    def stop(self, number: int = signal.SIGTERM) -> Sequence[FinishedJob]:
+        """Ask all tasks to stop, kill those that still run after ``GRACE_SECONDS`` seconds, and return all jobs.
+
+        Args:
+            number: the signal that stopped the sweep; Ray cancels a task as Ctrl-C does, whatever it is.
+        """
         for job, reference in self._references.items():
             if job not in self._stop_requested:
                 self._stop_requested[job] = time.monotonic()

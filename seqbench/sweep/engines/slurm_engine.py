@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -101,8 +102,12 @@ class SlurmEngine:
                 return [self._finish(job) for job in ended]
             time.sleep(min(POLL_SECONDS, 0.2 * seconds + 0.05))
 
-    def stop(self) -> Sequence[FinishedJob]:
-        """Cancel all jobs, wait until they have saved their state, and return all of them."""
+    def stop(self, number: int = signal.SIGTERM) -> Sequence[FinishedJob]:
+        """Cancel all jobs, wait until they have saved their state, and return all of them.
+
+        Args:
+            number: the signal that stopped the sweep; Slurm sends SIGTERM to the jobs, whatever it is.
+        """
         for submitted in self._jobs.values():
             submitted.cancel(check=False)
         finished: list[FinishedJob] = []

@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from seqbench.protocol.config import RunConfig
-from seqbench.sweep.engines.engine import Engine, Job
+from seqbench.sweep.engines.engine import Engine
+from seqbench.sweep.planning.group_checks import call_for_groups
 from seqbench.sweep.planning.sweep_plan import Group
 from seqbench.utils.errors import SeqbenchError
 
-PROBE_LIMIT_SECONDS = 120.0
-"""Time limit of the measurement of one group, in seconds."""
+
+class Estimates(NamedTuple):
+    """What the measurement of one cell of each group shows; a group is in at most one of the three.
+
+    Args:
+        seconds: expected seconds of one cell.
+        refused: why a run is refused.
+        failed: why the first steps failed; the cells of the group will very likely fail as well.
+    """
+
+    seconds: dict[Group, float]
+    refused: dict[Group, str]
+    failed: dict[Group, str]
 
 
-def estimate_durations(groups: Sequence[Group], engine: Engine) -> tuple[dict[Group, float], dict[Group, str]]:
+def estimate_durations(groups: Sequence[Group], engine: Engine) -> Estimates:
     """Estimate how long one cell of each group takes, in the workers of an engine.
 
-    Returns:
-        Seconds of one cell by group, and for the groups that cannot be run the reason by group. A group whose
-        measurement fails for another cause is in neither; its cells will report the error.
+    A group whose measurement takes too long is in no part of the result.
     """
-    waiting, jobs = deque(groups), dict[Job, Group]()
-    seconds: dict[Group, float] = {}
-    refused: dict[Group, str] = {}
-    while waiting or jobs:
-        while waiting and len(jobs) < engine.slots:
-            group = waiting.popleft()
-            job = Job(estimate_or_refuse, (group.config,), PROBE_LIMIT_SECONDS)
-            jobs[job] = group
-            engine.start(job)
-        for finished in engine.wait(1.0):
-            group = jobs.pop(finished.job)
-            if isinstance(finished.value, str):
-                refused[group] = finished.value
-            elif isinstance(finished.value, float):
-                seconds[group] = finished.value
-    return seconds, refused
+    estimates = Estimates({}, {}, {})
+    for group, ended in call_for_groups(groups, engine, estimate_or_refuse).items():
+        if isinstance(ended.value, str):
+            estimates.refused[group] = ended.value
+        elif isinstance(ended.value, float):
+            estimates.seconds[group] = ended.value
+        elif ended.failure is not None and ended.failure.status != "timeout":
+            estimates.failed[group] = ended.failure.reason
+    return estimates
 
 
 def estimate_or_refuse(config: RunConfig) -> float | str:

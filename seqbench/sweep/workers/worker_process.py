@@ -61,6 +61,8 @@ def run_worker(
     os.setsid()
     for number in ignored_signals.IGNORED_SIGNALS:
         signal.signal(number, signal.SIG_DFL)
+    # A shell starts background jobs with SIGINT ignored, but the sweep sends this signal after Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not resources.safe_path:
         os.environ.pop(SAFE_PATH, None)
     log = os.open(resources.log, os.O_WRONLY | os.O_APPEND)

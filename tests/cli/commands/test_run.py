@@ -101,3 +101,17 @@ def test_options_of_the_file_are_kept_for_the_architecture_that_it_names(tmp_pat
     assert merge("--arch", "lstm")["arch"] == "lstm"
     assert merge("--seed", "4")["seed"] == 4
     assert "encoder" not in merge("--encoder", "none")
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["--arch", "gru,lstm", "--task", "copy"], "--arch gru,lstm --task copy"),
+        (["--arch", "gru", "--task", "copy,parity"], "--arch gru --task copy,parity"),
+    ],
+)
+def test_several_names_point_to_the_sweep_that_runs_them(
+    words: list[str], command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", *words]) == 2
+    assert f"for several, use `seqbench sweep {command}`" in capsys.readouterr().err

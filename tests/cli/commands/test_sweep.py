@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -13,8 +14,10 @@ from pathlib import Path
 import pytest
 
 from seqbench.cli.commands import sweep
-from seqbench.cli.main import build_parser, main
+from seqbench.cli.main import main
+from seqbench.sweep.engines import local_engine
 from seqbench.sweep.engines.engine import Job
+from seqbench.sweep.planning import sweep_plan
 from seqbench.sweep.planning.sweep_plan import PlanRequest
 from seqbench.sweep.workers import run_cell
 from tests.protocol.identity.folders import NET, user_folder, write_files
@@ -34,20 +37,6 @@ def recorded_results(runs: Path) -> dict[str, str]:
         str(path.parent.relative_to(runs)): json.dumps(json.loads(path.read_text())["results"], sort_keys=True)
         for path in runs.rglob("result.json")
     }
-
-
-def test_the_options_are_parsed_into_their_types(tmp_path: Path) -> None:
-    more = ["--limit", "2m", "--memory", "1G", "--engine-option", "mem_gb=4", "--grid", "arch.num_layers=1,2", "--tune"]
-    parser = build_parser(["sweep"])
-    options, rest = parser.parse_known_args(command(tmp_path, *more))
-    options.rest = rest
-    parsed = sweep.parse_sweep_options(options)
-    dotted = TINY[: TINY.index("--tier")]
-    undotted = {"tier": "smoke", "logger": "none"}
-    grid = {"arch.num_layers": ["1", "2"]}
-    assert parsed.request == PlanRequest(["gru", "lstm"], ["copy"], tmp_path, [0, 1], grid, undotted, dotted)
-    assert (parsed.limit, parsed.memory, parsed.engine_options) == (120.0, 2**30, {"mem_gb": 4})
-    assert (parsed.tune, parsed.probe, parsed.dry_run, parsed.workers, parsed.retries) == (True, True, False, None, 0)
 
 
 @pytest.mark.parametrize(("limit", "seconds"), [(None, 600.0), (30.0, 30.0), (float("inf"), None)])
@@ -134,7 +123,7 @@ def test_a_group_that_cannot_run_is_left_out(tmp_path: Path, capsys: pytest.Capt
     [
         (["--engine", "locl"], "unknown engine 'locl'. Did you mean 'local'?"),
         (["--seeds", "0"], "--seeds must be from 1 to 10000, got 0"),
-        (["--seeds", "a"], "--seeds must be a count (5) or seeds"),
+        (["--seeds", "a"], "--seeds must be a count (5), seeds"),
         (["--grid", "num_layers=1"], "--grid takes dotted options"),
         (["--grid", "arch.num_layers"], "--grid must be KEY=VALUE"),
         (["--grid", "arch.num_layers="], "must have values separated by commas"),
@@ -152,7 +141,7 @@ def test_a_group_that_cannot_run_is_left_out(tmp_path: Path, capsys: pytest.Capt
         (["--engine", "slurm", "--memory", "4G"], "--memory is for the engine local"),
         (["--arch.num_layer", "2"], "Did you mean --arch.num_layers"),
         (["--tier", "smal"], "has no tier 'smal'"),
-        (["surprise"], "unknown option surprise"),
+        (["surprise"], "unexpected argument 'surprise'. Separate the items of a list by commas"),
     ],
 )
 def test_a_mistake_is_reported_and_nothing_is_written(
@@ -176,10 +165,40 @@ def test_tuning_again_repeats_no_trial(tmp_path: Path, capsys: pytest.CaptureFix
     assert "estimating" not in err
 
 
-def test_a_plan_may_be_larger_than_the_buffer_of_a_pipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    layers = ",".join(str(number) for number in range(1, 151))
-    assert main(command(tmp_path, "--no-probe", "--dry-run", "--grid", f"arch.num_layers={layers}")) == 0
-    assert "600 cells, 0 finished, 600 to run" in capsys.readouterr().err
+def test_a_plan_may_be_larger_than_the_buffer_of_a_pipe(tmp_path: Path) -> None:
+    layers = {"arch.num_layers": [str(number) for number in range(1, 151)]}
+    request = PlanRequest(["gru", "lstm"], ["copy"], tmp_path, [0, 1], layers, {"tier": "smoke", "logger": "none"})
+    assert len(local_engine.call_in_worker(sweep_plan.build_plan, request).cells()) == 600
+
+
+def test_a_dry_run_names_the_cells_that_cannot_run_with_and_without_a_probe(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archs = "gru,bigru,tests.backbones:RefusingWidth,tests.backbones:Raising"
+    for probe, refused in ((["--no-probe"], 2), ([], 3)):  # Only the probe runs a step.
+        assert main(command(tmp_path, "--dry-run", *probe, archs=archs, seeds="1")) == 0
+        err = capsys.readouterr().err
+        assert "cannot be run: bigru on copy: " in err
+        assert "cannot be run: tests.backbones:RefusingWidth on copy: " in err
+        assert err.count("cannot be run: ") == refused
+        assert f"{4 - refused} cell" in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_table_of_cells_is_written_to_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "table.csv"
+    words = command(tmp_path / "runs", "--no-probe", "--out", str(out), archs="gru,bigru", seeds="1")
+    assert main(words) == 1
+    assert f"wrote {out}: 2 lines" in capsys.readouterr().err
+    with out.open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["status"] for line in lines] == ["ok", "not run"]
+    record = json.loads((Path(lines[0]["folder"]) / "result.json").read_text())
+    assert float(lines[0]["test"]) == record["results"]["metrics"]["test"]["accuracy"]["value"]
+    out.unlink()
+    assert main([*words, "--dry-run"]) == 0  # A dry run writes the results so far.
+    with out.open(newline="") as file:
+        assert [line["status"] for line in csv.DictReader(file)] == ["ok", "refused"]
 
 
 @pytest.mark.slow
@@ -207,7 +226,9 @@ def test_a_sweep_stopped_by_a_signal_is_continued_by_the_same_command(
     assert out.splitlines()[0].startswith("cells")
     stopped = [json.loads(text) for text in recorded_results(tmp_path / "cut").values()]
     assert {results["status"] for results in stopped} == {"interrupted"}
-    assert all("stopped by SIGTERM at step" in results["reason"] for results in stopped)
+    cause = "Ctrl-C" if number == signal.SIGINT else "SIGTERM"
+    assert f"stopped by {cause}; " in err
+    assert all(f"stopped by {cause} at step" in results["reason"] for results in stopped)
     subprocess.run(words, check=True, capture_output=True, timeout=120)
     whole = [word if word != str(tmp_path / "cut") else str(tmp_path / "whole") for word in words]
     subprocess.run(whole, check=True, capture_output=True, timeout=120)

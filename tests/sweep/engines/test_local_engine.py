@@ -76,6 +76,19 @@ def refuse() -> None:
     raise SeqbenchError("no such data")
 
 
+def wait_for_signal(ready: str) -> int:
+    """Return the number of the signal that this process gets, as a run does."""
+    received: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    assert handlers[signal.SIGINT] is signal.default_int_handler  # A background shell would have SIGINT ignored.
+    for number in handlers:
+        signal.signal(number, lambda number, frame: received.append(number))
+    Path(ready).touch()
+    while not received:
+        time.sleep(0.01)
+    return received[0]
+
+
 def sleep(seconds: float) -> str:
     time.sleep(seconds)
     return "slept"
@@ -167,10 +180,22 @@ def test_stop_ends_all_running_jobs(engine: LocalEngine) -> None:
     for job in jobs:
         engine.start(job)
     start = time.monotonic()
-    stopped = engine.stop()
+    stopped = engine.stop(signal.SIGTERM)
     assert {finished.job for finished in stopped} == set(jobs)
     assert {failure_of(finished).status for finished in stopped} == {"interrupted"}
     assert time.monotonic() - start < 30
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_job_gets_the_signal_that_stopped_the_sweep_even_if_the_shell_ignores_ctrl_c(
+    engine: LocalEngine, number: int, tmp_path: Path
+) -> None:
+    ready = tmp_path / "ready"
+    engine.start(Job(wait_for_signal, (str(ready),)))
+    while not ready.exists():
+        time.sleep(0.01)
+    (finished,) = engine.stop(number)
+    assert finished.value == number
 
 
 def test_the_cores_are_divided_among_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:

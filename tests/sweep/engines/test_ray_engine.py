@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,7 +101,7 @@ def test_stop_ends_a_running_job(engine: RayEngine, monkeypatch: pytest.MonkeyPa
     engine.start(job)
     time.sleep(2.0)
     start = time.monotonic()
-    (finished,) = engine.stop()
+    (finished,) = engine.stop(signal.SIGTERM)
     assert time.monotonic() - start < 30
     assert failure_of(finished).status == "interrupted"
 

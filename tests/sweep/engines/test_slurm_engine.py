@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import signal
 import sys
 import time
 from pathlib import Path
@@ -76,7 +77,7 @@ def test_stop_cancels_a_running_job(engine: SlurmEngine) -> None:
     engine.start(job)
     time.sleep(1.0)
     start = time.monotonic()
-    (finished,) = engine.stop()
+    (finished,) = engine.stop(signal.SIGTERM)
     assert time.monotonic() - start < 30
     assert finished.job is job
     assert finished.failure is not None

@@ -19,11 +19,12 @@ def engine() -> Iterator[LocalEngine]:
 
 def test_groups_are_measured_in_workers_and_a_refused_group_has_a_reason(tmp_path: Path, engine: LocalEngine) -> None:
     plan = build_small_plan(tmp_path, ("gru", "bigru"), seeds=[0])
-    seconds, refused = duration_estimate.estimate_durations(plan.groups, engine)
+    seconds, refused, failed = duration_estimate.estimate_durations(plan.groups, engine)
     assert list(seconds) == [plan.groups[0]]
     assert seconds[plan.groups[0]] > 0
     assert list(refused) == [plan.groups[1]]
     assert "looks ahead" in refused[plan.groups[1]]
+    assert failed == {}
     assert list(tmp_path.iterdir()) == []
 
 
@@ -31,6 +32,8 @@ def test_a_group_whose_measurement_fails_has_no_estimate_and_is_not_refused(
     tmp_path: Path, engine: LocalEngine
 ) -> None:
     plan = build_small_plan(tmp_path, ("tests.backbones:Raising", "gru"), seeds=[0])
-    seconds, refused = duration_estimate.estimate_durations(plan.groups, engine)
+    seconds, refused, failed = duration_estimate.estimate_durations(plan.groups, engine)
     assert [group.config.arch for group in seconds] == ["gru"]
     assert refused == {}
+    (reason,) = failed.values()
+    assert "shapes (3, 4) and (5, 6) do not fit" in reason
