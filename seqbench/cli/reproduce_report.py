@@ -34,7 +34,7 @@ def format_published_table(data: BoardData) -> str:
 
 def _cell_line(cell: PublishedCell, seeds: int) -> list[str]:
     return [
-        f"  {visible_line(cell.architecture)}",
+        f"  {visible_line(cell.shown)}",
         format_published(cell.published),
         wording.format_our_figure(cell) or "-",
         f"{cell.seeds}/{seeds}" if cell.ours is not None else "-",

@@ -7,11 +7,11 @@ name of its key in ``board.json``.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.stats.interquartile_mean import Estimate
-from seqbench.leaderboard.task_data import TaskData, fields_to_plain
+from seqbench.leaderboard.task_data import OPTIONAL, TaskData, fields_to_plain
 from seqbench.utils.plain_data import to_json
 
 SCHEMA = 1
@@ -101,6 +101,7 @@ class PublishedCell:
         aside: the records of the cell that do not count, each with the reason.
         deviations: differences between the card's tier and the published recipe.
         command: command that runs the cell; None without a task.
+        title: title of the architecture on the board; empty without one.
     """
 
     row: str
@@ -126,6 +127,12 @@ class PublishedCell:
     aside: Sequence[str]
     deviations: Sequence[str]
     command: str | None
+    title: str = field(default="", metadata=OPTIONAL)
+
+    @property
+    def shown(self) -> str:
+        """The title of the architecture, or its name."""
+        return self.title or self.architecture
 
 
 @dataclass(frozen=True)

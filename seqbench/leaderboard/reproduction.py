@@ -10,7 +10,7 @@ from seqbench.leaderboard.board_data import PublishedCell
 from seqbench.leaderboard.data.board_card import Board, PublishedRow
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore, OptionValue, short_option_value
 from seqbench.leaderboard.selection.record_eligibility import Selection
-from seqbench.leaderboard.selection.task_rows import SOLVED, diverged_score, rescale_score
+from seqbench.leaderboard.selection.task_rows import SOLVED, diverged_score, own_title, rescale_score
 from seqbench.leaderboard.stats import intervals
 from seqbench.protocol.cards import Tier
 from seqbench.protocol.chance import ABOVE_CHANCE
@@ -131,6 +131,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         aside=aside,
         deviations=card.tier(board.tier).deviations if card else (),
         command=_command(board, row, architecture),
+        title=own_title(board, architecture),
     )
 
 

@@ -16,8 +16,9 @@ from typing import NamedTuple
 
 from seqbench.leaderboard import page_files
 from seqbench.leaderboard.board_builder import build_board_data
+from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.data.board_card import Board, load_board
-from seqbench.leaderboard.data.board_paths import RESULTS
+from seqbench.leaderboard.data.board_paths import RESULTS, ROOT
 from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.leaderboard.data.record_collection import CollectedRecord, ExcludedRecord, collect_records
 from seqbench.leaderboard.selection.record_eligibility import select_records
@@ -91,7 +92,7 @@ def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -
             for record in seeds.values():
                 outcome = _submit_record(folder, record, verify, written, refused)
                 logger.info(f"{label} on {record.task}, seed {record.seed}: {outcome}")
-    page_files.write_pages(board, _committed_records(folder), folder)
+    page_files.write_pages(board, _committed_records(folder), folder, _commands(root, name))
     return Submission(folder, written, refused)
 
 
@@ -120,11 +121,12 @@ def check_board(root: Path, name: str) -> BoardCheck:
     for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
         origin = path.relative_to(results).as_posix()
         problems += [f"{origin}: {reason}" for reason in _file_problems(folder, path, by_origin.get(origin))]
-    for file, text in page_files.render_pages(data).items():
+    for file, text in page_files.render_pages(data, _commands(root, name)).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
             create = "" if results.is_dir() else f"mkdir -p {results} && "
-            command = f"{create}seqbench leaderboard build {name} --from {results} --out {folder}"
+            card = name if root.resolve().name == ROOT else root / f"{name}.yaml"
+            command = f"{create}seqbench leaderboard build {card} --from {results} --out {folder}"
             problems.append(f"{file} differs from the page that the records give; generate it by `{command}`")
     return BoardCheck(data.records, problems)
 
@@ -173,6 +175,10 @@ def _verify_and_write(folder: Path, checked: CheckedRecord, verify: Verify) -> P
         raise SeqbenchError("; ".join(verification.problems))
     replace(record, verified=VerificationStamp(how=verification.method)).write(target.parent, target.name)
     return target
+
+
+def _commands(root: Path, name: str) -> CheckCommands:
+    return committed_commands(name, root.resolve().name)
 
 
 def _load_board(root: Path, name: str) -> Board:

@@ -26,6 +26,10 @@ STATES: tuple[RowState, ...] = (RANKED, OUTDONE, INCOMPLETE, MISSING, NOT_APPLIC
 """The states in the order of a table's rows."""
 
 
+OPTIONAL = {"optional": True}
+"""Metadata of a field that ``board.json`` leaves out if it is empty."""
+
+
 @dataclass(frozen=True)
 class SeedData:
     """The result of one seed.
@@ -146,12 +150,21 @@ class SecondaryMetric:
 
 @dataclass(frozen=True)
 class PublishedFigure:
-    """A score that a publication reports for an architecture on a task, from the task card."""
+    """A score that a publication reports for an architecture on a task, from the task card.
+
+    ``title`` is the title of the architecture on the board; empty without one.
+    """
 
     architecture: str
     value: float
     setting: str
     source: str
+    title: str = field(default="", metadata=OPTIONAL)
+
+    @property
+    def shown(self) -> str:
+        """The title of the architecture, or its name."""
+        return self.title or self.architecture
 
 
 @dataclass(frozen=True)
@@ -206,8 +219,9 @@ class TaskData:
 
 
 def fields_to_plain(data: object) -> dict[str, object]:
-    """Return the fields of a dataclass by name, as plain data."""
-    names = [item.name for item in dataclasses.fields(data)]  # type: ignore[arg-type]
+    """Return the fields of a dataclass by name, as plain data; optional fields that are empty are left out."""
+    fields = dataclasses.fields(data)  # type: ignore[arg-type]
+    names = [item.name for item in fields if getattr(data, item.name) or not item.metadata.get("optional")]
     return {name: _to_plain(getattr(data, name)) for name in names}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -137,23 +138,42 @@ def read_yaml(path: Path) -> object:
     The file may be the card of a plug-in, so nothing in it is executed, and its aliases must not fill the memory.
 
     Raises:
-        SeqbenchError: the file cannot be read, is not YAML, is nested too deeply, or its aliases stand for too many
-            values.
+        SeqbenchError: the file cannot be read, is not YAML, has a key twice in one mapping, is nested too deeply, or
+            its aliases stand for too many values.
     """
     import yaml  # Imported here, so that `seqbench --help` does not wait for it.
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    loader = _unique_key_loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     try:
         text = read_bytes(path).decode("utf-8-sig")
         _check_aliases(str(path), yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)
     except (OSError, UnicodeDecodeError) as error:
         raise SeqbenchError(f"{path} cannot be read: {error}.") from error
-    except SeqbenchError:
-        raise
+    except SeqbenchError as error:
+        raise SeqbenchError(str(error).replace("it has the key", f"{path} has the key", 1)) from error
     # PyYAML raises YAMLError, and other errors for a 13th month, a number of 5,000 digits or `!!bool x`.
     except Exception as error:
         raise SeqbenchError(f"{path} is not valid YAML: {one_line(error, 300) or type(error).__name__}.") from error
+
+
+@functools.cache
+def _unique_key_loader(base: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+    """Return a loader that refuses a mapping with one key twice, of which PyYAML silently keeps the last value."""
+    import yaml
+
+    class UniqueKeyLoader(base):  # type: ignore[valid-type, misc]
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+            seen: set[tuple[str, str]] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    if (key.tag, key.value) in seen:
+                        line = key.start_mark.line + 1
+                        raise SeqbenchError(f"it has the key '{key.value[:60]}' twice, again in line {line}; keep one.")
+                    seen.add((key.tag, key.value))
+            return dict(super().construct_mapping(node, deep=deep))
+
+    return UniqueKeyLoader
 
 
 def _check_aliases(where: str, events: Iterable[yaml.Event]) -> None:

@@ -47,3 +47,24 @@ def test_every_page_shows_a_secondary_metric(tmp_path: Path) -> None:
     assert [row["test_longer"] for row in rows] == ["0.5", "0.625", "0.75"]
     assert "0.6250 ± 0.31" in texts["index.html"]
     assert json.loads(texts["board.json"])["tasks"][0]["secondary"][0]["metric"] == "longer"
+
+
+TITLES = {"my_file:Net": {"title": "MyNet & (ours)"}, "gru": {"title": "GRU"}}
+
+
+def test_every_page_shows_the_titles_of_the_card(tmp_path: Path) -> None:
+    records = [example_record(arch=arch, seed=seed) for arch in ("my_file:Net", "gru") for seed in range(3)]
+    row = {"name": "a table", "task": "copy", "metric": "accuracy", "direction": "max", "setting": "s"}
+    published = [{**row, "values": {"gru": 0.9}}]
+    board = example_board(architectures=TITLES, published=published)
+    texts = page_files.render_pages(board_data(board, write_records(tmp_path, *records)))
+    for file, title in (("README.md", "MyNet & (ours)"), ("board.tex", r"MyNet \& (ours)"), ("board.csv", "MyNet &")):
+        assert title in texts[file]
+        assert "GRU" in texts[file]
+    assert "MyNet &amp; (ours)" in texts["index.html"]
+    assert "`gru`" not in texts["README.md"].partition("## Published and ours")[2].partition("## `copy`")[0].replace(
+        "--arch gru", ""
+    )
+    plain = page_files.render_pages(board_data(example_board(), write_records(tmp_path, *records)))
+    assert "my_file:Net" in plain["README.md"]
+    assert "title" not in {key for row in json.loads(plain["board.json"])["tasks"][0]["rows"] for key in row}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-BOARDS = Path("leaderboards")
+BOARDS = Path(board_paths.ROOT)
 """The folder of boards in a clone of the repository."""
 MOST_NAMED = 20
 """Largest number of excluded records that are named on the screen; the pages name all of them."""
@@ -89,15 +89,23 @@ def _complete_board(**_: object) -> list[str]:
 def _build(options: argparse.Namespace) -> int:
     """Write a board's pages: Markdown, CSV, JSON, LaTeX and HTML."""
     board = board_card.load_board(options.board)
-    folder = options.out or Path("boards", board.name)
+    folder, places = options.out or Path("boards", board.name), options.places or ["runs"]
     # Records are read by several processes, which must be forked before numpy starts threads.
-    records = list(_read_records(board, options.places or ["runs"]))
+    records = list(_read_records(board, places))
 
-    from seqbench.leaderboard import page_files
+    from seqbench.leaderboard import board_commands, page_files
+    from seqbench.leaderboard.data.checked_records import CheckedRecord
 
-    data = page_files.write_pages(board, records, folder)
+    by_path = any(isinstance(record, CheckedRecord) and not record.distribution for record in records)
+    commands = board_commands.commands_for_pages(options.board, board.name, places, folder, by_path)
+    data = page_files.write_pages(board, records, folder, commands)
     _print_summary(data)
     print(f"pages: {folder / 'index.html'}, README.md, board.csv, board.json, board.tex")
+    if not data.records:
+        architectures = list(board.architectures) or ["gru", "lstm"]
+        logger.info("no record counts yet; a sweep gives the board its records:")
+        for command in board_commands.sweep_commands(board, architectures):
+            logger.info(f"  {command}")
     if options.publish:
         _publish(data, options.publish)
     return 0
@@ -184,16 +192,10 @@ def _read_records(board: Board, places: Sequence[str]) -> Iterator[CollectedReco
 
 
 def _card_names(board: Board) -> set[str]:
-    """Return the names of the board's task cards; a task that cannot be used keeps its name on the board."""
+    """Return the names of the board's task cards; a board may name a task by a short name."""
     from seqbench.protocol import cards
 
-    names = set()
-    for task in board.tasks:
-        try:
-            names.add(cards.load_card(task).name)
-        except SeqbenchError:
-            names.add(task)
-    return names
+    return {cards.load_card(task).name for task in board.tasks}
 
 
 def _print_summary(data: BoardData) -> None:

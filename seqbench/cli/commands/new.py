@@ -1,4 +1,4 @@
-"""Write a package for your own architecture or task, with tests, ready to be installed and published."""
+"""Write a package for your own architecture or task, or the card of your own board, ready to be used."""
 
 from __future__ import annotations
 
@@ -20,22 +20,29 @@ from seqbench.utils.number_format import counted
 TEMPLATES = Path(__file__).parent.parent / "plugin_templates"
 GROUPS = {"architecture": registry.ARCHITECTURES, "task": registry.TASKS}
 
+BOARD = "board"
+"""The kind that is a single file, and no package."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``seqbench new`` to its parser."""
-    parser.add_argument("kind", choices=GROUPS, help="write a package that adds this")
+    parser.add_argument("kind", choices=[*GROUPS, BOARD], help="write a package that adds this, or a board's card")
     parser.add_argument(
         "name", help="use this name of lower-case letters, digits and single dashes, such as my-backbone"
     )
-    parser.add_argument("--folder", type=Path, help="write the package here (default: ./seqbench-NAME)")
+    parser.add_argument(
+        "--folder", type=Path, help="write the package here (default: ./seqbench-NAME), or the card (default: .)"
+    )
 
 
 def main(options: argparse.Namespace) -> int:
-    """Write the package and print the next commands; return 0.
+    """Write the package or the card and print the next commands; return 0.
 
     Raises:
         SeqbenchError: the name is invalid or taken, or the folder exists or cannot be written.
     """
+    if options.kind == BOARD:
+        return _write_board(options.name, options.folder or Path())
     values = template_values(options.kind, options.name)
     folder = options.folder or Path(values["distribution"])
     files = render_templates(options.kind, values)
@@ -48,6 +55,16 @@ def main(options: argparse.Namespace) -> int:
         f"  python -m pytest {shlex.quote(str(folder))}\n"
         f"  seqbench run {run[options.kind]} --tier smoke"
     )
+    return 0
+
+
+def _write_board(name: str, folder: Path) -> int:
+    from seqbench.cli import board_template  # Imports pydantic.
+
+    path, board = board_template.write_board_card(name, folder)
+    print(f"wrote {path}. Change its tasks, tier and seeds as you like. Next:")
+    for line in board_template.next_commands(path, board):
+        print(f"  {line}")
     return 0
 
 

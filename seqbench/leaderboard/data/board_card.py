@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
@@ -36,7 +37,9 @@ COLUMNS = (
 
 LARGEST = 1e100
 """Largest size of a score or a cost; squares of larger numbers overflow."""
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+MOST_TITLE = 60
+"""Largest number of characters of the title of an architecture."""
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -96,6 +99,21 @@ class NotApplicable:
 
 
 @dataclass(frozen=True, config=STRICT)
+class ShownArchitecture:
+    """How the pages of a board show an architecture.
+
+    Args:
+        title: its name in tables, charts and legends, such as ``MyNet (ours)``.
+    """
+
+    title: str
+
+    def __post_init__(self) -> None:
+        if not self.title.strip() or len(self.title) > MOST_TITLE:
+            raise SeqbenchError(f"title must have 1 to {MOST_TITLE} characters, got {short_repr(self.title)}.")
+
+
+@dataclass(frozen=True, config=STRICT)
 class PublishedRow:
     """One row of a published table.
 
@@ -147,6 +165,7 @@ class Board:
         not_applicable: cells that stay empty.
         published: rows of a published table, with which ``seqbench reproduce`` compares the records.
         source: source of the published table.
+        architectures: titles of architectures, by their names.
     """
 
     name: str
@@ -162,9 +181,10 @@ class Board:
     not_applicable: tuple[NotApplicable, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
+    architectures: dict[str, ShownArchitecture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _NAME.fullmatch(self.name):
+        if not NAME.fullmatch(self.name):
             raise SeqbenchError(
                 f"name must consist of letters, digits, dots, dashes and underscores, got {short_repr(self.name)}."
             )
@@ -186,35 +206,77 @@ class Board:
         """Return the size that the models of a task must have; None for any."""
         return self.tasks[task].size or self.size
 
+    def title_of(self, architecture: str) -> str:
+        """Return the title of an architecture, or its name if it has none; the parts of a pair are looked up alone.
+
+        Args:
+            architecture: name of the architecture, followed by ``+`` and the name of its encoder if it has one.
+        """
+        if architecture in self.architectures:
+            return self.architectures[architecture].title
+        parts = architecture.split("+")
+        return "+".join(self.architectures[part].title if part in self.architectures else part for part in parts)
+
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of the rules."""
-        return json_digest(dataclasses.asdict(self))
+        """Return the SHA-256 (hex) of the rules; a card without titles has the digest that it had before titles."""
+        rules = dataclasses.asdict(self)
+        if not self.architectures:
+            del rules["architectures"]
+        return json_digest(rules)
 
 
 def load_board(name: str) -> Board:
-    """Read a board card by its name, or any YAML file by its path.
+    """Read a board card by its name, or any YAML file by its path, and look up the names in it.
+
+    A name is that of a board of seqbench, or of a card in the folder ``leaderboards`` of the current folder.
 
     Raises:
-        SeqbenchError: there is no such board, or its card is not valid.
+        SeqbenchError: there is no such board, or its card is not valid, or it names an unknown task, tier or
+            architecture.
 
     >>> load_board("small").seeds
     3
     """
     if name.endswith((".yaml", ".yml")) or "/" in name:
-        return parse_board(read_yaml(Path(name)), name)
-    known = board_paths.board_names()
-    if name not in known:
-        raise SeqbenchError(
-            f"unknown board '{name}'.{did_you_mean(name, known)} Give another card by its path: my-board.yaml."
-        )
-    board = parse_board(read_yaml(board_paths.boards_folder() / f"{name}.yaml"), f"{name}.yaml")
+        return _read_card(Path(name), name)
+    board = _read_card(_find_card(name), f"{name}.yaml")
     if board.name != name:
         raise SeqbenchError(f"{name}.yaml cannot be used: its name is '{board.name}'; give both one name.")
     return board
 
 
+def _find_card(name: str) -> Path:
+    """Return the path of the card of a board.
+
+    Raises:
+        SeqbenchError: there is no such board.
+    """
+    known = board_paths.board_names()
+    own = Path(board_paths.ROOT, f"{name}.yaml")
+    if name in known:
+        return board_paths.boards_folder() / f"{name}.yaml"
+    if own.is_file():
+        return own
+    here = Path(f"{name}.yaml")
+    hint = f" To use the card in this folder, give its path: {here}." if here.is_file() else ""
+    raise SeqbenchError(
+        f"unknown board '{name}'.{did_you_mean(name, known)}{hint or ' Give another card by its path: my-board.yaml.'}"
+    )
+
+
+def _read_card(path: Path, where: str) -> Board:
+    from seqbench.leaderboard.data import board_names  # Reads the registry and the cards of tasks.
+
+    board = parse_board(read_yaml(path), where)
+    try:
+        board_names.check_names(board)
+    except SeqbenchError as error:
+        raise SeqbenchError(f"{where} cannot be used: {error}") from error
+    return board
+
+
 def parse_board(data: object, where: str) -> Board:
-    """Build a board from its plain data; names of tasks are looked up when its pages are built.
+    """Build a board from its plain data; names of tasks and architectures are not looked up.
 
     Raises:
         SeqbenchError: a key is unknown or missing, or a value has the wrong type; the message names ``where`` and the

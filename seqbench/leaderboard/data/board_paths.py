@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+ROOT = "leaderboards"
+"""Name of the folder of boards in a clone of the repository."""
 RESULTS = "results"
 """Name of the folder that holds a board's committed records, beside its pages."""
 WANDB = "wandb:"
@@ -13,8 +15,8 @@ WANDB = "wandb:"
 def boards_folder() -> Path:
     """Return the folder of the boards, their records and pages: in the installed package, else in the checkout."""
     package = Path(__file__).resolve().parents[2]
-    installed = package / "_data" / "leaderboards"
-    return installed if installed.is_dir() else package.parent / "leaderboards"
+    installed = package / "_data" / ROOT
+    return installed if installed.is_dir() else package.parent / ROOT
 
 
 def board_names() -> list[str]:

@@ -244,7 +244,7 @@ def _add_levels(plot: Plot, task: TaskData, published: bool = False) -> None:
     """Add the reference levels of a task: chance, the best possible, the anchor, and optionally published figures."""
     levels = [(task.chance, "chance", "chance"), (task.best, "best possible", "best"), (task.anchor, "anchor", "best")]
     if published:
-        levels += [(figure.value, f"published {figure.architecture}", "published") for figure in task.published]
+        levels += [(figure.value, f"published {figure.shown}", "published") for figure in task.published]
     for value, text, kind in levels:
         if value is not None and math.isfinite(value):
             plot.add_level(value, f"{text} {value:.4g}", kind)

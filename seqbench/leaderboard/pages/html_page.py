@@ -14,6 +14,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_sections, series_style, wording
 from seqbench.utils import number_format
@@ -23,11 +24,12 @@ from seqbench.utils.visible_text import visible_line
 _FOLDER = Path(__file__).parent
 
 
-def render_html(data: BoardData) -> str:
-    """Return a board as one HTML page; equal data give equal bytes.
+def render_html(data: BoardData, commands: CheckCommands | None = None) -> str:
+    """Return a board as one HTML page; equal arguments give equal bytes.
 
     Args:
         data: the board's data.
+        commands: the commands by which a reader checks the page; by default those of a committed board.
     """
     slots = series_style.assign_slots(data)
     records = html_sections.list_records(data)
@@ -38,6 +40,7 @@ def render_html(data: BoardData) -> str:
         .render(
             board=data.board,
             data=data,
+            commands=commands or committed_commands(data.board.name),
             digest=json_digest(sorted(str(record.seed.checksum) for record in records)),
             tasks=[
                 html_sections.build_task_section(number, task, data.board.columns, slots[task.task])

@@ -190,7 +190,7 @@ def _published_table(data: BoardData) -> _Table:
             [
                 escape_latex(cell.row) if first else "",
                 _metric(cell.metric, cell.direction) if first else "",
-                escape_latex(cell.architecture),
+                escape_latex(cell.shown),
                 f"${_math(number_format.format_published(cell.published))}$",
                 _our_figure(cell),
                 escape_latex(wording.format_parameters(cell)) or "--",

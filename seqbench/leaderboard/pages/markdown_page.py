@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
@@ -27,7 +28,7 @@ Notes = dict[tuple[str, str], list[str]]
 """The footnotes of a table: labels of rows by remark and reason."""
 
 
-def render_markdown(data: BoardData) -> str:
+def render_markdown(data: BoardData, commands: CheckCommands | None = None) -> str:
     """Return a board's ``README.md``.
 
     Its sections are the rules, published figures, the comparison across tasks, each task, what does not count, and how
@@ -35,6 +36,7 @@ def render_markdown(data: BoardData) -> str:
 
     Args:
         data: the board's data.
+        commands: the commands by which a reader checks the page; by default those of a committed board.
     """
     board = data.board
     parts = [
@@ -45,7 +47,7 @@ def render_markdown(data: BoardData) -> str:
         *(_overall_section(data.overall) if data.overall else []),
         *(part for task in data.tasks for part in _task_section(task, board.columns)),
         *_left_out_sections(data),
-        _checking_section(board.name),
+        _checking_section(commands or committed_commands(board.name)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -177,7 +179,7 @@ def _references(task: TaskData) -> str:
         )
     sources: dict[tuple[str, str], list[str]] = {}
     for item in task.published:
-        figure = f"{inline_code(item.architecture)} {format_published(item.value)}"
+        figure = f"{inline_code(item.shown)} {format_published(item.value)}"
         sources.setdefault((item.source, item.setting), []).append(figure)
     for (source, setting), figures in sources.items():
         where = escape_markdown(", ".join(filter(None, (setting, source))))
@@ -195,7 +197,7 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
         table.append(
             [
                 escape_markdown(cell.row),
-                inline_code(cell.architecture),
+                inline_code(cell.shown),
                 format_published(cell.published),
                 wording.format_our_figure(cell),
                 f"{cell.seeds}/{board.seeds}" if cell.ours is not None else "",
@@ -238,14 +240,14 @@ def _left_out_sections(data: BoardData) -> list[str]:
     return parts
 
 
-def _checking_section(name: str) -> str:
+def _checking_section(commands: CheckCommands) -> str:
+    where = "" if commands.committed else f" In {commands.folder}:"
+    lines = "\n".join(filter(None, (commands.build, commands.check, commands.verify)))
     return f"""## How to check this page
 
 This page is generated from the records alone. `board.json` holds every figure of it; `index.html` shows curves and
-the result of each seed.
+the result of each seed.{where}
 
 ```sh
-seqbench leaderboard build {name} --from leaderboards/{name}/results --out leaderboards/{name}
-seqbench leaderboard check {name}
-seqbench verify RECORD --retrain
+{lines}
 ```"""

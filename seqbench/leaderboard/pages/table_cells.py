@@ -170,5 +170,5 @@ def reference_rows(task: TaskData) -> list[Reference]:
     for item in task.published:
         note = "; ".join(filter(None, (item.setting, item.source)))
         value = number_format.format_published(item.value)
-        references.append(Reference(f"published {item.architecture}", value, note))
+        references.append(Reference(f"published {item.shown}", value, note))
     return references

@@ -53,7 +53,7 @@ def select_records(board: Board, records: Iterable[CollectedRecord]) -> Selectio
     _load_cards(board, selection)
     by_task = _filter_records(board, records, selection)
     by_task = {task: _drop_other_references(task, kept, selection) for task, kept in by_task.items()}
-    label = label_rows(by_task)
+    label = label_rows(by_task, board.title_of)
     for task, kept in by_task.items():
         selection.cells[task] = _fill_cells(kept, label, selection.excluded)
     selection.excluded.sort(key=lambda excluded: (excluded.origin, excluded.reason))

@@ -12,15 +12,18 @@ RowKey = tuple[str, str, tuple[tuple[str, OptionValue], ...]]
 """Identity of a row: architecture, distribution, and the options that distinguish its configurations."""
 
 
-def label_rows(records: Mapping[str, Sequence[CheckedRecord]]) -> Callable[[CheckedRecord], str]:
+def label_rows(
+    records: Mapping[str, Sequence[CheckedRecord]], title: Callable[[str], str] = str
+) -> Callable[[CheckedRecord], str]:
     """Return a function that gives the row label of each of these records.
 
-    A label is the name of the architecture, followed in brackets by what distinguishes the row from others: the
+    A label is the title of the architecture, followed in brackets by what distinguishes the row from others: the
     distribution if several offer that name, and each option that has several values on one task. A width or a learning
     rate that was chosen for each task is ignored, because it may differ between tasks.
 
     Args:
         records: the records that count, by task.
+        title: returns the title of an architecture; by default its name.
     """
     varying = _varying_options(records)
 
@@ -29,7 +32,7 @@ def label_rows(records: Mapping[str, Sequence[CheckedRecord]]) -> Callable[[Chec
         names = sorted(varying[record.architecture, record.distribution])
         return record.architecture, record.distribution, tuple((name, options.get(name)) for name in names)
 
-    labels = _unique_labels(key(record) for group in records.values() for record in group)
+    labels = _unique_labels((key(record) for group in records.values() for record in group), title)
     return lambda record: labels[key(record)]
 
 
@@ -52,7 +55,7 @@ def _own_options(record: CheckedRecord) -> dict[str, OptionValue]:
     return {name: value for name, value in record.options.items() if not (record.matched and name == "arch.d_model")}
 
 
-def _unique_labels(keys: Iterable[RowKey]) -> dict[RowKey, str]:
+def _unique_labels(keys: Iterable[RowKey], title: Callable[[str], str]) -> dict[RowKey, str]:
     """Return a label for each row; no two rows have the same."""
     known = sorted(set(keys), key=repr)
     distributions: dict[str, set[str]] = defaultdict(set)
@@ -63,7 +66,8 @@ def _unique_labels(keys: Iterable[RowKey]) -> dict[RowKey, str]:
         architecture, distribution, options = key
         words = [distribution or "by its path"] if len(distributions[architecture]) > 1 else []
         words += [f"{name.removeprefix('arch.')}={'none' if value is None else value}" for name, value in options]
-        label = f"{architecture} ({', '.join(words)})" if words else architecture
+        shown = title(architecture)
+        label = f"{shown} ({', '.join(words)})" if words else shown
         # A plug-in may name its architecture like the label of another row.
         labels[key] = label if label not in labels.values() else f"{label} [{json_digest(key)[:8]}]"
     return labels

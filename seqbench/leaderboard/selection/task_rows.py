@@ -104,10 +104,16 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
         anchor_source=rules.anchor_source if anchor is not None else "",
         problems=problems,
         baselines=_baselines(cells),
-        published=_published_figures(card, board.tier),
+        published=_published_figures(card, board),
         secondary=secondary,
         rows=sorted(rows, key=lambda row: _sort_key(row, card.metric.direction)),
     )
+
+
+def own_title(board: Board, architecture: str) -> str:
+    """Return the title that a board's card gives to an architecture; empty if it gives none."""
+    title = board.title_of(architecture)
+    return "" if title == architecture else title
 
 
 def rescale_score(value: float | None, chance: float | None, best: float | None) -> float | None:
@@ -159,10 +165,17 @@ def _baselines(cells: Cells) -> dict[str, float]:
     return dict(sorted(record.baselines.items())) if record else {}
 
 
-def _published_figures(card: Card, tier: str) -> list[PublishedFigure]:
-    """Return the figures that the card publishes for its deciding metric and this tier."""
+def _published_figures(card: Card, board: Board) -> list[PublishedFigure]:
+    """Return the figures that the card publishes for its deciding metric and the board's tier."""
+    tier = board.tier
     return [
-        PublishedFigure(reference.architecture, reference.value, reference.setting, reference.source)
+        PublishedFigure(
+            reference.architecture,
+            reference.value,
+            reference.setting,
+            reference.source,
+            own_title(board, reference.architecture),
+        )
         for reference in card.references
         if reference.metric == card.metric.name and (not reference.tiers or tier in reference.tiers)
     ]
@@ -300,7 +313,7 @@ def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
 def _rows_without_records(task: _Task, labels: Mapping[str, str]) -> list[RowData]:
     """Return the rows of the board that have no record on this task: not applicable, or missing."""
     reasons = {item.architecture: item.reason for item in task.board.not_applicable if item.task == task.name}
-    unknown = {name: name for name in reasons if name not in labels.values()}
+    unknown = {task.board.title_of(name): name for name in reasons if name not in labels.values()}
     rows = []
     for label, architecture in {**labels, **unknown}.items():
         if label not in task.cells:

@@ -94,3 +94,27 @@ def test_cells_that_are_not_applicable_are_refused_by_the_model(task: str, arch:
     data = {"source": "synthetic"} if task not in ("parity", "copy") else {}
     with pytest.raises(SeqbenchError, match=r"looks ahead|causal"):
         seqbench.build(arch, {"name": task, **data}, tier="smoke")
+
+
+COMMITTED = {
+    "chomsky-parity": "8373c406329b5dc5f15b9fd2a642903c8aebd72eae41199a9ef051a059e6e08c",
+    "small": "20cc02d1ed31f72fe877e598342f6ea65c34340af59bffca869663c26c332006",
+    "tcn-table1": "fc5c1e94223b3f9e93a16d13e26d3679272d6cdbd9237a9418dc902a832f861f",
+}
+"""Digests of the committed boards, as their pages show them."""
+
+
+@pytest.mark.parametrize(("name", "digest"), COMMITTED.items())
+def test_the_digest_of_a_committed_board_stays_the_same(name: str, digest: str) -> None:
+    assert boards.load_board(name).digest() == digest
+
+
+def test_titles_are_part_of_the_rules_and_pairs_are_titled_by_their_parts() -> None:
+    titles = {"my_file:Net": {"title": "MyNet (ours)"}, "gru+lstm": {"title": "A pair"}}
+    board = kit.example_board(architectures=titles)
+    assert board.digest() != kit.example_board().digest()
+    shown = [board.title_of(name) for name in ("my_file:Net", "gru+lstm", "gru", "my_file:Net+gru", "gru+rnn")]
+    assert shown == ["MyNet (ours)", "A pair", "gru", "MyNet (ours)+gru", "gru+rnn"]
+    for title in ("", " ", "x" * 61):
+        with pytest.raises(SeqbenchError, match="title must have 1 to 60 characters"):
+            kit.example_board(architectures={"gru": {"title": title}})
