@@ -124,7 +124,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
         (["run", "--arch", "gru", "--help"], "give both --arch and --task"),
         (["run", "--arch", "gruu", "--task", "copy"], "unknown architecture 'gruu'. Did you mean 'gru'"),
         (["run", "--arch", "gru", "--task", "copy", "--tier", "smal"], "no tier 'smal'. Did you mean 'small'?"),
-        (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "argument --seed: invalid int value: 'x'"),
+        (["run", "--arch", "gru", "--task", "copy", "--seed", "x"], "--seed must be a whole number, got 'x'"),
         (["run", "--config", "none.yaml"], "none.yaml cannot be read"),
         (["run", "--resume", "--overwrite"], "not allowed with argument"),
         (["run", "--arch", "gru", "--task", "char-lm"], "Options: (1)"),
