@@ -15,20 +15,20 @@ import pytest
 from seqbench.cli.commands import new
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
-KINDS = {"echo-state": "architecture", "dyck": "task"}
+KINDS = {"echo-state": "architecture", "reservoir": "module", "dyck": "task"}
 
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with two new packages in ``new``, and all four packages installed in ``site``."""
+    """Return a folder with three new packages in ``new``, and all six packages installed in ``site``."""
     folder = tmp_path_factory.mktemp("packages")
     (folder / "new").mkdir()
-    for kind, name in (("architecture", "my-net"), ("task", "my-task")):
+    for kind, name in (("architecture", "my-net"), ("module", "my-module"), ("task", "my-task")):
         new.write_package(
             new.render_templates(kind, new.template_values(kind, name)), folder / "new" / f"seqbench-{name}"
         )
     sources = [str(path) for path in (*(folder / "new").iterdir(), *EXAMPLES.glob("seqbench-*"))]
-    assert len(sources) == 4
+    assert len(sources) == 6
     # Without network, because the dependencies and the build backend are installed.
     pip = ["pip", "install", "-q", "--no-index", "--no-deps", "--no-build-isolation", "--target", str(folder / "site")]
     subprocess.run([sys.executable, "-m", *pip, *sources], check=True)
@@ -75,6 +75,8 @@ def test_packages_are_listed_with_their_distributions(installed: Path) -> None:
     rows = {line.split()[0]: " ".join(line.split()[1:]) for line in done.stdout.splitlines()}
     assert rows["echo-state"] == "seqbench-echo-state 0.1.0"
     assert rows["my-net"] == "seqbench-my-net 0.1.0"
+    assert rows["reservoir"] == "seqbench-reservoir 0.1.0"
+    assert rows["my-module"] == "seqbench-my-module 0.1.0"
     assert rows["dyck"].startswith("seqbench-dyck 0.1.0 predict which bracket can be closed")
     assert rows["my-task"].startswith("seqbench-my-task 0.1.0 running sum of digits modulo 5")
 
@@ -101,7 +103,15 @@ def test_the_record_of_an_example_contains_its_distribution(installed: Path) -> 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("arch", "task"), [("my-net", "copy"), ("gru", "my-task"), ("echo-state", "copy"), ("gru", "dyck")]
+    ("arch", "task"),
+    [
+        ("my-net", "copy"),
+        ("my-module", "copy"),
+        ("gru", "my-task"),
+        ("echo-state", "copy"),
+        ("reservoir", "copy"),
+        ("gru", "dyck"),
+    ],
 )
 def test_the_score_of_a_smoke_run_is_better_than_chance(installed: Path, arch: str, task: str) -> None:
     run = ["run", "--arch", arch, "--task", task, "--tier", "smoke", "--logger", "none"]

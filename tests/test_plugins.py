@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+import seqbench
 from seqbench.cli.main import main
 from seqbench.datamodules import base
 from seqbench.protocol import card_lookup, cards, specs
@@ -183,7 +184,7 @@ def test_two_distributions_with_the_same_name_give_one_line_and_are_listed(
 
 def test_the_datamodule_of_the_documentation_makes_valid_batches() -> None:
     text = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
-    code = text.split("```python\n")[1].split("```")[0]
+    (code,) = [block.split("```")[0] for block in text.split("```python\n") if block.startswith("class Repeat")]
     names = {"SequenceDataModule": base.SequenceDataModule, "Scores": base.Scores, "require": base.require}
     namespace: dict[str, Any] = {**vars(specs), **names, "Keys": Keys, "math": math, "torch": torch}
     exec(compile(code, "docs/plugins.md", "exec"), namespace)
@@ -193,3 +194,63 @@ def test_the_datamodule_of_the_documentation_makes_valid_batches() -> None:
     kit.check_samples(data, "test", 10)
     batch = data.stream("test", 0)
     assert torch.equal(batch.targets[:, 1:], batch.inputs[:, :-1])
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.skipif(not hasattr(torch.optim, "Muon"), reason="this version of PyTorch has no Muon")
+def test_the_module_of_the_documentation_is_trained_by_both_optimisers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).resolve().parent.parent / "docs" / "plugins.md").read_text(encoding="utf-8")
+    (code,) = [block.split("```")[0] for block in text.split("```python\n") if "class MuonGRU" in block]
+    (tmp_path / "documented_module.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    arch = {"name": "documented_module:MuonGRU", "d_model": 8, "muon_lr": 0.01}
+    optim = {"steps": 20, "validate_every": 10, "clip": 1.0}
+    run = seqbench.run(arch, {"name": "copy", "delay": 2, "samples": 16}, tier="smoke", optim=optim, logger="none")
+    assert run.record.status == "ok"
+    assert run.record.config.own_training == ["configure_optimizers", "training_step"]
+    loss = run.record.results.curves.train["loss"]
+    assert loss[-1] < loss[0]
+
+
+LIGHTNING = """
+import lightning.pytorch as L
+
+class Net(L.LightningModule):
+    def __init__(self, d_model: int):
+        super().__init__()
+
+    def forward(self, x, lengths=None):
+        return x
+"""
+
+EVALUATES = """
+import seqbench
+
+class Net(seqbench.SequenceModule):
+    def __init__(self, context, d_model: int):
+        super().__init__(context, None)
+
+    def validation_step(self, batch, batch_idx):
+        self.log("validation/accuracy", 1.0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "sentence"),
+    [
+        (LIGHTNING, "is a LightningModule of its own, whose training and head seqbench would not use; give a backbone"),
+        (EVALUATES, "Net overrides validation_step, but a seqbench.SequenceModule brings its training alone"),
+    ],
+)
+def test_a_module_that_cannot_be_scored_is_one_line_with_the_way_out(
+    site: Site, capsys: pytest.CaptureFixture[str], tmp_path: Path, source: str, sentence: str
+) -> None:
+    site.install("their-modules", {"net": "their_modules:Net"}, files={"their_modules.py": source})
+    runs = tmp_path / "runs"
+    words = f"run --arch net --task copy --tier smoke --logger none --arch.d_model 8 --runs {runs}"
+    assert sentence in error_line(words, capsys)
+    assert sentence in error_line("check net", capsys)
+    assert not runs.exists()

@@ -38,7 +38,7 @@ def build_module_from_spec(config: RunConfig, spec: SequenceSpec) -> SequenceMod
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(config.seed)
         if brings_training(architecture):
-            return _build_own_module(context, architecture)
+            return build_own_module(context, architecture)
         return SequenceModule(context, build_backbone(config.arch, architecture, config.arch_options))
 
 
@@ -52,8 +52,14 @@ def build_on_meta_device(config: RunConfig, spec: SequenceSpec) -> SequenceModul
         return build_module_from_spec(config, spec)
 
 
-def _build_own_module(context: ModuleContext, module_class: BackboneClass) -> SequenceModule:
+def build_own_module(context: ModuleContext, module_class: BackboneClass) -> SequenceModule:
     """Return a module of a subclass of ``SequenceModule``, which builds its own backbone.
+
+    The caller seeds PyTorch's random numbers.
+
+    Args:
+        context: the configuration and the task.
+        module_class: the subclass.
 
     Raises:
         SeqbenchError: the class raised an error, or its ``__init__`` did not call that of ``SequenceModule``.

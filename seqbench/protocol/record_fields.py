@@ -148,7 +148,7 @@ class ArchitectureDescription(StrictModel):
     """A registered architecture and the distribution that offers it."""
 
     name: str = Field(description="Registered name, or the path of the class.")
-    class_path: str = Field(alias="class", description="Import path of the backbone's class.")
+    class_path: str = Field(alias="class", description="Import path of the class of the backbone or module.")
     distribution: str | None = Field(description="Distribution that offers it; null for a class given by its path.")
     version: str | None = Field(description="Version of that distribution.")
 
@@ -276,6 +276,11 @@ class RunDescription(StrictModel):
         default_factory=dict,
         description="Source code by its owner: `seqbench`, the distributions of architectures and task, or the path of "
         "a class.",
+    )
+    own_training: list[str] = Field(
+        default_factory=list,
+        description="Methods that the architecture overrides, if it is a module with training of its own; absent for "
+        "a backbone.",
     )
     spec: SpecDescription | None = Field(default=None, description="Inputs and outputs of the model.")
     parameters: WholeNumber | None = Field(default=None, description="Number of trainable parameters.")

@@ -28,6 +28,7 @@ from seqbench.running.callbacks.curve import Curve, DivergedError
 from seqbench.running.callbacks.curve_replay import CurveReplay
 from seqbench.running.callbacks.metrics_csv import MetricsTable
 from seqbench.running.callbacks.progress import Clock, Progress
+from seqbench.running.callbacks.schedules import RunSchedules
 from seqbench.running.callbacks.stopping import Stopped, Stopping
 from seqbench.running.diagnostics import cost
 from seqbench.running.loggers import logger_table
@@ -109,7 +110,7 @@ class Attempt:
             callbacks.append(Progress(self.curve, config.optim.steps))
         if config.logger != "none":
             callbacks.append(MetricsTable(self.curve, folder))
-        callbacks += [self.stopping, BestAndLast(folder, config.card.metric)]
+        callbacks += [RunSchedules(), self.stopping, BestAndLast(folder, config.card.metric)]
         self.trainer = trainer.build_trainer(config, folder, callbacks, module)
         used_devices.check_precision(config.trainer, self.trainer)
         if replaced := used_devices.describe_replaced(config.trainer, self.trainer):
@@ -146,6 +147,12 @@ class Attempt:
     def _fit(self) -> None:
         last = self.folder / run_folder.LAST
         self.trainer.fit(self.module, ckpt_path=last if last.is_file() else None, weights_only=True)
+        step, steps = self.trainer.global_step, self.config.optim.steps
+        if step < steps:
+            raise SeqbenchError(
+                f"training ended at step {step} of {steps}, but every run of a task trains for all its steps; remove "
+                f"the callback that stops {type(self.module).__name__} early, such as EarlyStopping"
+            )
 
     def _test(self) -> dict[str, object]:
         """Test the weights that scored best on validation; no other function of a run evaluates the test split."""

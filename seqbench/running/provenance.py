@@ -13,6 +13,7 @@ import torch
 import yaml
 
 from seqbench.models.module import SequenceModule
+from seqbench.models.own_training import overridden_methods
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
@@ -46,6 +47,7 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]
     """
     return {
         **describe_config(config),
+        **({"own_training": overridden_methods(type(module))} if type(module) is not SequenceModule else {}),
         "spec": module.spec.to_dict(),
         "parameters": count_parameters(module),
         **cost.module_cost(module),

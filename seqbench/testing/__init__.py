@@ -5,12 +5,18 @@ failed one. ``architecture_checks`` and ``task_checks`` return the checks one by
 that does not apply is skipped with its reason. ``docs/architecture.md`` states the contracts.
 """
 
-from seqbench.testing.architecture_kit import ARCHITECTURE_CHECKS, architecture_checks, check_architecture
+from seqbench.testing.architecture_kit import (
+    ARCHITECTURE_CHECKS,
+    MODULE_CHECKS,
+    architecture_checks,
+    check_architecture,
+)
 from seqbench.testing.report import Check, Failure, Outcome, Report, Skip
 from seqbench.testing.task_kit import TASK_CHECKS, check_task, task_checks
 
 __all__ = [
     "ARCHITECTURE_CHECKS",
+    "MODULE_CHECKS",
     "TASK_CHECKS",
     "Check",
     "Failure",

@@ -6,15 +6,18 @@ from collections.abc import Callable, Mapping
 
 from torch import nn
 
+from seqbench.models.module import SequenceModule
 from seqbench.testing import (
     causality_checks,
     dtype_and_device_checks,
     independence_checks,
     interface_checks,
+    module_checks,
     streaming_checks,
     training_checks,
 )
 from seqbench.testing.architecture_subject import ArchitectureSubject, load_backbone_class, require_constructible
+from seqbench.testing.module_subject import ModuleSubject
 from seqbench.testing.report import Check, Report, build_checks
 
 ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
@@ -53,7 +56,18 @@ ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
     interface_checks.check_parameter_count,
     interface_checks.check_parameter_groups,
 )
-"""The functions of all checks, in the order in which they run."""
+"""The functions of all checks of a backbone, in the order in which they run."""
+
+MODULE_CHECKS: tuple[Callable[[ModuleSubject], None], ...] = (
+    module_checks.check_module_initialization_seeded,
+    module_checks.check_module_meta_device,
+    module_checks.check_module_trains,
+    module_checks.check_module_training_seeded,
+    module_checks.check_module_resumable,
+    module_checks.check_module_state_dict_complete,
+    module_checks.check_module_learning_rates,
+)
+"""The functions of the checks of a module with training of its own, which follow those of its backbone."""
 
 
 def architecture_checks(
@@ -64,7 +78,9 @@ def architecture_checks(
     parameters: int | None = None,
     seed: int = 0,
 ) -> list[Check]:
-    """Return the checks of a backbone one by one, for tests of your own.
+    """Return the checks of an architecture one by one, for tests of your own.
+
+    For a ``SequenceModule`` these are the checks of the backbone that it builds, and those of its training.
 
     ::
 
@@ -73,7 +89,7 @@ def architecture_checks(
             check()
 
     Args:
-        backbone: the class, a registered name, or ``package.module:Class``.
+        backbone: the class of backbones or modules, a registered name, or ``package.module:Class``.
         d_model: width of input and output.
         options: other options of its ``__init__``.
         parameters: expected number of trainable parameters; None does not check the number.
@@ -86,8 +102,8 @@ def architecture_checks(
     >>> checks["output_shape"].run().status
     'passed'
     """
-    subject = ArchitectureSubject(load_backbone_class(backbone), d_model, options, parameters, seed)
-    return build_checks(ARCHITECTURE_CHECKS, subject)
+    subject = _build_subject(load_backbone_class(backbone), d_model, options, parameters, seed)
+    return _build_checks(subject)
 
 
 def check_architecture(
@@ -99,10 +115,12 @@ def check_architecture(
     seed: int = 0,
     strict: bool = True,
 ) -> Report:
-    """Run all checks of a backbone and return their report.
+    """Run all checks of an architecture and return their report.
+
+    For a ``SequenceModule`` these are the checks of the backbone that it builds, and those of its training.
 
     Args:
-        backbone: the class, a registered name, or ``package.module:Class``.
+        backbone: the class of backbones or modules, a registered name, or ``package.module:Class``.
         d_model: width of input and output.
         options: other options of its ``__init__``.
         parameters: expected number of trainable parameters; None does not check the number.
@@ -113,7 +131,24 @@ def check_architecture(
         SeqbenchError: the name is unknown, or the class cannot be built with these options.
         Failure: checks failed; the text names each of them with its reason.
     """
-    subject = ArchitectureSubject(load_backbone_class(backbone), d_model, options, parameters, seed)
+    subject = _build_subject(load_backbone_class(backbone), d_model, options, parameters, seed)
     require_constructible(subject)
-    report = Report(subject.name, tuple(check.run() for check in build_checks(ARCHITECTURE_CHECKS, subject)))
+    report = Report(subject.name, tuple(check.run() for check in _build_checks(subject)))
     return report.raise_if_failed() if strict else report
+
+
+def _build_subject(
+    architecture: type[nn.Module],
+    d_model: int,
+    options: Mapping[str, object] | None,
+    parameters: int | None,
+    seed: int,
+) -> ArchitectureSubject:
+    """Return the subject of a class of backbones, or of modules that bring their own training."""
+    kind = ModuleSubject if issubclass(architecture, SequenceModule) else ArchitectureSubject
+    return kind(architecture, d_model, options, parameters, seed)
+
+
+def _build_checks(subject: ArchitectureSubject) -> list[Check]:
+    own = build_checks(MODULE_CHECKS, subject) if isinstance(subject, ModuleSubject) else []
+    return build_checks(ARCHITECTURE_CHECKS, subject) + own

@@ -42,6 +42,7 @@ class ArchitectureSubject:
         parameters: int | None = None,
         seed: int = 0,
     ) -> None:
+        self.architecture: type[nn.Module] = backbone
         self.backbone, self.d_model, self.options = backbone, d_model, dict(options or {})
         self.parameters, self.seed = parameters, seed
         self.inputs = ("x", "y_previous") if feeds_back_output(backbone) else ("x",)
@@ -49,7 +50,7 @@ class ArchitectureSubject:
     @property
     def name(self) -> str:
         """The name of the class."""
-        return self.backbone.__name__
+        return self.architecture.__name__
 
     @cached_property
     def causal(self) -> bool:
@@ -59,7 +60,7 @@ class ArchitectureSubject:
     @property
     def takes_dropout(self) -> bool:
         """Whether ``dropout`` is one of the options."""
-        return "dropout" in inspect.signature(self.backbone).parameters
+        return "dropout" in inspect.signature(self.architecture).parameters
 
     @contextmanager
     def seeded(self, seed: int | None = None) -> Iterator[None]:

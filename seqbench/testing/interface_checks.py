@@ -20,7 +20,7 @@ def check_signature(subject: ArchitectureSubject) -> None:
 
     It also requires that ``causal`` is declared as True or False.
     """
-    options = inspect.signature(subject.backbone).parameters
+    options = {name: p for name, p in inspect.signature(subject.architecture).parameters.items() if name != "context"}
     expect("d_model" in options, "expected d_model among the options of __init__, because every card sets it; add it.")
     for option in options.values():
         is_set = option.name == "d_model" or option.name in subject.options

@@ -34,12 +34,18 @@ def check_weights(subject: Subject) -> str:
     compare_values(record.results.weights, digest, 0, "results.weights")
     compare_values(record.results.best_step, reloaded.step, 0, "results.best_step")
     subject.reloaded = reloaded
-    _check_history(folder, record.results.curves, config)
+    _check_history(folder, record.results.curves, config, "configure_optimizers" not in record.config.own_training)
     return f"the checkpoint of step {reloaded.step} is the one that was scored: digest {digest[:8]}"
 
 
-def _check_history(folder: Path, curves: Curves, config: RunConfig) -> None:
+def _check_history(folder: Path, curves: Curves, config: RunConfig, has_cards_optimizer: bool) -> None:
     """Check that the checkpoint has the learning rate of the record, and its curve up to the step of the checkpoint.
+
+    Args:
+        folder: folder of the run.
+        curves: curves of the record.
+        config: configuration of the run.
+        has_cards_optimizer: whether the run had the optimiser of the card; a module may bring others, or none.
 
     Raises:
         SeqbenchError: the curve or the learning rate differs.
@@ -50,6 +56,8 @@ def _check_history(folder: Path, curves: Curves, config: RunConfig) -> None:
         for name, column in columns.items():
             place = f"against the checkpoint, curves.{kind}.{name}"
             compare_values(recorded[kind][name][: len(column)], column, 0, place)
+    if not has_cards_optimizer:
+        return
     rate = checkpoint["lr_schedulers"][0]["base_lrs"][0]
     compare_values(config.optim.lr, rate, 0, "against the checkpoint, optim.lr")
 

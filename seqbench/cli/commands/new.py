@@ -1,4 +1,4 @@
-"""Write a package for your own architecture or task, or the card of your own board, ready to be used."""
+"""Write a package for your own architecture, module or task, or the card of your own board, ready to be used."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import counted
 
 TEMPLATES = Path(__file__).parent.parent / "plugin_templates"
-GROUPS = {"architecture": registry.ARCHITECTURES, "task": registry.TASKS}
+GROUPS = {"architecture": registry.ARCHITECTURES, "module": registry.ARCHITECTURES, "task": registry.TASKS}
+"""Group of entry points of each kind of package; a module is an architecture that brings its own training."""
 
 BOARD = "board"
 """The kind that is a single file, and no package."""
@@ -26,7 +27,11 @@ BOARD = "board"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``seqbench new`` to its parser."""
-    parser.add_argument("kind", choices=[*GROUPS, BOARD], help="write a package that adds this, or a board's card")
+    parser.add_argument(
+        "kind",
+        choices=[*GROUPS, BOARD],
+        help="write a package that adds this, or a board's card; a module is an architecture with training of its own",
+    )
     parser.add_argument(
         "name", help="use this name of lower-case letters, digits and single dashes, such as my-backbone"
     )
@@ -47,13 +52,13 @@ def main(options: argparse.Namespace) -> int:
     folder = options.folder or Path(values["distribution"])
     files = render_templates(options.kind, values)
     write_package(files, folder)
-    run = {"architecture": f"--arch {options.name} --task copy", "task": f"--arch gru --task {options.name}"}
+    run = f"--arch gru --task {options.name}" if options.kind == "task" else f"--arch {options.name} --task copy"
     path = folder if folder.is_absolute() else f"./{folder}"
     print(
         f"wrote {folder}: {counted(len(files), 'file')}. Next:\n"
         f"  pip install -e {shlex.quote(f'{path}[test]')}\n"
         f"  python -m pytest {shlex.quote(str(folder))}\n"
-        f"  seqbench run {run[options.kind]} --tier smoke"
+        f"  seqbench run {run} --tier smoke"
     )
     return 0
 
@@ -80,21 +85,25 @@ def template_values(kind: str, name: str) -> dict[str, str]:
             f"'{name}' cannot name a package and a class; use lower-case letters, digits and single dashes, a letter "
             f"first, as in my-{kind}."
         )
-    for other, group in GROUPS.items():
+    for other, group in (("architecture", registry.ARCHITECTURES), ("task", registry.TASKS)):
         if entries := registry.list_entries(group).get(name):
             raise SeqbenchError(f"there is {_with_article(other)} '{name}' already{entries[0].owner}; choose another.")
     package = f"seqbench_{name.replace('-', '_')}"
-    values = {"architecture": f"{package}:{class_name}", "task": package}
-    targets = {"architecture": "the class of its backbone", "task": f"the package that holds its card, {name}.yaml"}
+    targets = {
+        "architecture": "the class of its backbone",
+        "module": "the class of its module",
+        "task": f"the package that holds its card, {name}.yaml",
+    }
+    kinds = {"architecture": "an architecture", "module": "an architecture with its own training", "task": "a task"}
     return {
         "name": name,
-        "kind": _with_article(kind),
+        "kind": kinds[kind],
         "distribution": f"seqbench-{name}",
         "package": package,
         "class_name": class_name,
         "group": GROUPS[kind],
-        "value": values[kind],
-        "option": {"architecture": "--arch", "task": "--task"}[kind],
+        "value": package if kind == "task" else f"{package}:{class_name}",
+        "option": "--task" if kind == "task" else "--arch",
         "target": targets[kind],
         "version": __version__,
         "next_version": next_minor_version(__version__),

@@ -56,17 +56,20 @@ def describe_architecture(entry: registry.Entry) -> str:
         SeqbenchError: its class cannot be imported.
     """
     backbone = entry.load()
+    own_training = registry.brings_training(backbone)
     # Read from the class itself: a class without a docstring would inherit that of nn.Module.
     text = inspect.cleandoc(vars(backbone).get("__doc__") or "(no description)")
     rows = [
         (f"  --arch.{p.name}", _annotation(p), "required" if p.default is p.empty else f"default {p.default}")
         for p in inspect.signature(backbone).parameters.values()
+        if not (own_training and p.name == "context")
     ]
     facts = [
         ("class", entry.value),
         ("from", f"{entry.distribution} {entry.version}" if entry.distribution else "given by its path"),
-        ("causal", "yes" if getattr(backbone, "causal", True) else "no"),
-        ("streams", "yes, by unroll" if hasattr(backbone, "unroll") else "no: reads whole windows"),
+        *([("training", _describe_training(backbone))] if own_training else []),
+        *([("causal", "yes" if getattr(backbone, "causal", True) else "no")] if not own_training else []),
+        ("streams", "yes, by unroll" if registry.continues_streams(backbone) else "no: reads whole windows"),
     ]
     parts = [
         f"{entry.name}: an architecture",
@@ -76,6 +79,14 @@ def describe_architecture(entry: registry.Entry) -> str:
         measure_size(entry),
     ]
     return "\n\n".join(parts)
+
+
+def _describe_training(module_class: type) -> str:
+    """Return what a subclass of ``SequenceModule`` overrides, in words."""
+    from seqbench.models.own_training import overridden_methods
+
+    names = overridden_methods(module_class)
+    return f"its own: {', '.join(names)}" if names else "as that of a backbone, with parts of its own"
 
 
 def measure_size(entry: registry.Entry) -> str:

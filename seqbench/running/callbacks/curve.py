@@ -164,9 +164,12 @@ def _loss_of(outputs: Tensor | Mapping[str, object] | None, module: L.LightningM
 
 def _learning_rates(trainer: L.Trainer) -> dict[str, float]:
     """Return the learning rate of each optimiser: ``train/lr``, ``train/lr_2`` and so on; none without optimisers."""
-    groups = [optimizer.param_groups[0] for optimizer in trainer.optimizers]
-    names = ["train/lr", *(f"train/lr_{number}" for number in range(2, len(groups) + 1))]
-    return {name: float(group["lr"]) for name, group in zip(names, groups, strict=False) if "lr" in group}
+    rates: dict[str, float] = {}
+    for number, optimizer in enumerate(trainer.optimizers, 1):
+        # Lightning has an optimiser without parameters for a module that has none.
+        if optimizer.param_groups:
+            rates["train/lr" if number == 1 else f"train/lr_{number}"] = float(optimizer.param_groups[0]["lr"])
+    return rates
 
 
 def _log_metrics(trainer: L.Trainer, values: Mapping[str, float]) -> None:

@@ -24,6 +24,14 @@ FILES = {
         "src/seqbench_my_own/backbone.py",
         "tests/test_seqbench_my_own.py",
     },
+    "module": {
+        ".gitignore",
+        "README.md",
+        "pyproject.toml",
+        "src/seqbench_my_own/__init__.py",
+        "src/seqbench_my_own/module.py",
+        "tests/test_seqbench_my_own.py",
+    },
     "task": {
         ".gitignore",
         "README.md",
@@ -78,6 +86,14 @@ def test_the_card_of_a_new_task_is_valid(here: Path) -> None:
     [
         (
             ["architecture", "my-own"],
+            [
+                "pip install -e './seqbench-my-own[test]'",
+                "python -m pytest seqbench-my-own",
+                "seqbench run --arch my-own --task copy --tier smoke",
+            ],
+        ),
+        (
+            ["module", "my-own"],
             [
                 "pip install -e './seqbench-my-own[test]'",
                 "python -m pytest seqbench-my-own",

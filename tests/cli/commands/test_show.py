@@ -77,3 +77,13 @@ def test_a_task_is_shown_with_its_tiers_and_baselines(capsys: pytest.CaptureFixt
 def test_an_unknown_name_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "gruu"]) == 2
     assert "no architecture or task is called 'gruu'. Did you mean 'gru'" in capsys.readouterr().err
+
+
+def test_a_module_with_training_of_its_own_is_shown_with_what_it_overrides(capsys: pytest.CaptureFixture[str]) -> None:
+    out = show("tests.models.own_modules:TwoOptimizers", capsys)
+    assert "training  its own: configure_optimizers, training_step\n" in out
+    assert "streams   yes, by unroll\n" in out
+    assert "--arch.dropout  float  default 0.0\n" in out
+    assert "context" not in out
+    plain = show("tests.models.own_modules:Plain", capsys)
+    assert "training  as that of a backbone, with parts of its own\n" in plain
