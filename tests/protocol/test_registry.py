@@ -177,3 +177,37 @@ def test_malformed_metadata_of_one_distribution_hide_no_other(site: Site) -> Non
     (site.folder / "broken-1.0.dist-info" / "entry_points.txt").write_text("[seqbench.tasks]\nno equals sign\n")
     distributions.clear_registry()
     assert {"net", "gru"} <= set(registry.list_entries(registry.ARCHITECTURES))
+
+
+@pytest.mark.parametrize("package", ["lightning.pytorch.core.module", "pytorch_lightning.core.module"])
+def test_a_lightning_module_of_its_own_is_refused_with_the_two_ways(site: Site, package: str) -> None:
+    source = f"class LightningModule:\n    __module__ = '{package}'\nclass Net(LightningModule):\n    pass\n"
+    site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": source})
+    ways = r"give a backbone \(a torch\.nn\.Module\).*or extend seqbench\.SequenceModule.*docs/plugins\.md"
+    with pytest.raises(SeqbenchError, match=ways):
+        load("net")
+
+
+def test_an_error_of_seqbench_in_a_module_is_passed_on_with_the_name(site: Site) -> None:
+    source = "from seqbench.utils.errors import SeqbenchError\nraise SeqbenchError('remove validation_step.')\n"
+    site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": source})
+    with pytest.raises(SeqbenchError, match=r"^'net' \(from their-nets 1\.0\): remove validation_step\.$"):
+        load("net")
+
+
+@pytest.mark.parametrize(
+    ("body", "training", "streams"),
+    [
+        ("", False, False),
+        ("def unroll(self): ...", False, True),
+        ("brings_training = True", True, True),
+        ("brings_training, unrolls = True, False", True, False),
+    ],
+)
+def test_a_class_says_whether_it_brings_training_and_continues_streams(
+    body: str, training: bool, streams: bool
+) -> None:
+    namespace: dict[str, object] = {}
+    exec(f"class Net:\n    {body or 'pass'}\n", namespace)
+    assert registry.brings_training(namespace["Net"]) is training
+    assert registry.continues_streams(namespace["Net"]) is streams

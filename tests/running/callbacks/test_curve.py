@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from seqbench.running.callbacks.curve import LOSSES_KEY, POINT_STEPS, Curve, DivergedError
+from seqbench.utils.errors import SeqbenchError
 
 MODULE: Any = None
 
@@ -58,3 +59,32 @@ def test_a_checkpoint_holds_the_points_and_the_losses_since_the_last_one() -> No
     restored.on_load_checkpoint(trainer(POINT_STEPS + 2), MODULE, checkpoint)
     restored.on_validation_start(trainer(POINT_STEPS + 2), MODULE)
     assert restored.train == {"step": [POINT_STEPS, POINT_STEPS + 2], "loss": [1.0, 3.0]}
+
+
+@pytest.mark.parametrize("outputs", [None, {}, {"loss": 0.5}, {"loss": torch.zeros(2)}, torch.zeros(3)])
+def test_a_training_step_without_a_loss_is_refused(outputs: Any) -> None:
+    with pytest.raises(SeqbenchError, match=r"training_step of NoneType must return the loss .* at step 4 there is"):
+        Curve().on_train_batch_end(trainer(4), MODULE, outputs, None, 0)
+
+
+def test_a_loss_may_have_axes_of_length_one() -> None:
+    curve = Curve()
+    curve.on_train_batch_end(trainer(1), MODULE, {"loss": torch.ones(1, 1)}, None, 0)
+    curve.on_train_batch_end(trainer(2), MODULE, torch.ones(()), None, 0)
+    curve.on_validation_start(trainer(2), MODULE)
+    assert curve.train == {"step": [2], "loss": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [([], {}), ([0.1], {"train/lr": 0.1}), ([0.1, 0.2], {"train/lr": 0.1, "train/lr_2": 0.2}), ([None], {})],
+)
+def test_the_learning_rate_of_each_optimiser_is_logged(rates: list[float | None], expected: dict[str, float]) -> None:
+    logged: dict[str, float] = {}
+    engine = trainer(1)
+    engine.optimizers = [SimpleNamespace(param_groups=[] if rate is None else [{"lr": rate}]) for rate in rates]
+    engine.loggers = [SimpleNamespace(log_metrics=lambda values, step: logged.update(values))]
+    curve = Curve()
+    curve.on_train_batch_end(engine, MODULE, {"loss": torch.ones(())}, None, 0)
+    curve.on_validation_start(engine, MODULE)
+    assert {name: value for name, value in logged.items() if name != "train/loss"} == expected
