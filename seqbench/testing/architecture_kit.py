@@ -145,8 +145,9 @@ def _build_subject(
     seed: int,
 ) -> ArchitectureSubject:
     """Return the subject of a class of backbones, or of modules that bring their own training."""
-    kind = ModuleSubject if issubclass(architecture, SequenceModule) else ArchitectureSubject
-    return kind(architecture, d_model, options, parameters, seed)
+    if issubclass(architecture, SequenceModule):
+        return ModuleSubject(architecture, d_model, options, parameters, seed)
+    return ArchitectureSubject(architecture, d_model, options, parameters, seed)
 
 
 def _build_checks(subject: ArchitectureSubject) -> list[Check]:

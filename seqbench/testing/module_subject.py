@@ -179,7 +179,8 @@ class ModuleSubject(ArchitectureSubject):
             folder = Path(name)
             if stop_after is not None:
                 first = attempt.Attempt(config, folder, self._build(config))
-                first.trainer.callbacks.insert(0, _StopAfter(first.stopping, stop_after))
+                callbacks: list[L.Callback] = vars(first.trainer)["callbacks"]  # Lightning declares no type for it.
+                callbacks.insert(0, _StopAfter(first.stopping, stop_after))
                 first.run()
             last = attempt.Attempt(config, folder, self._build(config))
             results = last.run().record.results

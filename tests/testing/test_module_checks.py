@@ -21,10 +21,10 @@ def outcomes(subject: ModuleSubject) -> dict[str, Outcome]:
 
 
 def test_a_module_that_keeps_the_contract_passes_each_check() -> None:
-    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index,union-attr]
+    states = torch.get_rng_state(), np.random.get_state()[1].tolist(), random.getstate()  # type: ignore[index]
     assert {outcome.status for outcome in outcomes(ModuleSubject(Whole)).values()} == {"passed"}
     assert torch.equal(states[0], torch.get_rng_state())
-    assert (states[1], states[2]) == (np.random.get_state()[1].tolist(), random.getstate())  # type: ignore[index,union-attr]
+    assert (states[1], states[2]) == (np.random.get_state()[1].tolist(), random.getstate())  # type: ignore[index]
 
 
 def test_each_check_has_a_broken_module() -> None:
