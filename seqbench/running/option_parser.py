@@ -108,7 +108,14 @@ class OptionParser:
             group, _, key = name.partition(".")
             if self._failure({group: {key: value}}, {}) not in (None, failure):
                 return self._wrong_value(name, value, error)
-        return SeqbenchError(f"{one_line(error, 500)}.")
+        text = one_line(error, 500)
+        _, is_missing, names = text.partition("arguments are required: ")
+        if is_missing:
+            options_given = " ".join(f"--{name} VALUE" for name in names.split(", "))
+            return SeqbenchError(
+                f"the option {names} has no default in __init__ of its class; give {options_given}, or add a default."
+            )
+        return SeqbenchError(f"{text}.")
 
     def _failure(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> str | None:
         try:

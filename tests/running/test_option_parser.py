@@ -104,3 +104,15 @@ def test_help_lists_types_and_defaults(parser: OptionParser) -> None:
 def test_tasks_on_pairs_have_options_of_an_encoder_and_a_decoder() -> None:
     assert option_parser.body_options(Translation) is PairOptions
     assert option_parser.body_options(Copy) is SingleOptions
+
+
+def test_an_option_without_a_default_says_how_to_give_it() -> None:
+    defaults = {**DEFAULTS, "arch": {"d_model": 8}}
+    parser = OptionParser({"arch": Backbone}, Copy)
+    parser.set_defaults(defaults)
+    sentence = (
+        "the option arch.rates has no default in __init__ of its class; give --arch.rates VALUE, or add a default."
+    )
+    with pytest.raises(SeqbenchError) as caught:
+        parser.parse({}, {})
+    assert str(caught.value) == f"the option {sentence}"
