@@ -115,4 +115,4 @@ def test_an_option_without_a_default_says_how_to_give_it() -> None:
     )
     with pytest.raises(SeqbenchError) as caught:
         parser.parse({}, {})
-    assert str(caught.value) == f"the option {sentence}"
+    assert str(caught.value) == sentence
