@@ -62,6 +62,9 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     best_unknown: str = ""
     """The reason why ``best`` contains None; empty if it contains none."""
 
+    notes: tuple[str, ...] = ()
+    """Sentences on how files of a user were read: what was joined, divided, skipped, renamed or cut."""
+
     spec: SequenceSpec
     """Inputs and outputs of the task."""
 
@@ -143,6 +146,10 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     def describe_data(self) -> Mapping[str, object]:
         """Return plain data that describes the data set, for the record: sizes, excluded samples, vocabularies."""
         return {}
+
+    def describe_reading(self) -> dict[str, object]:
+        """Return ``notes`` as a part of ``describe_data``; empty if there are none."""
+        return {"reading": list(self.notes)} if self.notes else {}
 
     def vocabulary_text(self) -> str | None:
         """Return the vocabulary as text; None if the inputs are not texts."""

@@ -76,7 +76,9 @@ class Characters(SequenceDataModule):
         require(evaluation_rows >= 1, f"char-lm's evaluation_rows must be at least 1, got {evaluation_rows}.")
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
-        self.text = texts.read_texts(data_location.locate_data(dataset, data_dir, source))
+        location = data_location.locate_data(dataset, data_dir, source)
+        self.text = texts.read_texts(location)
+        self.notes = (*location.notes, *self.text.notes)
         if self.text.entropy is None:
             self.best_unknown = "nobody knows the entropy of real text"
         self._encode(Vocabulary.from_text(self.text.splits["train"]))
@@ -206,7 +208,8 @@ class Characters(SequenceDataModule):
 
     def describe_data(self) -> dict[str, object]:
         """Return the number of characters in each split, and the size of the vocabulary."""
-        return {**{split: len(ids) for split, ids in self.ids.items()}, "vocabulary": len(self.vocabulary)}
+        sizes = {split: len(ids) for split, ids in self.ids.items()}
+        return {**sizes, "vocabulary": len(self.vocabulary), **self.describe_reading()}
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
         """Return the scores of an n-gram model of the training text: a 5-gram, or less for a huge vocabulary."""

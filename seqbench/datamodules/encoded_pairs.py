@@ -27,7 +27,7 @@ def read_encoded_pairs(location: DataLocation, vocabulary_size: int) -> prepared
         "vocabulary_size": vocabulary_size,
     }
     return prepared_cache.load_or_prepare(
-        "pairs-1", key, lambda: _prepare(sentence_pairs.read_sentence_pairs(location), vocabulary_size)
+        "pairs-2", key, lambda: _prepare(sentence_pairs.read_sentence_pairs(location), vocabulary_size)
     )
 
 
@@ -42,9 +42,17 @@ def encode_pairs(pairs: sentence_pairs.SentencePairs, tokenizer: Tokenizer) -> p
 
     Returns:
         ``tokenizer`` (its JSON as bytes); for each split ``{split}-source`` and ``{split}-target`` ``(tokens,)`` with
-        ``-offsets`` ``(sentences + 1,)``; for evaluation splits ``{split}-references`` (the raw targets as bytes).
+        ``-offsets`` ``(sentences + 1,)``, and ``{split}-places`` (names of both files and the number of the first
+        line, one in each line of a text); for evaluation splits ``{split}-references`` (the raw targets as bytes); and
+        ``notes`` on how the files were read.
     """
-    arrays = {"tokenizer": prepared_cache.text_array(tokenizer.to_json())}
+    arrays = {
+        "tokenizer": prepared_cache.text_array(tokenizer.to_json()),
+        "notes": prepared_cache.text_array("\n".join(pairs.notes)),
+    }
+    for split, files in (pairs.files or {}).items():
+        first_line = (pairs.first_lines or {})[split]
+        arrays[f"{split}-places"] = prepared_cache.text_array("\n".join((*files, str(first_line))))
     for split, both in pairs.splits.items():
         for side, sentences in zip(("source", "target"), both, strict=True):
             arrays[f"{split}-{side}"], arrays[f"{split}-{side}-offsets"] = tokenizer.encode(sentences)

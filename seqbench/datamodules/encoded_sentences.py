@@ -22,11 +22,22 @@ class EncodedSentences:
         tokenizer: tokenizer of the ids.
         arrays: ids, offsets and labels of each split, from ``encode_texts``.
         classes: names of the classes.
+        files: names of the files; empty for generated sentences.
+        notes: sentences on how files of a user were read.
     """
 
     tokenizer: Tokenizer
     arrays: Mapping[str, np.ndarray]
     classes: tuple[str, ...]
+    files: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def place(self, split: str, number: int) -> str:
+        """Return file and line of a sentence; empty for generated sentences."""
+        if not self.files:
+            return ""
+        file, line = self.arrays[f"{split}-places"][number]
+        return f"{self.files[file]}, line {line}"
 
 
 @dataclass(frozen=True)
@@ -86,10 +97,13 @@ def read_encoded_sentences(location: DataLocation, options: VocabularyOptions) -
         "min_count": options.min_count,
     }
     arrays = prepared_cache.load_or_prepare(
-        "sentences-1", key, lambda: _prepare(labelled_sentences.read_labelled_sentences(location), options)
+        "sentences-2", key, lambda: _prepare(labelled_sentences.read_labelled_sentences(location), options)
     )
     tokenizer = Tokenizer.from_json(prepared_cache.array_text(arrays["tokenizer"]))
-    return EncodedSentences(tokenizer, arrays, tuple(prepared_cache.array_text(arrays["classes"]).split("\n")))
+    classes, files, notes = (
+        tuple(prepared_cache.array_text(arrays[name]).split("\n")) for name in ("classes", "files", "notes")
+    )
+    return EncodedSentences(tokenizer, arrays, classes, files, tuple(note for note in notes if note))
 
 
 def _prepare(sentences: labelled_sentences.LabelledSentences, options: VocabularyOptions) -> prepared_cache.Arrays:
@@ -102,5 +116,8 @@ def _prepare(sentences: labelled_sentences.LabelledSentences, options: Vocabular
     return {
         "tokenizer": prepared_cache.text_array(tokenizer.to_json()),
         "classes": prepared_cache.text_array("\n".join(sentences.classes)),
+        "files": prepared_cache.text_array("\n".join(sentences.files)),
+        "notes": prepared_cache.text_array("\n".join(sentences.notes)),
+        **{f"{split}-places": places for split, places in sentences.places.items()},
         **encode_texts(tokenizer, sentences.texts, sentences.labels),
     }

@@ -8,9 +8,10 @@
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,7 +23,14 @@ from seqbench.datamodules.encoded_sentences import (
     encode_texts,
     read_encoded_sentences,
 )
-from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
+from seqbench.datamodules.length_buckets import (
+    BatchLimits,
+    EpochCache,
+    batches_by_length,
+    batches_of_epoch,
+    batches_per_epoch,
+)
+from seqbench.datamodules.long_samples import cut_rows, describe_cut, describe_left_out, describe_small_batches
 from seqbench.datamodules.sources import data_location, labelled_sentences
 from seqbench.datamodules.text.tokenization import UNKNOWN, Tokenizer
 from seqbench.protocol.batches import Keys
@@ -31,8 +39,11 @@ from seqbench.protocol.splits import SPLITS
 from seqbench.utils.errors import did_you_mean
 from seqbench.utils.plain_data import short_repr
 
-EVALUATION_ROWS = 256
-"""Sentences in one evaluation batch, for any training batch size."""
+EVALUATION_LIMITS = BatchLimits(rows=256, pairs=2**24)
+"""Limits of one evaluation batch, for any training batch size."""
+
+LONGEST_EVALUATED = 4096
+"""Largest number of tokens of a sentence that evaluation reads; the sentences of published data have at most 170."""
 
 DIVERGENCES = {"last": "last", "mean": "mean", "uniform": "every", "ramp": "every"}
 """Option ``divergence`` -> the hidden vectors that are classified (see ``SequenceClass.reads``)."""
@@ -67,21 +78,32 @@ class Labelled(SequenceDataModule):
         batch_size: sentences in one training batch.
         keys: keys of the random generators.
         options: options of the training batches and of the loss.
+        folder_notes: sentences on files of the user's folder that are joined or not read.
     """
 
     def __init__(
-        self, sentences: EncodedSentences, batch_size: int, keys: Keys, options: TrainingOptions | None = None
+        self,
+        sentences: EncodedSentences,
+        batch_size: int,
+        keys: Keys,
+        options: TrainingOptions | None = None,
+        folder_notes: tuple[str, ...] = (),
     ) -> None:
         super().__init__(batch_size, keys)
         self._options = options or TrainingOptions()
+        self._folder_notes = folder_notes
         self._use_sentences(sentences)
 
     def _use_sentences(self, sentences: EncodedSentences) -> None:
         """Set the data of all splits, and exclude training sentences that are too long."""
+        self._sentences = sentences
         self.tokenizer, self.classes = sentences.tokenizer, sentences.classes
         self.ids, self.offsets, self.labels = (
             {split: sentences.arrays[f"{split}-{kind}"] for split in SPLITS} for kind in ("ids", "offsets", "labels")
         )
+        whole = {split: np.diff(offsets) for split, offsets in self.offsets.items()}
+        for split in ("validation", "test"):
+            self.ids[split], self.offsets[split] = cut_rows(self.ids[split], self.offsets[split], LONGEST_EVALUATED)
         lengths = {split: np.diff(offsets) for split, offsets in self.offsets.items()}
         self.samples = {split: np.arange(len(lengths[split])) for split in SPLITS}
         max_length = self._options.max_length
@@ -93,12 +115,32 @@ class Labelled(SequenceDataModule):
             )
         self.lengths = {split: lengths[split][self.samples[split]] for split in SPLITS}
         self._evaluation = {
-            split: batches_by_length(self.lengths[split], EVALUATION_ROWS) for split in ("validation", "test")
+            split: batches_by_length(self.lengths[split], EVALUATION_LIMITS) for split in ("validation", "test")
         }
-        self._epochs = EpochCache(self._draw_epoch)
+        limits = BatchLimits(self.batch_size)
+        self._epochs = EpochCache(self._draw_epoch, batches_per_epoch(self.lengths["train"], limits))
+        self.notes = (*self._folder_notes, *sentences.notes, *self._describe_lengths(whole))
         output = SequenceClass(len(self.classes), DIVERGENCES[self._options.divergence])
         longest = max(int(split_lengths.max()) for split_lengths in self.lengths.values())
         self.spec = SequenceSpec(Tokens(len(self.tokenizer)), output, max_length=longest, look_ahead=True)
+
+    def _describe_lengths(self, whole: Mapping[str, np.ndarray]) -> list[str]:
+        """Return sentences on samples that are left out, cut, or scored in small batches.
+
+        Args:
+            whole: number of tokens of each sentence by split, before any was cut or left out.
+        """
+        places = {split: partial(self._sentences.place, split) for split in SPLITS}
+        notes = describe_left_out(
+            whole["train"], self._options.max_length or int(whole["train"].max()), places["train"]
+        )
+        for split in ("validation", "test"):
+            cut = describe_cut(split, whole[split], LONGEST_EVALUATED, places[split])
+            notes += cut or describe_small_batches(split, whole[split], EVALUATION_LIMITS, places[split])
+        samples, place = self.samples["train"], places["train"]
+        return notes + describe_small_batches(
+            "train", self.lengths["train"], BatchLimits(self.batch_size), lambda number: place(int(samples[number]))
+        )
 
     def vocabulary_text(self) -> str:
         """Return the tokenizer as JSON."""
@@ -122,7 +164,8 @@ class Labelled(SequenceDataModule):
         )
         tokenizer = Tokenizer.from_json(vocabulary)
         texts, labels = self._texts_and_labels()
-        self._use_sentences(EncodedSentences(tokenizer, encode_texts(tokenizer, texts, labels), self.classes))
+        arrays = {**self._sentences.arrays, **encode_texts(tokenizer, texts, labels)}
+        self._use_sentences(dataclasses.replace(self._sentences, tokenizer=tokenizer, arrays=arrays))
 
     def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
         """Return texts and labels of each split, which are arguments of ``encode_texts``."""
@@ -132,8 +175,7 @@ class Labelled(SequenceDataModule):
         """Return a batch of sentences of similar length; in training, from the permutation of the epoch."""
         if split != "train":
             return self._batch(split, self._evaluation[split][step])
-        epoch, place = divmod(step, math.ceil(len(self.samples["train"]) / self.batch_size))
-        batch = self._batch("train", self._epochs.batches(epoch)[place])
+        batch = self._batch("train", self._epochs.batch(step))
         unknown_rate = self._options.unknown_rate
         if unknown_rate > 0:
             # Negative epoch numbers, so that these keys never equal those of the permutations.
@@ -143,7 +185,8 @@ class Labelled(SequenceDataModule):
 
     def _draw_epoch(self, epoch: int) -> list[np.ndarray]:
         # A small pool: if length and class are correlated, batches of a single length would make the loss oscillate.
-        return batches_of_epoch(self.keys.generator("train", epoch), self.lengths["train"], self.batch_size, pool=20)
+        limits = BatchLimits(self.batch_size)
+        return batches_of_epoch(self.keys.generator("train", epoch), self.lengths["train"], limits, pool=20)
 
     def _batch(self, split: str, places: np.ndarray) -> Batch:
         index, lengths = self.samples[split][places], self.lengths[split][places]
@@ -194,6 +237,7 @@ class Labelled(SequenceDataModule):
             "vocabulary": len(self.tokenizer),
             "unknown": {split: float((self.ids[split] == UNKNOWN).mean()) for split in ("validation", "test")},
             "tokenizer": self.tokenizer.checksum,
+            **self.describe_reading(),
         }
 
 
@@ -238,7 +282,8 @@ class Sentences(Labelled):
         require(max_length >= 1, f"task.max_length must be at least 1 token, got {max_length}.")
         options = TrainingOptions(unknown_rate, divergence, max_length)
         self._location = data_location.locate_data(dataset, data_dir, source)
-        super().__init__(read_encoded_sentences(self._location, vocabulary), batch_size, keys, options)
+        sentences = read_encoded_sentences(self._location, vocabulary)
+        super().__init__(sentences, batch_size, keys, options, self._location.notes)
 
     def _texts_and_labels(self) -> tuple[Mapping[str, list[str]], Mapping[str, np.ndarray]]:
         sentences = labelled_sentences.read_labelled_sentences(self._location)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Card, Optim
 from seqbench.protocol.config import RunConfig
+from seqbench.utils import screen
 from seqbench.utils.errors import SeqbenchError
 
 if TYPE_CHECKING:
@@ -70,4 +72,12 @@ def build_data(card: Card, options: Mapping[str, Any], optim: Optim, seed: int) 
     except (TypeError, ValueError) as error:
         raise SeqbenchError(f"task '{card.name}' refuses its options: {error}.") from error
     data.validate_every = optim.validate_every
+    for note in data.notes:
+        _say_once(note, str(options.get("data_dir")))
     return data
+
+
+@cache
+def _say_once(note: str, data_dir: str) -> None:
+    """Show how data were read, once in a process for each data folder."""
+    screen.warn(f"data: {note}")

@@ -13,8 +13,8 @@ and averaged over all predicted frames of the split. All frames of a piece excep
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -22,7 +22,8 @@ import torch
 
 from seqbench.datamodules import roll_baselines
 from seqbench.datamodules.base import Scores, SequenceDataModule, require
-from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
+from seqbench.datamodules.length_buckets import BatchLimits, EpochCache, batches_by_length, batches_of_epoch
+from seqbench.datamodules.long_samples import describe_small_batches
 from seqbench.datamodules.sources import data_location, rolls
 from seqbench.datamodules.sources.synthetic_rolls import KEYS
 from seqbench.protocol.batches import Keys
@@ -82,7 +83,8 @@ class PianoRolls(SequenceDataModule):
         require(mode in MODES, f"music's mode must be 'roll' or 'melody', got '{mode}'.")
         require(segment >= 0, f"music's segment must be at least 1 frame, or 0 for whole pieces, got {segment}.")
         self.mode, self.segment = mode, segment
-        self.rolls = rolls.read_rolls(data_location.locate_data(dataset, data_dir, source))
+        location = data_location.locate_data(dataset, data_dir, source)
+        self.rolls = rolls.read_rolls(location)
         if self.rolls.best is None:
             self.best_unknown = "nobody knows the entropy of real music"
         whole = self.rolls.frames
@@ -95,10 +97,28 @@ class PianoRolls(SequenceDataModule):
             self.spec = SequenceSpec(Features(KEYS), output, longest)
         else:
             self.spec = SequenceSpec(Tokens(CLASSES), StepClasses(CLASSES, metrics=("loss", "accuracy")), longest)
-        self._evaluation = {s: batches_by_length(self.lengths[s], batch_size) for s in ("validation", "test")}
-        self._epoch_starts = [0]
-        """Number of the first batch of each epoch that has been reached so far."""
+        self.notes = (*location.notes, *self._describe_lengths(location.part_name("all")))
+        self._evaluation = {
+            s: batches_by_length(self.lengths[s], BatchLimits(batch_size)) for s in ("validation", "test")
+        }
+        # The number of segments of a piece depends on the cuts, so epochs may have different numbers of batches.
         self._epochs = EpochCache(self._draw_epoch)
+
+    def _describe_lengths(self, name: str) -> list[str]:
+        """Return sentences on pieces that are so long that their batches have fewer rows.
+
+        Args:
+            name: path of the file.
+        """
+        limits = BatchLimits(self.batch_size)
+        splits = ("train", "validation", "test") if self.segment == 0 else ("validation", "test")
+        return [
+            note
+            for split in splits
+            for note in describe_small_batches(
+                split, self.lengths[split], limits, partial("{}, {}[{}]".format, Path(name).name, split)
+            )
+        ]
 
     def stream(self, split: str, step: int) -> Batch:
         """Return batch ``step``: permuted segments in training, and whole pieces in order of length in evaluation."""
@@ -117,17 +137,12 @@ class PianoRolls(SequenceDataModule):
 
     def _training_segments(self, step: int) -> np.ndarray:
         """Return the segments of training batch ``step``, in the format of ``cut_segments``."""
-        # The number of segments of a piece depends on the cuts, so epochs may have different numbers of batches.
-        starts = self._epoch_starts
-        while starts[-1] <= step:
-            starts.append(starts[-1] + len(self._epochs.batches(len(starts) - 1)))
-        epoch = bisect_right(starts, step) - 1
-        return self._epochs.batches(epoch)[step - starts[epoch]]
+        return self._epochs.batch(step)
 
     def _draw_epoch(self, epoch: int) -> list[np.ndarray]:
         rng = self.keys.generator("train", epoch)
         segments = cut_segments(rng, self.lengths["train"], self.segment)
-        return [segments[batch] for batch in batches_of_epoch(rng, segments[:, 2], self.batch_size)]
+        return [segments[batch] for batch in batches_of_epoch(rng, segments[:, 2], BatchLimits(self.batch_size))]
 
     def _batch(self, split: str, segments: np.ndarray) -> Batch:
         """Return a batch of segments ``(batch, 3)``: piece, first input frame, number of predicted frames."""
@@ -191,7 +206,7 @@ class PianoRolls(SequenceDataModule):
         facts: dict[str, object] = {
             split: {"pieces": len(lengths), "predicted_frames": int(lengths.sum())}
             for split, lengths in self.lengths.items()
-        }
+        } | self.describe_reading()
         return facts if self.rolls.failed is None else {**facts, "failed": self.rolls.failed}
 
 

@@ -11,9 +11,9 @@ input of the decoder (teacher forcing). Scores compare decoded translations with
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import ClassVar
 
 import numpy as np
@@ -21,16 +21,30 @@ import torch
 
 from seqbench.datamodules.base import Scores, SequenceDataModule, require
 from seqbench.datamodules.encoded_pairs import END, START, encode_pairs, pad_rows, read_encoded_pairs
-from seqbench.datamodules.length_buckets import EpochCache, batches_by_length, batches_of_epoch
+from seqbench.datamodules.length_buckets import (
+    BatchLimits,
+    EpochCache,
+    batches_by_length,
+    batches_of_epoch,
+    batches_per_epoch,
+)
+from seqbench.datamodules.long_samples import cut_rows, describe_cut, describe_left_out
 from seqbench.datamodules.sources import data_location, prepared_cache, sentence_pairs
 from seqbench.datamodules.text import bleu
 from seqbench.datamodules.text.tokenization import Tokenizer
 from seqbench.protocol import run_folder
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
+from seqbench.protocol.splits import SPLITS
 
-EVALUATION_ROWS = 128
-"""Pairs in one evaluation batch, for any training batch size."""
+MOST_PAIRS = 2**20
+"""Largest product of rows, source tokens and target tokens of a batch, because additive attention has a vector each."""
+
+EVALUATION_LIMITS = BatchLimits(rows=128, pairs=MOST_PAIRS)
+"""Limits of one evaluation batch, for any training batch size."""
+
+LONGEST_EVALUATED = 512
+"""Largest number of tokens that evaluation reads on either side; the published pairs have at most 73."""
 LENGTHS = (8, 10, 12, 15)
 """Upper limits of the bins of scores by source length, in words; the last bin has no limit."""
 EXACT_SCORES: Scores = {"bleu": 100.0, "chrf": 100.0, "token_loss": 0.0, "token_accuracy": 1.0}
@@ -147,8 +161,11 @@ class Translation(SequenceDataModule):
             split: tuple(
                 (arrays[f"{split}-{side}"], arrays[f"{split}-{side}-offsets"]) for side in ("source", "target")
             )
-            for split in ("train", "validation", "test")
+            for split in SPLITS
         }
+        whole = {split: np.maximum(*(np.diff(offsets) for _, offsets in both)) for split, both in self.sides.items()}
+        for split in ("validation", "test"):
+            self.sides[split] = tuple(cut_rows(*side, LONGEST_EVALUATED) for side in self.sides[split])
         lengths = {split: [np.diff(offsets) for _, offsets in both] for split, both in self.sides.items()}
         fits = np.maximum(*lengths["train"]) <= self._max_length
         self.samples = {split: np.arange(len(both[0])) for split, both in lengths.items()}
@@ -160,24 +177,63 @@ class Translation(SequenceDataModule):
         )
         self.lengths = {split: [side[self.samples[split]] for side in both] for split, both in lengths.items()}
         self._evaluation = {
-            split: batches_by_length(self.lengths[split][0], EVALUATION_ROWS) for split in ("validation", "test")
+            split: batches_by_length(self.lengths[split][0], EVALUATION_LIMITS, self.lengths[split][1])
+            for split in ("validation", "test")
         }
-        self._epochs = EpochCache(self._draw_epoch)
+        self._limits = BatchLimits(self.batch_size, pairs=MOST_PAIRS)
+        source, target = self.lengths["train"]
+        self._epochs = EpochCache(self._draw_epoch, batches_per_epoch(source, self._limits, target))
+        notes = prepared_cache.array_text(arrays["notes"]).split("\n")
+        self.notes = (*self._location.notes, *(note for note in notes if note), *self._describe_lengths(arrays, whole))
+        self._choose_bleu()
         longest_source = max(int(both[0].max()) for both in self.lengths.values())
         size = len(self.tokenizer)
         self.spec = SequenceSpec(Tokens(size), self._decoding.output(size), max_length=longest_source, look_ahead=True)
+
+    def _describe_lengths(self, arrays: prepared_cache.Arrays, whole: Mapping[str, np.ndarray]) -> list[str]:
+        """Return sentences on pairs that are left out of training or cut in evaluation.
+
+        Args:
+            arrays: the encoded pairs, with the names of their files.
+            whole: number of tokens on the longer side of each pair by split, before any was cut.
+        """
+
+        def place(split: str, number: int) -> str:
+            if f"{split}-places" not in arrays:
+                return ""
+            source, target, first = prepared_cache.array_text(arrays[f"{split}-places"]).split("\n")
+            return f"{source} and {target}, line {int(first) + number}"
+
+        notes = describe_left_out(whole["train"], self._max_length, partial(place, "train"))
+        for split in ("validation", "test"):
+            notes += describe_cut(split, whole[split], LONGEST_EVALUATED, partial(place, split))
+        return notes
+
+    def _choose_bleu(self) -> None:
+        """Choose the tokenizer of BLEU by the target language, and note it if it is not the usual one."""
+        # The toy grammar is written in Latin letters, whatever its languages are called.
+        language = "" if self.exact else self._location.languages[1]
+        self.bleu_tokenizer = bleu.choose_tokenizer(language, self.references["validation"])
+        if self.bleu_tokenizer != bleu.SPACED:
+            unit = "Chinese characters" if self.bleu_tokenizer == bleu.CHINESE else "characters"
+            self.notes = (
+                *self.notes,
+                f"BLEU counts {unit} (tokenizer {self.bleu_tokenizer}), because words of the target language "
+                f"'{self._location.languages[1]}' cannot be divided at spaces",
+            )
+
+    def _bleu(self, hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+        return bleu.bleu_scores(hypotheses, references, self.bleu_tokenizer)
 
     def stream(self, split: str, step: int) -> Batch:
         """Return a batch of pairs of similar length; in training, from the permutation of the epoch."""
         if split != "train":
             return self._batch(split, self._evaluation[split][step])
-        epoch, place = divmod(step, math.ceil(len(self.samples["train"]) / self.batch_size))
-        return self._batch(split, self._epochs.batches(epoch)[place])
+        return self._batch(split, self._epochs.batch(step))
 
     def _draw_epoch(self, epoch: int) -> list[np.ndarray]:
         source, target = self.lengths["train"]
-        # Sorted by target length, which determines most of the cost, and then by source length.
-        return batches_of_epoch(self.keys.generator("train", epoch), target * 1000 + source, self.batch_size, pool=50)
+        return batches_of_epoch(self.keys.generator("train", epoch), source, self._limits, pool=50, others=target)
 
     def _batch(self, split: str, places: np.ndarray) -> Batch:
         index = self.samples[split][places]
@@ -217,7 +273,7 @@ class Translation(SequenceDataModule):
         """
         if sorted(decoded) != list(range(len(self.references[split]))):
             raise RuntimeError(f"{len(decoded)} of {len(self.references[split])} {split} sentences were translated")
-        return bleu.bleu_scores(self.decoded_texts(decoded), self.references[split])
+        return self._bleu(self.decoded_texts(decoded), self.references[split])
 
     def decoded_texts(self, decoded: Mapping[int, list[int]]) -> list[str]:
         """Return translations as text, each in one line, in the order of the pairs."""
@@ -238,7 +294,7 @@ class Translation(SequenceDataModule):
         columns: dict[str, list[float]] = {"length": [], "sentences": [], "bleu": [], "chrf": []}
         for number in np.unique(bins):
             places = np.flatnonzero(bins == number)
-            scores = bleu.bleu_scores([hypotheses[i] for i in places], [references[i] for i in places])
+            scores = self._bleu([hypotheses[i] for i in places], [references[i] for i in places])
             row = {"length": float(words[places].mean()), "sentences": len(places), **scores}
             for name, value in row.items():
                 columns[name].append(value)
@@ -268,7 +324,7 @@ class Translation(SequenceDataModule):
         ids, offsets = self.sides[split][1]
         tokens = np.concatenate([ids, np.full(len(offsets) - 1, END)])
         return {
-            **bleu.bleu_scores(self._side_texts("train", 1, drawn), self.references[split]),
+            **self._bleu(self._side_texts("train", 1, drawn), self.references[split]),
             "token_loss": float(-np.log(self._unigrams[tokens]).mean()),
             "token_accuracy": float((tokens == self._unigrams.argmax()).mean()),
         }
@@ -279,7 +335,7 @@ class Translation(SequenceDataModule):
 
     def baselines(self, split: str) -> dict[str, dict[str, float]]:
         """Return the scores of the source sentences, used as translations."""
-        return {"copied source": bleu.bleu_scores(self.source_texts(split), self.references[split])}
+        return {"copied source": self._bleu(self.source_texts(split), self.references[split])}
 
     def describe_data(self) -> dict[str, object]:
         """Return the number of pairs, the vocabulary, and the signatures of BLEU and chrF."""
@@ -288,5 +344,6 @@ class Translation(SequenceDataModule):
             "left_out": self.left_out,
             "vocabulary": len(self.tokenizer),
             "tokenizer": self.tokenizer.checksum,
-            **bleu.bleu_signatures(),
+            **bleu.bleu_signatures(self.bleu_tokenizer),
+            **self.describe_reading(),
         }

@@ -293,7 +293,9 @@ class RunDescription(StrictModel):
     )
     flops_per_token_error: str = Field(default="", description="Reason why `flops_per_token` could not be measured.")
     data_facts: PlainMapping = Field(
-        default_factory=dict, description="Counts and other facts of the data, in a form that depends on the task."
+        default_factory=dict,
+        description="Counts and other facts of the data, in a form that depends on the task. `reading` says how files "
+        "of a user were read: what was joined, divided, skipped, renamed or cut; it is absent for published files.",
     )
 
 

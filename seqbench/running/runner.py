@@ -59,7 +59,7 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
     _check_sources(config)
     module = build.build_module(config)
     with trainer.silence_lightning(), contextlib.nullcontext() if is_first_process() else screen.hide_messages():
-        _log_data_and_size(config, module)
+        _log_size(config, module)
         attempt = Attempt(config, folder, module)
         if not is_first_process():
             return attempt.run()
@@ -103,12 +103,8 @@ def _check_checkpoint(path: Path) -> None:
         raise SeqbenchError(f"{path} cannot be read ({reason}); add --overwrite to start the run anew.") from error
 
 
-def _log_data_and_size(config: RunConfig, module: SequenceModule) -> None:
-    """Log the width that was chosen for ``match_params``, and the number of training samples that are left out."""
+def _log_size(config: RunConfig, module: SequenceModule) -> None:
+    """Log the width that was chosen for ``match_params``."""
     if config.match_params:
         width, count = config.arch_options["d_model"], count_parameters(module)
         logger.info(f"d_model {width} has {counted(count, 'parameter')} ({config.match_params:,} requested)")
-    left_out = module.data.describe_data().get("left_out") if module.data else None
-    if isinstance(left_out, int) and left_out:
-        are = "is" if left_out == 1 else "are"
-        logger.info(f"{counted(left_out, 'training sample')} beyond the task's max_length {are} left out")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+import warnings
 from collections.abc import Iterator
 
 from seqbench.utils import ranks
@@ -43,6 +44,16 @@ def show_messages() -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+def warn(message: str) -> None:
+    """Show a message that a user must see: as a log message, or as a warning where no handler shows log messages."""
+    logger = logging.getLogger(PACKAGE)
+    handlers = [*logger.handlers, *logging.getLogger().handlers]
+    if any(not isinstance(handler, logging.NullHandler) for handler in handlers):
+        logger.warning(message)
+    elif ranks.process_rank() == 0:
+        warnings.warn(message, stacklevel=2)
 
 
 @contextlib.contextmanager

@@ -188,5 +188,5 @@ def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
 
 
 def _without_texts(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return the facts without those that are texts, because texts hold versions of libraries."""
-    return {name: value for name, value in facts.items() if not isinstance(value, str)}
+    """Return the facts without texts: they hold versions of libraries, and names of files, which may be renamed."""
+    return {name: value for name, value in facts.items() if not isinstance(value, str) and name != "reading"}

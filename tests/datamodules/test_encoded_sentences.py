@@ -34,7 +34,10 @@ def test_sentences_become_ids_offsets_and_labels(location: DataLocation) -> None
     assert {name: array.tolist() for name, array in sentences.arrays.items() if name.startswith(("train", "val"))} == {
         **{"train-ids": [1, 2, 1, 3], "train-offsets": [0, 3, 4], "train-labels": [1, 0]},
         **{"validation-ids": [2, 0], "validation-offsets": [0, 2], "validation-labels": [0]},
+        **{"train-places": [[0, 1], [0, 2]], "validation-places": [[1, 1]]},
     }
+    assert sentences.place("train", 1) == "train.tsv, line 2"
+    assert sentences.notes == ()
     assert sentences.arrays["train-labels"].dtype == np.int64
 
 

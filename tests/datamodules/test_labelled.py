@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from seqbench.datamodules.labelled import EVALUATION_ROWS, Sentences, score_classes
+from seqbench.datamodules.labelled import EVALUATION_LIMITS, Sentences, score_classes
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceClass
 from seqbench.utils.errors import SeqbenchError
@@ -237,6 +237,6 @@ def test_the_published_sentences_are_read_completely_and_faster_from_the_cache(r
     assert time.perf_counter() - start < first  # The second reading is from the cache.
     facts = data.describe_data()
     assert (facts["train"], facts["validation"], facts["test"], facts["left_out"]) == (6920, 872, 1821, 0)
-    assert data.steps("test") == math.ceil(1821 / EVALUATION_ROWS)
+    assert data.steps("test") == math.ceil(1821 / EVALUATION_LIMITS.rows)
     assert data.chance("test")["accuracy"] == pytest.approx(909 / 1821)
     assert 0.78 < data.baselines("test")["naive Bayes"]["accuracy"] < 0.84

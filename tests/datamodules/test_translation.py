@@ -125,6 +125,25 @@ def test_the_signatures_contain_tokenisation_and_case(folder: Path) -> None:
     assert "nw:0" in facts["chrf_signature"]
 
 
+def test_bleu_of_a_language_without_spaces_counts_characters_and_this_is_said(folder: Path) -> None:
+    for split, count in {"train": 60, "val": 11, "test": 13}.items():
+        lines = [f"一个男人{'骑车读书'[n % 4]}去北京{'东西南北'[n // 4 % 4]}边。" for n in range(count)]
+        (folder / f"{split}.zh").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    data = make(folder, target_language="zh")
+    facts: Any = data.describe_data()
+    assert "tok:zh" in facts["bleu_signature"]
+    assert any("BLEU counts Chinese characters (tokenizer zh)" in note for note in facts["reading"])
+    references = data.references["test"]
+    decoded = {i: data.tokenizer.encode([line.replace("男", "女")])[0].tolist() for i, line in enumerate(references)}
+    assert data.score_decoded("test", decoded)["bleu"] > 50
+    chance = data.chance("test")["bleu"]
+    assert chance is not None
+    assert chance > 1
+    assert "reading" not in make(folder, target_language="fr").describe_data() or all(
+        "BLEU" not in note for note in make(folder).notes
+    )
+
+
 def test_chance_level_and_baseline_are_reproducible(folder: Path) -> None:
     data = make(folder)
     chance = data.chance("test")

@@ -102,6 +102,23 @@ def read_contents(location: DataLocation, expected_format: str) -> tuple[dict[st
     return parts, checksums
 
 
+def contents_by_file(location: DataLocation, part: str, data: bytes) -> list[tuple[str, bytes]]:
+    """Return name and contents of each file of a part.
+
+    The contents of several files are not joined, because the last line of a file may have no line end, and each file
+    may have a header, an encoding and a byte-order mark of its own.
+
+    Args:
+        location: location of the data.
+        part: a split, or ``all``.
+        data: contents of the part, which ``read_contents`` returned.
+    """
+    paths = location.files.get(part, ())
+    if len(paths) > 1:
+        return [(str(path), data_files.read_file(path)) for path in paths]
+    return [(location.part_name(part), data)]
+
+
 def _part(name: str) -> str:
     """Return the part in ``part/name``; the part may itself contain a slash."""
     return name.rpartition("/")[0]

@@ -48,7 +48,7 @@ def read_file(path: Path) -> bytes:
     try:
         with atomic_files.open_regular_file(path) as file:
             data = file.read()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
+        return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise SeqbenchError(f"{path} is a damaged gzip file ({error}); download it again.") from error
     except OSError as error:
@@ -73,30 +73,3 @@ def file_checksum(path: Path) -> str:
 @lru_cache(maxsize=64)
 def _cached_checksum(path: Path, modified: int, size: int) -> str:
     return hashlib.sha256(read_file(path)).hexdigest()
-
-
-def decode_text(name: str, data: bytes) -> str:
-    r"""Return the text of bytes in UTF-8, without a byte-order mark.
-
-    Args:
-        name: name of the file, for error messages.
-        data: contents of the file.
-
-    Raises:
-        SeqbenchError: the data is empty, is not UTF-8, or contains zero bytes.
-
-    >>> decode_text("train.txt", b"caf\xc3\xa9")
-    'café'
-    """
-    if not data:
-        raise SeqbenchError(f"{name} is empty; expected a text in UTF-8.")
-    try:
-        text = data.decode("utf-8-sig")  # A byte-order mark would become part of the first word.
-    except UnicodeDecodeError as error:
-        raise SeqbenchError(
-            f"{name} is not a text in UTF-8 (byte {error.start} is 0x{data[error.start]:02x}); convert it, or remove "
-            f"it from the folder."
-        ) from None
-    if "\0" in text:
-        raise SeqbenchError(f"{name} contains zero bytes, so it is not a text; remove it from the folder.")
-    return text

@@ -37,6 +37,7 @@ class DataLocation:
         files: files of each part; several files of one part are joined. Empty if the source is not a folder.
         must_be_published: whether the files must equal the published ones; a folder of the user may hold other data.
         languages: source and target language of sentence pairs; empty for other formats.
+        notes: sentences on files of the user that are joined or not read.
     """
 
     dataset: str
@@ -44,6 +45,7 @@ class DataLocation:
     files: Mapping[str, tuple[Path, ...]] = field(default_factory=dict)
     must_be_published: bool = True
     languages: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def entry(self) -> PublishedDataset:
@@ -144,18 +146,18 @@ def _locate_in_user_folder(
     if not path.is_dir():
         raise NotAtHand(f"--task.data_dir {path} is neither a folder nor a file; give one that exists.")
     names = {part: Path(name).name for part, name in _published_names(entry, languages).items()}
-    files = (
+    files: Mapping[str, tuple[Path, ...]] = (
         _all_or_none({part: path / name for part, name in names.items()})  # The folder of this data set.
         or published_files(path, entry, languages)  # A data folder with several data sets.
-        or dict(layout.find_files(path, languages))
     )
-    if not files:
+    found = folder_layouts.FoundFiles(files) if files else layout.find_files(path, languages)
+    if not found.files:
         published = f"{', '.join(names.values())} (the published files of '{dataset}') or " if names else ""
         raise NotAtHand(
             f"{path} does not contain this data: expected {published}{layout.description}, found "
             f"{folder_layouts.describe_folder(path)}."
         )
-    return DataLocation(dataset, "folder", files, must_be_published=False, languages=languages)
+    return DataLocation(dataset, "folder", found.files, must_be_published=False, languages=languages, notes=found.notes)
 
 
 def _locate_synthetic(dataset: str, entry: PublishedDataset, languages: tuple[str, ...]) -> DataLocation:

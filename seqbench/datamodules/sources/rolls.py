@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from seqbench.datamodules.sources import chorales, data_contents, prepared_cache, synthetic_rolls
+from seqbench.datamodules.sources import chorales, data_contents, prepared_cache, synthetic_rolls, text_decoding
 from seqbench.datamodules.sources.data_location import DataLocation
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 from seqbench.protocol.splits import SPLITS
@@ -104,14 +104,23 @@ def _parse(name: str, data: bytes) -> Pieces:
     if not data.strip():
         raise SeqbenchError(f"{name} is empty; expected a MATLAB or JSON file of piano rolls.")
     # The format is recognised by the contents, not by the name: a MATLAB file never starts with a bracket.
-    splits = _parse_json(name, data) if data.lstrip()[:1] in (b"{", b"[") else _parse_matlab(name, data)
+    splits = _parse_json(name, data) if _starts_with_bracket(data) else _parse_matlab(name, data)
     for split, pieces in splits.items():
         if not pieces:
             raise SeqbenchError(f"{name} contains no pieces for {split}; give at least one in each split.")
     return splits
 
 
+def _starts_with_bracket(data: bytes) -> bool:
+    """Return whether data are JSON by their first character, in any encoding that JSON allows."""
+    encoding = json.detect_encoding(data[:64])
+    return data[:64].decode(encoding, errors="ignore").lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+
 def _parse_matlab(name: str, data: bytes) -> Pieces:
+    kind = text_decoding.file_kind(data)
+    if kind is not None and not data.startswith(b"MATLAB 5.0"):
+        raise SeqbenchError(f"{name} is {kind}. The piano rolls must be in a MATLAB or JSON file.")
     from scipy.io import loadmat, whosmat  # Imported here, because the import is slow.
 
     try:
@@ -120,8 +129,8 @@ def _parse_matlab(name: str, data: bytes) -> Pieces:
     # The reader raises exceptions of many types for damaged files and other formats.
     except Exception as error:
         raise SeqbenchError(
-            f"{name} cannot be read as a MATLAB file ({one_line(error, 200)}); download it again, save it in version 5 "
-            f"to 7 of the format (save -v7), or give the pieces as JSON."
+            f"{name} cannot be read as a MATLAB file ({one_line(error, 200)}), and it is not JSON, which starts with a "
+            f"bracket; download it again, or save it in version 5 to 7 of MATLAB (save -v7), or as JSON."
         ) from error
     return {
         split: _matlab_pieces(f"{name}: {key}", _entry(name, variables, key, names))
@@ -163,7 +172,8 @@ def _check_length(place: str, roll: np.ndarray) -> np.ndarray:
 
 def _parse_json(name: str, data: bytes) -> Pieces:
     try:
-        collection: object = json.loads(data)
+        # From bytes, json recognises UTF-8, UTF-16 and UTF-32, with and without a byte-order mark.
+        collection: object = json.loads(data, object_pairs_hook=_unique_names)
     except (ValueError, RecursionError) as error:
         raise SeqbenchError(f"{name} is not valid JSON ({error}); correct it, or download it again.") from error
     if not isinstance(collection, dict):
@@ -172,8 +182,22 @@ def _parse_json(name: str, data: bytes) -> Pieces:
         )
     return {
         split: _json_pieces(f"{name}: {key}", _entry(name, collection, key, map(str, collection)))
-        for split, key in _JSON_NAMES.items()
+        for split, key in {**_JSON_NAMES, **_other_names(collection)}.items()
     }
+
+
+def _unique_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return an object of JSON, whose last entry of a name would otherwise replace the others."""
+    names = [name for name, _ in pairs]
+    if repeated := next((name for name in names if names.count(name) > 1), None):
+        raise ValueError(f"the name '{repeated}' occurs twice in an object")
+    return dict(pairs)
+
+
+def _other_names(collection: Mapping[str, object]) -> dict[str, str]:
+    """Return the other names under which a collection has its validation split."""
+    names = (_JSON_NAMES["validation"], "validation", "val", "dev")
+    return {"validation": next((name for name in names if name in collection), names[0])}
 
 
 def _json_pieces(place: str, pieces: object) -> list[np.ndarray]:
@@ -189,10 +213,30 @@ def _roll_from_notes(place: str, piece: object) -> np.ndarray:
     roll = np.zeros((len(piece), KEYS), np.uint8)
     for number, frame in enumerate(piece):
         for note in frame:
-            if not isinstance(note, int) or not LOWEST <= note <= HIGHEST:
-                raise SeqbenchError(
-                    f"{place}[{number}] has the note {note!r}; expected MIDI notes from {LOWEST} to {HIGHEST}, the "
-                    f"keys of a piano."
-                )
-            roll[number, note - LOWEST] = 1
+            roll[number, _piano_key(f"{place}[{number}]", note)] = 1
     return _check_length(place, roll)
+
+
+def _piano_key(place: str, note: object) -> int:
+    """Return the column of a MIDI note, which may be a float without a fraction, as some collections store it.
+
+    Args:
+        place: name of the frame, for error messages.
+        note: value in a JSON file.
+
+    Raises:
+        SeqbenchError: the value is not a whole number, or not a key of a piano.
+    """
+    if isinstance(note, bool) or not isinstance(note, int | float):
+        raise SeqbenchError(f"{place} has the note {note!r}, which is not a number; expected MIDI notes such as 60.")
+    if isinstance(note, float) and not note.is_integer():
+        raise SeqbenchError(
+            f"{place} has the note {note!r}, which is not whole; expected MIDI notes such as 60 or 60.0, and no note "
+            f"for a voice that rests."
+        )
+    if not LOWEST <= note <= HIGHEST:
+        raise SeqbenchError(
+            f"{place} has the note {note!r}; expected MIDI notes from {LOWEST} to {HIGHEST}, the keys of a piano, and "
+            f"no note for a voice that rests."
+        )
+    return int(note) - LOWEST

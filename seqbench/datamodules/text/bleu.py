@@ -1,7 +1,14 @@
-"""BLEU and chrF from sacrebleu: on raw, cased text with its own tokenisation (13a), from 0 to 100."""
+"""BLEU and chrF from sacrebleu, on raw, cased text, from 0 to 100.
+
+BLEU counts n-grams of tokens. The tokenizer of sacrebleu is ``13a``, which divides at spaces and punctuation. In a
+language that is written without spaces, a whole sentence would be one token, so ``zh`` (each Chinese character is a
+token) or ``char`` (each character is a token) is used there. The morphological tokenizers ``ja-mecab`` and ``ko-mecab``
+are not used, because a score would then depend on whether their dictionaries are installed.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
@@ -9,22 +16,60 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
 
+SPACED, CHINESE, CHARACTERS = "13a", "zh", "char"
+"""Tokenizers of sacrebleu: for languages with spaces, for Chinese, and for other languages without spaces."""
+
+_LANGUAGES = {
+    **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue", "wuu", "cn", "chs", "cht", "chinese", "cantonese"), CHINESE),
+    **dict.fromkeys(("ja", "jpn", "jp", "japanese", "ko", "kor", "kr", "korean"), CHARACTERS),
+    **dict.fromkeys(("th", "tha", "thai", "lo", "lao", "km", "khm", "khmer"), CHARACTERS),
+    **dict.fromkeys(("my", "mya", "bur", "burmese", "bo", "bod", "tib", "tibetan", "dz", "dzo"), CHARACTERS),
+}
+"""Tokenizers by the first part of a language code (``zh-CN``, ``jpn``) or by the name of a language."""
+
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0002ffff]")
+_UNSPACED = re.compile("[\u0e00-\u0fff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\uac00-\ud7af]")
+"""Characters of Thai, Lao, Tibetan, Burmese, Khmer, Japanese kana, and Korean."""
+
+
+def choose_tokenizer(language: str, references: Sequence[str]) -> str:
+    """Return the tokenizer of BLEU for a target language: by its code, or else by the script of the references.
+
+    Args:
+        language: code or name of the target language, as in the names of the files.
+        references: target sentences.
+
+    >>> choose_tokenizer("de", ["Ein Mann fährt Rad."]), choose_tokenizer("zh-CN", []), choose_tokenizer("ja", [])
+    ('13a', 'zh', 'char')
+    >>> choose_tokenizer("target", ["一个男人在骑车。"])
+    'zh'
+    """
+    code = re.split(r"[^a-z]", language.lower())[0]
+    if code in _LANGUAGES:
+        return _LANGUAGES[code]
+    text = "".join(references)
+    letters, han, unspaced = sum(map(str.isalpha, text)), len(_HAN.findall(text)), len(_UNSPACED.findall(text))
+    if 2 * (han + unspaced) <= letters:
+        return SPACED
+    return CHINESE if han > 4 * unspaced else CHARACTERS
+
 
 @cache
-def _metrics() -> Mapping[str, Metric]:
+def _metrics(tokenizer: str) -> Mapping[str, Metric]:
     """Return the metrics whose scores and signatures this module reports."""
     from sacrebleu.metrics.bleu import BLEU  # Imported here, because the import takes 0.3 s.
     from sacrebleu.metrics.chrf import CHRF
 
-    return {"bleu": BLEU(), "chrf": CHRF()}
+    return {"bleu": BLEU(tokenize=tokenizer), "chrf": CHRF()}
 
 
-def bleu_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[str, float]:
+def bleu_scores(hypotheses: Sequence[str], references: Sequence[str], tokenizer: str = SPACED) -> dict[str, float]:
     """Return BLEU (Papineni et al. 2002) and chrF (Popović 2015) of a corpus, from 0 to 100.
 
     Args:
         hypotheses: one translation for each reference.
         references: raw, cased text.
+        tokenizer: tokenizer of BLEU, which ``choose_tokenizer`` returns; chrF needs none.
 
     >>> scores = bleu_scores(["A man rides a bicycle ."], ["A man rides a red bicycle ."])
     >>> {name: round(score, 1) for name, score in scores.items()}
@@ -32,18 +77,18 @@ def bleu_scores(hypotheses: Sequence[str], references: Sequence[str]) -> dict[st
     """
     return {
         name: float(metric.corpus_score(list(hypotheses), [list(references)]).score)
-        for name, metric in _metrics().items()
+        for name, metric in _metrics(tokenizer).items()
     }
 
 
-def bleu_signatures() -> dict[str, str]:
+def bleu_signatures(tokenizer: str = SPACED) -> dict[str, str]:
     """Return the signatures that identify the settings of both metrics in reports (Post 2018).
 
     >>> bleu_signatures()["bleu_signature"].split("|")[:2]
     ['nrefs:1', 'case:mixed']
     """
     signatures = {}
-    for name, metric in _metrics().items():
+    for name, metric in _metrics(tokenizer).items():
         metric.corpus_score(["a"], [["a"]])  # The signature contains the number of references of the last score.
         signatures[f"{name}_signature"] = str(metric.get_signature())
     return signatures

@@ -83,16 +83,3 @@ def test_a_path_that_is_not_a_regular_file_is_refused(tmp_path: Path, kind: str)
     for read in (data_files.read_file, data_files.file_checksum):
         with pytest.raises(SeqbenchError, match=r"text\.txt"):
             read(path)
-
-
-def test_text_is_decoded_without_its_byte_order_mark() -> None:
-    assert data_files.decode_text("a.txt", b"\xef\xbb\xbfcaf\xc3\xa9\r\n") == "café\r\n"
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [(b"", "a.txt is empty"), (b"abc\xff", "byte 3 is 0xff"), (b"a\0b", "a.txt contains zero bytes")],
-)
-def test_data_that_is_not_text_is_refused(data: bytes, message: str) -> None:
-    with pytest.raises(SeqbenchError, match=message):
-        data_files.decode_text("a.txt", data)

@@ -98,7 +98,7 @@ def test_the_last_line_of_a_file_is_not_joined_with_the_next_file(tmp_path: Path
         ({"train": "good\t1\nfine\t1\n"}, r"1 different label \(1\)"),
         (
             {"dev": "fine\t1\nso-so\t2\n"},
-            r"dev\.tsv, line 2: label '2' does not occur in training, whose labels are 0, 1",
+            r"dev\.tsv, line 2: label '2' does not occur in training, which has 2 labels \(0, 1\)",
         ),
         ({"test": "index\tsentence\n0\tfine\n"}, "it has no labels"),
         ({"test": "sentence\tlabel\n"}, "the test split has no sentences"),

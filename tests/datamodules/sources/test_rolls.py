@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.io import loadmat, savemat
 
 from seqbench.datamodules.sources import data_location, rolls
@@ -87,8 +90,19 @@ BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.
     [
         ("a.mat", b"", "is empty"),
         ("a.mat", mat()[:150], "cannot be read as a MATLAB file .* download it again"),
-        ("a.mat", b"MATLAB 7.3 MAT-file" + bytes(200), "cannot be read as a MATLAB file"),
-        ("a.mat", b"\x89PNG not at all" * 20, "cannot be read as a MATLAB file"),
+        ("a.mat", b"MATLAB 7.3 MAT-file" + bytes(200), "is a MATLAB file of version 7.3; .* -v7"),
+        ("a.mat", b"PNG not at all" * 20, "cannot be read as a MATLAB file .* it is not JSON"),
+        ("a.json", b"\x89PNG\r\n\x1a\n" * 20, "is a PNG picture; .* must be in a MATLAB or JSON file"),
+        ("a.mat", pickle.dumps({"train": PIECES}), "is a Python pickle, which is not read, because"),
+        ("a.mat", pickle.dumps({"train": PIECES}, protocol=0), "is a Python pickle"),
+        ("a.json", as_json()[:-1] + b', "test": []}', "the name 'test' occurs twice"),
+        (
+            "a.json",
+            as_json(train=[PIECES[0], [[60], [60.5]]]),
+            r"train\[1\]\[1\] has the note 60.5, which is not whole",
+        ),
+        ("a.json", as_json(train=[[[60], [float("nan")]]]), r"train\[0\]\[1\] has the note nan, which is not whole"),
+        ("a.json", as_json(train=[[[60], [-1.0]]]), r"has the note -1.0; .* no note for a voice that rests"),
         ("a.mat", mat()[: mat().rfind(b"testdata") - 40], "(cannot be read|has no 'testdata')"),
         ("a.mat", mat(testdata=cells([np.full((4, 88), 1j)])), r"testdata\[0\] is not an array of real numbers"),
         ("a.mat", mat(traindata=np.zeros((3, 88))), "traindata is not a cell array"),
@@ -124,6 +138,25 @@ BAD_ROLL = {"short": np.zeros((1, 88)), "narrow": np.zeros((4, 87)), "grey": np.
 def test_a_file_without_piano_rolls_is_refused(tmp_path: Path, name: str, data: bytes, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         read(tmp_path / "in", name, data)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_json_is_read_in_every_encoding_that_json_allows(tmp_path: Path, encoding: str) -> None:
+    for number, name in enumerate(("a.json", "a.mat")):
+        result = read(tmp_path / str(number), name, ("\n " + as_json().decode()).encode(encoding))
+        assert [piece.tolist() for piece in result.pieces("test")] == [roll(p).tolist() for p in PIECES]
+
+
+@given(st.lists(st.lists(st.integers(21, 108), max_size=4), min_size=2, max_size=5))
+def test_whole_floats_are_the_notes_that_they_equal(piece: list[list[int]]) -> None:
+    floats = [[float(note) for note in frame] for frame in piece]
+    assert rolls._roll_from_notes("", floats).tolist() == roll(piece).tolist()
+
+
+def test_the_validation_split_of_a_json_file_may_have_another_name(tmp_path: Path) -> None:
+    for name in ("validation", "val", "dev"):
+        collection = {"train": PIECES, name: PIECES[1:], "test": PIECES}
+        assert len(read(tmp_path / name, "a.json", json.dumps(collection).encode()).pieces("validation")) == 1
 
 
 def test_a_missing_key_is_named(tmp_path: Path) -> None:

@@ -55,7 +55,8 @@ def test_line_ends_are_not_changed(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe\x00abc", r"not a text in UTF-8 \(byte 0 is 0xff\)"),
+        (b"\xff\xfe\x00", "not a text in it"),
+        (b"abc\xe9", r"not a text in UTF-8 \(line 1, byte 3 is 0xe9\)"),
         (b"a\0b", "contains zero bytes"),
     ],
 )

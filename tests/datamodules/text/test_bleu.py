@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sacrebleu
 
-from seqbench.datamodules.text.bleu import bleu_scores, bleu_signatures
+from seqbench.datamodules.text.bleu import bleu_scores, bleu_signatures, choose_tokenizer
 
 REFERENCES = [
     "Ein Mann fährt mit dem Fahrrad nach Berlin.",
@@ -42,3 +42,42 @@ def test_the_signatures_are_those_of_the_scores() -> None:
         "bleu_signature": f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{sacrebleu.__version__}",
         "chrf_signature": f"nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{sacrebleu.__version__}",
     }
+
+
+@pytest.mark.parametrize(
+    ("language", "tokenizer"),
+    [
+        *[("de", "13a"), ("en", "13a"), ("ru", "13a"), ("target", "13a"), ("", "13a")],
+        *[("zh", "zh"), ("zh-CN", "zh"), ("zh_Hans", "zh"), ("cmn", "zh"), ("Chinese", "zh")],
+        *[("ja", "char"), ("jpn", "char"), ("ko", "char"), ("th", "char"), ("km", "char"), ("my", "char")],
+    ],
+)
+def test_the_tokenizer_follows_the_target_language(language: str, tokenizer: str) -> None:
+    assert choose_tokenizer(language, REFERENCES) == tokenizer
+
+
+@pytest.mark.parametrize(
+    ("reference", "tokenizer"),
+    [
+        ("一个男人骑自行车去 Berlin。", "zh"),
+        ("男の人が自転車に乗っています。", "char"),
+        ("ผู้ชายขี่จักรยาน", "char"),
+        ("남자가 자전거를 탄다.", "char"),
+        ("Ein Mann liest ein Buch über 北京.", "13a"),
+        ("Мужчина едет на велосипеде.", "13a"),
+        ("123 + 456", "13a"),
+    ],
+)
+def test_the_script_decides_where_the_language_has_no_known_code(reference: str, tokenizer: str) -> None:
+    assert choose_tokenizer("target", [reference]) == tokenizer
+
+
+def test_a_sentence_without_spaces_is_not_one_token() -> None:
+    references = ["一个男人骑着自行车去北京。", "两只狗在雪地里玩耍。"]
+    hypotheses = ["一个男人骑着自行车去南京。", "两只狗在雪地里玩耍。"]
+    tokenizer = choose_tokenizer("zh", references)
+    scores = bleu_scores(hypotheses, references, tokenizer)
+    assert scores["bleu"] == pytest.approx(sacrebleu.corpus_bleu(hypotheses, [references], tokenize="zh").score)
+    assert scores["bleu"] > 80
+    assert bleu_scores(hypotheses[:1], references[:1])["bleu"] == 0  # With 13a.
+    assert "tok:zh" in bleu_signatures(tokenizer)["bleu_signature"]
