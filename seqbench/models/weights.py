@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class HasParameters(Protocol):
@@ -32,8 +32,18 @@ def weights_digest(module: nn.Module) -> str:
     >>> weights_digest(nn.Identity())[:8]
     'e3b0c442'
     """
+    return state_digest(module.state_dict())
+
+
+def state_digest(state: Mapping[str, Tensor]) -> str:
+    """Return the digest of weights and buffers by name, as ``weights_digest`` of the module that has them.
+
+    >>> layer = nn.Linear(3, 2)
+    >>> state_digest(layer.state_dict()) == weights_digest(layer)
+    True
+    """
     digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import numpy as np
 
-from seqbench.models.weights import weights_digest
+from seqbench.models.weights import state_digest, weights_digest
 from seqbench.protocol import run_folder
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
-from seqbench.protocol.record_fields import Curves, Results
+from seqbench.protocol.record_fields import Results
+from seqbench.protocol.records import Record
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import evaluation, provenance, reload, scoring
-from seqbench.running.callbacks.checkpoints import load_checkpoint
-from seqbench.utils.errors import SeqbenchError
+from seqbench.running.callbacks.checkpoints import Checkpoint, load_checkpoint
+from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import short_repr
 from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
 
@@ -25,41 +26,66 @@ logger = logging.getLogger(__name__)
 
 
 def check_weights(subject: Subject) -> str:
-    """Check that the checkpoint holds the scored weights, and the curve and learning rate of the record."""
+    """Check that the checkpoint holds the scored weights, and the curve and learning rate of the record.
+
+    Without the data or the architecture the module cannot be built, and the weights are read from the checkpoint alone.
+    """
     subject.require_scores()
     record, folder = subject.record, subject.require_folder()
+    if subject.config is None or subject.data is None:
+        return _check_stored_weights(subject, folder)
     config, _ = subject.rebuilt
-    reloaded = reload.reload_run(folder, record, reload.recorded_config(record))
+    reloaded = reload.reload_run(folder, record, reload.recorded_config(record, subject.task_options))
     digest = weights_digest(reloaded.module)
     compare_values(record.results.weights, digest, 0, "results.weights")
     compare_values(record.results.best_step, reloaded.step, 0, "results.best_step")
     subject.reloaded = reloaded
-    _check_history(folder, record.results.curves, config, "configure_optimizers" not in record.config.own_training)
+    _check_history(load_checkpoint(folder / run_folder.BEST), record, config.optim.lr)
     return f"the checkpoint of step {reloaded.step} is the one that was scored: digest {digest[:8]}"
 
 
-def _check_history(folder: Path, curves: Curves, config: RunConfig, has_cards_optimizer: bool) -> None:
-    """Check that the checkpoint has the learning rate of the record, and its curve up to the step of the checkpoint.
+def _check_stored_weights(subject: Subject, folder: Path) -> str:
+    """Check the weights in the checkpoint without the module that has them.
+
+    Raises:
+        SeqbenchError: the checkpoint cannot be read, or differs from the record.
+    """
+    record, path = subject.record, folder / run_folder.BEST
+    try:
+        checkpoint = load_checkpoint(path)
+    except Exception as error:  # The unpickler raises many kinds of error for a broken file.
+        raise SeqbenchError(f"{path} does not fit its record: {one_line(error, 300)}") from error
+    digest = state_digest(checkpoint["state_dict"])
+    compare_values(record.results.weights, digest, 0, "results.weights")
+    compare_values(record.results.best_step, checkpoint["global_step"], 0, "results.best_step")
+    _check_history(checkpoint, record, record.config.options.optim.to_dict()["lr"])
+    return (
+        f"the checkpoint of step {checkpoint['global_step']} has the recorded weights, digest {digest[:8]}; they were "
+        f"not loaded into a module"
+    )
+
+
+def _check_history(checkpoint: Checkpoint, record: Record, lr: object) -> None:
+    """Check that a checkpoint has the learning rate of the record, and its curve up to the step of the checkpoint.
 
     Args:
-        folder: folder of the run.
-        curves: curves of the record.
-        config: configuration of the run.
-        has_cards_optimizer: whether the run had the optimiser of the card; a module may bring others, or none.
+        checkpoint: the checkpoint of the weights that were scored.
+        record: record of the run.
+        lr: learning rate of the record.
 
     Raises:
         SeqbenchError: the curve or the learning rate differs.
     """
-    checkpoint = load_checkpoint(folder / run_folder.BEST)
+    curves = record.results.curves
     recorded = {"train": curves.train, "validation": curves.validation}
     for kind, columns in checkpoint["callbacks"]["Curve"].items():
         for name, column in columns.items():
             place = f"against the checkpoint, curves.{kind}.{name}"
             compare_values(recorded[kind][name][: len(column)], column, 0, place)
-    if not has_cards_optimizer:
+    if "configure_optimizers" in record.config.own_training:  # A module may bring other optimisers, or none.
         return
     rate = checkpoint["lr_schedulers"][0]["base_lrs"][0]
-    compare_values(config.optim.lr, rate, 0, "against the checkpoint, optim.lr")
+    compare_values(lr, rate, 0, "against the checkpoint, optim.lr")
 
 
 def check_scores(subject: Subject) -> str:

@@ -75,8 +75,12 @@ def check_configuration(subject: Subject) -> str:
         if architecture is not None:
             name = (options or {}).get("name")
             registry.require_distribution(registry.ARCHITECTURES, name, architecture.distribution, architecture.version)
+    requested = recorded.options.to_dict()
+    requested["task"] = {**recorded.options.task, **subject.task_options}
     try:
-        config = run_config.resolve_config(RunRequest.from_mapping(recorded.options.to_dict()))
+        config = run_config.resolve_config(RunRequest.from_mapping(requested))
+        if subject.task_options:
+            _require_recorded_data(recorded, config)
         source_changes.require_recorded_files(recorded.sources, config.class_files)
         # An earlier seqbench recorded no sources, and its digest covers none.
         recorded_files = {name: files for name, files in config.class_files.items() if name in recorded.sources}
@@ -126,6 +130,21 @@ def check_chance_and_best(subject: Subject) -> str:
     recorded_facts, facts = subject.record.config.data_facts, data.describe_data()
     compare_values(_without_texts(recorded_facts), _without_texts(facts), subject.tolerance, "config.data_facts")
     return f"chance and best possible values, baselines and counts, computed again from the data: {agreement}"
+
+
+def _require_recorded_data(recorded: RunDescription, config: RunConfig) -> None:
+    """Check that a folder that the user names holds the data of the run; other data say nothing about the record.
+
+    Raises:
+        SkippedError: it holds other data.
+    """
+    then, now = (reload.checksums_by_part(sums) for sums in (recorded.data, config.checksums))
+    if then != now:
+        parts = sorted({part for part, _ in then} - {part for part, sum_ in then if [part, sum_] in now})
+        raise SkippedError(
+            f"the files in --task.data_dir {config.task_options.get('data_dir')} are not those of the run (other "
+            f"checksums of {', '.join(parts) or 'more files'}), so nothing can be compared with them"
+        )
 
 
 def _require_task(name: object, card: CardDescription) -> None:

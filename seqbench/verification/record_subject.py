@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqbench.datamodules.base import SequenceDataModule
@@ -28,6 +29,7 @@ class Subject:
         record: record of the run.
         tolerance: largest accepted difference of a number, relative to its size or to 1.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported.
+        task_options: options that replace the recorded place of the data; empty to read them where the run read them.
         config: the configuration, rebuilt from the recorded options.
         data: the data of the task, for this configuration.
         reloaded: the run's module with the weights of its checkpoint.
@@ -37,6 +39,7 @@ class Subject:
     record: Record
     tolerance: float
     trust: bool = False
+    task_options: Mapping[str, object] = field(default_factory=dict)
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
     reloaded: reload.ReloadedRun | None = None

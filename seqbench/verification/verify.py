@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from seqbench.protocol import records
+from seqbench.protocol.config import FILE_SOURCES
 from seqbench.protocol.differences import compare_values
 from seqbench.protocol.records import Record
 from seqbench.running import evaluation, reload, runner
@@ -84,7 +85,9 @@ class Report:
         return {"ok": self.ok, "verdict": self.verdict, **dataclasses.asdict(self)}
 
 
-def verify_record(path: Path, retrain: bool = False, tolerance: float = 1e-6, trust: bool = False) -> Report:
+def verify_record(
+    path: Path, retrain: bool = False, tolerance: float = 1e-6, trust: bool = False, data_dir: Path | None = None
+) -> Report:
     """Check a record, and the checkpoint beside it if there is one.
 
     Args:
@@ -93,14 +96,35 @@ def verify_record(path: Path, retrain: bool = False, tolerance: float = 1e-6, tr
         tolerance: largest accepted difference of a number, relative to its size or to 1.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported; otherwise the checks
             that need it are skipped.
+        data_dir: folder or file of the run's data, if they have been moved; None for the recorded place.
 
     Raises:
-        SeqbenchError: there is no record.
+        SeqbenchError: there is no record, or ``data_dir`` does not exist or does not apply to the record.
     """
-    subject = Subject(path, records.read_record(path), tolerance, trust)
+    record = records.read_record(path)
+    subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir))
     checks = {**CHECKS, **({"retrain": check_second_run} if retrain else {})}
     with evaluation.use_threads(subject.threads):
         return Report(str(path), tuple(_run_check(name, check, subject) for name, check in checks.items()))
+
+
+def _place_of_data(record: Record, data_dir: Path | None) -> dict[str, object]:
+    """Return the options of a task that give the place of its data; empty for the recorded place.
+
+    Raises:
+        SeqbenchError: the place does not exist, or the run read no files.
+    """
+    if data_dir is None:
+        return {}
+    task = record.config.options.task
+    if "data_dir" not in task or task.get("source", "auto") not in FILE_SOURCES:
+        raise SeqbenchError(
+            f"--task.data_dir does not apply: the data of this run of {short_repr(task.get('name'))} were generated or "
+            f"came from a package; leave it out."
+        )
+    if not data_dir.expanduser().exists():
+        raise SeqbenchError(f"--task.data_dir {data_dir} is neither a folder nor a file; give one that exists.")
+    return {"data_dir": str(data_dir), "source": "auto"}
 
 
 def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> Check:
@@ -123,7 +147,7 @@ def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> 
 def check_second_run(subject: Subject) -> str:
     """Repeat the run in a temporary folder, and compare its results with the record."""
     record, (config, _) = subject.record, subject.rebuilt
-    trainer = dataclasses.replace(reload.recorded_config(record).trainer, threads=subject.threads)
+    trainer = dataclasses.replace(reload.recorded_config(record, subject.task_options).trainer, threads=subject.threads)
     with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as folder:
         second = runner.run(dataclasses.replace(config, trainer=trainer, logger="none"), Path(folder))
         if second.stopped_by is not None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,3 +56,45 @@ def test_the_longest_sample_of_small_batches_is_named() -> None:
     assert note.startswith("train: batches with very long samples have fewer than 64 rows")
     assert "the longest is number 3 (20,000 steps), and half of all have at most 2,052" in note
     assert describe_small_batches("train", LENGTHS[:1], BatchLimits(64), place) == []
+
+
+RUN = """
+import json, pathlib, resource, sys
+import seqbench
+from seqbench.running.evaluation import evaluate
+folder, runs, arch = map(str, sys.argv[1:])
+task = {"name": "sentiment", "data_dir": folder}
+optim = {"steps": 2, "validate_every": 2, "batch_size": 8}
+run = seqbench.run({"name": arch, "d_model": 64}, task, tier="smoke", optim=optim, logger="none", runs=runs)
+evaluation = evaluate(run.folder)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(json.dumps([run.record.status, evaluation.metrics, evaluation.recorded, dict(evaluation.facts), peak]))
+"""
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("arch", ["gru", "transformer", "bitransformer"])
+def test_a_line_of_20_000_words_is_evaluated_in_bounded_memory_and_named(
+    tmp_path: Path, cache: Path, arch: str
+) -> None:
+    folder = tmp_path / "reviews"
+    folder.mkdir()
+    words = ["a", "good", "film", "with", "some", "bad", "actors", "and", "a", "fine", "plot"]
+    rows = [(" ".join(words[(n * 7 + k * k) % 11] for k in range(4 + n % 9)), n % 2) for n in range(300)]
+    for name, count in (("train", 40), ("dev", 300), ("test", 300)):
+        lines = [f"{text}\t{label}" for text, label in rows[:count]]
+        lines[16] = f"{'so good ' * 10_000}\t1"
+        (folder / f"{name}.tsv").write_text("\n".join(lines), encoding="utf-8")
+    command = [sys.executable, "-c", RUN, str(folder), str(tmp_path / "runs"), arch]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    status, metrics, recorded, facts, peak = json.loads(process.stdout.splitlines()[-1])
+    assert status == "ok"
+    assert {name: line["value"] for name, line in metrics.items()} == recorded
+    assert peak < 3 * 2**30
+    length = "line 17 (20,000 steps)"
+    assert facts["reading"] == [
+        f"1 train sample is left out, because of more than 128 tokens (--task.max_length): train.tsv, {length}",
+        f"1 validation sample is cut to the first 4,096 tokens, for every architecture: dev.tsv, {length}",
+        f"1 test sample is cut to the first 4,096 tokens, for every architecture: test.tsv, {length}",
+    ]
+    assert "data: 1 train sample is left out" in process.stderr

@@ -16,8 +16,8 @@ from seqbench.verification import verify
 TASK = {"name": "parity", "samples": 20, "max_length": 8, "probe_lengths": [10, 20], "probe_samples": 16}
 OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "lr": 2e-3}
 CHECKS = ["record", "card", "configuration", "size", "lines", "weights", "causality", "scores"]
-REBUILT = ["configuration", "size", "lines", "weights", "causality", "scores"]
-"""Checks that need the configuration rebuilt."""
+REBUILT = ["configuration", "size", "lines", "causality", "scores"]
+"""Checks that need the configuration rebuilt; the digest of the weights is checked without it."""
 
 RecordData = dict[str, Any]
 """A record as JSON, which the tests change at any place."""

@@ -2,18 +2,21 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqbench.datamodules import loading
 from seqbench.datamodules.sources import published_datasets
 from seqbench.models import build
 from seqbench.models.weights import count_parameters
-from seqbench.protocol import records
+from seqbench.protocol import records, run_folder
 from seqbench.running import runner
 from seqbench.running.diagnostics import cost
+from seqbench.utils.errors import SeqbenchError
 from seqbench.verification import verify
 from tests import distributions
 from tests.protocol.identity.folders import NET, user_folder, write_files
@@ -130,6 +133,50 @@ def test_missing_data_make_no_record_wrong(tmp_path: Path, monkeypatch: pytest.M
     del options["task"]["data_dir"]
     edit_record(folder, change)
     assert "unknown option 'task.unknown'" in wrong(verify.verify_record(folder))["configuration"]
+
+
+@pytest.fixture
+def sentences(small_data: Path, tmp_path: Path, cache: Path) -> Path:
+    """The folder of a run on labelled sentences of a user, whose data have been moved to ``tmp_path / "moved"``."""
+    task = {"name": "sentiment", "data_dir": str(small_data / "sentences")}
+    finished = runner.run(resolve(task=task, optim={**OPTIM, "steps": 4, "validate_every": 2}), tmp_path / "runs")
+    assert finished.record.status == "ok"
+    shutil.move(small_data / "sentences", tmp_path / "moved")
+    return finished.folder
+
+
+def test_moved_data_are_read_where_the_user_says(sentences: Path, tmp_path: Path) -> None:
+    report = verify.verify_record(sentences)
+    assert "is neither a folder nor a file" in skipped(report, REBUILT)
+    assert "has the recorded weights" in next(check.message for check in report.checks if check.name == "weights")
+    for kept in (True, False):  # The prepared arrays may be deleted too.
+        report = verify.verify_record(sentences, data_dir=tmp_path / "moved", retrain=kept)
+        assert (report.ok, report.names("skipped")) == (True, [])
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    (tmp_path / "moved" / "test.tsv").write_text("the film\t0\n")
+    message = skipped(verify.verify_record(sentences, data_dir=tmp_path / "moved"), REBUILT)
+    assert "are not those of the run (other checksums of test)" in message
+    (tmp_path / "moved" / "test.tsv").unlink()
+    assert "but no test file" in skipped(verify.verify_record(sentences, data_dir=tmp_path / "moved"), REBUILT)
+
+
+def test_the_weights_are_checked_without_the_data(sentences: Path) -> None:
+    checkpoint = torch.load(sentences / run_folder.BEST, weights_only=True)
+    next(iter(checkpoint["state_dict"].values())).view(-1)[0] += 1e-6
+    torch.save(checkpoint, sentences / run_folder.BEST)
+    assert "results.weights is recorded as" in wrong(verify.verify_record(sentences))["weights"]
+    (sentences / run_folder.BEST).write_bytes(b"no checkpoint")
+    assert "does not fit its record" in wrong(verify.verify_record(sentences))["weights"]
+
+
+def test_a_place_of_data_that_were_generated_is_a_mistake_of_the_user(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match=r"data_dir does not apply: the data of this run of .parity. were"):
+        verify.verify_record(run, data_dir=tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_a_mistake_of_the_user(sentences: Path, tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match="nowhere is neither a folder nor a file"):
+        verify.verify_record(sentences, data_dir=tmp_path / "nowhere")
 
 
 def test_a_missing_distribution_skips_checks_and_another_distribution_is_wrong(folder: Path) -> None:

@@ -15,7 +15,8 @@ TOLERANCE = 1e-6
 
 EPILOG = """\
 A check that is not possible on this machine is skipped, and a skipped check is not an error. This happens if the data
-are missing, if the architecture is not installed, or if there is no checkpoint beside the record. An architecture that
+are missing, if the architecture is not installed, or if there is no checkpoint beside the record. The digest of the
+weights is checked without data and architecture, and `--task.data_dir` names data that were moved. An architecture that
 is given by its path (`my_file:Net`) is imported from the current folder. The author of a record thus chooses which
 file is executed, so this import needs `--trust`.
 """
@@ -36,6 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--trust", action="store_true", help="import an architecture given by its path from the current folder"
     )
+    parser.add_argument(
+        "--task.data_dir",
+        dest="data_dir",
+        type=Path,
+        metavar="FOLDER",
+        help="folder or file of the run's data, if they have been moved since the run",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report to a JSON file")
 
 
@@ -52,7 +60,13 @@ def main(options: argparse.Namespace) -> int:
     from seqbench.utils import atomic_files, plain_data
     from seqbench.verification.verify import verify_record
 
-    report = verify_record(options.record, retrain=options.retrain, tolerance=options.tolerance, trust=options.trust)
+    report = verify_record(
+        options.record,
+        retrain=options.retrain,
+        tolerance=options.tolerance,
+        trust=options.trust,
+        data_dir=options.data_dir,
+    )
     if options.json is not None:
         atomic_files.write_text(options.json, plain_data.to_json(report.to_dict()))
     print(align_columns([[check.name, check.state, check.message] for check in report.checks]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from seqbench.datamodules.sources.split_names import is_documentation, join_names, split_in_name
 from seqbench.protocol.splits import SPLITS
-from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.errors import NotAtHand, SeqbenchError
 
 Files = Mapping[str, tuple[Path, ...]]
 """Files by part (a split, ``split/language``, or ``all``); the files of one part are joined."""
@@ -206,7 +206,8 @@ def _splits_or_all(folder: Path, endings: Sequence[str]) -> FoundFiles:
     """Return the files of a folder by split, or as the part ``all`` if no name says a split.
 
     Raises:
-        SeqbenchError: the names say some splits but not all, or a name says two splits.
+        NotAtHand: the names say some splits but not all.
+        SeqbenchError: a name says two splits.
     """
     splits: dict[str, list[Path]] = {}
     unnamed: list[Path] = []
@@ -216,7 +217,7 @@ def _splits_or_all(folder: Path, endings: Sequence[str]) -> FoundFiles:
     if not splits:
         return FoundFiles({"all": tuple(unnamed)}, _skipped_note(folder, unnamed)) if unnamed else FoundFiles()
     if missing := [split for split in SPLITS if split not in splits]:
-        raise SeqbenchError(_describe_missing(folder, splits, unnamed, missing))
+        raise NotAtHand(_describe_missing(folder, splits, unnamed, missing))
     read = [path for split in SPLITS for path in splits[split]]
     joined = [f"{split} is {join_names(splits[split])}, joined" for split in SPLITS if len(splits[split]) > 1]
     return FoundFiles(

@@ -113,8 +113,9 @@ def _paired_sentences(source: _Side, target: _Side, headed: bool) -> PairedSente
             else ""
         )
         raise SeqbenchError(
-            f"{source.name} has {counted(len(source.lines), 'line')} and {target.name} has {len(target.lines):,}: each "
-            f"line must be the translation of the same line of the other file; give files with equal numbers of lines.{header}"
+            f"{source.name} has {counted(len(source.lines), 'line')} and {target.name} has {len(target.lines):,}: "
+            f"each line must be the translation of the same line of the other file; give files with equal numbers of "
+            f"lines.{header}"
         )
     if headed and len(source.lines) == 1:
         raise SeqbenchError(
