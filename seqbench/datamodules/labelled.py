@@ -45,6 +45,9 @@ EVALUATION_LIMITS = BatchLimits(rows=256, pairs=2**24)
 LONGEST_EVALUATED = 4096
 """Largest number of tokens of a sentence that evaluation reads; the sentences of published data have at most 170."""
 
+MANY_UNKNOWN = 0.5
+"""Share of unknown words in validation above which the words are said to be no good tokens."""
+
 DIVERGENCES = {"last": "last", "mean": "mean", "uniform": "every", "ramp": "every"}
 """Option ``divergence`` -> the hidden vectors that are classified (see ``SequenceClass.reads``)."""
 
@@ -125,7 +128,7 @@ class Labelled(SequenceDataModule):
         self.spec = SequenceSpec(Tokens(len(self.tokenizer)), output, max_length=longest, look_ahead=True)
 
     def _describe_lengths(self, whole: Mapping[str, np.ndarray]) -> list[str]:
-        """Return sentences on samples that are left out, cut, or scored in small batches.
+        """Return sentences on samples that are left out, cut or in small batches, and on many unknown words.
 
         Args:
             whole: number of tokens of each sentence by split, before any was cut or left out.
@@ -137,6 +140,12 @@ class Labelled(SequenceDataModule):
         for split in ("validation", "test"):
             cut = describe_cut(split, whole[split], LONGEST_EVALUATED, places[split])
             notes += cut or describe_small_batches(split, whole[split], EVALUATION_LIMITS, places[split])
+        unknown = float((self.ids["validation"] == UNKNOWN).mean())
+        if unknown > MANY_UNKNOWN:
+            notes.append(
+                f"{100 * unknown:.0f} % of the validation words do not occur in training; for a language without "
+                f"spaces or with many forms of a word, give --task.tokens bpe"
+            )
         samples, place = self.samples["train"], places["train"]
         return notes + describe_small_batches(
             "train", self.lengths["train"], BatchLimits(self.batch_size), lambda number: place(int(samples[number]))
@@ -255,8 +264,8 @@ class Sentences(Labelled):
             both ends if the backbone looks ahead), ``mean`` (one prediction, from the mean of the steps), ``uniform``
             or ``ramp`` (one prediction at each step, with equal or linearly rising weights; the last one is scored).
         max_length: maximum number of tokens in a training sentence; longer sentences are excluded and counted.
-        data_dir: folder or file to read instead of downloaded data, with lines of ``sentence<TAB>label`` or
-            ``label sentence``.
+        data_dir: folder or file to read instead of downloaded data: tables with a sentence and a label in
+            each line, see ``docs/data.md``.
         source: source of the sentences: auto (a folder, else the hub), folder or hub.
         batch_size: sentences in one training batch.
         keys: keys of the random generators.

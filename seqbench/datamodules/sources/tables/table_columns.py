@@ -193,14 +193,14 @@ def _looks_like_names(first: Row, tables: Sequence[Table], columns: Columns) -> 
     ]
     if (
         not rows
-        or _is_number(label)
+        or any(map(_is_number, first.fields))
         or len(text.split()) > 3
         or any(_unnamed(row, columns)[1] == label for row in rows)
     ):
         return False
     others = [_unnamed(row, columns) for row in rows]
     same = sum(bool(table.rows) and table.rows[0].fields == first.fields for table in tables)
-    only_numbers = not _is_number(label) and all(_is_number(other) for _, other in others)
+    only_numbers = all(_is_number(other) for _, other in others)
     usual_words = statistics.median(len(other.split()) for other, _ in others)
     one_word = len(text.split()) == 1 and usual_words >= 3
     return any(map(is_name, first.fields)) or only_numbers or one_word or same == len(tables) > 1

@@ -19,6 +19,9 @@ from seqbench.utils.errors import SeqbenchError
 DELIMITERS = (",", ";", "|")
 """Delimiters of CSV files."""
 
+FEW_ROWS = 10
+"""Number of rows from which a file without a header may be recognised as CSV by its rows."""
+
 
 class Row(NamedTuple):
     """The fields of a row, and the number of its first line."""
@@ -72,10 +75,9 @@ def read_table(name: str, data: bytes) -> Table:
     if "\t" in first or (ending != ".csv" and any("\t" in line for line in lines)):
         return _read_tabs(name, text, lines, notes)
     delimiter = max(DELIMITERS, key=lambda mark: len(_csv_fields(first, mark)))
-    fields = _csv_fields(first, delimiter)
-    if ending == ".csv" or (len(fields) > 1 and None not in find_columns(fields)):
+    if ending == ".csv" or _looks_like_csv(lines, delimiter):
         if ending != ".csv":
-            notes = (*notes, f"{Path(name).name} is read as CSV, because of its first line")
+            notes = (*notes, f"{Path(name).name} is read as CSV, because its lines have the form of CSV")
         return Table(name, "csv", _read_csv(name, text, delimiter), notes)
     rows = [
         Row((*line.strip().split(maxsplit=1), "")[:2], number) for number, line in enumerate(lines, 1) if line.strip()
@@ -94,6 +96,24 @@ def _read_tabs(name: str, text: str, lines: list[str], notes: tuple[str, ...]) -
         return Table(name, "tabs", _read_csv(name, text, "\t"), (*notes, f"{Path(name).name}: quotation marks removed"))
     rows = [Row(tuple(field.strip() for field in row.fields[0].split("\t")), row.line) for row in filled]
     return Table(name, "tabs", rows, notes)
+
+
+def _looks_like_csv(lines: list[str], delimiter: str) -> bool:
+    """Return whether lines without tabs are CSV: by their header, or if each has as many fields and the last is a label."""
+    filled = [line for line in lines if line.strip()]
+    first = _csv_fields(filled[0], delimiter) if filled else ()
+    if len(first) < 2:
+        return False
+    if None not in find_columns(first):
+        return True
+    rows = [_csv_fields(line, delimiter) for line in filled]
+    labels = {row[-1] for row in rows}
+    return (
+        len(rows) >= FEW_ROWS
+        and all(len(row) == len(first) for row in rows)
+        and len(labels) <= len(rows) / 2
+        and all(len(label.split()) == 1 for label in labels)
+    )
 
 
 def _csv_fields(line: str, delimiter: str) -> tuple[str, ...]:

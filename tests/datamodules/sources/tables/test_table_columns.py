@@ -55,6 +55,7 @@ def test_a_header_in_one_file_only_is_found(place: int) -> None:
         "a review that names a label\t1",
         "text\t1",
         "a class\t0",
+        "1\tso good",
     ],
 )
 def test_a_first_example_is_not_hidden(first: str) -> None:

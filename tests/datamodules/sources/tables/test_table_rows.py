@@ -26,6 +26,9 @@ def test_each_form_is_recognised() -> None:
         ("a.csv", '"so, good",1\nbad,0', "csv"),
         ("a.csv", "so good;1\nbad;0", "csv"),
         ("a.txt", "text,label\nso good,1\nbad,0", "csv"),
+        ("a.txt", '"so good",1\nbad,0\n' * 10, "csv"),
+        ("a.txt", "1 good, or not\n0 bad, not good\n" * 10, "blanks"),
+        ("a.txt", "1 good, bad\n0 bad\n" * 10, "blanks"),
         ("a.jsonl", '{"text": "so good", "label": 1}\n{"text": "bad", "label": 0}', "json"),
         ("a.json", '[{"text": "so good", "label": 1}, {"text": "bad", "label": 0}]', "json"),
         ("a.txt", '{"text": "so good", "label": 1}\n{"text": "bad", "label": 0}', "json"),
@@ -41,7 +44,9 @@ def test_rows_have_the_number_of_their_first_line() -> None:
 
 
 def test_a_csv_file_with_another_name_is_said() -> None:
-    assert read_table("in/a.txt", b"text;label\ngood;1").notes == ("a.txt is read as CSV, because of its first line",)
+    assert read_table("in/a.txt", b"text;label\ngood;1").notes == (
+        "a.txt is read as CSV, because its lines have the form of CSV",
+    )
     assert read_table("in/a.csv", b"text;label\ngood;1").notes == ()
 
 
