@@ -99,7 +99,7 @@ def _read_tabs(name: str, text: str, lines: list[str], notes: tuple[str, ...]) -
 
 
 def _looks_like_csv(lines: list[str], delimiter: str) -> bool:
-    """Return whether lines without tabs are CSV: by their header, or if each has as many fields and the last is a label."""
+    """Return whether lines without tabs are CSV: by their header, or by the same fields in each, the last a label."""
     filled = [line for line in lines if line.strip()]
     first = _csv_fields(filled[0], delimiter) if filled else ()
     if len(first) < 2:
