@@ -75,8 +75,8 @@ def check_configuration(subject: Subject) -> str:
         if architecture is not None:
             name = (options or {}).get("name")
             registry.require_distribution(registry.ARCHITECTURES, name, architecture.distribution, architecture.version)
-    requested = recorded.options.to_dict()
-    requested["task"] = {**recorded.options.task, **subject.task_options}
+    task = {**recorded.options.task, **subject.task_options}
+    requested: dict[str, object] = {**recorded.options.to_dict(), "task": task}
     try:
         config = run_config.resolve_config(RunRequest.from_mapping(requested))
         if subject.task_options:
