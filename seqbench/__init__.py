@@ -17,6 +17,7 @@ from seqbench.utils.python_wording import python_wording
 
 if TYPE_CHECKING:
     import pandas as pd
+    from torch import nn
 
     from seqbench.datamodules.base import SequenceDataModule
     from seqbench.models.context import ModuleContext
@@ -72,10 +73,10 @@ def __getattr__(name: str) -> object:
 
 @python_wording()
 def run(
-    arch: str | Mapping[str, object],
+    arch: str | type | Mapping[str, object],
     task: str | Mapping[str, object],
     *,
-    encoder: str | Mapping[str, object] | None = None,
+    encoder: str | type | Mapping[str, object] | None = None,
     tier: str = "small",
     seed: int = 0,
     match_params: int | str | None = None,
@@ -93,7 +94,7 @@ def run(
     ``seqbench.run("gru", {"name": "copy", "delay": 10}, tier="smoke", logger="none")`` takes a few seconds.
 
     Args:
-        arch: name of the architecture, or a mapping with ``name`` and the backbone's options.
+        arch: name of the architecture or its class, or a mapping with ``name`` and the backbone's options.
         task: name of the task, or a mapping with ``name`` and the task's options.
         encoder: the same as ``arch`` for the encoder of a task on pairs of sequences; None for another one of ``arch``.
         tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
@@ -135,10 +136,10 @@ def run(
 
 @python_wording()
 def build(
-    arch: str | Mapping[str, object],
+    arch: str | type | nn.Module | Mapping[str, object],
     task: str | Mapping[str, object],
     *,
-    encoder: str | Mapping[str, object] | None = None,
+    encoder: str | type | Mapping[str, object] | None = None,
     tier: str = "small",
     seed: int = 0,
     match_params: int | str | None = None,
@@ -151,7 +152,8 @@ def build(
     the data, or, for generated data, the training steps between two validations of the card.
 
     Args:
-        arch: name of the architecture, or a mapping with ``name`` and the backbone's options.
+        arch: name of the architecture, its class or a backbone that you have built, or a mapping with ``name`` and the
+            backbone's options; of a backbone, ``d_model`` if it cannot be found.
         task: name of the task, or a mapping with ``name`` and the task's options.
         encoder: the same as ``arch`` for the encoder of a task on pairs of sequences; None for another one of ``arch``.
         tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
@@ -164,13 +166,19 @@ def build(
     Raises:
         SeqbenchError: a name or an option is wrong, or data are missing.
     """
-    from seqbench.models import build
+    from seqbench.models import build, given_backbone
     from seqbench.running import run_config
     from seqbench.running.run_request import RunRequest
 
-    options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body}
+    options = {
+        "arch": given_backbone.replace_object(arch),
+        "task": task,
+        "encoder": encoder,
+        "optim": optim,
+        "body": body,
+    }
     request = RunRequest.from_mapping({**options, "tier": tier, "seed": seed, "match_params": match_params})
-    return build.build_module(run_config.resolve_config(request))
+    return build.build_module(run_config.resolve_config(request, needs_sources=False))
 
 
 @python_wording()
@@ -211,18 +219,20 @@ def data(
     return data_request.build_task_data(task, tier, seed, batch_size, carry_state)
 
 
-def load(run: str | Path) -> SequenceModule:
+def load(run: str | Path, arch: type | None = None) -> SequenceModule:
     """Return the module of a finished run with the weights that were tested, in evaluation mode.
 
     Args:
         run: the run's folder, or its ``result.json``.
+        arch: class of the architecture, for a class that was defined in a script, a notebook or a function, or for one
+            whose source has changed since the run. Its source is not compared with that of the run.
 
     Raises:
-        SeqbenchError: the folder has no record or no checkpoint.
+        SeqbenchError: the folder has no record or no checkpoint, or the source of the architecture has changed.
     """
     from seqbench.running import reload
 
-    return reload.load_module(Path(run))
+    return reload.load_module(Path(run), arch)
 
 
 @python_wording()

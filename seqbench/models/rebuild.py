@@ -44,12 +44,13 @@ def describe_module(module: SequenceModule) -> dict[str, object]:
     }
 
 
-def config_from_options(options: Mapping[str, object]) -> RunConfig:
+def config_from_options(options: Mapping[str, object], given: type | None = None) -> RunConfig:
     """Return the configuration that ``RunConfig.options`` describes, without the checksums of the data.
 
     Args:
         options: options by group; ``arch``, ``task`` and ``encoder`` have a ``name``; ``trainer`` and ``logger`` may be
             missing.
+        given: class of the architecture, instead of the one in the options; then no source is compared.
 
     Raises:
         SeqbenchError: an architecture or the task is unknown, or a value cannot be used.
@@ -58,9 +59,10 @@ def config_from_options(options: Mapping[str, object]) -> RunConfig:
     groups = {key: dict(value) for key, value in options.items() if isinstance(value, Mapping)}
     arch, task, encoder = groups["arch"], groups["task"], groups.get("encoder", {})
     module_sources.forget_edited_modules()
-    arch_entry = registry.find_entry(registry.ARCHITECTURES, str(arch.pop("name")))
+    name = str(arch.pop("name"))
+    arch_entry = registry.class_entry(given) if given else registry.find_entry(registry.ARCHITECTURES, name)
     encoder_entry = registry.find_entry(registry.ARCHITECTURES, str(encoder.pop("name"))) if encoder else None
-    files = {entry.name: entry.file_digests() for entry in (arch_entry, encoder_entry) if entry}
+    files = {} if given else {entry.name: entry.file_digests() for entry in (arch_entry, encoder_entry) if entry}
     return RunConfig(
         card=cards.load_card(str(task.pop("name"))),
         tier=str(options["tier"]),

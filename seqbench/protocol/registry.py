@@ -13,7 +13,7 @@ import importlib
 import inspect
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import (
     Distribution,
@@ -27,7 +27,8 @@ from typing import Any
 
 from seqbench.protocol.identity import path_imports
 from seqbench.protocol.identity.class_paths import normalise_class_path, suggest_class_path
-from seqbench.protocol.identity.class_sources import FileDigests, class_file_digests
+from seqbench.protocol.identity.class_sources import FileDigests, class_digests, class_file_digests
+from seqbench.protocol.identity.definition_sources import find_defined_class, is_importable
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
 
 ARCHITECTURES = "seqbench.architectures"
@@ -52,6 +53,7 @@ class Entry:
         version: version of that distribution.
         extras: extra of the distribution that installs the libraries of the entry; empty if there is none.
         group: group of the entry.
+        given: the class itself, if the user gave a class in Python.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Entry:
     version: str | None
     extras: str = ""
     group: str = ""
+    given: type | None = field(default=None, compare=False, repr=False)
 
     @property
     def owner(self) -> str:
@@ -74,7 +77,10 @@ class Entry:
             NotAtHand: the module cannot be imported here or lacks the attribute.
             SeqbenchError: an architecture is not a backbone and no module of seqbench, or its class is refused.
         """
-        loaded = path_imports.import_from_path(self.value) if self.distribution is None else self._import()
+        if self.given is not None:
+            loaded: object = self.given
+        else:
+            loaded = path_imports.import_from_path(self.value) if self.distribution is None else self._import()
         if self.group == ARCHITECTURES:
             self._check_architecture(loaded)
         return loaded
@@ -133,6 +139,8 @@ class Entry:
         if self.distribution is not None or self.group != ARCHITECTURES:
             return {}
         loaded: type = self.load()
+        if self.given is not None:
+            return class_digests(getattr(loaded, "class_of_object", loaded))
         return class_file_digests(loaded, self.value.partition(":")[0])
 
     def _is_foreign(self, module: str | None) -> bool:
@@ -253,6 +261,8 @@ def find_entry(group: str, name: str) -> Entry:
     """
     if group == ARCHITECTURES and ":" in name:
         path = normalise_class_path(name)
+        if path.startswith("__main__:") or "<locals>" in path:
+            return Entry(path, path, None, None, group=group, given=find_defined_class(path))
         return Entry(path, path, None, None, group=group)
     known = list_entries(group)
     kind = _KINDS[group]
@@ -271,6 +281,20 @@ def find_entry(group: str, name: str) -> Entry:
             f"{kind} '{name}' is offered by {owners}; uninstall one, or ask its author for another name.{by_path}"
         )
     return known[name][0]
+
+
+def class_entry(cls: type) -> Entry:
+    """Return the entry of an architecture that was given as a class in Python.
+
+    A registered class is the architecture of its name, and a class of a file is ``my_file:MyNet``, as on the command
+    line.
+
+    >>> class_entry(find_entry(ARCHITECTURES, "gru").load()).name
+    'gru'
+    """
+    path = f"{cls.__module__}:{cls.__qualname__}"
+    same = [entries[0] for entries in list_entries(ARCHITECTURES).values() if [e.value for e in entries] == [path]]
+    return same[0] if len(same) == 1 and is_importable(cls) else Entry(path, path, None, None, "", ARCHITECTURES, cls)
 
 
 def require_distribution(group: str, name: object, distribution: object, recorded: object) -> None:

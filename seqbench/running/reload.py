@@ -145,19 +145,20 @@ def reload_run(folder: Path, record: Record, config: RunConfig) -> ReloadedRun:
     return ReloadedRun(config, module, engine, load_weights(module, folder), changed)
 
 
-def load_module(run: Path) -> SequenceModule:
+def load_module(run: Path, arch: type | None = None) -> SequenceModule:
     """Return the module of a finished run with its best weights, in evaluation mode; it needs no data.
 
     Args:
         run: the run's folder, or its ``result.json``.
+        arch: class of the architecture, instead of the recorded one; its source is not compared with the recorded one.
 
     Raises:
-        SeqbenchError: there is no record or no checkpoint, or the weights do not fit.
+        SeqbenchError: there is no record or no checkpoint, the weights do not fit, or the source has changed.
     """
     folder = run if run.is_dir() else run.parent
     record = records.read_record(run)
     try:
-        config = rebuild.config_from_options(record.config.options.to_dict())
+        config = rebuild.config_from_options(record.config.options.to_dict(), arch)
         source_changes.require_recorded_files(record.config.sources, config.class_files)
         module = build.build_module_from_spec(config, _recorded_spec(record.config))
     except SeqbenchError:

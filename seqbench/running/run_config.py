@@ -18,6 +18,7 @@ from seqbench.protocol.choices import DECODER_ONLY
 from seqbench.protocol.config import PairOptions, RunConfig, TrainerOptions
 from seqbench.protocol.identity import module_sources
 from seqbench.protocol.identity.class_sources import FileDigests
+from seqbench.protocol.identity.definition_sources import is_importable
 from seqbench.protocol.logging_options import WandbOptions
 from seqbench.running.option_parser import OptionParser, body_options
 from seqbench.running.parameter_matching import match_parameters
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
 
 
-def resolve_config(request: RunRequest) -> RunConfig:
+def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig:
     """Return the complete configuration of a run.
 
     Defaults come from the task's card and from the signatures of the chosen classes. If the request has
     ``match_params``, ``arch.d_model`` is the width whose number of trainable parameters is nearest to it.
+
+    Args:
+        request: names and options from the user.
+        needs_sources: whether the source of a class must be known, which the digest of a run covers.
 
     Raises:
         SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
@@ -70,9 +75,10 @@ def resolve_config(request: RunRequest) -> RunConfig:
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],
-        class_files=class_files(entries.values()),
+        class_files=class_files(entries.values(), needs_sources),
     )
     _check_secrets(config.options_to_repeat(), "option")
+    _check_importable(config)
     return config if request.match_params is None else match_parameters(config, request.match_params)
 
 
@@ -87,20 +93,36 @@ def format_help(request: RunRequest) -> str:
     return _option_parser(request, entries, card, tier, datamodule).format_help()
 
 
-def class_files(entries: Iterable[registry.Entry]) -> dict[str, FileDigests]:
+def class_files(entries: Iterable[registry.Entry], are_needed: bool = True) -> dict[str, FileDigests]:
     """Return the digests of the files of each architecture that is given by the path of its class, by its name.
+
+    Args:
+        entries: the architectures.
+        are_needed: whether a class whose source is unknown is an error; otherwise it is left out.
 
     Raises:
         SeqbenchError: a class cannot be imported, or a file has changed since it was imported.
     """
-    digests = {entry.name: entry.file_digests() for entry in entries}
+    digests: dict[str, FileDigests] = {}
+    for entry in entries:
+        try:
+            digests[entry.name] = entry.file_digests()
+        except SeqbenchError:
+            if are_needed:
+                raise
     return {name: files for name, files in digests.items() if files}
 
 
 def _find_entries(request: RunRequest) -> dict[str, registry.Entry]:
     """Return the registry entries of the architecture and, if one is given, of the encoder, by group of options."""
     names = {"arch": request.arch, "encoder": request.encoder}
-    return {group: registry.find_entry(registry.ARCHITECTURES, name) for group, name in names.items() if name}
+    return {
+        group: registry.class_entry(request.classes[group])
+        if group in request.classes
+        else registry.find_entry(registry.ARCHITECTURES, name)
+        for group, name in names.items()
+        if name
+    }
 
 
 def _option_parser(
@@ -130,7 +152,7 @@ def _option_parser(
     known = set(parser.names)
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},
-        "optim": dataclasses.asdict(tier.optim_for(request.arch)),
+        "optim": dataclasses.asdict(tier.optim_for(entries["arch"].name)),
         "body": tier.body,
     }
     for group, entry in entries.items():
@@ -166,6 +188,20 @@ def find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:
     if data_dir is not None and not isinstance(data_dir, str):
         raise SeqbenchError(f"--task.data_dir must name a folder or a file, got {short_repr(data_dir)}.")
     return data_location.locate_data(str(options["dataset"]), data_dir, str(source), languages)
+
+
+def _check_importable(config: RunConfig) -> None:
+    """Check that the processes of a run can import its architecture.
+
+    Raises:
+        SeqbenchError: there are several processes, and a class has no file to import it from.
+    """
+    for entry in (config.arch_entry, config.encoder_entry):
+        if entry and entry.given and config.trainer.several and not is_importable(entry.given):
+            raise SeqbenchError(
+                f"{entry.name} was defined in a script, a notebook or a function, from which the other processes of "
+                f"this run cannot import it; save the class in a file, my_file.py, or leave out trainer.devices."
+            )
 
 
 def _check_secrets(value: object, where: str) -> None:

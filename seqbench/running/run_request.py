@@ -43,6 +43,7 @@ class RunRequest:
             ``arch.d_model``.
         options: options of a file or of a Python call, by group (one of ``GROUPS``).
         arguments: texts of the command line by dotted name (``arch.num_layers``); they override ``options``.
+        classes: the classes that were given instead of names, by group: ``arch``, ``encoder``.
     """
 
     arch: str
@@ -54,6 +55,7 @@ class RunRequest:
     match_params: int | None = None
     options: Mapping[str, Options] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, type] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.match_params is not None and "d_model" in self.group("arch"):
@@ -64,7 +66,8 @@ class RunRequest:
         """Return the request that a mapping and the words of a command line describe.
 
         Args:
-            data: any of ``KEYS``; ``arch``, ``task`` and ``encoder`` are names, or mappings with ``name`` and options.
+            data: any of ``KEYS``; ``arch``, ``task`` and ``encoder`` are names, or mappings with ``name`` and options;
+                the name of an architecture may be a class.
             arguments: words such as ``--arch.num_layers 2`` or ``--task.delay=30``.
 
         Raises:
@@ -78,6 +81,7 @@ class RunRequest:
         for key in data:
             if key not in KEYS:
                 raise SeqbenchError(f"unknown key '{key}' in the configuration.{did_you_mean(str(key), KEYS)}")
+        data, classes = _names_of_classes(data)
         plain_data.check_plain(data, "the configuration")
         groups = {group: _group_options(data.get(group), group) for group in GROUPS}
         names = {group: groups[group].pop("name", None) for group in NAMED_GROUPS}
@@ -94,6 +98,7 @@ class RunRequest:
             match_params=None if count is None else parse_parameter_count(count),
             options={group: options for group, options in groups.items() if options},
             arguments=split_arguments(arguments),
+            classes=classes,
         )
 
     def group(self, group: str) -> Options:
@@ -142,6 +147,28 @@ def split_arguments(words: Sequence[str]) -> dict[str, str]:
             text = value
         texts[name] = text
     return texts
+
+
+def _names_of_classes(data: Options) -> tuple[dict[str, object], dict[str, type]]:
+    """Return the configuration with the paths of classes instead of the classes, and the classes by group.
+
+    Raises:
+        SeqbenchError: an architecture is an instance of a class.
+    """
+    named, classes = dict(data), dict[str, type]()
+    for group in ("arch", "encoder"):
+        value = data.get(group)
+        name = value.get("name") if isinstance(value, Mapping) else value
+        if isinstance(name, type):
+            classes[group] = name
+            path = f"{name.__module__}:{name.__qualname__}"
+            named[group] = {**value, "name": path} if isinstance(value, Mapping) else path
+        elif name is not None and not isinstance(name, str) and not plain_data.is_plain(name):
+            raise SeqbenchError(
+                f"{group} must be a name or a class, got an object of {type(name).__name__}: a run builds its net from "
+                f"the seed. Give the class, {type(name).__name__}; seqbench.build also takes an object."
+            )
+    return named, classes
 
 
 def _group_options(value: object, group: str) -> dict[str, object]:

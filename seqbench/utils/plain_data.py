@@ -64,6 +64,15 @@ def check_plain(value: object, where: str) -> None:
         raise SeqbenchError(f"{where}{mistake}")
 
 
+def is_plain(value: object) -> bool:
+    """Return whether a value can be written as strict JSON.
+
+    >>> is_plain([1, None]), is_plain(object())
+    (True, False)
+    """
+    return not _find_mistake(value, 0)
+
+
 def _find_mistake(value: object, depth: int) -> str:
     """Return place and reason of the first value that is not plain data, ``.a[1] is inf, ...``; '' if all are."""
     if value is None or isinstance(value, bool):

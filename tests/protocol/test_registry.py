@@ -211,3 +211,30 @@ def test_a_class_says_whether_it_brings_training_and_continues_streams(
     exec(f"class Net:\n    {body or 'pass'}\n", namespace)
     assert registry.brings_training(namespace["Net"]) is training
     assert registry.continues_streams(namespace["Net"]) is streams
+
+
+def test_a_class_is_the_architecture_of_its_registered_name_or_of_its_path() -> None:
+    from seqbench.architectures.recurrent import GRU
+    from tests.backbones import RefusingWidth
+
+    assert registry.class_entry(GRU) == registry.find_entry(registry.ARCHITECTURES, "gru")
+    by_class = registry.class_entry(RefusingWidth)
+    by_path = registry.find_entry(registry.ARCHITECTURES, "tests.backbones:RefusingWidth")
+    assert by_class == by_path
+    assert by_class.load() is by_path.load() is RefusingWidth
+    assert by_class.file_digests() == by_path.file_digests()
+
+
+def test_a_class_of_a_function_is_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.backbones import RefusingWidth
+
+    class Net(RefusingWidth):
+        pass
+
+    entry = registry.class_entry(Net)
+    assert entry.name.endswith(":test_a_class_of_a_function_is_itself.<locals>.Net")
+    assert entry.load() is Net
+    with pytest.raises(SeqbenchError, match="cannot be imported; in Python give the class itself"):
+        registry.find_entry(registry.ARCHITECTURES, entry.name)
+    monkeypatch.setattr(sys.modules["__main__"], "Net", Net, raising=False)
+    assert registry.find_entry(registry.ARCHITECTURES, "__main__:Net").load() is Net

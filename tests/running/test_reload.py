@@ -99,3 +99,19 @@ def test_a_net_whose_source_has_changed_is_not_loaded(tmp_path: Path, monkeypatc
         assert evaluation.evaluate(run.folder).metrics["accuracy"]["value"] == pytest.approx(
             run.record.results.metrics["test"]["accuracy"].value
         )
+
+
+def test_a_class_that_cannot_be_imported_is_given_to_load_it(tmp_path: Path) -> None:
+    from seqbench.architectures.recurrent import GRU
+
+    class Net(GRU):
+        pass
+
+    options = {"steps": 20, "batch_size": 8, "validate_every": 20}
+    task = {"name": "copy", "delay": 2, "samples": 40}
+    run = seqbench.run({"name": Net, "d_model": 8}, task, tier="smoke", optim=options, logger="none", runs=tmp_path)
+    (source,) = [source for name, source in run.record.config.sources.items() if name.endswith(".<locals>.Net")]
+    assert len(source.files) == 1  # Its base class is part of seqbench.
+    with pytest.raises(SeqbenchError, match=r"seqbench\.load\(run, arch=MyNet\)"):
+        seqbench.load(run.folder)
+    assert isinstance(seqbench.load(run.folder, arch=Net).body.decoding_backbone, Net)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -215,3 +216,34 @@ def test_help_lists_options_with_the_defaults_of_the_card() -> None:
     assert "--task.delay" in text
     assert "default: 200" in text
     assert "--task.batch_size" not in text
+
+
+def test_a_class_has_the_configuration_of_its_name() -> None:
+    from seqbench.architectures.recurrent import GRU
+
+    by_class, by_name = (
+        run_config.resolve_config(RunRequest.from_mapping({"arch": arch, "task": "copy", "tier": "smoke"}))
+        for arch in (GRU, "gru")
+    )
+    assert by_class.digest() == by_name.digest()
+    assert by_class.arch == "gru"
+
+
+def test_several_processes_need_a_class_that_they_can_import() -> None:
+    from seqbench.architectures.recurrent import GRU
+
+    class Net(GRU):
+        pass
+
+    data = {"arch": Net, "task": "copy", "tier": "smoke", "logger": "none"}
+    assert list(run_config.resolve_config(RunRequest.from_mapping(data)).class_files)
+    with pytest.raises(SeqbenchError, match=r"Net was defined in .* save the class in a file, my_file\.py"):
+        run_config.resolve_config(RunRequest.from_mapping({**data, "trainer": {"devices": 2, "accelerator": "cpu"}}))
+
+
+def test_the_digest_of_a_built_in_architecture_covers_no_source() -> None:
+    data = {"arch": "gru", "task": "copy", "logger": "none"}
+    config = run_config.resolve_config(RunRequest.from_mapping(data))
+    assert config.class_files == {}
+    assert config.digest() == dataclasses.replace(config, class_files={}).digest()
+    assert config.digest() != dataclasses.replace(config, class_files={"my_file:MyNet": {"my_file.py": "1"}}).digest()

@@ -101,3 +101,21 @@ def test_a_file_without_options_is_refused(tmp_path: Path, content: str) -> None
     (tmp_path / "config.yaml").write_text(content)
     with pytest.raises(SeqbenchError):
         run_request.read_options_file(tmp_path)
+
+
+def test_a_class_is_a_name_and_the_class_itself() -> None:
+    from seqbench.architectures.recurrent import GRU, LSTM
+
+    request = RunRequest.from_mapping({"arch": {"name": GRU, "num_layers": 2}, "encoder": LSTM, "task": "copy"})
+    assert (request.arch, request.encoder) == (
+        "seqbench.architectures.recurrent:GRU",
+        "seqbench.architectures.recurrent:LSTM",
+    )
+    assert request.classes == {"arch": GRU, "encoder": LSTM}
+    assert request.options["arch"] == {"num_layers": 2}
+
+
+@pytest.mark.parametrize("arch", [object(), {"name": object()}])
+def test_an_object_is_no_architecture_of_a_run(arch: object) -> None:
+    with pytest.raises(SeqbenchError, match="arch must be a name or a class, got an object of object"):
+        RunRequest.from_mapping({"arch": arch, "task": "copy"})

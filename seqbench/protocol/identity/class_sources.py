@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from seqbench.protocol.identity import module_sources
+from seqbench.protocol.identity.definition_sources import DefinitionSearch, is_importable
 from seqbench.protocol.identity.package_sources import package_digest
 from seqbench.protocol.identity.syntax_digest import source_digest
 
@@ -22,6 +23,21 @@ FileDigests = Mapping[str, str]
 """SHA-256 (hex) of each file by its path, relative to the folder that the imports start from."""
 
 _IMPORT_FUNCTIONS = ("import_module", "__import__")
+
+
+def class_digests(cls: type) -> FileDigests:
+    """Return the digests of the files or, without a file to import it from, of the definitions of a class.
+
+    Raises:
+        SeqbenchError: a source is unknown, cannot be read, or has changed since it was imported.
+    """
+    if is_importable(cls):
+        return class_file_digests(cls, cls.__module__)
+    found = DefinitionSearch(cls)
+    search = _FileSearch("")
+    for name in dict.fromkeys(found.modules):
+        search.add(name)
+    return dict(sorted({**found.digests, **search.digests}.items()))
 
 
 def class_file_digests(loaded: type, module_name: str) -> FileDigests:
@@ -86,6 +102,8 @@ class _FileSearch:
 
     def _find_file(self, name: str) -> Path | None:
         """Return the file of a module that was not imported yet, beside that of the class; nothing is imported."""
+        if not self._top:
+            return None
         top = sys.modules.get(self._top)
         folders = getattr(top, "__path__", None) or [str(Path(str(getattr(top, "__file__", "."))))]
         path = Path(next(iter(folders))).parent.joinpath(*name.split("."))

@@ -13,7 +13,8 @@ import importlib
 import inspect
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
@@ -54,6 +55,12 @@ def module_source(module: ModuleType) -> bytes | None:
     name, codes = module.__name__, _function_codes(module)
     known = _known.get(name)
     if known and known.module is module and _same_objects(known.codes, codes):
+        if _is_edited(known):
+            warnings.warn(
+                f"{Path(file).name} has changed since it was imported; the imported code is used until "
+                f"importlib.reload({name}) reads the file again",
+                stacklevel=2,
+            )
         return known.source
     source = _compiled.pop(name, None)
     if source is None:
@@ -181,15 +188,25 @@ def _check_unchanged(module: ModuleType, file: str, source: bytes, codes: Sequen
     """
     if type(module.__loader__) not in (SourceFileLoader, _RecordingLoader):
         return  # Another loader, such as that of pytest, may compile other code from the source.
-    try:
-        defined = set(_nested_codes(compile(source, file, "exec", dont_inherit=True)))
-    except (SyntaxError, ValueError):
-        defined = set()
-    if not defined.issuperset(codes):
+    if not defines(source, file, codes):
         raise SeqbenchError(
             f"{Path(file).name} has changed since it was imported, so the source of the code in memory is unknown; "
             f"start Python again, or import it again by importlib.reload."
         )
+
+
+def defines(source: bytes, file: str, codes: Iterable[CodeType]) -> bool:
+    """Return whether a source defines each of some functions, given by their code.
+
+    Args:
+        source: Python source.
+        file: name of its file.
+        codes: code of the functions.
+    """
+    try:
+        return set(_nested_codes(compile(source, file, "exec", dont_inherit=True))).issuperset(codes)
+    except (SyntaxError, ValueError):
+        return not list(codes)
 
 
 def _nested_codes(code: CodeType) -> Iterator[CodeType]:

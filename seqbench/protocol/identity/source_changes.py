@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+from seqbench.protocol.identity.package_sources import SOURCE_SUFFIXES
 from seqbench.protocol.record_fields import SourceDescription
 from seqbench.utils.errors import NotAtHand
 
@@ -67,9 +69,16 @@ def list_changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]
     changes = []
     for name in sorted({*before, *now}):
         if name not in before:
-            changes.append(f"file {name} is new")
+            changes.append(f"{_kind(name)} {name} is new")
         elif name not in now:
-            changes.append(f"file {name} is gone")
+            changes.append(f"{_kind(name)} {name} is gone")
         elif before[name] != now[name]:
-            changes.append(f"file {name}")
+            changes.append(f"{_kind(name)} {name}")
     return changes
+
+
+def _kind(name: str) -> str:
+    """Return what a name stands for: a file, a definition of a script or notebook, or an installed package."""
+    if ":" in name or name.startswith("__main__."):
+        return "definition"
+    return "file" if Path(name).suffix in SOURCE_SUFFIXES else "package"

@@ -30,16 +30,16 @@ def write_run(one: RunConfig, runs: Path, sources: Mapping[str, object]) -> None
 
 
 def test_runs_of_an_edited_class_are_counted_with_the_files_that_differ(tmp_path: Path) -> None:
-    now = by_path(my_file="new", helper="1")
+    now = by_path(**{"my_file.py": "new", "helper.py": "1"})
     for seed in range(2):
-        files = {"my_file": "old", "helper": "1"}
+        files = {"my_file.py": "old", "helper.py": "1"}
         earlier = replace(by_path(**files), seed=seed)
         write_run(earlier, tmp_path, {"my_file:MyNet": {"digest": "0", "files": files}})
-    same = {"my_file": "new", "helper": "1"}
+    same = {"my_file.py": "new", "helper.py": "1"}
     write_run(replace(now, seed=3), tmp_path, {"my_file:MyNet": {"digest": "1", "files": same}})
     write_run(replace(now, seed=4), tmp_path, {})  # A record of an earlier seqbench.
     sentence = describe_earlier_sources(now, tmp_path)
-    assert sentence == "2 earlier runs of my_file:MyNet had another source (file my_file); not used"
+    assert sentence == "2 earlier runs of my_file:MyNet had another source (file my_file.py); not used"
     assert describe_earlier_sources(replace(now, tier="small"), tmp_path) == ""
 
 

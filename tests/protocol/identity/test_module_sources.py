@@ -28,7 +28,8 @@ def test_an_edit_after_the_first_look_does_not_change_the_source_in_memory(folde
     import_user_module(folder)
     assert source() == SOURCE.encode()
     write_files(folder, {"user_module.py": SOURCE.replace("2", "3")})
-    assert source() == SOURCE.encode()
+    with pytest.warns(UserWarning, match=r"^user_module\.py has changed.*importlib\.reload\(user_module\)"):
+        assert source() == SOURCE.encode()
 
 
 def test_a_module_that_was_imported_again_has_its_new_source(folder: Path) -> None:
