@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Never
 
 from seqbench.sweep.planning.sweep_plan import FINISHED_STATUSES, Cell
 from seqbench.sweep.sweep_runner import SweepProgress
+from seqbench.utils.number_format import format_number
 from seqbench.utils.units import format_duration
 
 if TYPE_CHECKING:
@@ -94,4 +95,4 @@ def describe_result(progress: SweepProgress, cell: Cell, split: str) -> str:
         return f"{status}: {reason}" if reason else status
     metric = cell.config.card.metric.name
     value = record.results.metrics[split][metric].value
-    return f"{split} {metric} {value:.4g} in {format_duration(record.measured.seconds or 0.0)}"
+    return f"{split} {metric} {format_number(value)} in {format_duration(record.measured.seconds or 0.0)}"

@@ -38,6 +38,7 @@ def format_report(record: Record, card: Card) -> str:
                 format_number(figure.value if figure else None),
             ]
         )
+    notes += [f"{name} is undefined ({line.undefined})" for name, line in metrics.items() if line.value is None]
     notes += [line.best_unknown for line in metrics.values() if line.best_unknown][:1]
     if record.config.modified:
         notes.append(f"differs from the card in {', '.join(record.config.modified)}: it does not rank")

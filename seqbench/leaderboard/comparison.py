@@ -212,10 +212,11 @@ def _curve(a: Record, b: Record) -> CurvePair | None:
     )
 
 
-def _column(curve: Mapping[str, Sequence[float]], name: str) -> dict[float, float]:
+def _column(curve: Mapping[str, Sequence[float | None]], name: str) -> dict[float, float]:
     """Return the values of a curve's column by step."""
     pairs = zip(curve.get("step", []), curve.get(name, []), strict=False)  # Columns of a record may differ in length.
-    return {step: value for step, value in pairs if _finite(step) is not None and _finite(value) is not None}
+    finite = ((_finite(step), _finite(value)) for step, value in pairs)
+    return {step: value for step, value in finite if step is not None and value is not None}
 
 
 def _spread_out(steps: Sequence[float]) -> list[float]:

@@ -198,7 +198,7 @@ def _first_score(row: PublishedRow, records: Sequence[CheckedRecord]) -> MetricS
 
 def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: float | None) -> list[float]:
     """Return one value for each seed; no values if no seed ended well, because chance scores alone are no result."""
-    values = [score.value for score in _scores(row, records)]
+    values = [score.value for score in _scores(row, records) if score.value is not None]
     diverged = sum(record.status == "diverged" for record in records)
     worst = diverged_score(chance, values, row.direction)
     return [*values, *[worst] * diverged] if values and worst is not None else values

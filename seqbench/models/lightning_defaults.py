@@ -91,22 +91,23 @@ def log_training_loss(module: SequenceModule, outputs: object) -> None:
     module.log("train/loss_epoch", loss, on_step=False, on_epoch=True, batch_size=1, sync_dist=several)
 
 
-def log_scores(module: SequenceModule, split: str, scores: Mapping[str, float]) -> None:
+def log_scores(module: SequenceModule, split: str, scores: Mapping[str, float | None]) -> None:
     """Log the scores of a split as ``<split>/<metric>``, for loggers, callbacks, the progress bar and the results.
 
     Args:
         module: the module that was evaluated.
         split: name of the split.
-        scores: score of each metric, the same on every rank.
+        scores: score of each metric, the same on every rank; a score that is undefined (None) is not logged.
     """
+    defined = {name: value for name, value in scores.items() if value is not None}
     if is_run(module.trainer):
         # Callbacks read these. Loggers get validation scores from the curve callback instead, because Lightning would
         # log them one step too early.
-        named = {f"{split}/{name}": value for name, value in scores.items()}
+        named = {f"{split}/{name}": value for name, value in defined.items()}
         module.log_dict(named, logger=split != "validation", add_dataloader_idx=False)
         return
     shown = {"loss", module.context.config.card.metric.name}
-    for name, value in scores.items():
+    for name, value in defined.items():
         module.log(
             f"{split}/{name}",
             value,

@@ -59,7 +59,7 @@ class SequenceModule(L.LightningModule):
         seed: seed of the random numbers of each training step (dropout).
         data: the data of the task; None for a module that was loaded without data.
         data_source: function that builds the data when they are first used; None for a module without such a function.
-        evaluated: metrics of the last evaluation of each split.
+        evaluated: metrics of the last evaluation of each split; None for one that is undefined (0/0).
         causality: result of the causality probe; None before training.
         decoded: decoded tokens of each sample of each split, if outputs are token sequences.
 
@@ -86,7 +86,7 @@ class SequenceModule(L.LightningModule):
         self._assembled = (self.body, self.objective)
         self.data: SequenceDataModule | None = None
         self.data_source: Callable[[], SequenceDataModule] | None = None
-        self.evaluated: dict[str, dict[str, float]] = {}
+        self.evaluated: dict[str, dict[str, float | None]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
         self.causality: Causality | None = None
         self._metrics: list[RatioMetrics] = []
@@ -343,7 +343,10 @@ class SequenceModule(L.LightningModule):
     def _finish_split(self, number: int) -> None:
         split, metrics = self._require_data().splits(self._stage)[number], self._metrics[number]
         # ``compute`` gathers the sums of all ranks, so the values are the same on every rank.
-        values = {name: float(value) for name, value in metrics.compute().items()}
+        computed = metrics.compute()
+        values: dict[str, float | None] = {
+            name: None if name in metrics.undefined else float(value) for name, value in computed.items()
+        }
         if isinstance(self.spec.output, TokenSequence):
             parts = self._gather(self.decoded[split])
             self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}

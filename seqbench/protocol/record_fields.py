@@ -28,12 +28,13 @@ Split = Annotated[
 class Score(StrictModel):
     """The score of one metric on one split, with the score of a chance predictor and the best possible score."""
 
-    value: Number = Field(description="The score of the run.")
+    value: Number | None = Field(description="The score of the run; null if it is undefined.")
     chance: Number | None = Field(description="The score of a chance predictor; null if it is unknown.")
     best: Number | None = Field(description="The best possible score; null if it is unknown.")
     best_unknown: str = Field(
         default="", description="Reason why the best possible score is unknown; only if `best` is null."
     )
+    undefined: str = Field(default="", description="Reason why the score is undefined; only if `value` is null.")
 
 
 class Curves(StrictModel):
@@ -43,8 +44,9 @@ class Curves(StrictModel):
         default_factory=dict,
         description="`step` (training steps) and `loss` (mean of the steps since the last point).",
     )
-    validation: dict[str, list[Number]] = Field(
-        default_factory=dict, description="`step` (training steps) and one column for each validation metric."
+    validation: dict[str, list[Number | None]] = Field(
+        default_factory=dict,
+        description="`step` (training steps) and one column for each validation metric; null where it is undefined.",
     )
 
 

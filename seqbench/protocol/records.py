@@ -23,6 +23,7 @@ from seqbench.protocol.record_fields import (
 )
 from seqbench.utils.atomic_files import read_bytes, write_text
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import format_number
 from seqbench.utils.plain_data import decode_json, json_digest, short_repr, to_json
 from seqbench.utils.strict_model import validate
 
@@ -63,7 +64,7 @@ class Record:
         config, metric = self.config, self.config.card.metric
         model = "+".join([config.architecture.name, *([config.encoder.name] if config.encoder else [])])
         score = self.results.metrics.get("test", {}).get(metric)
-        ending = f"{self.status}, {metric} {score.value:.4g}" if score else self.status
+        ending = f"{self.status}, {metric} {format_number(score.value)}" if score else self.status
         return f"{model} on {config.card.name}, {config.card.tier}, seed {config.seed}: {ending}"
 
     @property

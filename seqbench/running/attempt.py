@@ -161,7 +161,7 @@ class Attempt:
         self.trainer.test(self.module, verbose=False)
         for split, values in self.module.evaluated.items():
             for name, value in values.items():
-                if not math.isfinite(value):
+                if value is not None and not math.isfinite(value):
                     raise DivergedError(f"{split} {name} is {value} with the weights of step {best_step}")
         scores = scoring.score_run(self.module, self.curve.validation, best_step, self.config.card.metric)
         return {**scores, **self._draw_sample()}

@@ -54,7 +54,7 @@ class Evaluation:
     metrics: Mapping[str, ScoreFields]
     baselines: Mapping[str, Mapping[str, float]]
     lengths: Mapping[str, Sequence[float]]
-    recorded: Mapping[str, float]
+    recorded: Mapping[str, float | None]
     changed: Mapping[str, Change]
     data: Mapping[str, str]
     facts: Mapping[str, object]
@@ -111,7 +111,7 @@ def evaluate(
         )
 
 
-def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
+def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float | None]:
     """Evaluate a split and return its metrics; the module then holds the results that ``scoring`` reads.
 
     Args:
@@ -139,7 +139,7 @@ def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float]:
         ) from error
     for name, values in module.evaluated.items():
         for metric, value in values.items():
-            if not math.isfinite(value):
+            if value is not None and not math.isfinite(value):
                 raise SeqbenchError(
                     f"{name} {metric} is {value} with the weights of step {reloaded.step}, which is not a score."
                 )
@@ -158,5 +158,5 @@ def use_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _recorded_scores(record: Record, split: str) -> dict[str, float]:
+def _recorded_scores(record: Record, split: str) -> dict[str, float | None]:
     return {name: score.value for name, score in record.results.metrics.get(split, {}).items()}

@@ -12,15 +12,21 @@ from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running.diagnostics import length_curve
+from seqbench.utils.errors import SeqbenchError
 
 
 class ScoreFields(TypedDict):
     """The score of one metric on one split; see ``protocol.record_fields.Score``."""
 
-    value: float
+    value: float | None
     chance: float | None
     best: float | None
     best_unknown: NotRequired[str]
+    undefined: NotRequired[str]
+
+
+UNDEFINED = "0/0: the split holds nothing that this metric counts"
+"""Reason why a score is undefined."""
 
 
 class ChanceAndBest(TypedDict):
@@ -31,7 +37,7 @@ class ChanceAndBest(TypedDict):
 
 
 def score_run(
-    module: SequenceModule, validation: Mapping[str, list[float]], best_step: int, metric: Metric
+    module: SequenceModule, validation: Mapping[str, list[float | None]], best_step: int, metric: Metric
 ) -> dict[str, object]:
     """Return the scores of a tested module, as fields of a record's ``results``.
 
@@ -46,15 +52,33 @@ def score_run(
     values = {name: column[row] for name, column in validation.items() if name != "step"}
     test = split_metrics(module, "test")
     primary = test[metric.name]
+    primary_value = check_primary_metric(module, "test")
     scores: dict[str, object] = {
         "best_step": best_step,
         "weights": weights_digest(module),
         "metrics": {"validation": _add_chance_and_best(data, "validation", values), "test": test},
         "baselines": {split: dict(data.baselines(split)) for split in SCORED_SPLITS},
-        "above_chance": above_chance(primary["value"], primary["chance"], primary["best"], metric.direction),
+        "above_chance": above_chance(primary_value, primary["chance"], primary["best"], metric.direction),
     }
     lengths = length_curves(module)
     return {**scores, "lengths": dict(lengths)} if lengths else scores
+
+
+def check_primary_metric(module: SequenceModule, split: str) -> float:
+    """Return the score of the task's primary metric on an evaluated split.
+
+    Args:
+        module: the module that was evaluated.
+        split: name of the split.
+
+    Raises:
+        SeqbenchError: the score is undefined, so the run can neither be selected nor compared.
+    """
+    name = module.context.config.card.metric.name
+    value = module.evaluated[split][name]
+    if value is None:
+        raise SeqbenchError(f"the deciding metric, {split} {name}, is undefined ({UNDEFINED}); give other data.")
+    return value
 
 
 def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
@@ -95,14 +119,19 @@ def _require_data(module: SequenceModule) -> SequenceDataModule:
 
 def _probe_scores(module: SequenceModule) -> dict[int, float]:
     """Return the accuracy on each probe, by the length of its sequences."""
-    return {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
+    scores = {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
+    return {length: score for length, score in scores.items() if score is not None}
 
 
-def _add_chance_and_best(data: SequenceDataModule, split: str, values: Mapping[str, float]) -> dict[str, ScoreFields]:
+def _add_chance_and_best(
+    data: SequenceDataModule, split: str, values: Mapping[str, float | None]
+) -> dict[str, ScoreFields]:
     chance, best = data.chance(split), data.best(split)
     scores: dict[str, ScoreFields] = {}
     for name, value in values.items():
         scores[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
+        if value is None:
+            scores[name]["undefined"] = UNDEFINED
         if scores[name]["best"] is None:
             scores[name]["best_unknown"] = data.best_unknown or "the task does not say"
     return scores

@@ -62,7 +62,7 @@ def _summarize_group(group: Group, cells: Sequence[Cell]) -> SummaryRow:
     return SummaryRow(
         group,
         statuses,
-        values=[score.value for score in scores],
+        values=[score.value for score in scores if score.value is not None],
         chance=scores[-1].chance,
         best=scores[-1].best,
         seconds=[record.measured.seconds or 0.0 for record in ended_ok],

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -77,7 +78,7 @@ def _check_history(checkpoint: Checkpoint, record: Record, lr: object) -> None:
         SeqbenchError: the curve or the learning rate differs.
     """
     curves = record.results.curves
-    recorded = {"train": curves.train, "validation": curves.validation}
+    recorded: dict[str, Mapping[str, Sequence[object]]] = {"train": curves.train, "validation": curves.validation}
     for kind, columns in checkpoint["callbacks"]["Curve"].items():
         for name, column in columns.items():
             place = f"against the checkpoint, curves.{kind}.{name}"
@@ -133,12 +134,14 @@ def _check_best_step(results: Results, config: RunConfig) -> None:
     recorded = {name: score.value for name, score in results.metrics["validation"].items()}
     compare_values(recorded, chosen, 0, "validation")
     primary = results.metrics["test"][metric.name]
+    if primary.value is None:
+        raise SeqbenchError(f"its deciding metric, test {metric.name}, is undefined")
     is_above = above_chance(primary.value, primary.chance, primary.best, metric.direction)
     compare_values(results.above_chance, is_above, 0, "results.above_chance")
 
 
-def _latest_best(column: Sequence[float], direction: str) -> int:
+def _latest_best(column: Sequence[float | None], direction: str) -> int:
     """Return the index of the best score, or of the latest one if several are equal in 32 bits, as in Lightning."""
-    scores = np.asarray(column, np.float64).astype(np.float32)
-    best = scores.max() if direction == "max" else scores.min()
+    scores = np.asarray([math.nan if score is None else score for score in column], np.float64).astype(np.float32)
+    best = np.nanmax(scores) if direction == "max" else np.nanmin(scores)
     return int(np.flatnonzero(scores == best)[-1])

@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+import seqbench
+from seqbench.cli.run_report import format_report
 from seqbench.datamodules.base import SequenceDataModule
+from seqbench.leaderboard.data.checked_records import check_record_values
 from seqbench.models.module import SequenceModule
-from seqbench.protocol.cards import Metric
+from seqbench.protocol.cards import Metric, load_card
+from seqbench.protocol.records import read_record
 from seqbench.running import scoring
+from seqbench.utils.errors import SeqbenchError
 
 
 class ProbedData:
@@ -88,3 +95,41 @@ def test_chance_and_best_need_no_model() -> None:
         "accuracy_longer": {"chance": 0.5, "best": 1.0},
     }
     assert scoring.chance_and_best(data, "validation", ["accuracy"]) == {"accuracy": {"chance": 0.5, "best": 1.0}}
+
+
+def write_silent_music(folder: Path) -> Path:
+    """Pieces of which no frame has a note."""
+    folder.mkdir()
+    silent = [[[] for _ in range(12)] for _ in range(5)]
+    (folder / "tunes.json").write_text(json.dumps(dict.fromkeys(("train", "valid", "test"), silent)), encoding="utf-8")
+    return folder
+
+
+def test_an_undefined_secondary_metric_is_null_with_a_reason(tmp_path: Path) -> None:
+    data = {"name": "music", "data_dir": str(write_silent_music(tmp_path / "silent"))}
+    options: dict[str, Any] = {"optim": {"steps": 4, "validate_every": 2}, "trainer": {"threads": 1}, "logger": "csv"}
+    finished = seqbench.run({"name": "gru", "d_model": 4}, data, tier="smoke", **options, runs=tmp_path / "runs")
+    results = finished.record.results
+    assert (results.status, results.reason) == ("ok", None)
+    for split in ("validation", "test"):
+        assert results.metrics[split]["frame_accuracy"].value is None
+        assert "0/0" in results.metrics[split]["frame_accuracy"].undefined
+        assert results.metrics[split]["nll_per_frame"].value is not None
+    assert results.curves.validation["frame_accuracy"] == [None, None]
+    rows = (finished.folder / "metrics.csv").read_text(encoding="utf-8").splitlines()
+    assert rows[0].split(",")[-1] == "validation/frame_accuracy"
+    assert [row.split(",")[-1] for row in rows[1:]] == ["", ""]
+    again = read_record(finished.folder)
+    assert again.intact()
+    checked = check_record_values(again, "here")
+    assert list(checked.test) == ["nll_per_frame"]
+    assert "frame_accuracy is undefined (0/0" in format_report(again, load_card("music"))
+
+
+def test_an_undefined_deciding_metric_is_named(tmp_path: Path) -> None:
+    module = seqbench.build("gru", "copy", tier="smoke")
+    module.evaluated["validation"] = {"accuracy": None}
+    with pytest.raises(SeqbenchError, match=r"the deciding metric, validation accuracy, is undefined \(0/0"):
+        scoring.check_primary_metric(module, "validation")
+    module.evaluated["validation"] = {"accuracy": 0.5}
+    assert scoring.check_primary_metric(module, "validation") == 0.5

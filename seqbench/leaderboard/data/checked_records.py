@@ -128,6 +128,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
     test = {
         name[:MOST_TEXT]: _metric_score(score, f"results.metrics.test.{name}")
         for name, score in scored.metrics.get("test", {}).items()
+        if score.value is not None  # An undefined score has no place on a board.
     }
     if record.status == "ok" and metric not in test:
         raise SeqbenchError(f"it ended ok and has no {short_repr(metric)} on test")
@@ -155,7 +156,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         modified=tuple(name[:MOST_TEXT] for name in config.modified),
         weights=scored.weights[:MOST_TEXT],
         test=test,
-        validation=_score(validation.value, f"results.metrics.validation.{metric}") if validation else None,
+        validation=_optional_score(validation.value, f"results.metrics.validation.{metric}") if validation else None,
         baselines=_baselines(scored.baselines.get("test", {}), metric),
         steps=steps,
         curve=curve,
@@ -191,9 +192,14 @@ def _score(value: float, path: str) -> float:
     return float(value)
 
 
+def _optional_score(value: float | None, path: str) -> float | None:
+    return None if value is None else _score(value, path)
+
+
 def _metric_score(score: Score, path: str) -> MetricScore:
     chance = None if score.chance is None else _score(score.chance, f"{path}.chance")
     best = None if score.best is None else _score(score.best, f"{path}.best")
+    assert score.value is not None, "undefined scores are left out"
     return MetricScore(_score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT])
 
 
@@ -216,13 +222,15 @@ def _options(config: RunDescription) -> dict[str, OptionValue]:
     return options
 
 
-def _points(x: Sequence[float], y: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Return two columns of numbers, thinned out to ``MOST_POINTS``; empty unless they are of equal length."""
-    if len(x) != len(y) or not all(abs(number) <= LARGEST for column in (x, y) for number in column):
+def _points(x: Sequence[float | None], y: Sequence[float | None]) -> tuple[list[float], list[float]]:
+    """Return two columns of numbers, at most ``MOST_POINTS``, without null; empty unless they are of equal length."""
+    points = [(one, other) for one, other in zip(x, y, strict=False) if one is not None and other is not None]
+    if len(x) != len(y) or not all(abs(number) <= LARGEST for point in points for number in point):
         return [], []
-    stride = max(1, -(-len(x) // MOST_POINTS))
+    stride = max(1, -(-len(points) // MOST_POINTS))
     # Counted from the end, so that the last point stays.
-    return list(x[::-1][::stride][::-1]), [float(value) for value in y[::-1][::stride][::-1]]
+    kept = points[::-1][::stride][::-1]
+    return [one for one, _ in kept], [float(other) for _, other in kept]
 
 
 def _baselines(data: Mapping[str, Mapping[str, float]], metric: str) -> dict[str, float]:

@@ -43,6 +43,7 @@ class RatioMetrics(Metric):
         zeros = torch.zeros(sum(self.sizes.values()), dtype=torch.float64)
         self.add_state("numerators", zeros, dist_reduce_fx="sum")
         self.add_state("denominators", zeros.clone(), dist_reduce_fx="sum")
+        self.undefined: set[str] = set()
 
     def update(self, sums: MetricSums) -> None:
         """Add the sums of one batch."""
@@ -50,9 +51,10 @@ class RatioMetrics(Metric):
             state += torch.cat([sums[name][position].double().reshape(-1) for name in self.sizes])
 
     def compute(self) -> dict[str, Tensor]:
-        """Return each metric over all added batches; NaN if its denominator is 0."""
+        """Return each metric over all added batches; NaN, and a name in ``undefined``, if its denominator is 0."""
         sizes = list(self.sizes.values())
         numerators, denominators = torch.split(self.numerators, sizes), torch.split(self.denominators, sizes)
+        self.undefined = {name for name, below in zip(self.sizes, denominators, strict=True) if not (below != 0).any()}
         ratios = zip(self.sizes, numerators, denominators, strict=True)
         return {name: (above[below != 0] / below[below != 0]).mean() for name, above, below in ratios}
 

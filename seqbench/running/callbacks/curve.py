@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from seqbench.models.module import SequenceModule
+from seqbench.running import scoring
 from seqbench.utils.errors import SeqbenchError
 
 POINT_STEPS = 50
@@ -22,6 +23,9 @@ POINT_STEPS = 50
 
 LOSSES_KEY = "seqbench_losses"
 """Key of a checkpoint under which the losses since the last point are kept."""
+
+ScoreColumns = dict[str, list[float | None]]
+"""Columns of equal length by name; a score is None where it is undefined."""
 
 Columns = dict[str, list[float]]
 """Columns of equal length by name; ``step`` holds whole numbers."""
@@ -31,7 +35,7 @@ class CurveState(TypedDict):
     """The points of a curve: ``train`` and ``validation``, each with a column ``step``."""
 
     train: Columns
-    validation: Columns
+    validation: ScoreColumns
 
 
 class DivergedError(Exception):
@@ -47,7 +51,7 @@ class Curve(L.Callback):
 
     def __init__(self) -> None:
         self.train: Columns = {"step": [], "loss": []}
-        self.validation: Columns = {"step": []}
+        self.validation: ScoreColumns = {"step": []}
         self._losses: list[Tensor] = []
 
     def on_train_batch_end(
@@ -76,16 +80,18 @@ class Curve(L.Callback):
 
         Raises:
             DivergedError: a score is not a finite number.
+            SeqbenchError: the primary metric is undefined.
         """
         if not isinstance(pl_module, SequenceModule):
             return
         scores = pl_module.evaluated["validation"]
+        scoring.check_primary_metric(pl_module, "validation")
         for name, value in scores.items():
-            if not math.isfinite(value):
+            if value is not None and not math.isfinite(value):
                 raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")
             self.validation.setdefault(name, []).append(value)
         self.validation["step"].append(trainer.global_step)
-        _log_metrics(trainer, {f"validation/{name}": value for name, value in scores.items()})
+        _log_metrics(trainer, {f"validation/{name}": value for name, value in scores.items() if value is not None})
 
     def _add_point(self, trainer: L.Trainer) -> None:
         if not self._losses:

@@ -61,6 +61,8 @@ def curve_rows(curve: Curve) -> dict[int, dict[str, float]]:
     for name, values in curve.validation.items():
         if name == "step":
             continue
-        for step, value in zip(curve.validation["step"], values, strict=True):
-            rows.setdefault(int(step), {})[f"validation/{name}"] = value
+        for at, value in zip(curve.validation["step"], values, strict=True):
+            # A score that is undefined leaves its cell empty.
+            if at is not None and value is not None:
+                rows.setdefault(int(at), {})[f"validation/{name}"] = value
     return dict(sorted(rows.items()))

@@ -165,7 +165,7 @@ class Progress(L.Callback):
         step, curve = trainer.global_step, self.curve
         elapsed = time.perf_counter() - self._start
         rate = (step - self._first_step) / max(elapsed, 1e-9)
-        scores = ", ".join(f"{k} {v[-1]:.4g}" for k, v in curve.validation.items() if k != "step" and v)
+        scores = ", ".join(f"{k} {_format_score(v[-1])}" for k, v in curve.validation.items() if k != "step" and v)
         left = format_duration((self.total - step) / rate) if rate else "?"
         self._log(
             f"step {step}/{self.total}: loss {curve.train['loss'][-1]:.4g}, validation {scores}; "
@@ -190,3 +190,7 @@ class Progress(L.Callback):
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+
+def _format_score(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4g}"

@@ -64,3 +64,14 @@ def test_the_loss_is_weighted_by_the_weights_and_the_metrics_by_scored() -> None
     metrics = objective.build_metrics()
     objective.update_metrics(metrics, logits, one)
     assert float(metrics.compute()["accuracy"]) == 1.0
+
+
+def test_a_metric_without_a_denominator_is_undefined_and_one_of_nan_is_not() -> None:
+    metrics = RatioMetrics({"none": 1, "nan": 1, "vector": 2})
+    nan = torch.tensor(float("nan"))
+    one, zero = torch.tensor(1.0), torch.tensor(0.0)
+    metrics.update({"none": (zero, zero), "nan": (nan, one), "vector": (torch.ones(2), torch.tensor([0.0, 2.0]))})
+    values = metrics.compute()
+    assert metrics.undefined == {"none"}
+    assert values["nan"].isnan()
+    assert values["vector"].item() == 0.5
