@@ -45,7 +45,7 @@ def losses(run: Record) -> list[float]:
 
 
 def scores(run: Record) -> dict[str, float]:
-    return {name: line.value for name, line in run.results.metrics["test"].items()}
+    return {name: not_none(line.value) for name, line in run.results.metrics["test"].items()}
 
 
 @pytest.mark.parametrize("task", ["samples", "streams", "pairs"])

@@ -52,32 +52,31 @@ def score_run(
     values = {name: column[row] for name, column in validation.items() if name != "step"}
     test = split_metrics(module, "test")
     primary = test[metric.name]
-    primary_value = check_primary_metric(module, "test")
+    value = require_defined(primary["value"], "test", metric.name)
     scores: dict[str, object] = {
         "best_step": best_step,
         "weights": weights_digest(module),
         "metrics": {"validation": _add_chance_and_best(data, "validation", values), "test": test},
         "baselines": {split: dict(data.baselines(split)) for split in SCORED_SPLITS},
-        "above_chance": above_chance(primary_value, primary["chance"], primary["best"], metric.direction),
+        "above_chance": above_chance(value, primary["chance"], primary["best"], metric.direction),
     }
     lengths = length_curves(module)
     return {**scores, "lengths": dict(lengths)} if lengths else scores
 
 
-def check_primary_metric(module: SequenceModule, split: str) -> float:
-    """Return the score of the task's primary metric on an evaluated split.
+def require_defined(value: float | None, split: str, metric: str) -> float:
+    """Return the score of the task's primary metric.
 
     Args:
-        module: the module that was evaluated.
+        value: the score; None if it is undefined.
         split: name of the split.
+        metric: name of the metric.
 
     Raises:
-        SeqbenchError: the score is undefined, so the run can neither be selected nor compared.
+        SeqbenchError: the score is undefined, so that weights cannot be selected, or runs compared.
     """
-    name = module.context.config.card.metric.name
-    value = module.evaluated[split][name]
     if value is None:
-        raise SeqbenchError(f"the deciding metric, {split} {name}, is undefined ({UNDEFINED}); give other data.")
+        raise SeqbenchError(f"the deciding metric, {split} {metric}, is undefined ({UNDEFINED}); give other data.")
     return value
 
 

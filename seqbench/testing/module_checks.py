@@ -77,7 +77,7 @@ def check_module_state_dict_complete(subject: ModuleSubject) -> None:
     curve = run.results.curves.validation
     row = curve["step"].index(run.results.best_step or 0)
     scores = subject.validate(run.best)
-    wrong = [name for name, value in scores.items() if abs(curve[name][row] - value) > 1e-6 * max(1.0, abs(value))]
+    wrong = [name for name, value in scores.items() if not _is_close(curve[name][row], value)]
     expect(
         not wrong,
         f"a new module with the weights of the best checkpoint has another validation {', '.join(wrong)}; what decides "
@@ -127,3 +127,10 @@ def _expect_equal(one: SmallRun, other: SmallRun, what: str, advice: str) -> Non
     results = json_digest(one.results.to_dict()) == json_digest(other.results.to_dict())
     found = f"in {', '.join(different[:3])}" if different else "in their losses or scores"
     expect(not different and results, f"{what} differ {found}; {advice}.")
+
+
+def _is_close(recorded: float | None, value: float | None) -> bool:
+    """Return whether two scores agree to rounding; an undefined score agrees with an undefined one only."""
+    if recorded is None or value is None:
+        return recorded is value
+    return abs(recorded - value) <= 1e-6 * max(1.0, abs(value))

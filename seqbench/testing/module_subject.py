@@ -194,7 +194,7 @@ class ModuleSubject(ArchitectureSubject):
         """An uninterrupted run, which several checks use."""
         return self.run()
 
-    def validate(self, weights: Mapping[str, Tensor]) -> Mapping[str, float]:
+    def validate(self, weights: Mapping[str, Tensor]) -> Mapping[str, float | None]:
         """Return the validation scores of a new module with these weights and buffers.
 
         Args:

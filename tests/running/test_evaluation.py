@@ -51,7 +51,7 @@ def train(folder: Path, task: dict[str, Any], arch: str = "gru", **changed: Any)
 
 
 def values(folder: Path, split: str = "test") -> dict[str, float]:
-    return {name: line.value for name, line in records.read_record(folder).results.metrics[split].items()}
+    return {name: not_none(line.value) for name, line in records.read_record(folder).results.metrics[split].items()}
 
 
 def scored(found: Any) -> dict[str, float]:

@@ -78,7 +78,7 @@ def test_a_run_writes_a_complete_record(tmp_path: Path, caplog: pytest.LogCaptur
     test = record.results.metrics["test"]
     assert test["accuracy"].chance == 1 / 8
     assert test["accuracy"].best == 1.0
-    assert 0 <= test["accuracy"].value <= 1
+    assert 0 <= not_none(test["accuracy"].value) <= 1
     assert set(test) == {"accuracy", "loss", "loss_all_positions"}
     assert record.results.curves.train["step"] == [40, 50, 80, 100, 120]
     assert record.results.curves.validation["step"] == [40, 80, 120]
@@ -115,8 +115,9 @@ def test_the_weights_with_the_best_validation_score_are_tested(tmp_path: Path) -
     run = runner.run(config(), tmp_path)
     results = run.record.results
     curve = results.curves.validation
-    best = max(curve["accuracy"])
-    assert results.best_step == max(x for x, y in zip(curve["step"], curve["accuracy"], strict=True) if y == best)
+    best = max(not_none(score) for score in curve["accuracy"])
+    steps = [not_none(step) for step in curve["step"]]
+    assert results.best_step == max(x for x, y in zip(steps, curve["accuracy"], strict=True) if y == best)
     assert results.metrics["validation"]["accuracy"].value == best
     module = seqbench.load(run.folder)
     data = seqbench.build("gru", COPY, tier="smoke", optim=OPTIM).data

@@ -85,7 +85,9 @@ class Curve(L.Callback):
         if not isinstance(pl_module, SequenceModule):
             return
         scores = pl_module.evaluated["validation"]
-        scoring.check_primary_metric(pl_module, "validation")
+        metric = pl_module.context.config.card.metric.name
+        if metric in scores:
+            scoring.require_defined(scores[metric], "validation", metric)
         for name, value in scores.items():
             if value is not None and not math.isfinite(value):
                 raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")

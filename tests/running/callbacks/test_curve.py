@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 
+import seqbench
 from seqbench.running.callbacks.curve import LOSSES_KEY, POINT_STEPS, Curve, DivergedError
 from seqbench.utils.errors import SeqbenchError
 
@@ -88,3 +89,23 @@ def test_the_learning_rate_of_each_optimiser_is_logged(rates: list[float | None]
     curve.on_train_batch_end(engine, MODULE, {"loss": torch.ones(())}, None, 0)
     curve.on_validation_start(engine, MODULE)
     assert {name: value for name, value in logged.items() if name != "train/loss"} == expected
+
+
+def test_an_undefined_score_is_null_in_the_curve_and_no_logger_gets_it() -> None:
+    module, curve, rows = seqbench.build("gru", "copy", tier="smoke"), Curve(), list[dict[str, float]]()
+    module.evaluated["validation"] = {"accuracy": 0.5, "loss": None}
+    engine = trainer(3)
+    engine.loggers = [SimpleNamespace(log_metrics=lambda row, step: rows.append(row))]
+    curve.on_validation_end(engine, module)
+    assert curve.validation == {"step": [3], "accuracy": [0.5], "loss": [None]}
+    assert rows == [{"validation/accuracy": 0.5}]
+
+
+def test_an_undefined_deciding_metric_ends_the_run_and_is_no_divergence() -> None:
+    module = seqbench.build("gru", "copy", tier="smoke")
+    module.evaluated["validation"] = {"accuracy": None}
+    with pytest.raises(SeqbenchError, match="the deciding metric, validation accuracy, is undefined"):
+        Curve().on_validation_end(trainer(3), module)
+    module.evaluated["validation"] = {"accuracy": float("nan")}
+    with pytest.raises(DivergedError, match="validation accuracy is nan at step 3"):
+        Curve().on_validation_end(trainer(3), module)
