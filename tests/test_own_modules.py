@@ -24,6 +24,7 @@ from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.callbacks.progress import Clock
 from seqbench.running.run_request import RunRequest
 from seqbench.running.runner import Run
+from seqbench.testing import architecture_kit
 from seqbench.verification import verify
 from tests.models import own_modules
 from tests.models.modules import build_copy, build_trainer
@@ -214,3 +215,27 @@ def test_two_processes_train_a_module_like_one(name: str, tmp_path: Path) -> Non
     tolerance = 0.2 if name == "Adversarial" else 1e-4
     assert two.curves.train["loss"] == pytest.approx(one.curves.train["loss"], rel=tolerance)
     assert two.curves.validation["loss"] == pytest.approx(one.curves.validation["loss"], rel=tolerance)
+
+
+@pytest.mark.slow
+def test_a_module_ranks_on_a_board(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arch = {"name": f"{OWN}:ClosedForm", "d_model": 16}
+    run = seqbench.run(arch, "copy", tier="smoke", logger="none", runs=tmp_path / "runs")
+    assert (run.record.status, run.record.config.modified) == ("ok", [])
+    card = tmp_path / "mine.yaml"
+    card.write_text("name: mine\nversion: 1\ntitle: Mine\nsummary: Mine.\ntier: smoke\nseeds: 1\ntasks:\n  copy:\n")
+    words = ["leaderboard", "build", str(card), "--from", str(tmp_path / "runs"), "--out", str(tmp_path / "pages")]
+    assert cli.main(words) == 0
+    page = "".join(path.read_text() for path in (tmp_path / "pages").rglob("*.md"))
+    assert "ClosedForm" in page
+
+
+def test_the_command_that_checks_an_architecture_checks_the_training_of_a_module(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(architecture_kit, "ARCHITECTURE_CHECKS", architecture_kit.ARCHITECTURE_CHECKS[:2])
+    assert cli.main(["check", "tests.testing.broken_modules:CountsCalls"]) == 1
+    out = capsys.readouterr().out
+    assert "module_resumable" in out
+    assert "keep what training changes in parameters, buffers" in out
+    assert "1 failed" in out
