@@ -8,7 +8,7 @@ Importing this package does not import torch.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from seqbench.utils.python_wording import python_wording
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
     from torch import nn
 
     from seqbench.datamodules.base import SequenceDataModule
@@ -38,6 +39,7 @@ __all__ = [
     "build",
     "data",
     "load",
+    "plot",
     "records",
     "run",
 ]
@@ -87,6 +89,7 @@ def run(
     wandb: Mapping[str, object] | None = None,
     runs: str | Path = "runs",
     existing: Existing = "error",
+    keep: str = "all",
     progress: bool | None = None,
 ) -> Run:
     """Train an architecture on a task, test it, and write its record.
@@ -109,6 +112,8 @@ def run(
         runs: folder in which the run's own folder is created.
         existing: what to do with an earlier run of this configuration: ``error`` refuses to start, ``resume`` continues
             an unfinished run and returns a finished one, ``overwrite`` deletes the earlier run.
+        keep: checkpoints that stay in the folder of a finished run: ``best`` (which ``load`` and verification need),
+            ``last``, ``none`` or ``all``.
         progress: whether to show progress on standard error. None shows it in a notebook and in an interactive session,
             unless your program handles the messages of ``logging`` itself.
 
@@ -129,7 +134,15 @@ def run(
 
     options = {"arch": arch, "task": task, "encoder": encoder, "optim": optim, "body": body, "trainer": trainer}
     request = RunRequest.from_mapping(
-        {**options, "wandb": wandb, "tier": tier, "seed": seed, "match_params": match_params, "logger": logger}
+        {
+            **options,
+            "wandb": wandb,
+            "tier": tier,
+            "seed": seed,
+            "match_params": match_params,
+            "logger": logger,
+            "keep": keep,
+        }
     )
     return python_run.run_in_python(run_config.resolve_config(request), Path(runs), existing, progress)
 
@@ -253,3 +266,61 @@ def records(*folders: str | Path) -> pd.DataFrame:
     from seqbench.leaderboard.data.record_frame import records_to_frame
 
     return records_to_frame([Path(folder) for folder in folders or ("runs",)])
+
+
+@python_wording()
+def plot(
+    runs: str | Path | Run | Record | Iterable[str | Path | Run | Record],
+    out: str | Path | None = None,
+    *,
+    kind: str = "curves",
+    metric: str | None = None,
+    split: str | None = None,
+    x: str = "steps",
+    labels: Mapping[str, str] | None = None,
+    log_x: bool = False,
+    log_y: bool = False,
+    title: str = "",
+    width: float = 5.0,
+    height: float | None = None,
+) -> Figure:
+    """Plot learning curves or final scores of runs, with the mean and the 95 % interval over seeds.
+
+    ``seqbench.plot("runs/copy", "curves.pdf")`` draws one line for each architecture. Runs that did not end ``ok``, and
+    trials of learning rates, are left out with a warning.
+
+    Args:
+        runs: runs, records, run folders or folders of runs, all on one task; one of them or several.
+        out: path of an SVG, PDF or PNG file to write; None to write none.
+        kind: ``curves`` or ``bars``.
+        metric: name of the metric; None for the primary metric of the task, and for the loss on ``train``.
+        split: for curves ``validation`` or ``train``, for bars ``test`` or ``validation``; None for the first of them.
+        x: horizontal axis of curves: ``steps``, ``seconds`` or ``tokens``.
+        labels: names of groups in the figure, such as ``{"gru": "GRU (ours)"}``.
+        log_x: whether the horizontal axis is logarithmic.
+        log_y: whether the vertical axis is logarithmic.
+        title: title above the axes.
+        width: width of the figure in inches; a column of a paper is about 3.3 wide.
+        height: height of the figure in inches; None chooses one for the content.
+
+    Returns:
+        A figure of matplotlib.
+
+    Raises:
+        SeqbenchError: the runs do not fit into one figure, or a value is wrong.
+    """
+    import warnings
+
+    from seqbench.leaderboard.figures import plot_runs
+    from seqbench.leaderboard.figures.run_figures import Look
+
+    if out is not None:
+        plot_runs.check_format(Path(out))
+    look = Look(width, height, title, log_x, log_y)
+    request = plot_runs.PlotRequest(kind, metric, split, x, labels or {}, look)
+    plotted = plot_runs.plot_runs(plot_runs.collect_places(runs), request)
+    for sentence in plotted.runs.left_out:
+        warnings.warn(f"left out of the figure: {sentence}", stacklevel=3)
+    if out is not None:
+        plot_runs.save_figure(plotted.figure, Path(out))
+    return plotted.figure

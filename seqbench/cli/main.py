@@ -32,6 +32,8 @@ COMMANDS = (
     "data",
     "generate",
     "evaluate",
+    "plot",
+    "clean",
     "verify",
     "compare",
     "reproduce",

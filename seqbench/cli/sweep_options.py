@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seqbench.cli import parse_options
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.cli.table_files import check_table_path
-from seqbench.protocol.choices import LOGGERS, TIERS
+from seqbench.protocol.choices import KEPT, LOGGERS, TIERS
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.units import parse_bytes
 
@@ -88,6 +88,10 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--runs", metavar="FOLDER", type=Path, default=Path("runs"), help="write run folders here (default: runs)"
     )
+    keep = parser.add_argument(
+        "--keep", metavar="WHICH", help=f"keep these checkpoints of finished runs: {', '.join(KEPT)} (default: all)"
+    )
+    complete_with(keep, lambda: KEPT)
     parser.add_argument(
         "--engine", metavar="NAME", default="local", help=f"execute cells with {', '.join(ENGINES)} (default: local)"
     )
@@ -149,7 +153,7 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
     dotted = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
     if options.tune and "optim.lr" in dotted:
         raise SeqbenchError("--tune selects optim.lr from the card's grid; leave out --tune or optim.lr.")
-    undotted = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger")}
+    undotted = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger", "keep")}
     request = PlanRequest(
         archs=parse_options.parse_names(options.arch),
         tasks=parse_options.parse_names(options.task),

@@ -80,6 +80,11 @@ class Adding(SequenceDataModule):
         """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self.samples / self.batch_size)
 
+    def input_text(self, batch: Batch, row: int) -> str:
+        """Return the two marked numbers with their steps."""
+        values, marks = batch.inputs[row].unbind(-1)
+        return " + ".join(f"{values[step]:.4f} (step {step})" for step in marks.nonzero()[:, 0].tolist())
+
     def oracle(self, batch: Batch) -> torch.Tensor:
         """Return the sum of the marked numbers, ``(batch, 1, 1)``."""
         return batch.inputs.prod(-1).sum(1)[:, None, None]

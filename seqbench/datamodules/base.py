@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import ClassVar, Self
 
@@ -15,11 +15,15 @@ from seqbench.datamodules import epochs
 from seqbench.datamodules.epochs import EpochLoader
 from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoader
 from seqbench.protocol.run_trainer import is_run
-from seqbench.protocol.specs import Batch, SequenceSpec
+from seqbench.protocol.specs import Batch, Context, Features, SequenceSpec
 from seqbench.utils.errors import SeqbenchError
 
 Scores = Mapping[str, float | None]
 """Scores by the name of their metric; None where a score is unknown."""
+
+
+SHOWN_ITEMS = 40
+"""Largest number of inputs of a sequence that a sample shows."""
 
 
 class SequenceDataModule(L.LightningDataModule, ABC):
@@ -54,10 +58,14 @@ class SequenceDataModule(L.LightningDataModule, ABC):
 
     sampler: ClassVar[str] = ""
     """Name of the sampler that writes samples of a trained model: ``text``, ``music`` or
-    ``translation``, or the module of a plug-in's sampler. Empty if there is none. See ``seqbench.running.samples``."""
+    ``translation``, or the module of a plug-in's sampler. Empty for the default: the first wrong answers on test beside
+    the right ones. See ``seqbench.running.samples``."""
 
     vocabulary_file: ClassVar[str] = ""
     """Name of the file in a run folder to which ``sampler`` writes ``vocabulary_text()``; empty if there is none."""
+
+    output_names: Sequence[str] = ()
+    """Names of the classes or output tokens, by their number, for samples; empty if they have no names."""
 
     best_unknown: str = ""
     """The reason why ``best`` contains None; empty if it contains none."""
@@ -121,6 +129,21 @@ class SequenceDataModule(L.LightningDataModule, ABC):
             the objective's head (logits or values). Predictions of weight 0 are ignored. None if no solution is known.
         """
         return None
+
+    def input_text(self, batch: Batch, row: int) -> str:
+        """Return the inputs of one row of a batch as text, for samples; long inputs are shortened.
+
+        Args:
+            batch: a batch of ``stream``.
+            row: number of the row.
+        """
+        steps = int(batch.lengths[row])
+        match self.spec.input:
+            case Context(dim=dim):
+                return f"a vector of {dim} numbers"
+            case Features(dim=dim):
+                return f"{steps} steps of {dim} number{'s' * (dim != 1)}"
+        return shorten_items([str(number) for number in batch.inputs[row, :steps].tolist()])
 
     def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:
         """Return scores of simple models: name of the baseline -> metric -> score."""
@@ -240,6 +263,16 @@ class SequenceDataModule(L.LightningDataModule, ABC):
 
     def _shard(self) -> Shard:
         return Shard(self.trainer.global_rank, self.trainer.world_size) if self.trainer else Shard()
+
+
+def shorten_items(items: Sequence[str]) -> str:
+    """Return items separated by spaces; of more than ``SHOWN_ITEMS``, the first ones and the number of the others.
+
+    >>> shorten_items(["3", "1", "4"])
+    '3 1 4'
+    """
+    more = len(items) - SHOWN_ITEMS
+    return " ".join(items) if more <= 0 else f"{' '.join(items[:SHOWN_ITEMS])} ... ({more} more)"
 
 
 def require(condition: bool, message: str) -> None:

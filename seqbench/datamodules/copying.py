@@ -14,7 +14,7 @@ import math
 import numpy as np
 import torch
 
-from seqbench.datamodules.base import Scores, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require, shorten_items
 from seqbench.protocol.batches import Keys
 from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
@@ -112,6 +112,11 @@ class Copy(SequenceDataModule):
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sample of the split once."""
         return math.ceil(self.samples / self.batch_size)
+
+    def input_text(self, batch: Batch, row: int) -> str:
+        """Return the symbols as numbers, blanks as ``.`` and delimiters as ``#``."""
+        marks = {BLANK: ".", self.alphabet + 1: "#"}
+        return shorten_items([marks.get(symbol, str(symbol)) for symbol in batch.inputs[row].tolist()])
 
     def oracle(self, batch: Batch) -> torch.Tensor:
         """Return blanks followed by the payload, ``(batch, time)`` ids."""

@@ -101,6 +101,7 @@ class Labelled(SequenceDataModule):
         """Set the data of all splits, and exclude training sentences that are too long."""
         self._sentences = sentences
         self.tokenizer, self.classes = sentences.tokenizer, sentences.classes
+        self.output_names = self.classes
         self.ids, self.offsets, self.labels = (
             {split: sentences.arrays[f"{split}-{kind}"] for split in SPLITS} for kind in ("ids", "offsets", "labels")
         )
@@ -225,6 +226,10 @@ class Labelled(SequenceDataModule):
     def steps_per_pass(self) -> int:
         """Return the number of batches that contain each training sample once."""
         return len(self._epochs.batches(0))
+
+    def input_text(self, batch: Batch, row: int) -> str:
+        """Return the tokens of the sentence; a word that the vocabulary lacks is the unknown token."""
+        return self.tokenizer.decode(batch.inputs[row, : int(batch.lengths[row])].tolist(), special=True)
 
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sentence of the split once."""

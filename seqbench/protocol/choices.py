@@ -12,6 +12,9 @@ LOGGERS = ("wandb", "tensorboard", "trackio", "csv", "none")
 WANDB_MODES = ("online", "offline", "disabled")
 """Values of ``--wandb.mode``."""
 
+KEPT = ("best", "last", "none", "all")
+"""Checkpoints that stay in the folder of a finished run; ``all`` means the best and the last one."""
+
 DECODER_ONLY = "decoder-only"
 BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
 """Names of the bridges between an encoder and its decoder."""

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
-from seqbench.protocol.choices import BRIDGES
+from seqbench.protocol.choices import BRIDGES, KEPT
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import Tuning
 from seqbench.protocol.registry import Entry
@@ -145,6 +145,7 @@ class RunConfig:
         encoder_entry: registry entry of the encoder's architecture; None if there is no encoder, or if it is
             the same as the decoder's.
         encoder_options: arguments of the encoder's backbone.
+        keep: checkpoints that stay in the run folder, one of ``choices.KEPT``. Not part of the options or the digest.
         match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
         tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
         class_files: for each architecture that is given by the path of its class, the SHA-256 of each file that defines
@@ -153,8 +154,8 @@ class RunConfig:
         labels: place of the run in a sweep, for the names that loggers show; not part of the digest.
 
     Raises:
-        SeqbenchError: a logger is unknown, options of W&B are given without its logger, the seed is out of range, or an
-            option is not plain data.
+        SeqbenchError: a logger or ``keep`` is unknown, options of W&B are given without its logger, the seed is out of
+            range, or an option is not plain data.
     """
 
     card: Card
@@ -173,6 +174,7 @@ class RunConfig:
     task_standard: Mapping[str, object] = field(default_factory=dict)
     encoder_entry: Entry | None = None
     encoder_options: Mapping[str, object] = field(default_factory=dict)
+    keep: str = "all"
     match_params: int | None = None
     tuning: Tuning | None = None
     class_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -186,6 +188,8 @@ class RunConfig:
                 f"the logger is {self.logger}, so {given} would have no effect; leave the option out, or choose the "
                 f"logger wandb."
             )
+        if self.keep not in KEPT:
+            raise SeqbenchError(f"keep must be one of {', '.join(KEPT)}, got '{self.keep}'.")
         check_plain(self.options(), "options")  # Other data have no digest.
         if not 0 <= self.seed < 2**32:
             raise SeqbenchError(f"seed must be from 0 to {2**32 - 1}, got {self.seed}.")

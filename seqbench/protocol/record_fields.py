@@ -75,7 +75,8 @@ class Results(StrictModel):
     )
     sample: PlainValue = Field(
         default=None,
-        description="Output that the trained model generates, in a form that depends on the task. Never published.",
+        description="Output of the trained model, in a form that depends on the task: generated text or music, or the "
+        "first wrong answers on test beside the right ones. Never published.",
     )
     sample_error: str = Field(default="", description="Reason why no sample could be generated. Never published.")
 

@@ -17,13 +17,17 @@ from seqbench.utils.errors import SeqbenchError
 CHECKPOINTS = "checkpoints"
 BEST, LAST = f"{CHECKPOINTS}/best.ckpt", f"{CHECKPOINTS}/last.ckpt"
 CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
-VOCABULARY, SAMPLE = "vocabulary.json", "sample.txt"
+VOCABULARY, SAMPLE, CURVES = "vocabulary.json", "sample.txt", "learning-curves.svg"
 TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
 ATTENTION = "attention.png"
 LOCK, WANDB_ID, LOGGED_STEPS = ".lock", "wandb-id", "logged-steps.json"
 
 Existing = Literal["error", "resume", "overwrite"]
 """Treatment of an earlier run of the same configuration: raise an error, continue the run, or delete it."""
+
+
+PATIENCE = 0.2
+"""Time for which a starting run waits for a lock (s): ``is_locked`` holds it for some microseconds."""
 
 
 class BusyError(SeqbenchError):
@@ -56,7 +60,7 @@ def finished_record(folder: Path, existing: Existing) -> Record | None:
 
 
 @contextlib.contextmanager
-def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
+def lock_folder(folder: Path, patience: float = PATIENCE) -> Iterator[None]:
     """Create the folder, and lock it until the end of the block or of this process.
 
     The lock is a lock of the operating system (``flock``) on a file that is not deleted. It is released when its
@@ -90,14 +94,18 @@ def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Return whether another process has locked the folder; False for a folder that cannot be written."""
+    """Return whether a process has locked the folder; no file is created, and False if the lock cannot be read."""
+    import fcntl
+
     try:
-        with lock_folder(folder):
-            return False
-    except BusyError:
+        with (folder / LOCK).open("rb") as file:
+            # Other readers may hold a shared lock at the same time, so that looking does not seem to be running.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    except SeqbenchError:
+    except OSError:
         return False
+    return False
 
 
 def remove_leftovers(folder: Path, overwrite: bool) -> None:
@@ -122,6 +130,38 @@ def remove_leftovers(folder: Path, overwrite: bool) -> None:
                 path.unlink(missing_ok=True)
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def remove_checkpoints(folder: Path, keep: str) -> None:
+    """Remove the checkpoints of a finished run that are not kept; a checkpoint that cannot be removed stays.
+
+    Args:
+        folder: folder of the run, locked by the caller.
+        keep: one of ``choices.KEPT``.
+    """
+    for name, path in (("best", BEST), ("last", LAST)):
+        if keep not in (name, "all"):
+            with contextlib.suppress(OSError):
+                (folder / path).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # A checkpoint is left in it.
+        (folder / CHECKPOINTS).rmdir()
+
+
+def explain_missing_weights(folder: Path) -> str:
+    """Return a sentence that says why a run's folder holds no best checkpoint, and what to do."""
+    try:
+        finished = records.read_record(folder).status == "ok"
+    except SeqbenchError:
+        finished = False
+    if not finished:
+        return f"{folder} holds no {BEST}; the run ended before its first validation."
+    runs = folder.parent.parent.parent
+    where = "" if runs == Path("runs") else f" --runs {runs}"
+    kept = " (the last one is there, but it was not tested)" if (folder / LAST).is_file() else ""
+    return (
+        f"{folder} holds no {BEST}: the checkpoint that was tested is not kept{kept}, because of --keep or `seqbench "
+        f"clean`. Train the run again: `seqbench run --config {folder}{where} --overwrite`."
+    )
 
 
 def _unwritable(folder: Path, error: OSError) -> SeqbenchError:

@@ -21,7 +21,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.record_fields import Results, Status
 from seqbench.protocol.records import Record, build_record
-from seqbench.running import provenance, reload, run_html, samples, scoring, trainer, used_devices
+from seqbench.running import curve_picture, provenance, reload, run_html, samples, scoring, trainer, used_devices
 from seqbench.running.callbacks.causality_probe import CausalityProbe
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
@@ -221,20 +221,26 @@ class Attempt:
             return None
 
     def _write(self, record: Record, ending: Ending) -> Record:
-        """Write the record and the traceback, and close the loggers; return the last written record.
+        """Write the record, the traceback and the picture, close the loggers, and remove checkpoints that are not kept.
 
         The record is written first, because closing W&B may upload for minutes and be interrupted.
+
+        Returns:
+            The last written record.
         """
         record.write(self.folder)
         if ending.traceback:
             with contextlib.suppress(SeqbenchError):  # The error may be a full disk.
                 atomic_files.write_text(self.folder / run_folder.ERROR, ending.traceback)
+        curve_picture.write_curve_picture(record, self.folder)
         ended = Ended(summarize_results(record.results), self.trainer.global_step, self.sample_files, record)
         for one in self.loggers:
             wandb_run = logger_table.finish_logger(one, ended)
             if wandb_run is not None:
                 record = dataclasses.replace(record, measured=record.measured.with_values(wandb=wandb_run))
                 record.write(self.folder)
+        if record.status == "ok":  # Any other run can be resumed from its checkpoints.
+            run_folder.remove_checkpoints(self.folder, self.config.keep)
         return record
 
 

@@ -181,7 +181,7 @@ def load_weights(module: SequenceModule, folder: Path) -> int:
     """
     path = folder / run_folder.BEST
     if not path.is_file():
-        raise SeqbenchError(f"{folder} holds no {run_folder.BEST}; the run ended before its first validation.")
+        raise SeqbenchError(run_folder.explain_missing_weights(folder))
     try:
         checkpoint = load_checkpoint(path)
         module.load_state_dict(checkpoint["state_dict"])

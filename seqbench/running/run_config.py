@@ -72,6 +72,7 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
         trainer=validate(TrainerOptions, options["trainer"], "trainer"),
         logger=request.logger,
         wandb=validate(WandbOptions, options["wandb"], "wandb"),
+        keep=request.keep,
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],

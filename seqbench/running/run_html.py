@@ -1,4 +1,4 @@
-"""A run as a notebook shows it: what was run, the scores of the test as a table, and the folder."""
+"""A run as a notebook shows it: what was run, the scores of the test as a table, the learning curves, the folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seqbench.protocol.records import Record
+from seqbench.running.curve_picture import draw_curves
 from seqbench.utils.number_format import format_number
 
 
@@ -21,6 +22,7 @@ def render_run(record: Record, folder: Path) -> str:
     if record.results.reason:
         parts.append(f"<p>{html.escape(record.results.reason)}</p>")
     parts += _score_table(record)
+    parts.append(draw_curves(record) or "")
     parts.append(f"<p>{_costs(record)}folder: <code>{html.escape(str(folder))}</code></p>")
     return "".join(parts)
 

@@ -25,7 +25,7 @@ GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer", "wandb")
 NAMED_GROUPS = ("arch", "encoder", "task")
 """Groups whose mapping also holds ``name``, the registered name of the architecture or task."""
 
-KEYS = (*GROUPS, "tier", "seed", "logger", "match_params")
+KEYS = (*GROUPS, "tier", "seed", "logger", "match_params", "keep")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class RunRequest:
         tier: name of one of the card's tiers.
         seed: seed of weights, training batches and dropout.
         logger: names of ``protocol.choices.LOGGERS``, separated by commas.
+        keep: checkpoints that stay after the run: ``best``, ``last``, ``none`` or ``all``.
         match_params: wanted number of trainable parameters, for which the width is chosen; None to keep
             ``arch.d_model``.
         options: options of a file or of a Python call, by group (one of ``GROUPS``).
@@ -52,6 +53,7 @@ class RunRequest:
     tier: str = "small"
     seed: int = 0
     logger: str = "wandb"
+    keep: str = "all"
     match_params: int | None = None
     options: Mapping[str, Options] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class RunRequest:
             tier=str(data.get("tier") or "small"),
             seed=_whole_number(data.get("seed", 0), "seed"),
             logger=str(data.get("logger", "wandb")),
+            keep=str(data.get("keep", "all")),
             match_params=None if count is None else parse_parameter_count(count),
             options={group: options for group, options in groups.items() if options},
             arguments=split_arguments(arguments),

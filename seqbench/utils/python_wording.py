@@ -21,6 +21,13 @@ _ARGUMENTS = {
     "arch": "arch=NAME",
     "encoder": "encoder=NAME",
     "task": "task=NAME",
+    "keep": "keep=NAME",
+    "kind": "kind=NAME",
+    "split": "split=NAME",
+    "out": "out=FILE",
+    "x": "x=NAME",
+    "log-x": "log_x=True",
+    "log-y": "log_y=True",
 }
 _NAMED_GROUPS = ("arch", "encoder", "task")
 _GROUPS = (*_NAMED_GROUPS, "optim", "body", "trainer", "wandb")

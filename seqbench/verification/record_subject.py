@@ -84,7 +84,10 @@ class Subject:
             SkippedError: there is no checkpoint beside the record.
         """
         if self.folder is None:
-            raise SkippedError(f"the run's {run_folder.BEST} is not beside the record; --retrain can check the scores")
+            raise SkippedError(
+                f"the run's {run_folder.BEST} is not beside the record (--keep or `seqbench clean` may have removed "
+                "it); --retrain trains the run again and checks the scores"
+            )
         return self.folder
 
 

@@ -97,11 +97,38 @@ def test_a_run_writes_a_complete_record(tmp_path: Path, caplog: pytest.LogCaptur
     ]
     assert record.config.packages["torch"] == torch.__version__
     assert not_none(record.measured.steps_per_second) > 0
-    left = {"result.json", "config.yaml", "metrics.csv", "checkpoints", ".lock"}
+    left = {"result.json", "config.yaml", "metrics.csv", "checkpoints", "learning-curves.svg", "sample.txt", ".lock"}
     assert {p.name for p in run.folder.iterdir()} == left
     assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert (run.folder / "metrics.csv").read_text().splitlines()[0].startswith("step,train/loss,validation/accuracy")
     assert any("step 120/120" in line and "steps/s" in line for line in caplog.messages)
+
+
+@pytest.mark.parametrize(("keep", "left"), [("best", {"best.ckpt"}), ("last", {"last.ckpt"}), ("none", None)])
+def test_checkpoints_that_are_not_kept_are_removed_from_a_finished_run(
+    keep: str, left: set[str] | None, tmp_path: Path
+) -> None:
+    run = runner.run(config(keep=keep), tmp_path)
+    assert run.folder == config().folder(tmp_path)
+    checkpoints = run.folder / "checkpoints"
+    assert left == ({path.name for path in checkpoints.iterdir()} if checkpoints.exists() else None)
+    if keep != "best":
+        with pytest.raises(SeqbenchError, match=r"is not kept.*`seqbench run --config .* --overwrite`"):
+            seqbench.load(run.folder)
+
+
+def test_an_interrupted_run_keeps_its_checkpoints_and_gives_the_same_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = runner.run(config(), tmp_path / "whole").record
+    with monkeypatch.context() as patch:
+        signal_at(patch, 50, signal.SIGTERM)
+        stopped = runner.run(config(keep="none"), tmp_path)
+    assert stopped.record.status == "interrupted"
+    assert (stopped.folder / run_folder.LAST).is_file()
+    resumed = runner.run(config(keep="none"), tmp_path, existing="resume")
+    assert plain(resumed.record.results) == plain(whole.results)
+    assert not (stopped.folder / run_folder.CHECKPOINTS).exists()
 
 
 def test_the_width_found_for_a_number_of_parameters_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,10 +1,11 @@
-"""List the architectures, tasks and leaderboards that are installed."""
+"""List the architectures, tasks and leaderboards that are installed, or the runs in a folder."""
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
 
+from seqbench.cli import runs_table
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_paths
 from seqbench.protocol import card_lookup, class_outline, registry
@@ -12,13 +13,16 @@ from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.redaction import redact
 
 KINDS = {"architectures": registry.ARCHITECTURES, "tasks": registry.TASKS}
-BOARDS = "boards"
+BOARDS, RUNS = "boards", "runs"
 OK, NEEDS_LIBRARY, BROKEN = "ok", "lacking a library", "broken"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``seqbench list`` to its parser."""
-    parser.add_argument("kind", nargs="?", choices=[*KINDS, BOARDS], help="list only this kind (default: all)")
+    parser.add_argument(
+        "kind", nargs="?", choices=[*KINDS, BOARDS, RUNS], help="list this kind (default: all but runs)"
+    )
+    runs_table.add_arguments(parser)
     parser.add_argument(
         "--check",
         action="store_true",
@@ -32,6 +36,9 @@ def main(options: argparse.Namespace) -> int:
     Returns:
         1 if an entry is broken, else 0.
     """
+    if options.kind == RUNS:
+        return runs_table.print_runs(options)
+    runs_table.check_options(options)
     states: Counter[str] = Counter()
     for kind, group in KINDS.items():
         if options.kind not in (None, kind):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from seqbench.cli import dry_run, parse_options, run_report
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.protocol import records, run_folder
-from seqbench.protocol.choices import LOGGERS, TIERS
+from seqbench.protocol.choices import KEPT, LOGGERS, TIERS
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
 from seqbench.running import run_config, run_request
@@ -82,6 +82,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--dry-run", action="store_true", help="show what would run, its size and its time, and run nothing"
     )
+    keep = parser.add_argument(
+        "--keep", metavar="WHICH", help=f"keep these checkpoints of a finished run: {', '.join(KEPT)} (default: all)"
+    )
+    complete_with(keep, lambda: KEPT)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--resume", action="store_true", help="continue an unfinished run (default: refuse)")
     existing.add_argument("--overwrite", action="store_true", help="replace an earlier run (default: refuse)")
@@ -170,7 +174,7 @@ def merge_options(options: argparse.Namespace) -> dict[str, object]:
         SeqbenchError: the configuration file cannot be read.
     """
     merged: dict[str, object] = dict(run_request.read_options_file(options.config)) if options.config else {}
-    for key in ("tier", "seed", "match_params", "logger"):
+    for key in ("tier", "seed", "match_params", "logger", "keep"):
         if getattr(options, key) is not None:
             merged[key] = getattr(options, key)
     if options.logger is not None and "wandb" not in options.logger.split(","):

@@ -117,9 +117,14 @@ class Tokenizer:
         ids[ids < self._specials] = UNKNOWN
         return ids, offsets
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Return the text of token ids without special tokens; byte pairs restore a stripped text exactly."""
-        text: str = self._wrapped.decode([int(token) for token in ids], skip_special_tokens=True)
+    def decode(self, ids: Iterable[int], special: bool = False) -> str:
+        """Return the text of token ids; byte pairs restore a stripped text exactly.
+
+        Args:
+            ids: the token ids.
+            special: whether the text contains special tokens, such as the one for unknown words.
+        """
+        text: str = self._wrapped.decode([int(token) for token in ids], skip_special_tokens=not special)
         return text.removeprefix(" ")
 
     def __len__(self) -> int:

@@ -1,9 +1,10 @@
-"""Samples that a trained module generates: texts, music and translations, written beside the record.
+"""Samples of a trained module, written beside the record: texts, music, translations, or answers with errors.
 
-A datamodule names its sampler in ``sampler``: a key of ``SAMPLERS``, or the path of a plug-in's module. A sampler is a
-module with a function ``draw_sample(module, folder) -> Sample``, which writes its files into the run folder. It may
-also have ``generate(module, folder, request) -> str``, which ``seqbench generate`` calls. A run imports its sampler
-after the test.
+A datamodule names its sampler in ``sampler``: a key of ``SAMPLERS``, or the path of a plug-in's module. A task without
+one has the sampler ``DEFAULT``, which shows the first wrong answers beside the right ones. A sampler is a module with a
+function ``draw_sample(module, folder) -> Sample``, which writes its files into the run folder. It may also have
+``generate(module, folder, request) -> str``, which ``seqbench generate`` calls. A run imports its sampler after the
+test.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Protocol, cast, runtime_checkable
 from seqbench.models.module import SequenceModule
 from seqbench.utils.errors import SeqbenchError
 
+DEFAULT = "seqbench.running.samples.answers_sample"
+"""Module of the sampler for tasks that name none."""
 SAMPLERS = {
     "music": "seqbench.running.samples.music_sample",
     "text": "seqbench.running.samples.text_sample",
@@ -91,11 +94,11 @@ def generate(sampler: str, module: SequenceModule, folder: Path, request: Reques
 
 
 def draw_sample(module: SequenceModule, folder: Path) -> Sample | None:
-    """Write the sample of a tested module into the run's folder and return it; None for a task without a sampler."""
+    """Write the sample of a tested module into the run's folder and return it; None for a module without data."""
     data = module.data
-    if data is None or not data.sampler:
+    if data is None:
         return None
-    sampler: Sampler = cast(Sampler, _import_sampler(data.sampler))
+    sampler: Sampler = cast(Sampler, _import_sampler(data.sampler or DEFAULT))
     return sampler.draw_sample(module, folder)
 
 

@@ -1,0 +1,1 @@
+"""Figures of runs for papers: learning curves and bars, drawn with matplotlib."""

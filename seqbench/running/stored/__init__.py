@@ -1,0 +1,1 @@
+"""Runs on disk: finding, listing and deleting them; nothing here imports torch."""
