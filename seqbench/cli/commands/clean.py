@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,14 +27,14 @@ KINDS = {
     "failed": "the folders of runs without a result: failed, interrupted, killed, out of memory or time",
     "checkpoints": "all checkpoints of finished runs; load, generate, evaluate and verify need the best one",
     "last-checkpoints": "the last checkpoints of finished runs, which no command needs",
-    "wandb": "the folders that W&B keeps in run folders",
+    "wandb": "the folders of their W&B runs on this disk",
     "finished": "the folders of finished runs, with their records",
 }
 """What each option deletes."""
 
 EPILOG = """\
-Without one of these options the command shows what each of them would delete. Runs in use, files outside of run
-folders and the targets of symbolic links are never deleted. With a terminal the command asks first; otherwise it needs
+Without one of these options the command shows what each of them would delete. Runs in use, files that belong
+to no run and the targets of symbolic links are never deleted. With a terminal the command asks first; otherwise it needs
 --yes.
 """
 
@@ -79,7 +80,7 @@ def main(options: argparse.Namespace) -> int:
     if not plan:
         print("there is nothing to delete.")
         return 0
-    print(_format_plan(plan, everything))
+    print(_format_plan(plan, everything, options.folder))
     if options.dry_run:
         return 0
     if not options.yes and not _confirm():
@@ -110,13 +111,22 @@ def _format_overview(runs: Sequence[StoredRun], older_than: float) -> str:
     return f"{align_columns(rows)}\nNothing was deleted; choose one option or several."
 
 
-def _format_plan(plan: Sequence[Deletion], runs: Sequence[StoredRun]) -> str:
-    """Return a line for each run with what is deleted, the total, and what the user should know before."""
+def _format_plan(plan: Sequence[Deletion], runs: Sequence[StoredRun], root: Path) -> str:
+    """Return a line for each run with what is deleted, the total, and what the user should know before.
+
+    Args:
+        plan: what would be deleted.
+        runs: all runs in the folder.
+        root: the folder of runs.
+    """
     from seqbench.running.stored import cleanup
 
     rows = [["delete", "run", "status", "size"]]
     for one in plan:
-        what = "whole run" if one.whole else ", ".join(str(path.relative_to(one.run.folder)) for path in one.paths)
+        parts = [
+            os.path.relpath(path, one.run.folder if one.run.folder in path.parents else root) for path in one.paths
+        ]
+        what = ", ".join(["whole run"] * one.whole + parts)
         status = f"{one.run.status}, trial" if one.run.is_trial else one.run.status
         rows.append([what, str(one.run.folder), status, format_bytes(one.bytes)])
     count = len(plan)

@@ -1,12 +1,14 @@
 """Delete what finished and failed runs leave on disk: trials, checkpoints, W&B folders, whole runs.
 
-Only files in run folders are deleted, each under the lock of its run. Symbolic links are not followed.
+Only files in run folders are deleted, and the folders of their W&B runs, each under the lock of the run. Symbolic links
+are not followed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,7 +19,7 @@ from seqbench.running.stored.stored_runs import BROKEN, RUNNING, StoredRun, read
 from seqbench.utils.errors import SeqbenchError
 
 WANDB = "wandb"
-"""Name of the folder in a run folder in which W&B keeps its files."""
+"""Name of the folder in which W&B keeps its files: in the folder of all runs, or in a run folder."""
 
 
 @dataclass(frozen=True)
@@ -55,18 +57,15 @@ class Deletion:
 
     Args:
         run: the run.
-        paths: files and folders inside of the run folder; empty for the whole run folder.
-        bytes: their size.
+        whole: whether the whole run folder is deleted.
+        paths: other files and folders that are deleted.
+        bytes: size of all that is deleted.
     """
 
     run: StoredRun
+    whole: bool
     paths: tuple[Path, ...]
     bytes: int
-
-    @property
-    def whole(self) -> bool:
-        """Whether the whole run folder is deleted."""
-        return not self.paths
 
 
 def plan_cleanup(runs: Iterable[StoredRun], request: Request) -> list[Deletion]:
@@ -83,10 +82,11 @@ def plan_cleanup(runs: Iterable[StoredRun], request: Request) -> list[Deletion]:
     for run in runs:
         if run.status in (RUNNING, BROKEN) or run.folder.is_symlink() or run.age() < request.older_than:
             continue
-        if _is_deleted_whole(run, request):
-            plan.append(Deletion(run, (), run.bytes))
-        elif paths := _deleted_parts(run, request):
-            plan.append(Deletion(run, paths, sum(map(_size, paths))))
+        whole, paths = _is_deleted_whole(run, request), _deleted_parts(run, request)
+        if whole:
+            paths = tuple(path for path in paths if run.folder not in path.parents)
+        if whole or paths:
+            plan.append(Deletion(run, whole, paths, whole * run.bytes + sum(map(_size, paths))))
     return plan
 
 
@@ -102,14 +102,29 @@ def _deleted_parts(run: StoredRun, request: Request) -> tuple[Path, ...]:
         names.append(run_folder.CHECKPOINTS)
     elif run.finished and request.last_checkpoints:
         names.append(run_folder.LAST)
-    if request.wandb:
-        names.append(WANDB)
     paths = [run.folder / name for name in names]
+    if request.wandb:
+        paths += _wandb_folders(run.folder)
     # A link may lead to files that are shared with other runs.
     links = (run.folder / run_folder.CHECKPOINTS).is_symlink()
     return tuple(
-        path for path in paths if path.exists() and not path.is_symlink() and not (links and path.parent != run.folder)
+        path
+        for path in paths
+        if path.exists() and not path.is_symlink() and not (links and path.parent.name == run_folder.CHECKPOINTS)
     )
+
+
+def _wandb_folders(folder: Path) -> list[Path]:
+    """Return the folders of a run's W&B runs: in its own folder, and in the folder of all runs by the W&B id."""
+    found = [folder / WANDB]
+    shared = folder.parent.parent.parent / WANDB
+    try:
+        run_id = (folder / run_folder.WANDB_ID).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return found
+    if re.fullmatch("[0-9a-f]{8}", run_id) and not shared.is_symlink():
+        found += sorted(shared.glob(f"*run-*-{run_id}"))
+    return found
 
 
 def trials_in_use(plan: Sequence[Deletion], runs: Iterable[StoredRun]) -> int:
@@ -128,9 +143,11 @@ def unsynced_wandb_runs(plan: Sequence[Deletion]) -> int:
     """Return the number of offline W&B runs among what would be deleted that W&B has not marked as uploaded."""
     count = 0
     for one in plan:
-        folders = (one.run.folder / WANDB).glob("offline-run-*")
-        if one.whole or one.run.folder / WANDB in one.paths:
-            count += sum(not list(folder.glob("*.synced")) for folder in folders)
+        own = [one.run.folder / WANDB] if one.whole else []
+        for path in (*own, *one.paths):
+            folders = path.glob("offline-run-*") if path.name == WANDB else [path]
+            offline = [folder for folder in folders if folder.name.startswith("offline-run-")]
+            count += sum(not list(folder.glob("*.synced")) for folder in offline)
     return count
 
 
@@ -154,7 +171,7 @@ def execute_deletion(deletion: Deletion, root: Path) -> None:
         if read_stored_run(run.folder).changed != run.changed:
             raise SeqbenchError(f"{run.folder} has changed since it was listed; it stays. Repeat the command.")
         try:
-            for path in deletion.paths or _everything(run.folder):
+            for path in (*deletion.paths, *(_everything(run.folder) if deletion.whole else ())):
                 _delete(path)
             if deletion.whole:
                 run.folder.rmdir()

@@ -50,6 +50,23 @@ def test_only_checkpoints_of_finished_runs_are_deleted_so_that_others_can_be_res
     assert (stopped / run_folder.LAST).is_file()
 
 
+def test_the_folders_of_a_run_in_the_shared_wandb_folder_are_deleted_by_its_id(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    done, failed = write_run(runs), write_run(runs, "failed", status="failed", reason="no")
+    (done / run_folder.WANDB_ID).write_text("0123abcd\n")
+    (failed / run_folder.WANDB_ID).write_text("*\n")
+    for name in ("offline-run-1-0123abcd", "run-2-0123abcd", "run-3-99999999"):
+        (runs / "wandb" / name).mkdir(parents=True)
+        (runs / "wandb" / name / "run.wandb").write_bytes(b"x" * 10)
+    plan = plan_cleanup(find_stored_runs(runs), Request(wandb=True))
+    assert [(one.run.folder, one.whole, one.bytes) for one in plan] == [(done, False, 20)]
+    assert cleanup.unsynced_wandb_runs(plan) == 1
+    clean(runs, Request(wandb=True, finished=True))
+    assert [path.name for path in (runs / "wandb").iterdir()] == ["run-3-99999999"]
+    assert not done.exists()
+    assert failed.is_dir()
+
+
 def test_a_whole_run_is_deleted_with_the_empty_folders_above_it(tmp_path: Path) -> None:
     killed, kept = write_killed(tmp_path / "runs"), write_run(tmp_path / "runs")
     clean(tmp_path / "runs", Request(failed=True))
