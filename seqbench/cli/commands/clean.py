@@ -34,8 +34,8 @@ KINDS = {
 
 EPILOG = """\
 Without one of these options the command shows what each of them would delete. Runs in use, files that belong
-to no run and the targets of symbolic links are never deleted. With a terminal the command asks first; otherwise it needs
---yes.
+to no run and the targets of symbolic links are never deleted. With a terminal the command asks first; otherwise it
+needs --yes.
 """
 
 
