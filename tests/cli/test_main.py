@@ -118,7 +118,7 @@ def test_a_run_prints_its_table_and_the_path_of_its_record(tmp_path: Path) -> No
     [
         (["rn"], "unknown command 'rn'. Did you mean 'run'?"),
         (["list", "task"], "invalid choice: 'task'"),
-        (["show", "gruu"], "no architecture or task is called 'gruu'. Did you mean 'gru'"),
+        (["show", "gruu"], "no architecture, task or run is called 'gruu'. Did you mean 'gru'"),
         (["list", "--chek"], "unknown option --chek. Did you mean --check?"),
         (["run", "--arch", "gru"], "no task was given; add --task NAME"),
         (["run", "--arch", "gru", "--help"], "give both --arch and --task"),

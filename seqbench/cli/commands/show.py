@@ -1,4 +1,4 @@
-"""Show an architecture or a task: its description, options, protocol, chance and best possible scores."""
+"""Show an architecture, a task or a run: description, options, protocol, chance and best possible, scores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_architectures_and_tasks, list_tasks
@@ -25,20 +26,25 @@ WIDTH, SYMBOLS, STEPS = 128, 64, 256
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``seqbench show`` to its parser."""
-    name = parser.add_argument("name", help="show this architecture (or package.module:Class) or task")
+    name = parser.add_argument("name", help="show this architecture (or package.module:Class), task or run folder")
     complete_with(name, list_architectures_and_tasks)
 
 
 def main(options: argparse.Namespace) -> int:
-    """Print the architecture, the task, or both of this name; return 0.
+    """Print the architecture, the task, or both of this name, or else the run in this folder; return 0.
 
     Raises:
         SeqbenchError: the name is unknown, or its entry cannot be imported.
     """
     is_architecture, is_task = options.name in list_architectures() or ":" in options.name, options.name in list_tasks()
     if not (is_architecture or is_task):
+        from seqbench.cli import run_description  # Not needed for a name.
+
+        if run_description.is_run(Path(options.name)):
+            print(run_description.describe_run(Path(options.name)))
+            return 0
         hint = did_you_mean(options.name, list_architectures_and_tasks())
-        raise SeqbenchError(f"no architecture or task is called '{options.name}'.{hint}")
+        raise SeqbenchError(f"no architecture, task or run is called '{options.name}'.{hint}")
     if is_architecture:
         print(describe_architecture(registry.find_entry(registry.ARCHITECTURES, options.name)))
     if is_task:

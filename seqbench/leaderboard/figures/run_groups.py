@@ -152,6 +152,10 @@ def _flat_options(record: Record) -> dict[str, object]:
     }
     flat = {f"{group}.{key}": value for group, values in groups.items() for key, value in values.items()}
     flat["trainer.precision"] = options.trainer.precision
+    # A class that is given by its path has no version: after an edit it is another configuration.
+    files = {name: source.digest for name, source in record.config.sources.items() if source.files}
+    if files:
+        flat["source"] = json_digest(files)[:8]
     return {key: value for key, value in flat.items() if key not in _PLACE_OPTIONS and not key.endswith(".name")}
 
 

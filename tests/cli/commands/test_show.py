@@ -76,7 +76,7 @@ def test_a_task_is_shown_with_its_tiers_and_baselines(capsys: pytest.CaptureFixt
 
 def test_an_unknown_name_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["show", "gruu"]) == 2
-    assert "no architecture or task is called 'gruu'. Did you mean 'gru'" in capsys.readouterr().err
+    assert "no architecture, task or run is called 'gruu'. Did you mean 'gru'" in capsys.readouterr().err
 
 
 def test_a_module_with_training_of_its_own_is_shown_with_what_it_overrides(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,16 @@ def test_configurations_of_one_architecture_are_told_apart_by_what_differs() -> 
         "gru (num_layers=3, lr=0.005)",
         "gru (num_layers=3, lr=0.1)",
     }
+
+
+def test_edited_code_of_a_class_given_by_its_path_is_another_group() -> None:
+    records = [with_curves(seed=seed) for seed in (0, 1)]
+    edited = []
+    for record, digest in zip(records, ("a" * 64, "b" * 64), strict=True):
+        sources = {"arch": {"digest": digest, "files": {"net.py": digest}}}
+        edited.append(dataclasses.replace(record, config=record.config.with_values(sources=sources)))
+    assert sorted(groups(*edited).values()) == [[0], [1]]
+    assert all(label.startswith("gru (source=") for label in groups(*edited))
 
 
 def test_trials_and_unfinished_runs_are_left_out_and_said() -> None:
