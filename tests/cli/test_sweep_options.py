@@ -37,3 +37,7 @@ def test_the_options_are_parsed_into_their_types(tmp_path: Path) -> None:
 def test_a_table_that_cannot_be_written_is_refused_before_anything_runs() -> None:
     with pytest.raises(SeqbenchError, match="--out must name a file that ends in"):
         parse("--out", "table.txt")
+
+
+def test_the_checkpoints_that_stay_are_an_option_of_all_cells() -> None:
+    assert parse("--keep", "best").request.options == {"keep": "best"}

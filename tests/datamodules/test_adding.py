@@ -64,3 +64,11 @@ def test_batches_repeat_and_contain_each_sample_once() -> None:
 def test_values_out_of_range_are_refused(changed: dict[str, Any], sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         make(**changed)
+
+
+def test_inputs_are_shown_as_the_two_marked_numbers() -> None:
+    data = Adding(length=4, batch_size=2, keys=Keys(0, "adding", 1), samples=2)
+    batch = data.stream("test", 0)
+    steps = batch.inputs[1, :, 1].nonzero()[:, 0].tolist()
+    first, second = (f"{float(batch.inputs[1, step, 0]):.4f} (step {step})" for step in steps)
+    assert data.input_text(batch, 1) == f"{first} + {second}"

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from seqbench.datamodules import epochs
-from seqbench.datamodules.base import Scores, SequenceDataModule, require
+from seqbench.datamodules.base import Scores, SequenceDataModule, require, shorten_items
 from seqbench.protocol.batches import EvaluationLoader, Keys, TrainingLoader
 from seqbench.protocol.run_trainer import RunTrainer
-from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
+from seqbench.protocol.specs import Batch, Features, SequenceSpec, StepClasses, Tokens
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -165,3 +165,11 @@ def test_require_raises_its_message_if_the_condition_is_false() -> None:
     require(True, "not raised")
     with pytest.raises(SeqbenchError, match=r"^length must be at least 1$"):
         require(False, "length must be at least 1")
+
+
+def test_inputs_are_shown_as_numbers_and_long_ones_are_cut() -> None:
+    data = Counter()
+    assert data.input_text(data.stream("test", 7), 0) == "7 7 7"
+    assert shorten_items([str(k) for k in range(42)]).endswith("38 39 ... (2 more)")
+    data.spec = SequenceSpec(Features(2), StepClasses(2), max_length=3)
+    assert data.input_text(data.stream("test", 7), 0) == "3 steps of 2 numbers"

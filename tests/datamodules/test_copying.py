@@ -105,3 +105,9 @@ def test_the_input_contains_the_answer_for_all_sizes(delay: int, alphabet: int, 
 def test_values_out_of_range_are_refused(option: str, value: int, sentence: str) -> None:
     with pytest.raises(SeqbenchError, match=sentence):
         make(**{option: value})
+
+
+def test_inputs_are_shown_with_dots_for_blanks_and_hashes_for_delimiters() -> None:
+    batch = make(delay=3, payload=2).stream("test", 0)
+    first, second = batch.inputs[0, :2].tolist()
+    assert make(delay=3, payload=2).input_text(batch, 0) == f"{first} {second} . . # # #"

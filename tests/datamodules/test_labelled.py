@@ -71,6 +71,15 @@ def test_evaluation_contains_each_sentence_once_and_complete(folder: Path) -> No
     assert batch.lengths.tolist() == sorted(batch.lengths.tolist())
 
 
+def test_a_sample_shows_the_sentence_with_its_unknown_words_and_the_names_of_the_classes(folder: Path) -> None:
+    data = make(folder)
+    batch = data.stream("test", 0)
+    shown = {data.input_text(batch, row) for row in range(len(batch))}
+    assert shown == {text for text, _ in decoded_batches(data, "test", 1)}
+    assert any("[UNK]" in text for text in shown)
+    assert data.output_names == data.classes
+
+
 def test_only_training_excludes_long_sentences(folder: Path) -> None:
     data = make(folder, max_length=4)
     assert max(len(text.split()) for text, _ in decoded_batches(data, "train", 4)) == 4

@@ -37,6 +37,7 @@ def config(**changes: Any) -> RunConfig:
     "changes",
     [
         {"logger": "none"},
+        {"keep": "none"},
         {"trainer": TrainerOptions(devices=2, threads=3)},
         {"task_options": {"delay": 3, "source": "hub", "data_dir": None}},
         {"task_options": {"delay": 3, "source": "auto", "data_dir": "/elsewhere"}},
@@ -178,3 +179,9 @@ def test_an_option_out_of_range_is_refused(options: type, values: dict[str, Any]
 )
 def test_several_processes_are_recognised(trainer: TrainerOptions, several: bool, processes: int) -> None:
     assert (trainer.several, trainer.processes) == (several, processes)
+
+
+def test_only_known_checkpoints_can_be_kept_and_the_choice_is_no_option_of_the_run() -> None:
+    assert config(keep="best").options() == config().options()
+    with pytest.raises(SeqbenchError, match=r"keep must be one of best, last, none, all, got 'some'\."):
+        config(keep="some")
