@@ -155,7 +155,8 @@ def _confirm() -> bool:
         raise SeqbenchError("nothing was deleted, because there is no terminal to ask; add --yes.")
     try:
         return input("Delete? [y/N] ").strip().lower() in ("y", "yes")
-    except EOFError:
+    except EOFError:  # Ctrl-D leaves the cursor behind the question.
+        print()
         return False
 
 
