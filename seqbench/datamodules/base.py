@@ -198,7 +198,8 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """
         if is_run(self.trainer):
             return TrainingLoader(self.stream, self._next_batch, self._shard())
-        return EpochLoader(self.stream, self._next_batch_of_epoch, self.steps_per_epoch, self._shard())
+        steps = epochs.epoch_length(self.trainer, self.steps_per_epoch)
+        return EpochLoader(self.stream, self._next_batch_of_epoch, steps, self._shard())
 
     def val_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
         """Return the loader of the validation split; a list if there are several validation splits."""

@@ -67,6 +67,24 @@ def is_fitting(trainer: L.Trainer | None) -> bool:
     )
 
 
+def epoch_length(trainer: L.Trainer | None, steps: int) -> int:
+    """Return the number of batches in an epoch: at most as many as the Trainer will train on.
+
+    Lightning does not validate at the end of a training that stops within an epoch, and callbacks that monitor a score
+    then fail.
+
+    Args:
+        trainer: a user's own Trainer, or None.
+        steps: number of batches in an epoch without a limit.
+    """
+    if trainer is None or not is_fitting(trainer) or trainer.max_steps < 1:
+        return steps
+    most = trainer.max_steps * trainer.accumulate_grad_batches
+    # Lightning refuses an epoch that is shorter than the interval between two validations.
+    interval = trainer.val_check_interval
+    return min(steps, max(most, interval) if isinstance(interval, int) else most)
+
+
 def next_batch(trainer: L.Trainer) -> int:
     """Return the number of the training batch that a user's own Trainer takes next, when it starts an epoch."""
     # With overfit_batches, every epoch has the same batches.

@@ -88,6 +88,10 @@ def fit(module: SequenceModule | None = None, **options: Any) -> tuple[L.Trainer
     [
         ({"max_epochs": 2}, 20, 2),
         ({"max_steps": 25}, 25, 2),
+        ({"max_steps": 6}, 6, 1),
+        ({"max_steps": 2, "accumulate_grad_batches": 3}, 2, 1),
+        ({"max_steps": 6, "val_check_interval": 8}, 6, 0),
+        ({"max_steps": 6, "val_check_interval": 0.5}, 6, 2),
         ({"max_epochs": 2, "val_check_interval": 4}, 20, 4),
         ({"max_epochs": 2, "val_check_interval": 0.5}, 20, 4),
         ({"max_steps": 30, "val_check_interval": 12, "check_val_every_n_epoch": None}, 30, 2),
@@ -356,9 +360,11 @@ def test_early_stopping_may_watch_the_training_loss() -> None:
     assert own.current_epoch == 3
 
 
-def test_early_stopping_works_with_max_steps() -> None:
-    own, _ = fit(max_steps=30, callbacks=[EarlyStopping("validation/loss", patience=9)])
-    assert own.global_step == 30
+@pytest.mark.parametrize("steps", [6, 10, 25])
+def test_early_stopping_works_with_max_steps(steps: int) -> None:
+    """Also if the training ends within the first epoch."""
+    own, _ = fit(max_steps=steps, callbacks=[EarlyStopping("validation/loss", patience=9)])
+    assert own.global_step == steps
 
 
 def test_checkpoints_of_the_best_epochs_are_kept_and_loaded(tmp_path: Path) -> None:
