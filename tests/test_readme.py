@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import seqbench
+from seqbench.cli.main import build_parser
+from seqbench.cli.unknown_arguments import are_dotted
 from seqbench.leaderboard.pages import wording
 from seqbench.protocol import registry
+from seqbench.testing import check_architecture
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -217,3 +220,38 @@ def test_the_error_rates_of_ranks_are_those_that_were_measured() -> None:
     assert round(1 / even["3"]) == 4
     assert 0.02 < even["5"] < 0.05
     assert all(words in wording.RANK_ERRORS for words in ("one board in twenty", "one board in four", "a few percent"))
+
+
+def network_of(page: str) -> str:
+    """The code of `my_file.py` on a page."""
+    (code,) = re.findall(r"```python\n(# my_file\.py\n.*?)```", page, re.DOTALL)
+    return str(code)
+
+
+def test_the_network_of_the_readme_passes_the_checks_and_the_tutorial_has_the_same(tmp_path: Path) -> None:
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    assert network_of(tutorial) == network_of(README)
+    names: dict[str, Any] = {"__name__": "my_file"}
+    exec(compile(network_of(README), str(tmp_path / "my_file.py"), "exec"), names)
+    report = check_architecture(names["MyNet"])
+    assert report.failed == ()
+    # How many are skipped depends on the machine: some checks need CUDA.
+    ((passed, skipped),) = re.findall(r"^MyNet: (\d+) passed, (\d+) skipped, 0 failed$", README, re.MULTILINE)
+    assert int(passed) + int(skipped) == len(report.outcomes)
+
+
+def test_each_command_of_the_readme_is_parsed() -> None:
+    """The words of each command that README shows are arguments of the command."""
+    (block,) = re.findall(r"## Commands\n\n```sh\n(.*?)```", README, re.DOTALL)
+    commands = [line.partition("  #")[0].split() for line in block.splitlines() if line.startswith("seqbench ")]
+    assert len(commands) >= 20
+    for _, command, *words in commands:
+        words = [word.strip('"') for word in words]
+        if "--help" not in words:
+            _, rest = build_parser([command]).parse_known_args([command, *words])
+            assert are_dotted(rest), (command, rest)
+
+
+def test_the_pages_that_the_readme_links_exist() -> None:
+    links = re.findall(r"\]\(((?!https?:)[^)#]+)", README)
+    assert [link for link in links if not (ROOT / link).exists()] == []
