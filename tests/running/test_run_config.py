@@ -246,4 +246,7 @@ def test_the_digest_of_a_built_in_architecture_covers_no_source() -> None:
     config = run_config.resolve_config(RunRequest.from_mapping(data))
     assert config.class_files == {}
     assert config.digest() == dataclasses.replace(config, class_files={}).digest()
-    assert config.digest() != dataclasses.replace(config, class_files={"my_file:MyNet": {"my_file.py": "1"}}).digest()
+    one, other = (
+        dataclasses.replace(config, class_files={"my_file:MyNet": {"my_file.py": digest}}) for digest in ("1", "2")
+    )
+    assert len({config.digest(), one.digest(), other.digest()}) == 3
