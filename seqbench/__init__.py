@@ -82,6 +82,7 @@ def run(
     tier: str = "small",
     seed: int = 0,
     match_params: int | str | None = None,
+    match_tolerance: float | str | None = None,
     optim: Mapping[str, object] | None = None,
     body: Mapping[str, object] | None = None,
     trainer: Mapping[str, object] | None = None,
@@ -103,7 +104,8 @@ def run(
         tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
         seed: determines initialisation, training batches and dropout.
         match_params: number of trainable parameters of the whole module, as a number or as text such as ``"100k"``;
-            the width is chosen for it.
+            the width is chosen for it, and where no width fits also the number of heads or layers.
+        match_tolerance: largest accepted difference from ``match_params``, such as ``0.05`` or ``"5%"``; None for 2 %.
         optim: changes of the card's optimisation, such as ``{"lr": 1e-3}``; see ``protocol.cards.Optim``.
         body: options of the body around the backbone; see ``protocol.config.SingleOptions`` and ``PairOptions``.
         trainer: where the run runs, such as ``{"devices": 2}``; see ``protocol.config.TrainerOptions``.
@@ -142,6 +144,7 @@ def run(
             "match_params": match_params,
             "logger": logger,
             "keep": keep,
+            "match_tolerance": match_tolerance,
         }
     )
     return python_run.run_in_python(run_config.resolve_config(request), Path(runs), existing, progress)
@@ -156,6 +159,7 @@ def build(
     tier: str = "small",
     seed: int = 0,
     match_params: int | str | None = None,
+    match_tolerance: float | str | None = None,
     optim: Mapping[str, object] | None = None,
     body: Mapping[str, object] | None = None,
 ) -> SequenceModule:
@@ -172,7 +176,8 @@ def build(
         tier: tier of the task's card: ``smoke``, ``small``, ``medium`` or ``paper``.
         seed: determines initialisation, training batches and dropout.
         match_params: number of trainable parameters of the whole module, as a number or as text such as ``"100k"``;
-            the width is chosen for it.
+            the width is chosen for it, and where no width fits also the number of heads or layers.
+        match_tolerance: largest accepted difference from ``match_params``, such as ``0.05`` or ``"5%"``; None for 2 %.
         optim: changes of the card's optimisation, such as ``{"lr": 1e-3}``; see ``protocol.cards.Optim``.
         body: options of the body around the backbone; see ``protocol.config.SingleOptions`` and ``PairOptions``.
 
@@ -190,7 +195,9 @@ def build(
         "optim": optim,
         "body": body,
     }
-    request = RunRequest.from_mapping({**options, "tier": tier, "seed": seed, "match_params": match_params})
+    request = RunRequest.from_mapping(
+        {**options, "tier": tier, "seed": seed, "match_params": match_params, "match_tolerance": match_tolerance}
+    )
     return build.build_module(run_config.resolve_config(request, needs_sources=False))
 
 

@@ -16,7 +16,7 @@ from seqbench.utils.units import parse_bytes
 
 if TYPE_CHECKING:
     from seqbench.sweep.engines.engine_choice import EngineRequest
-    from seqbench.sweep.planning.sweep_plan import PlanRequest
+    from seqbench.sweep.planning.plan_request import PlanRequest
 
 ENGINES = ("local", "ray", "slurm")
 
@@ -77,7 +77,17 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match-params",
         metavar="NUMBER",
-        help="choose d_model of each model for this number of parameters: 100k, 1.5M (default: d_model of the card)",
+        help="choose d_model, and heads or layers where no width fits, for this number of parameters: 100k, 1.5M",
+    )
+    parser.add_argument(
+        "--match-tolerance",
+        metavar="SHARE",
+        help="accept this difference from --match-params: 5%%, 0.05 (default: 2%%)",
+    )
+    parser.add_argument(
+        "--match-nearest",
+        action="store_true",
+        help="for each task, use the number nearest to --match-params that fits all architectures (default: refuse)",
     )
     parser.add_argument(
         "--encoder", metavar="NAME", help="use this encoder for translation (default: the architecture itself)"
@@ -137,7 +147,7 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
         SeqbenchError: a value is out of range or malformed, or two options exclude each other.
     """
     from seqbench.sweep.engines.engine_choice import EngineRequest
-    from seqbench.sweep.planning.sweep_plan import PlanRequest
+    from seqbench.sweep.planning.plan_request import PlanRequest
 
     if options.engine not in ENGINES:
         raise SeqbenchError(f"unknown engine '{options.engine}'.{did_you_mean(options.engine, ENGINES)}")
@@ -153,7 +163,10 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
     dotted = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
     if options.tune and "optim.lr" in dotted:
         raise SeqbenchError("--tune selects optim.lr from the card's grid; leave out --tune or optim.lr.")
-    undotted = {key: getattr(options, key) for key in ("tier", "match_params", "encoder", "logger", "keep")}
+    if options.match_nearest and options.match_params is None:
+        raise SeqbenchError("--match-nearest is for --match-params; give both, or leave out --match-nearest.")
+    keys = ("tier", "match_params", "match_tolerance", "encoder", "logger", "keep")
+    undotted = {key: getattr(options, key) for key in keys}
     request = PlanRequest(
         archs=parse_options.parse_names(options.arch),
         tasks=parse_options.parse_names(options.task),
@@ -162,6 +175,7 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
         grid=grid,
         options={key: value for key, value in undotted.items() if value is not None},
         arguments=options.rest,
+        match_nearest=options.match_nearest,
     )
     return SweepOptions(
         request=request,

@@ -10,6 +10,7 @@ from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
 from seqbench.running import nearest_run
 from seqbench.running.loggers import logger_table, wandb_files
+from seqbench.running.parameter_matching import describe_match
 from seqbench.sweep.planning import tuning
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.summary import SummaryRow
@@ -40,6 +41,8 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
         figures = [str(to_run[group]), str(optim.steps), str(optim.batch_size)]
         rows.append([group.name, *figures, about, _describe_settings(group.config)])
     logger.info(align_columns(rows))
+    for note in plan.notes:
+        logger.info(note)
     for name, reason in plan.refused.items():
         logger.info(f"cannot be run: {name}: {reason}")
     for line in _nearest_runs(plan):
@@ -159,7 +162,7 @@ def _describe_settings(config: RunConfig) -> str:
     """Return notes on a group: its matched width, and its options that differ from the card."""
     notes = []
     if config.match_params:
-        notes.append(f"d_model {config.arch_options['d_model']} for {counted(config.match_params, 'parameter')}")
+        notes.append(describe_match(config))
     if config.modified():
         notes.append(f"modified: {', '.join(config.modified())}")
     return "; ".join(notes)

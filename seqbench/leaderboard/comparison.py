@@ -24,7 +24,18 @@ LARGEST = 1e150
 POINTS = 6
 """Largest number of steps at which curves are compared."""
 
-_NOT_CONFIGURATION = ("digest", "modified", "options", "seed", "spec", "data_facts", "tuning", "sources", *CONFIG_COSTS)
+_NOT_CONFIGURATION = (
+    "digest",
+    "modified",
+    "options",
+    "seed",
+    "spec",
+    "data_facts",
+    "tuning",
+    "size_match",
+    "sources",
+    *CONFIG_COSTS,
+)
 """Keys of ``config`` that are compared elsewhere, or that follow from others."""
 
 _NO_EFFECT = ("trainer.", "logger", "task.data_dir", "task.source")

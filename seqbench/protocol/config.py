@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, KEPT
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
-from seqbench.protocol.record_fields import Tuning
+from seqbench.protocol.record_fields import SizeMatch, Tuning
 from seqbench.protocol.registry import Entry
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, json_digest
@@ -147,6 +147,7 @@ class RunConfig:
         encoder_options: arguments of the encoder's backbone.
         keep: checkpoints that stay in the run folder, one of ``choices.KEPT``. Not part of the options or the digest.
         match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
+        size_match: what was asked for and chosen for ``match_params``; not part of the digest.
         tuning: selection of the learning rate (see ``sweep.planning.tuning``); not part of the digest.
         class_files: for each architecture that is given by the path of its class, the SHA-256 of each file that defines
             the class, as it was imported.
@@ -176,6 +177,7 @@ class RunConfig:
     encoder_options: Mapping[str, object] = field(default_factory=dict)
     keep: str = "all"
     match_params: int | None = None
+    size_match: SizeMatch | None = None
     tuning: Tuning | None = None
     class_files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     wandb: WandbOptions = field(default_factory=WandbOptions)

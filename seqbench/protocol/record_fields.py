@@ -254,6 +254,14 @@ class SpecDescription(StrictModel):
     look_ahead: bool = Field(description="Whether an output may depend on later inputs.")
 
 
+class SizeMatch(StrictModel):
+    """The options that were chosen for a number of parameters."""
+
+    requested: WholeNumber = Field(description="Number of trainable parameters that the user asked for.")
+    tolerance: Number = Field(description="Largest accepted difference from `match_params`, as a share of it.")
+    options: PlainMapping = Field(description="The options of the architecture that were chosen, with their values.")
+
+
 class RunDescription(StrictModel):
     """Description of the run, its code and its data."""
 
@@ -268,6 +276,10 @@ class RunDescription(StrictModel):
     digest: str = Field(description="SHA-256 (hex) of everything that determines the results.")
     match_params: WholeNumber | None = Field(
         description="The number of trainable parameters that the width was chosen for; null if it was not."
+    )
+    size_match: SizeMatch | None = Field(
+        default=None,
+        description="What was asked for and chosen for `match_params`; absent if nothing was, and in older records.",
     )
     tuning: Tuning | None = Field(description="Selection of the learning rate; null if it is that of the card.")
     data: dict[str, str] = Field(description="SHA-256 (hex) of each data file; empty for generated data.")

@@ -76,6 +76,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
         "seed": config.seed,
         "digest": config.digest(),
         "match_params": config.match_params,
+        **({"size_match": config.size_match.to_dict()} if config.size_match else {}),
         "tuning": config.tuning.to_dict() if config.tuning else None,
         "data": dict(config.checksums),
         "packages": package_versions(),

@@ -36,7 +36,8 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
     """Return the complete configuration of a run.
 
     Defaults come from the task's card and from the signatures of the chosen classes. If the request has
-    ``match_params``, ``arch.d_model`` is the width whose number of trainable parameters is nearest to it.
+    ``match_params``, ``arch.d_model`` is the width whose number of trainable parameters is nearest to it; where no
+    width is near enough, the number of heads or layers changes too, unless the user sets it.
 
     Args:
         request: names and options from the user.
@@ -80,7 +81,9 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
     )
     _check_secrets(config.options_to_repeat(), "option")
     _check_importable(config)
-    return config if request.match_params is None else match_parameters(config, request.match_params)
+    if request.match_params is None:
+        return config
+    return match_parameters(config, request.match_params, request.match_tolerance, set(request.group("arch")))
 
 
 def format_help(request: RunRequest) -> str:

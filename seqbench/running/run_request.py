@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqbench.protocol import run_folder
-from seqbench.running.parameter_matching import parse_parameter_count
+from seqbench.running.parameter_matching import parse_parameter_count, parse_tolerance
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import short_repr
@@ -25,7 +25,7 @@ GROUPS = ("arch", "encoder", "task", "optim", "body", "trainer", "wandb")
 NAMED_GROUPS = ("arch", "encoder", "task")
 """Groups whose mapping also holds ``name``, the registered name of the architecture or task."""
 
-KEYS = (*GROUPS, "tier", "seed", "logger", "match_params", "keep")
+KEYS = (*GROUPS, "tier", "seed", "logger", "match_params", "match_tolerance", "keep")
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class RunRequest:
         keep: checkpoints that stay after the run: ``best``, ``last``, ``none`` or ``all``.
         match_params: wanted number of trainable parameters, for which the width is chosen; None to keep
             ``arch.d_model``.
+        match_tolerance: largest accepted difference from ``match_params``, as a share of it; None for the default.
         options: options of a file or of a Python call, by group (one of ``GROUPS``).
         arguments: texts of the command line by dotted name (``arch.num_layers``); they override ``options``.
         classes: the classes that were given instead of names, by group: ``arch``, ``encoder``.
@@ -55,6 +56,7 @@ class RunRequest:
     logger: str = "wandb"
     keep: str = "all"
     match_params: int | None = None
+    match_tolerance: float | None = None
     options: Mapping[str, Options] = field(default_factory=dict)
     arguments: Mapping[str, str] = field(default_factory=dict)
     classes: Mapping[str, type] = field(default_factory=dict)
@@ -62,6 +64,8 @@ class RunRequest:
     def __post_init__(self) -> None:
         if self.match_params is not None and "d_model" in self.group("arch"):
             raise SeqbenchError("match_params finds the width that arch.d_model gives; choose one of the two.")
+        if self.match_tolerance is not None and self.match_params is None:
+            raise SeqbenchError("match_tolerance is for match_params; give both, or leave out match_tolerance.")
 
     @classmethod
     def from_mapping(cls, data: Options, arguments: Sequence[str] = ()) -> RunRequest:
@@ -89,7 +93,7 @@ class RunRequest:
         names = {group: groups[group].pop("name", None) for group in NAMED_GROUPS}
         if groups["encoder"] and not names["encoder"]:
             raise SeqbenchError("the options of 'encoder' have no name; give encoder.name as well.")
-        count = data.get("match_params")
+        count, tolerance = data.get("match_params"), data.get("match_tolerance")
         return cls(
             arch=_required_name(names["arch"], "arch"),
             task=_required_name(names["task"], "task"),
@@ -99,6 +103,7 @@ class RunRequest:
             logger=str(data.get("logger", "wandb")),
             keep=str(data.get("keep", "all")),
             match_params=None if count is None else parse_parameter_count(count),
+            match_tolerance=None if tolerance is None else parse_tolerance(tolerance),
             options={group: options for group, options in groups.items() if options},
             arguments=split_arguments(arguments),
             classes=classes,

@@ -19,6 +19,7 @@ from seqbench.running import nearest_run, provenance, trainer
 from seqbench.running.attempt import Attempt, Run, is_first_process
 from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.loggers import logger_table, wandb_files
+from seqbench.running.parameter_matching import describe_match
 from seqbench.utils import atomic_files, screen
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.number_format import counted
@@ -106,5 +107,5 @@ def _check_checkpoint(path: Path) -> None:
 def _log_size(config: RunConfig, module: SequenceModule) -> None:
     """Log the width that was chosen for ``match_params``."""
     if config.match_params:
-        width, count = config.arch_options["d_model"], count_parameters(module)
-        logger.info(f"d_model {width} has {counted(count, 'parameter')} ({config.match_params:,} requested)")
+        count = count_parameters(module)
+        logger.info(f"{describe_match(config)}: {counted(count, 'parameter')}")

@@ -113,7 +113,7 @@ def check_size(subject: Subject) -> str:
     compare_values(recorded.state_bytes, figures["state_bytes"], subject.tolerance, "config.state_bytes")
     compare_values(recorded.flops_per_token, figures["flops_per_token"], subject.tolerance, "config.flops_per_token")
     if recorded.match_params is not None:
-        _check_matched_width(config, recorded.match_params, count)
+        _check_matched_width(config, recorded, count)
     return f"{counted(count, 'parameter')}, state and FLOPs as recorded"
 
 
@@ -193,16 +193,20 @@ def _as_dict(value: object) -> dict[str, object]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _check_matched_width(config: RunConfig, target: int, count: int) -> None:
+def _check_matched_width(config: RunConfig, recorded: RunDescription, count: int) -> None:
     """Check that the width of a model is exactly the width that parameter matching finds.
 
     Raises:
         SeqbenchError: the width is another one, or the number of parameters is too far from the target.
     """
-    target = parameter_matching.parse_parameter_count(target)
-    if not abs(count - target) <= parameter_matching.TOLERANCE * target:
+    target = parameter_matching.parse_parameter_count(recorded.match_params)
+    tolerance = parameter_matching.TOLERANCE
+    if recorded.size_match is not None:
+        tolerance = parameter_matching.parse_tolerance(recorded.size_match.tolerance)
+    if not abs(count - target) <= tolerance * target:
         raise SeqbenchError(f"it should match {counted(target, 'parameter')} but has {count:,}")
-    width = parameter_matching.match_parameters(config, target).arch_options["d_model"]
+    fixed = set(config.arch_options) - {"d_model"}
+    width = parameter_matching.match_parameters(config, target, tolerance, fixed).arch_options["d_model"]
     compare_values(config.arch_options["d_model"], width, 0, f"d_model, to match {counted(target, 'parameter')},")
 
 

@@ -8,7 +8,7 @@ import pytest
 from seqbench.cli import sweep_options
 from seqbench.cli.main import build_parser
 from seqbench.sweep.engines.engine_choice import EngineRequest
-from seqbench.sweep.planning.sweep_plan import PlanRequest
+from seqbench.sweep.planning.plan_request import PlanRequest
 from seqbench.utils.errors import SeqbenchError
 
 DOTTED = ["--task.delay", "2", "--optim.steps=20"]

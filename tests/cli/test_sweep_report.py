@@ -8,7 +8,8 @@ import pytest
 from seqbench.cli import sweep_report
 from seqbench.sweep import summary
 from seqbench.sweep.planning import sweep_plan, tuning
-from seqbench.sweep.planning.sweep_plan import Plan, PlanRequest
+from seqbench.sweep.planning.plan_request import PlanRequest
+from seqbench.sweep.planning.sweep_plan import Plan
 from seqbench.sweep.sweep_runner import SweepProgress
 from tests.sweep.helpers import ARGUMENTS, OPTIONS, build_small_plan, write_record
 

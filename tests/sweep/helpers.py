@@ -10,7 +10,8 @@ from pathlib import Path
 
 from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.planning import sweep_plan
-from seqbench.sweep.planning.sweep_plan import Cell, Plan, PlanRequest
+from seqbench.sweep.planning.plan_request import PlanRequest
+from seqbench.sweep.planning.sweep_plan import Cell, Plan
 from seqbench.sweep.workers.run_cell import CellOutcome
 from tests.record_data import complete_record
 

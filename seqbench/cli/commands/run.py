@@ -70,7 +70,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match-params",
         metavar="NUMBER",
-        help="choose arch.d_model for this number of parameters: 100k, 1.5M, 100000 (default: d_model of the card)",
+        help="choose arch.d_model, and heads or layers where no width fits, for this number of parameters: 100k, 1.5M",
+    )
+    parser.add_argument(
+        "--match-tolerance",
+        metavar="SHARE",
+        help="accept this difference from --match-params: 5%%, 0.05 (default: 2%%)",
     )
     log = parser.add_argument(
         "--logger", metavar="NAME", help=f"log to these, with commas: {', '.join(LOGGERS)} (default: wandb)"
@@ -174,7 +179,7 @@ def merge_options(options: argparse.Namespace) -> dict[str, object]:
         SeqbenchError: the configuration file cannot be read.
     """
     merged: dict[str, object] = dict(run_request.read_options_file(options.config)) if options.config else {}
-    for key in ("tier", "seed", "match_params", "logger", "keep"):
+    for key in ("tier", "seed", "match_params", "match_tolerance", "logger", "keep"):
         if getattr(options, key) is not None:
             merged[key] = getattr(options, key)
     if options.logger is not None and "wandb" not in options.logger.split(","):

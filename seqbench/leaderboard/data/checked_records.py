@@ -63,6 +63,7 @@ class CheckedRecord:
         options: options of the backbone and the body, the learning rate and the precision, by dotted name.
         learning_rate: learning rate of the run.
         matched: number of parameters that ``d_model`` was chosen for; None if it was not.
+        matched_options: dotted names of the options that were chosen for it.
         seed: seed of the run.
         status: one of ``record_fields.STATUSES``.
         reason: why the status is not ``ok``; empty if it is.
@@ -94,6 +95,7 @@ class CheckedRecord:
     options: Mapping[str, OptionValue]
     learning_rate: float
     matched: int | None
+    matched_options: tuple[str, ...]
     seed: int
     status: str
     reason: str
@@ -150,6 +152,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         options=_options(config),
         learning_rate=_score(config.options.optim.lr, "config.options.optim.lr"),
         matched=config.match_params,
+        matched_options=_matched_options(config),
         seed=config.seed,
         status=record.status,
         reason=one_line(results.reason or "", MOST_TEXT),
@@ -190,6 +193,14 @@ def _score(value: float, path: str) -> float:
     if abs(value) > LARGEST:
         raise SeqbenchError(f"it is no record of a run: {path} is {short_repr(value)}, beyond any score")
     return float(value)
+
+
+def _matched_options(config: RunDescription) -> tuple[str, ...]:
+    """Return the dotted names of the options that were chosen for a number of parameters."""
+    if config.match_params is None:
+        return ()
+    chosen = config.size_match.options if config.size_match else {}
+    return tuple(sorted({"arch.d_model", *(f"arch.{name}" for name in chosen)}))
 
 
 def _optional_score(value: float | None, path: str) -> float | None:

@@ -51,8 +51,8 @@ def _varying_options(records: Mapping[str, Sequence[CheckedRecord]]) -> dict[tup
 
 
 def _own_options(record: CheckedRecord) -> dict[str, OptionValue]:
-    """Return the options of a record without a width that was chosen for a number of parameters."""
-    return {name: value for name, value in record.options.items() if not (record.matched and name == "arch.d_model")}
+    """Return the options of a record without those that were chosen for a number of parameters."""
+    return {name: value for name, value in record.options.items() if name not in record.matched_options}
 
 
 def _unique_labels(keys: Iterable[RowKey], title: Callable[[str], str]) -> dict[RowKey, str]:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import lightning.pytorch as L
@@ -15,6 +16,9 @@ from seqbench.models import build
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.running import trainer as trainers
+
+Clock = Callable[[], float]
+"""A function that returns a time in seconds."""
 
 MAX_SECONDS, MAX_STEPS = 1.5, 40
 """The timed training ends at the first of these limits, in seconds and in steps, but not before its third step."""
@@ -30,43 +34,51 @@ class _EnoughSteps(BaseException):
 class _StepTimer(L.Callback):
     """Records the end of each training step.
 
+    Args:
+        clock: returns the time in seconds.
+
     Attributes:
-        times: ends of the steps, as ``time.perf_counter()``.
+        times: ends of the steps, by the clock.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
         self.times: list[float] = []
 
     def on_train_batch_end(self, *_: object) -> None:
-        self.times.append(time.perf_counter())
+        self.times.append(self.clock())
         enough_time = len(self.times) > 2 and self.times[-1] - self.times[0] > MAX_SECONDS
         if len(self.times) >= MAX_STEPS or enough_time:
             raise _EnoughSteps
 
 
-def estimate_seconds(config: RunConfig) -> float:
+def estimate_seconds(config: RunConfig, clock: Clock = time.perf_counter) -> float:
     """Estimate the duration of a run on one device: preparation, training and all evaluations, in seconds.
 
     Only temporary files are written.
 
+    Args:
+        config: configuration of the run.
+        clock: returns the time in seconds; ``time.process_time`` measures the CPU time of this process instead.
+
     Raises:
         SeqbenchError: the run is refused.
     """
-    start = time.perf_counter()
+    start = clock()
     module = build.build_module(config)
     assert module.data is not None
-    preparation_seconds = time.perf_counter() - start
+    preparation_seconds = clock() - start
     optim = config.optim
-    step_seconds = _time_training_step(config, module)
-    batch_seconds = _time_evaluation_batch(module)
+    step_seconds = _time_training_step(config, module, clock)
+    batch_seconds = _time_evaluation_batch(module, clock)
     validations = optim.steps // optim.validate_every
     batches = validations * module.data.steps("validation") + sum(map(module.data.steps, module.data.splits("test")))
     return preparation_seconds + optim.steps * step_seconds + batches * batch_seconds
 
 
-def _time_training_step(config: RunConfig, module: SequenceModule) -> float:
+def _time_training_step(config: RunConfig, module: SequenceModule, clock: Clock) -> float:
     """Return the mean seconds of a training step; the first step is slower than the others and not counted."""
-    timer = _StepTimer()
+    timer = _StepTimer(clock)
     one_device = TrainerOptions(config.trainer.accelerator, precision=config.trainer.precision)
     # So many steps that no validation takes place.
     optim = dataclasses.replace(config.optim, steps=4 * MAX_STEPS, validate_every=4 * MAX_STEPS)
@@ -79,13 +91,13 @@ def _time_training_step(config: RunConfig, module: SequenceModule) -> float:
 
 
 @torch.no_grad()
-def _time_evaluation_batch(module: SequenceModule) -> float:
+def _time_evaluation_batch(module: SequenceModule, clock: Clock) -> float:
     """Return the mean seconds of a validation batch."""
     assert module.data is not None
     module.eval()
     module.on_validation_start()
     count = min(EVALUATION_BATCHES, module.data.steps("validation"))
-    start = time.perf_counter()
+    start = clock()
     for index in range(count):
         module.validation_step(module.data.stream("validation", index), index)
-    return (time.perf_counter() - start) / count
+    return (clock() - start) / count

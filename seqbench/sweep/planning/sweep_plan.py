@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqbench.protocol import cards, records, registry, run_folder
 from seqbench.protocol.config import RunConfig
-from seqbench.protocol.logging_options import RunLabels, parse_loggers
+from seqbench.protocol.logging_options import parse_loggers
 from seqbench.protocol.records import TUNING_SEED
-from seqbench.running import run_config
 from seqbench.running.loggers import logger_table
-from seqbench.running.run_request import RunRequest
+from seqbench.sweep.planning import matched_sizes
+from seqbench.sweep.planning.plan_request import PlanRequest, Wanted
 from seqbench.utils.errors import SeqbenchError
 
 FINISHED_STATUSES = ("ok", "diverged")
@@ -88,12 +88,14 @@ class Plan:
         seeds: seeds of each group.
         runs: folder of all runs.
         refused: reason by name for each group that cannot be run.
+        notes: sentences on the whole plan, such as a number of parameters that differs from the requested one.
     """
 
     groups: tuple[Group, ...]
     seeds: Mapping[Group, tuple[int, ...]]
     runs: Path
     refused: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def cells(self) -> list[Cell]:
         """Return the cells in the order in which they start.
@@ -108,29 +110,6 @@ class Plan:
             for group, seed in zip(self.groups, seeds, strict=True)
             if seed is not None
         ]
-
-
-@dataclass(frozen=True)
-class PlanRequest:
-    """The cells that a user requests from a sweep.
-
-    Args:
-        archs: names of architectures.
-        tasks: names of tasks.
-        runs: folder of all runs.
-        seeds: seeds of every group; None for as many as the tier of the task's card sets, starting from 0.
-        grid: values by dotted option (``arch.num_layers``); each combination of values is a group.
-        options: options without a dot, as ``resolve_config`` takes them, but for ``arch``, ``task`` and ``seed``.
-        arguments: dotted options of the command line, the same for all cells.
-    """
-
-    archs: Sequence[str]
-    tasks: Sequence[str]
-    runs: Path
-    seeds: Sequence[int] | None = None
-    grid: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    options: Mapping[str, object] = field(default_factory=dict)
-    arguments: Sequence[str] = ()
 
 
 def build_plan(request: PlanRequest) -> Plan:
@@ -151,11 +130,16 @@ def build_plan(request: PlanRequest) -> Plan:
     seeds: dict[Group, tuple[int, ...]] = {}
     refused: dict[str, str] = {}
     names: dict[Path, str] = {}
-    for task, arch in itertools.product(_unique(request.tasks), _unique(request.archs)):
-        for values in itertools.product(*request.grid.values()):
-            point = tuple(f"{key}={value}" for key, value in zip(request.grid, values, strict=True))
+    wanted = [Wanted(arch, point) for arch in _unique(request.archs) for point in _grid_points(request)]
+    notes: list[str] = []
+    for task in _unique(request.tasks):
+        configs, note = matched_sizes.resolve_task(request, task, wanted)
+        notes += [note] if note else []
+        for (arch, point), found in configs.items():
             try:
-                group = Group(_resolve_group_config(request, arch, task, point), point)
+                if isinstance(found, SeqbenchError):
+                    raise found
+                group = Group(found, point)
             except SeqbenchError as error:
                 refused[", ".join([f"{arch} on {task}", *point])] = str(error)
                 continue
@@ -166,15 +150,15 @@ def build_plan(request: PlanRequest) -> Plan:
         raise SeqbenchError(next(iter(refused.values())))
     if any(TUNING_SEED in numbers for numbers in seeds.values()):
         raise SeqbenchError(f"seed {TUNING_SEED} is reserved for learning-rate trials; choose another.")
-    return Plan(tuple(seeds), seeds, request.runs, refused)
+    return Plan(tuple(seeds), seeds, request.runs, refused, tuple(notes))
 
 
-def _resolve_group_config(request: PlanRequest, arch: str, task: str, point: Sequence[str]) -> RunConfig:
-    arguments = [*request.arguments, *(f"--{assignment}" for assignment in point)]
-    config = run_config.resolve_config(
-        RunRequest.from_mapping({**request.options, "arch": arch, "task": task}, arguments)
-    )
-    return dataclasses.replace(config, labels=RunLabels(sweep=True, point=list(point)))
+def _grid_points(request: PlanRequest) -> list[tuple[str, ...]]:
+    """Return the points of the grid, each as its assignments ``arch.num_layers=2``."""
+    return [
+        tuple(f"{key}={value}" for key, value in zip(request.grid, values, strict=True))
+        for values in itertools.product(*request.grid.values())
+    ]
 
 
 def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
@@ -187,7 +171,7 @@ def remove_groups(plan: Plan, refused: Mapping[Group, str]) -> Plan:
     if not seeds:
         raise SeqbenchError(next(iter(refused.values())))
     reasons = {group.name: reason for group, reason in refused.items()}
-    return Plan(tuple(seeds), seeds, plan.runs, {**plan.refused, **reasons})
+    return Plan(tuple(seeds), seeds, plan.runs, {**plan.refused, **reasons}, plan.notes)
 
 
 def is_running(cell: Cell) -> bool:

@@ -86,7 +86,7 @@ def apply_best_rates(plan: Plan) -> Plan:
         optim = dataclasses.replace(group.config.optim, lr=tuning.lr)
         tuned = Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
         seeds[tuned] = plan.seeds[group]
-    return Plan(tuple(seeds), seeds, plan.runs, refused)
+    return Plan(tuple(seeds), seeds, plan.runs, refused, plan.notes)
 
 
 def select_rate(trials: Sequence[Cell]) -> Tuning:

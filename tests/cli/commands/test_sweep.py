@@ -18,7 +18,7 @@ from seqbench.cli.main import main
 from seqbench.sweep.engines import local_engine
 from seqbench.sweep.engines.engine import Job
 from seqbench.sweep.planning import sweep_plan
-from seqbench.sweep.planning.sweep_plan import PlanRequest
+from seqbench.sweep.planning.plan_request import PlanRequest
 from seqbench.sweep.workers import run_cell
 from tests.protocol.identity.folders import NET, user_folder, write_files
 from tests.sweep.helpers import build_small_plan

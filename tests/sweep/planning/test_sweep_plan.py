@@ -10,7 +10,7 @@ from seqbench.protocol.records import TUNING_SEED
 from seqbench.running import run_config
 from seqbench.running.run_request import RunRequest
 from seqbench.sweep.planning import sweep_plan
-from seqbench.sweep.planning.sweep_plan import PlanRequest
+from seqbench.sweep.planning.plan_request import PlanRequest
 from seqbench.utils.errors import SeqbenchError
 from tests.sweep.helpers import ARGUMENTS, OPTIONS, build_small_plan, write_record
 
