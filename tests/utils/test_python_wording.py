@@ -34,7 +34,7 @@ def test_each_option_of_a_message_is_explained(message: str, explanation: str) -
     [
         "unknown architecture 'gruu'. Did you mean 'gru'?",
         "run `seqbench sweep --resume --task copy` again.",
-        "--split 'tset' is unknown.",
+        "--speed 'tset' is unknown.",
         "see x--resume and the rule ---.",
     ],
 )
