@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,6 +228,7 @@ def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, m
     monkeypatch.syspath_prepend(tmp_path)
     assert "'my_file:Net' could not be imported" in skipped(verify.verify_record(finished.folder, trust=True), REBUILT)
     assert marker.exists()
+    sys.modules.pop("my_file", None)  # Other tests have another file of this name.
 
 
 def test_the_width_for_match_params_is_the_one_that_is_found(folder: Path) -> None:

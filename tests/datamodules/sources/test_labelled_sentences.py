@@ -123,3 +123,61 @@ def test_the_published_phrases_have_their_published_size(real_data: Path) -> Non
     assert result.texts["train"][0] == "hide new secretions from the parental units"
     with pytest.raises(SeqbenchError, match="it has no labels"):
         read(str(real_data / "sst2" / "test.tsv"))
+
+
+def test_a_column_of_texts_is_not_taken_for_the_label(tmp_path: Path) -> None:
+    folder = put(tmp_path, mine="".join(f"{n}\tthis is sentence {n}\n" for n in range(60)))
+    message = (
+        r"mine\.tsv has 48 different labels for 48 training sentences, such as '.*', so they seem to be no classes"
+    )
+    with pytest.raises(
+        SeqbenchError, match=message + r"\. It is read as a table with tabs .* put the label last, or add"
+    ):
+        read(folder)
+    (tmp_path / "mine.tsv").rename(tmp_path / "mine.txt")
+    (tmp_path / "mine.txt").write_text("".join(f"word{n} and, more\n" for n in range(60)))
+    with pytest.raises(
+        SeqbenchError, match=r"the label before the first blank, .* a CSV file must have a name in \.csv"
+    ):
+        read(folder)
+
+
+def test_many_classes_with_several_sentences_are_said(tmp_path: Path) -> None:
+    result = read(put(tmp_path, mine="".join(f"so good {n}\tclass{n % 50}\n" for n in range(1000))))
+    assert len(result.classes) == 50
+    assert "there are 50 classes" in result.notes
+
+
+def test_a_class_with_one_sentence_is_named(tmp_path: Path) -> None:
+    result = read(put(tmp_path, **{**GOOD, "train": GOOD["train"] * 3 + "so rare a thing\t2\n"}))
+    assert result.notes == ("one training sentence only for class '2' (train.tsv, line 7)",)
+
+
+def test_a_division_is_said_and_places_are_kept(tmp_path: Path) -> None:
+    folder = put(tmp_path, a="text\tlabel\n" + "x\t0\n" * 10, b="y\t1\n" * 10)
+    result = read(folder)
+    assert result.notes == (
+        "a.tsv, line 1 is read as a header: text | label",
+        "a.tsv and b.tsv are joined and divided into 16 training, 2 validation and 2 test sentences after a fixed "
+        "permutation",
+    )
+    for split in SPLITS:
+        for text, (file, line) in zip(result.texts[split], result.places[split], strict=True):
+            assert Path(folder, result.files[file]).read_text().splitlines()[line - 1].startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", "label,text\n" + '1,"so good, really"\n0,bad\n' * 10),
+        ("a.jsonl", '{"text": "so good, really", "label": 1}\n{"text": "bad", "label": 0}\n' * 10),
+        ("a.txt", '"so good, really",1\nbad,0\n' * 10),
+        ("a.tsv", "so good, really\t1\rbad\t0\r" * 10),
+    ],
+)
+def test_every_form_of_table_gives_the_same_sentences(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    result = read(str(tmp_path))
+    assert result.classes == ("0", "1")
+    pairs = Counter(pair for split in SPLITS for pair in plain(result)[split])
+    assert pairs == {("so good, really", "1"): 10, ("bad", "0"): 10}

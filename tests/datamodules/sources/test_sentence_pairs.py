@@ -61,3 +61,25 @@ def test_the_synthetic_pairs_are_exact() -> None:
     pairs = sentence_pairs.read_sentence_pairs(location)
     assert pairs.exact
     assert {split: len(both[0]) for split, both in pairs.splits.items()} == synthetic_pairs.SIZES
+
+
+@pytest.mark.parametrize(("source", "target"), [("source", "target"), ("en", "fr"), ('"English"', '"French"')])
+def test_a_header_in_both_files_is_not_a_pair_and_is_said(tmp_path: Path, source: str, target: str) -> None:
+    result = read(put(tmp_path, val_en=f"{source}\na\nb\n", val_fr=f"{target}\nc\nd\n"))
+    assert result.splits["validation"] == (["a", "b"], ["c", "d"])
+    assert result.notes == (f"line 1 of val.en and val.fr is read as a header: '{source}' and '{target}'",)
+    assert result.first_lines == {"train": 1, "validation": 2, "test": 1}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("text", "text"), ("source", "Quelle"), ("en", "the target"), ("a", "fr")]
+)
+def test_a_first_pair_is_not_hidden(tmp_path: Path, source: str, target: str) -> None:
+    result = read(put(tmp_path, val_en=f"{source}\na\n", val_fr=f"{target}\nc\n"))
+    assert result.splits["validation"] == ([source, "a"], [target, "c"])
+    assert result.notes == ()
+
+
+def test_a_header_in_one_file_only_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SeqbenchError, match=r"Line 1 of val\.en, 'English', may be a header; remove it"):
+        read(put(tmp_path, val_en="English\na\n", val_fr="c\n"))

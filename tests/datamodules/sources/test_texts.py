@@ -92,3 +92,14 @@ def test_a_synthetic_text_has_a_known_entropy() -> None:
 def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_bytes(b"\xef\xbb\xbf" + b"abc " * 50)
     assert "".join(read("ptb", str(tmp_path)).splits.values()) == "abc " * 50
+
+
+def test_what_is_joined_divided_and_decoded_is_said(tmp_path: Path) -> None:
+    folder = put(tmp_path, b="b" * 10)
+    (folder / "a.txt").write_bytes(("a\r\n" * 10).encode("utf-16"))
+    assert read("tinyshakespeare", str(folder)).notes == (
+        "a.txt is read as UTF-16, because of its byte-order mark",
+        "a.txt and b.txt are joined in this order and divided in order into 36 train, 2 validation, 2 test characters",
+        r"lines end in \r\n; both characters are part of the text",
+    )
+    assert read("ptb", str(put(tmp_path / "splits", train="aa", dev="bb", test="cc"))).notes == ()

@@ -111,7 +111,7 @@ def _looks_like_csv(lines: list[str], delimiter: str) -> bool:
     return (
         len(rows) >= FEW_ROWS
         and all(len(row) == len(first) for row in rows)
-        and len(labels) <= len(rows) / 2
+        and 2 <= len(labels) <= len(rows) / 2
         and all(len(label.split()) == 1 for label in labels)
     )
 
