@@ -58,6 +58,7 @@ CROSS_CUTTING = {
     "test_layout.py",
     "test_lightning_page.py",
     "test_own_modules.py",
+    "test_notebook.py",
     "test_package.py",
     "test_plugins.py",
     "test_readme.py",
