@@ -43,6 +43,10 @@ def user_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
     """Make a folder the current one; forget the modules that are imported from it afterwards."""
     folder.mkdir(exist_ok=True)
     monkeypatch.chdir(folder)
+    for name in module_sources._recorded:  # An earlier test may have imported a file of the same name.
+        sys.modules.pop(name, None)
+        module_sources._known.pop(name, None)
+    module_sources._recorded.clear()
     path, known = list(sys.path), set(sys.modules)
     try:
         yield folder
