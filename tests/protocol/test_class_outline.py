@@ -48,6 +48,30 @@ def test_the_outline_of_any_source(
     assert read_parameters(value) == parameters
 
 
+def test_a_class_that_a_package_imports_from_its_modules_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "reexporting"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .nets import Inner as Net\nfrom reexporting.nets import Other\n")
+    (package / "nets.py").write_text(
+        "class Base:\n    def __init__(self, d_model, k=3): ...\n\n"
+        'class Inner(Base):\n    """A net."""\n\n'
+        'class Other(Inner):\n    """Another."""\n'
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    assert read_summary(Entry("net", "reexporting:Net", "plug-in", "1")) == "A net."
+    assert read_summary(Entry("net", "reexporting:Other", "plug-in", "1")) == "Another."
+    assert read_parameters("reexporting:Other") == ["d_model", "k"]
+
+
+def test_imports_in_a_circle_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "circle_one.py").write_text("from circle_two import Net\n")
+    (tmp_path / "circle_two.py").write_text("from circle_one import Net\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert read_parameters("circle_one:Net") == []
+
+
 def test_a_module_that_does_not_exist_has_no_outline() -> None:
     assert read_summary(Entry("net", "no.such.module:Net", "plug-in", "1")) == ""
     assert read_parameters("no.such.module:Net") == []

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from seqbench.protocol import registry
-from seqbench.running.stored import signature_defaults as module
 from seqbench.running.stored.signature_defaults import signature_defaults
 
 
@@ -30,7 +29,6 @@ def test_a_class_of_the_current_folder_is_read_and_not_imported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    module._parse_module.cache_clear()
     Path("my_own_net.py").write_text(
         "raise SystemExit('imported')\n"
         "class Base:\n    def __init__(self, d_model, layers=2, *, width=3): ...\n"
