@@ -127,9 +127,10 @@ def _loss_panel(record: Record) -> tuple[str, Plot] | None:
     return f"training loss{' (logarithmic)' * plot.y.log}", plot
 
 
-def _points(steps: Sequence[float], values: Sequence[float]) -> list[Point]:
-    """Return at most ``MOST_POINTS`` finite points; the last one is kept."""
-    pairs = [(step, value) for step, value in zip(steps, values, strict=False) if math.isfinite(value)]
+def _points(steps: Sequence[float | None], values: Sequence[float | None]) -> list[Point]:
+    """Return at most ``MOST_POINTS`` points; the last one is kept, and undefined or infinite values are left out."""
+    columns = zip(steps, values, strict=False)
+    pairs = [(x, y) for x, y in columns if x is not None and y is not None and math.isfinite(y)]
     stride = -(-len(pairs) // MOST_POINTS) or 1
     return [Point(step, value, value, value) for step, value in pairs[::-1][::stride][::-1]]
 

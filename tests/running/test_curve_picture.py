@@ -20,7 +20,7 @@ from tests.record_data import complete_record
 STEPS = [100, 200, 300, 400]
 
 
-def record(accuracy: list[float], loss: list[float], **more: Any) -> Record:
+def record(accuracy: list[float | None], loss: list[float], **more: Any) -> Record:
     curves = {"validation": {"step": STEPS[: len(accuracy)], "accuracy": accuracy}} if accuracy else {}
     curves |= {"train": {"step": STEPS[: len(loss)], "loss": loss}} if loss else {}
     score = {"value": 0.9, "chance": 0.5, "best": 1.0}
@@ -42,6 +42,12 @@ def test_the_picture_shows_metric_and_loss_with_chance_best_and_tested_step() ->
     assert "training loss" in shown
     assert {"chance 0.5", "best possible 1", "tested"} <= set(shown)
     assert "tested: accuracy 0.9 at step 300" in shown
+
+
+def test_an_undefined_score_has_no_point() -> None:
+    shown = texts(str(draw_curves(record([0.6, None, 0.9, 0.85], [2.0, 1.0, 0.5, 0.4]))))
+    assert "tested: accuracy 0.9 at step 300" in shown
+    assert draw_curves(record([None, None], [])) is None
 
 
 def test_the_picture_is_a_file_of_its_own_that_is_the_same_each_time(tmp_path: Path) -> None:

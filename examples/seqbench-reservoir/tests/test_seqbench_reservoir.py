@@ -29,7 +29,9 @@ def test_the_module_satisfies_the_contract(check: Check) -> None:
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_readout_is_the_ridge_regression_of_all_batches() -> None:
-    module = seqbench.build({"name": "reservoir", "d_model": 12, "ridge": 0.1}, {"name": "copy", "delay": 3}, tier="smoke")
+    module = seqbench.build(
+        {"name": "reservoir", "d_model": 12, "ridge": 0.1}, {"name": "copy", "delay": 3}, tier="smoke"
+    )
     assert isinstance(module, Reservoir)
     assert module.data is not None
     Trainer(max_epochs=1, limit_train_batches=4, limit_val_batches=0, **QUIET).fit(module)
@@ -65,7 +67,9 @@ def test_a_value_out_of_range_or_a_task_without_classes_is_refused() -> None:
 def test_a_short_run_succeeds_and_remembers(tmp_path: Path) -> None:
     optim = {"steps": 60, "validate_every": 30}
     task = {"name": "copy", "delay": 2}
-    run = seqbench.run({"name": "reservoir", "d_model": 96}, task, tier="smoke", optim=optim, logger="none", runs=tmp_path)
+    run = seqbench.run(
+        {"name": "reservoir", "d_model": 96}, task, tier="smoke", optim=optim, logger="none", runs=tmp_path
+    )
     assert run.record.status == "ok"
     assert run.record.config.architecture.distribution == "seqbench-reservoir"
     score = run.record.results.metrics["test"]["accuracy"]

@@ -103,7 +103,8 @@ def _curve(record: Record, metric: str, split: str) -> Mapping[float, float]:
         if not names:
             raise SeqbenchError(f"the record of {record.headline()} has no {split} curve; leave this run out.")
         raise SeqbenchError(f"there is no {split} curve of '{metric}'.{did_you_mean(metric, names)}")
-    return dict(zip(columns["step"], columns[metric], strict=False))
+    pairs = zip(columns["step"], columns[metric], strict=False)
+    return {step: value for step, value in pairs if step is not None and value is not None}
 
 
 def _units_per_step(record: Record, x: str) -> float:
@@ -131,7 +132,7 @@ def final_scores(runs: FigureRuns, metric: str, split: str) -> list[FinalScore]:
         split: ``test`` or ``validation``.
 
     Raises:
-        SeqbenchError: a run has no score of this metric.
+        SeqbenchError: a run has no score of this metric, or an undefined one.
     """
     groups = []
     for group in runs.groups:
@@ -146,7 +147,10 @@ def _score(record: Record, metric: str, split: str) -> float:
     scores = record.results.metrics.get(split, {})
     if metric not in scores:
         raise SeqbenchError(f"the runs have no score of '{metric}' on {split}.{did_you_mean(metric, list(scores))}")
-    return scores[metric].value
+    value = scores[metric].value
+    if value is None:
+        raise SeqbenchError(f"{metric} on {split} is undefined in {record.headline()}; leave this run out.")
+    return value
 
 
 def higher_is_better(runs: FigureRuns, metric: str) -> bool:

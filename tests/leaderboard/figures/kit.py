@@ -12,7 +12,7 @@ from tests.record_data import merged
 
 
 def with_curves(
-    validation: Sequence[float] = (0.5, 0.7, 0.9), loss: Sequence[float] = (2.0, 1.0, 0.5), **record: Any
+    validation: Sequence[float | None] = (0.5, 0.7, 0.9), loss: Sequence[float] = (2.0, 1.0, 0.5), **record: Any
 ) -> Record:
     """Return a record of a run on copy that validated every 100 steps."""
     base = example_record(training_seconds=40.0, tokens_per_second=1000.0, **record)

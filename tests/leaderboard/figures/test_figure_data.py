@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -13,6 +14,7 @@ from seqbench.leaderboard.figures.figure_data import final_scores, mean_curves, 
 from seqbench.leaderboard.figures.run_groups import read_figure_runs
 from seqbench.utils.errors import SeqbenchError
 from tests.leaderboard.figures.kit import with_curves
+from tests.record_data import merged
 
 CURVES = [(0.5, 0.7, 0.9), (0.4, 0.9, 0.8), (0.6, 0.8, 0.85)]
 RUNS = read_figure_runs([with_curves(curve, seed=seed, value=curve[-1]) for seed, curve in enumerate(CURVES)])
@@ -33,6 +35,18 @@ def test_only_steps_that_all_runs_have_are_drawn() -> None:
     runs = read_figure_runs([with_curves(seed=0), with_curves((0.1, 0.2), seed=1)])
     (curve,) = mean_curves(runs, "accuracy", "validation", "steps")
     assert list(curve.x) == [100, 200]
+
+
+def test_an_undefined_score_has_no_point_and_no_bar() -> None:
+    runs = read_figure_runs([with_curves((0.5, None, 0.9))])
+    (curve,) = mean_curves(runs, "accuracy", "validation", "steps")
+    assert (list(curve.x), list(curve.mean)) == ([100, 300], [0.5, 0.9])
+    record = with_curves()
+    scores = {"test": {"accuracy": {"value": None, "chance": 0.1, "best": 1.0, "undefined": "0 / 0"}}}
+    results = type(record.results).model_validate(merged(record.results.to_dict(), {"metrics": scores}))
+    undefined = read_figure_runs([dataclasses.replace(record, results=results)])
+    with pytest.raises(SeqbenchError, match="accuracy on test is undefined in gru on copy"):
+        final_scores(undefined, "accuracy", "test")
 
 
 def test_seconds_and_tokens_are_the_steps_times_the_mean_of_the_run() -> None:
