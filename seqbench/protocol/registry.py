@@ -23,13 +23,12 @@ from importlib.metadata import (
     entry_points,
     version,
 )
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seqbench.protocol.identity import path_imports
-from seqbench.protocol.identity.class_paths import normalise_class_path, suggest_class_path
-from seqbench.protocol.identity.class_sources import FileDigests, class_digests, class_file_digests
-from seqbench.protocol.identity.definition_sources import find_defined_class, is_importable
 from seqbench.utils.errors import NotAtHand, SeqbenchError, did_you_mean, one_line
+
+if TYPE_CHECKING:
+    from seqbench.protocol.identity.class_sources import FileDigests
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
@@ -80,7 +79,7 @@ class Entry:
         if self.given is not None:
             loaded: object = self.given
         else:
-            loaded = path_imports.import_from_path(self.value) if self.distribution is None else self._import()
+            loaded = _import_from_path(self.value) if self.distribution is None else self._import()
         if self.group == ARCHITECTURES:
             self._check_architecture(loaded)
         return loaded
@@ -138,6 +137,9 @@ class Entry:
         """
         if self.distribution is not None or self.group != ARCHITECTURES:
             return {}
+        # Imported here and below, so that `seqbench list` does not wait for it.
+        from seqbench.protocol.identity.class_sources import class_digests, class_file_digests
+
         loaded: type = self.load()
         if self.given is not None:
             return class_digests(getattr(loaded, "class_of_object", loaded))
@@ -250,6 +252,12 @@ def _readable_entry_points(distribution: Distribution) -> Iterable[EntryPoint]:
         return []
 
 
+def _import_from_path(value: str) -> object:
+    from seqbench.protocol.identity import path_imports  # Not needed by `seqbench list`.
+
+    return path_imports.import_from_path(value)
+
+
 def find_entry(group: str, name: str) -> Entry:
     """Return the entry with this name; the name of an architecture may also be a path, ``package.module:Class``.
 
@@ -260,6 +268,9 @@ def find_entry(group: str, name: str) -> Entry:
         SeqbenchError: the name is unknown, the path is incomplete, or two distributions offer the name.
     """
     if group == ARCHITECTURES and ":" in name:
+        from seqbench.protocol.identity.class_paths import normalise_class_path
+        from seqbench.protocol.identity.definition_sources import find_defined_class
+
         path = normalise_class_path(name)
         if path.startswith("__main__:") or "<locals>" in path:
             return Entry(path, path, None, None, group=group, given=find_defined_class(path))
@@ -272,6 +283,8 @@ def find_entry(group: str, name: str) -> Entry:
                 f"no {kind} is registered: seqbench itself is not installed in this environment; "
                 f"run `pip install .` in its checkout first."
             )
+        from seqbench.protocol.identity.class_paths import suggest_class_path
+
         hint = suggest_class_path(name) if group == ARCHITECTURES else ""
         raise SeqbenchError(f"unknown {kind} '{name}'.{hint or did_you_mean(name, known)}")
     if len(known[name]) > 1:
@@ -292,6 +305,8 @@ def class_entry(cls: type) -> Entry:
     >>> class_entry(find_entry(ARCHITECTURES, "gru").load()).name
     'gru'
     """
+    from seqbench.protocol.identity.definition_sources import is_importable
+
     path = f"{cls.__module__}:{cls.__qualname__}"
     same = [entries[0] for entries in list_entries(ARCHITECTURES).values() if [e.value for e in entries] == [path]]
     return same[0] if len(same) == 1 and is_importable(cls) else Entry(path, path, None, None, "", ARCHITECTURES, cls)
