@@ -68,6 +68,8 @@ def _require_task(board: Board, task: str, key: str) -> None:
 def _require_architecture(name: str, key: str) -> None:
     """Check that an architecture is registered or is given by its path; the parts of a pair are looked up alone."""
     for part in name.split("+"):
+        if part in registry.list_entries(registry.ARCHITECTURES):  # Also a name that two distributions offer.
+            continue
         try:
             registry.find_entry(registry.ARCHITECTURES, part)
         except SeqbenchError as error:
