@@ -33,7 +33,7 @@ def describe_dry_run(config: RunConfig, runs: Path) -> str:
     rows = [
         ("run", f"{config.name}, tier {config.tier}"),
         ("folder", f"{config.folder(runs)} ({_earlier_run(config.folder(runs))})"),
-        ("model", f"{count_parameters(module):,} parameters; {_list_options(config.arch_options)}"),
+        ("model", f"{counted(count_parameters(module), 'parameter')}; {_list_options(config.arch_options)}"),
         ("task", _list_options(config.task_options)),
         ("data", ", ".join(sorted(config.checksums)) or "generated"),
         ("budget", f"{budget}, validated every {counted(optim.validate_every, 'step')}"),

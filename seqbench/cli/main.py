@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         try:
             with screen.show_messages():
-                return _run_command([_as_utf8(word) for word in (sys.argv[1:] if argv is None else argv)])
+                return _run_command(sys.argv[1:] if argv is None else list(argv))
         finally:
             sys.stdout.flush()  # Raises BrokenPipeError here, where it is handled, and not at the exit of Python.
     except SeqbenchError as error:
@@ -150,11 +150,6 @@ def _run_command(words: list[str]) -> int:
             unknown_arguments.refuse_unknown_arguments(options.command, rest, known, takes_dotted)
     options.rest = rest
     return int(options.main(options))
-
-
-def _as_utf8(word: str) -> str:
-    """Return a word of the command line read as UTF-8, whatever the locale, such as ``LC_ALL=C``."""
-    return os.fsencode(word).decode("utf-8", "surrogateescape")
 
 
 def _expand_help(words: list[str]) -> list[str]:

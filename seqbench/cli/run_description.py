@@ -12,7 +12,7 @@ from seqbench.protocol.records import Record
 from seqbench.running.stored.stored_runs import StoredRun, read_stored_run
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError
-from seqbench.utils.number_format import format_bytes
+from seqbench.utils.number_format import counted, format_bytes
 from seqbench.utils.visible_text import visible_line
 
 MOST_LINES = 40
@@ -75,6 +75,6 @@ def _read_sample(folder: Path) -> str:
     except OSError:
         return ""
     lines = text.splitlines()
-    more = [f"... ({len(lines) - MOST_LINES} more lines)"] if len(lines) > MOST_LINES else []
+    more = [f"... ({counted(len(lines) - MOST_LINES, 'more line')})"] if len(lines) > MOST_LINES else []
     shown = ["".join(letter if letter.isprintable() else "\ufffd" for letter in line) for line in lines[:MOST_LINES]]
     return "\n".join([*shown, *more])

@@ -17,6 +17,7 @@ from seqbench.protocol.batches import EvaluationLoader, Keys, Shard, TrainingLoa
 from seqbench.protocol.run_trainer import is_run
 from seqbench.protocol.specs import Batch, Context, Features, SequenceSpec
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 Scores = Mapping[str, float | None]
 """Scores by the name of their metric; None where a score is unknown."""
@@ -142,7 +143,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
             case Context(dim=dim):
                 return f"a vector of {dim} numbers"
             case Features(dim=dim):
-                return f"{steps} steps of {dim} number{'s' * (dim != 1)}"
+                return f"{counted(steps, 'step')} of {counted(dim, 'number')}"
         return shorten_items([str(number) for number in batch.inputs[row, :steps].tolist()])
 
     def baselines(self, split: str) -> Mapping[str, Mapping[str, float]]:

@@ -192,6 +192,7 @@ def call_forward(backbone: Callable[..., Tensor], *inputs: Tensor, lengths: Tens
         lengths: number of valid steps of each sequence, ``(batch,)``.
         memory: ``memory`` and ``memory_lengths`` of a cross-attending backbone.
 
+    >>> import torch
     >>> call_forward(nn.Identity(), torch.ones(1, 2, 3), lengths=torch.tensor([2])).shape
     torch.Size([1, 2, 3])
     """

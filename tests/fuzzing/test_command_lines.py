@@ -46,14 +46,31 @@ REAL: Mapping[str, list[list[str]]] = {
         ["leaderboard", "check", "small", "--root", "boards"],
         ["leaderboard", "submit", "small", "--from", "run", "--root", "boards", "--retrain"],
     ],
-    "list": [["list"], ["list", "tasks"], ["list", "architectures"], ["list", "boards"]],
+    "list": [
+        *(["list"], ["list", "tasks"], ["list", "architectures"], ["list", "boards"]),
+        ["list", "runs", "run", "--arch", "gru", "--status", "ok", "--format", "csv"],
+    ],
+    "plot": [
+        ["plot", "run", "--out", "curves.svg", "--x", "steps", "--log-y"],
+        ["plot", "run", "--kind", "bars", "--label", "gru=GRU", "--out", "bars.pdf", "--width", "3"],
+    ],
+    "clean": [
+        ["clean", "run", "--dry-run"],
+        ["clean", "run", "--failed", "--checkpoints", "--yes"],
+        ["clean", "run", "--finished", "--older-than", "30d", "--task", "copy"],
+    ],
     "show": [["show", "gru"], ["show", "copy"], ["show", "tests.backbones:CausalMean"], ["show", "--help"]],
     "check": [
         ["check", "gru", "--option", "d_model=8", "--option", "num_layers=2", "--parameters", "100"],
         ["check", "copy", "--tier", "smoke", "--option", "delay=3"],
         ["check", "card.yaml"],
     ],
-    "new": [["new", "architecture", "my-net"], ["new", "task", "my-task", "--folder", "there"]],
+    "new": [
+        ["new", "architecture", "my-net"],
+        ["new", "board", "mine"],
+        ["new", "module", "my-module"],
+        ["new", "task", "my-task", "--folder", "there"],
+    ],
     "data": [
         ["data", "list"],
         ["data", "list", "ptb", "jsb"],
@@ -84,6 +101,7 @@ REAL: Mapping[str, list[list[str]]] = {
 WORK = (
     *(
         "seqbench.running.runner:run",
+        "seqbench.cli.dry_run:describe_dry_run",
         "seqbench.sweep.engines.engine_choice:build_engine",
         "seqbench.running.parameter_matching:match_parameters",
         "seqbench.testing:check_architecture",

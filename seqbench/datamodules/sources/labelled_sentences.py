@@ -136,7 +136,8 @@ def _check_labels(split: str, lines: list[_Line], classes: tuple[str, ...]) -> N
     for line in lines:
         if line.label not in known:
             raise SeqbenchError(
-                f"{line.place}: label '{line.label[:60]}' does not occur in training, which has {len(classes)} labels "
+                f"{line.place}: label '{line.label[:60]}' does not occur in training, which has "
+                f"{counted(len(classes), 'label')} "
                 f"({', '.join(name[:20] for name in classes[:10])}{' and others' if len(classes) > 10 else ''}); "
                 f"correct the line. The label must be in the same column of all files."
             )
@@ -175,7 +176,7 @@ def _class_notes(lines: list[_Line], classes: tuple[str, ...]) -> list[str]:
     """Return sentences on many classes, and on classes with a single training sentence."""
     counts = Counter(line.label for line in lines)
     single = {line.label: line for line in lines if counts[line.label] == 1}
-    notes = [f"there are {len(classes)} classes"] if len(classes) > FEW_CLASSES else []
+    notes = [f"there are {counted(len(classes), 'class', 'classes')}"] if len(classes) > FEW_CLASSES else []
     if single and len(lines) > len(classes):
         named = [
             f"'{name[:30]}' ({line.table.short}, {line.table.unit} {line.row.line})"

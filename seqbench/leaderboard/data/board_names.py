@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.protocol import cards, registry
 from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.number_format import counted
 
 
 def check_names(board: Board) -> None:
@@ -80,7 +81,7 @@ def _refuse_repeated(names: Iterable[str], key: str) -> None:
     counts: Mapping[str, int] = _count(names)
     for name, count in counts.items():
         if count > 1:
-            raise SeqbenchError(f"{key}: '{name}' is named {count} times; name it once.")
+            raise SeqbenchError(f"{key}: '{name}' is named {counted(count, 'time')}; name it once.")
 
 
 def _count(names: Iterable[str]) -> dict[str, int]:

@@ -21,6 +21,7 @@ from seqbench.protocol.backbones import declared_causality, is_causal, lengths_a
 from seqbench.protocol.record_fields import Causality
 from seqbench.protocol.specs import Batch, Context, SequenceSpec
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 from seqbench.utils.redaction import redact
 
 CAUSAL_ADVICE = "a causal backbone must not look ahead: mask what comes later, or set causal = False"
@@ -143,7 +144,7 @@ class Probe:
         steps = altered_batches.count_steps(longer, self.spec)
         if not self.reads_stream and steps > altered_batches.count_steps(batch, self.spec):
             rows = altered_batches.select_rows(longer, _count_rows(steps))
-            yield self._compare(used, rows, f"with {steps} steps, the longest sequence of the task")[1]
+            yield self._compare(used, rows, f"with {counted(steps, 'step')}, the longest sequence of the task")[1]
 
     def _report_leak(self, leak: str) -> bool:
         """Return True where the task allows a backbone that does not declare causal to look ahead.
@@ -208,7 +209,7 @@ class Probe:
         """
         steps = max(1, 2 * altered_batches.count_steps(batch, self.spec) // 3)
         shorter = altered_batches.shorten(batch, self.spec, steps)
-        after = self._outputs(shorter, path, f"with {steps} steps instead of {before.shape[1]}")
+        after = self._outputs(shorter, path, f"with {counted(steps, 'step')} instead of {before.shape[1]}")
         if after is None:
             return ""
         kept = torch.arange(steps) < altered_batches.step_lengths(batch, self.spec)[:, None]
@@ -216,7 +217,8 @@ class Probe:
         # A pass over fewer steps draws other random numbers, so another seed shows what they change.
         if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path, seed=1), path):
             return ""
-        return f"output {where.step} changed by {where.size:.2g} {path.value} when the inputs ended after {steps} steps"
+        end = counted(steps, "step")
+        return f"output {where.step} changed by {where.size:.2g} {path.value} when the inputs ended after {end}"
 
     def _probe_padding(self, batch: Batch) -> None:
         """Check that padding changes no output of a backbone that looks ahead; for others it is part of the future.

@@ -144,8 +144,14 @@ def _resolve(name: str, package: str) -> str:
 
 
 def _modules_in_use(module: ModuleType) -> Iterator[str]:
-    """Yield the names of the modules that the objects in a module belong to, however they were imported."""
+    """Yield the names of the modules that the objects in a module belong to, however they were imported.
+
+    The submodules of a package do not count: each becomes an attribute of the package when anything imports it, so the
+    digests would depend on what else this process has imported. The source of the package names those that it imports.
+    """
     for value in list(vars(module).values()):
+        if isinstance(value, ModuleType) and value.__name__.startswith(f"{module.__name__}."):
+            continue
         name = value.__name__ if isinstance(value, ModuleType) else getattr(type(value), "__module__", None)
         if isinstance(value, type) or callable(value):
             name = getattr(value, "__module__", name)

@@ -19,6 +19,7 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.specs import Batch, SequenceValue, StepLabels, StepValues, TokenSequence
 from seqbench.running.samples import Sample
 from seqbench.utils import atomic_files
+from seqbench.utils.number_format import counted
 
 CHECKED, SHOWN = 100, 5
 """Number of test sequences that are checked, and of answers that are shown."""
@@ -208,7 +209,7 @@ def _format_answer(one: Answer) -> str:
     elif steps == 1:
         head = f"sequence {one.index}"
     else:
-        head = f"sequence {one.index}: {len(one.wrong)} of {steps} steps wrong"
+        head = f"sequence {one.index}: {len(one.wrong)} of {counted(steps, 'step')} wrong"
     if steps > last - first:
         head += f"; steps {first} to {last - 1}"
     right, answer = ([_item_text(item) for item in row[first:last]] for row in (one.right, one.answer))

@@ -31,7 +31,7 @@ def test_the_width_is_chosen_for_the_number_of_parameters_and_reported(
     width, count = config["options"]["arch"]["d_model"], config["parameters"]
     assert abs(count - 10_000) <= 200
     assert config["match_params"] == 10_000
-    assert f"d_model {width} has {count:,} parameters (10,000 requested)" in err
+    assert f"d_model {width} for 10,000 parameters: {count:,} parameters" in err
     # The configuration in the run folder names the width, so this is the same run.
     assert main(["run", "--config", str(path.parent), "--resume"]) == 0
     assert main(["run", *COPY, *TINY, "--arch.d_model", str(width)]) == 2
@@ -46,9 +46,9 @@ def test_the_command_line_overrides_the_size_of_the_configuration_file(
     file = tmp_path / "mine.yaml"
     file.write_text("arch: gru\ntask: {name: copy, delay: 2, samples: 8}\ntier: smoke\nmatch_params: 10k\n")
     assert main(["run", "--config", str(file), *TINY]) == 0
-    assert "(10,000 requested)" in capsys.readouterr().err
+    assert " for 10,000 parameters: " in capsys.readouterr().err
     assert main(["run", "--config", str(file), *TINY, "--match-params", "1e5"]) == 0
-    assert "(100,000 requested)" in capsys.readouterr().err
+    assert " for 100,000 parameters: " in capsys.readouterr().err
     file.write_text("{arch: gru, task: copy, tier: smoke, match_params: null, optim: {stepz: 1}}")
     assert main(["run", "--config", str(file)]) == 2
     assert "unknown option 'optim.stepz'" in capsys.readouterr().err
@@ -59,7 +59,10 @@ def test_the_command_line_overrides_the_size_of_the_configuration_file(
     [
         (["--match-params", "lots"], "match_params must be a number of parameters such as 100k, 1.5M, 2e5 or 100000"),
         (["--match-params", "10k", "--arch.d_model=8"], "choose one of the two"),
-        (["--match-params", "60"], "no width of 'gru' on 'copy' comes within 2% of 60 parameters: d_model 1 has"),
+        (
+            ["--match-params", "60"],
+            "no size of 'gru' on 'copy' comes within 2 % of 60 parameters: d_model 1, num_",
+        ),
     ],
 )
 def test_a_mistake_is_reported_and_nothing_is_written(

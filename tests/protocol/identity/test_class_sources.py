@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -108,6 +109,15 @@ def test_a_file_that_is_edited_within_the_same_second_to_the_same_size_is_import
     assert digests("my_file:MyNet") != before
     assert sys.modules["my_file"] is not first
     assert not (folder / "__pycache__").exists()
+
+
+def test_the_digests_do_not_depend_on_what_else_was_imported(folder: Path) -> None:
+    files = {"pack/__init__.py": "", "pack/nets.py": NET, "pack/deep/__init__.py": "", "pack/deep/other.py": "x = 1\n"}
+    write_files(folder, files)
+    before = digests("pack.nets:MyNet")
+    importlib.import_module("pack.deep.other")
+    assert digests("pack.nets:MyNet") == before
+    assert list(before) == ["pack/__init__.py", "pack/nets.py"]
 
 
 def test_a_comment_keeps_the_digests(folder: Path) -> None:

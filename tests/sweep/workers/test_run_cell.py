@@ -32,7 +32,10 @@ def test_a_cell_writes_its_record_and_returns_its_status(tmp_path: Path) -> None
 
 def test_a_failed_cell_returns_its_reason(tmp_path: Path) -> None:
     outcome = run_cell.run_cell(small_config(tmp_path, "tests.backbones:Raising"), tmp_path)
-    assert outcome == CellOutcome("failed", "RuntimeError: shapes (3, 4) and (5, 6) do not fit")
+    assert (outcome.status, str(outcome.reason).partition(" (backbones.py")[0]) == (
+        "failed",
+        "RuntimeError: shapes (3, 4) and (5, 6) do not fit",
+    )
 
 
 def test_a_cell_that_cannot_run_is_refused_without_a_record(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from seqbench.datamodules.sources.tables.column_names import LABELS, TEXTS, find_columns, is_name, require_one_text
 from seqbench.datamodules.sources.tables.table_rows import Row, Table
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 SAMPLED = 2000
 """Number of rows of a file from which the columns of a file without a header are chosen."""
@@ -117,8 +118,8 @@ def _arrange(
     if not columns.count and len(counts) == 1 and max(counts) > 2 and len(table.rows) > 1:
         which = "first" if columns.label == 0 else "last"
         notes.append(
-            f"{table.short}: the {which} of {max(counts)} columns is read as the label, and all others as the "
-            f"sentence; add a header, such as id, sentence, label, to choose"
+            f"{table.short}: the {which} of {counted(max(counts), 'column')} is read as the label, and all others "
+            f"as the sentence; add a header, such as id, sentence, label, to choose"
         )
     return Arranged(table, columns, header, tuple(notes))
 
@@ -228,8 +229,8 @@ def _split_row(table: Table, row: Row, columns: Columns) -> tuple[str, str]:
         return _unnamed(row, columns)
     if len(row.fields) != columns.count:
         raise SeqbenchError(
-            f"{table.place(row)} has {len(row.fields)} columns, but the header has {columns.count}; correct the line, "
-            f"or remove a tab inside a sentence."
+            f"{table.place(row)} has {counted(len(row.fields), 'column')}, but the header has {columns.count}; "
+            f"correct the line, or remove a tab inside a sentence."
         )
     return row.fields[columns.text], row.fields[columns.label]
 

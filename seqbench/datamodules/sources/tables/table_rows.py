@@ -15,6 +15,7 @@ from seqbench.datamodules.sources.folder_layouts import JSON_ENDINGS, ending_of
 from seqbench.datamodules.sources.tables.column_names import find_columns
 from seqbench.datamodules.sources.text_decoding import decode_text, split_lines
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 DELIMITERS = (",", ";", "|")
 """Delimiters of CSV files."""
@@ -155,8 +156,8 @@ def _read_csv(name: str, text: str, delimiter: str) -> list[Row]:
     wrong = next((row for row in rows if len(row.fields) != expected), None)
     if wrong is not None:
         raise SeqbenchError(
-            f"{name}, line {wrong.line} has {len(wrong.fields)} fields between '{delimiter}', but the first row has "
-            f"{expected}; put quotation marks around a text that contains '{delimiter}'."
+            f"{name}, line {wrong.line} has {counted(len(wrong.fields), 'field')} between '{delimiter}', but the first "
+            f"row has {expected}; put quotation marks around a text that contains '{delimiter}'."
         )
     return rows
 
