@@ -41,6 +41,7 @@ def describe_module(module: SequenceModule) -> dict[str, object]:
         "sources": {name: dict(files) for name, files in config.class_files.items()},
         "card": config.card.digest(config.tier),
         "vocabulary": _vocabulary_digest(data) if data is not None else None,
+        "built_object": _name_of_object(config),
     }
 
 
@@ -86,7 +87,8 @@ def rebuild_module(checkpoint: Mapping[str, object], source: object) -> Sequence
         source: path of the checkpoint, for messages.
 
     Raises:
-        SeqbenchError: the checkpoint has no valid description, or its architecture or task is missing.
+        SeqbenchError: the checkpoint has no valid description, its architecture or task is missing, or its backbone was
+            given as an object, whose arguments are unknown.
     """
     from seqbench.models import build  # Imported here, because it imports the module, which imports this file.
 
@@ -95,6 +97,12 @@ def rebuild_module(checkpoint: Mapping[str, object], source: object) -> Sequence
         raise SeqbenchError(
             f"{source} does not say what its module is, because an older version of seqbench or another program wrote "
             f"it; load a run with seqbench.load(RUN), or build the module and give it checkpoint['state_dict']."
+        )
+    if name := description.get("built_object"):
+        raise SeqbenchError(
+            f"{source} holds a module around an object of {name} that was built by the user, and the arguments of the "
+            f"object are unknown; build it again and load the state_dict, as in "
+            f"module.load_state_dict(checkpoint['state_dict'])."
         )
     try:
         config = config_from_options(description["options"])
@@ -189,6 +197,12 @@ def _require_same_sources(config: RunConfig, saved: Mapping[str, Mapping[str, st
                 f"the source of {name} has changed since {source} was written: {changes}; restore it, or train the net "
                 f"again."
             )
+
+
+def _name_of_object(config: RunConfig) -> str | None:
+    """Return the name of the class of a backbone that was given as an object; None if a class or a name was given."""
+    owner: type | None = getattr(config.arch_entry.given, "class_of_object", None)
+    return None if owner is None else owner.__qualname__
 
 
 def _vocabulary_digest(data: SequenceDataModule) -> str | None:

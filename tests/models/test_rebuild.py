@@ -93,6 +93,38 @@ def test_a_module_with_training_of_its_own_is_rebuilt(tmp_path: Path) -> None:
         Plain.load_from_checkpoint(save(build_copy("gru"), tmp_path / "other.ckpt"))
 
 
+class Scaled(torch.nn.Module):
+    """A net whose output depends on an argument that is no weight."""
+
+    causal = True
+
+    def __init__(self, d_model: int, gain: float = 1.0) -> None:
+        super().__init__()
+        self.d_model, self.gain, self.inner = d_model, gain, torch.nn.Linear(d_model, d_model)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        outputs: torch.Tensor = self.gain * self.inner(x)
+        return outputs
+
+
+def test_a_module_around_an_object_is_not_rebuilt_with_other_arguments(tmp_path: Path) -> None:
+    def build(gain: float) -> SequenceModule:
+        return seqbench.build(Scaled(8, gain=gain), COPY, tier="smoke", optim=SMALL)
+
+    module = build(50.0)
+    path = save(module, tmp_path / "own.ckpt")
+    with pytest.raises(SeqbenchError, match=r"object of Scaled .* build it again and load the state_dict"):
+        SequenceModule.load_from_checkpoint(path)
+    again = build(50.0)
+    again.load_state_dict(torch.load(path, weights_only=True)["state_dict"])
+    x = torch.ones(1, 2, 8)
+    (net,), (other,) = ([p for p in m.modules() if isinstance(p, Scaled)] for m in (module, again))
+    assert torch.equal(net(x), other(x))
+    arch = {"name": f"{__name__}:Scaled", "d_model": 8, "gain": 50.0}
+    by_name = save(seqbench.build(arch, COPY, tier="smoke", optim=SMALL), tmp_path / "name.ckpt")
+    assert SequenceModule.load_from_checkpoint(by_name).spec == module.spec
+
+
 def test_the_state_of_streams_is_restored(text_folder: Path, tmp_path: Path) -> None:
     module = build_small_module("gru", CHARACTERS, text_folder)
     loaded = SequenceModule.load_from_checkpoint(save(module, tmp_path / "own.ckpt"))
