@@ -29,6 +29,10 @@ CONTEXT = "context"
 """Argument of a ``SequenceModule`` that the run sets; it is no option of the architecture."""
 
 
+_REQUIRED = "arguments are required: "
+"""Words of the parser before the names of the options that are missing."""
+
+
 class OptionParser:
     """The typed options of one architecture on one task, by dotted name (``arch.num_layers``).
 
@@ -50,6 +54,7 @@ class OptionParser:
             "wandb": WandbOptions,
         }
         self._parser = _build_parser(self._classes)
+        self._preset: set[str] = set()
 
     @property
     def names(self) -> list[str]:
@@ -58,7 +63,9 @@ class OptionParser:
 
     def set_defaults(self, options: Mapping[str, Options]) -> None:
         """Replace defaults of the signatures by the given options of each group."""
-        self._parser.set_defaults(_dotted(options))
+        dotted = _dotted(options)
+        self._preset |= dotted.keys()
+        self._parser.set_defaults(dotted)
 
     def defaults(self) -> dict[str, dict[str, object]]:
         """Return the defaults of all options by group."""
@@ -76,7 +83,7 @@ class OptionParser:
             arguments: texts of the command line by dotted name.
 
         Raises:
-            SeqbenchError: an option is unknown, or a value has the wrong type.
+            SeqbenchError: an option is unknown or required, or a value has the wrong type.
         """
         known = self.names
         for name in _dotted(options):
@@ -85,13 +92,19 @@ class OptionParser:
         for name in arguments:
             if name not in known:
                 raise SeqbenchError(f"unknown option --{name}.{_suggest(name, known, '--')}")
+        # The parser takes None for an argument without a type and without a default.
+        given = {*self._preset, *_dotted(options), *arguments}
+        if missing := [name for name in self._required() if name in known and name not in given]:
+            raise _missing_value(missing)
         try:
             return _by_group(self._parse(options, arguments))
         except argparse.ArgumentError as error:
             raise self._explain(error, options, arguments) from error
 
     def _parse(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> Namespace:
-        base = self._parser.parse_object({group: dict(values) for group, values in options.items() if values})
+        given = {group: dict(values) for group, values in options.items() if values}
+        # The arguments may give what the options do not; ``parse_args`` checks that all is given.
+        base = self._parser.parse_object(given, _skip_required=True)
         words = [f"--{name}={text}" for name, text in arguments.items()]
         parsed: Namespace = self._parser.parse_args(words, namespace=base)
         return parsed
@@ -109,20 +122,28 @@ class OptionParser:
             if self._failure({group: {key: value}}, {}) not in (None, failure):
                 return self._wrong_value(name, value, error)
         text = one_line(error, 500)
-        _, is_missing, names = text.partition("arguments are required: ")
+        _, is_missing, names = text.partition(_REQUIRED)
         if is_missing:
-            options_given = " ".join(f"--{name} VALUE" for name in names.split(", "))
-            return SeqbenchError(
-                f"the option {names} has no default in __init__ of its class; give {options_given}, or add a default."
-            )
+            return _missing_value(names.split(", "))
         return SeqbenchError(f"{text}.")
 
     def _failure(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> str | None:
         try:
             self._parse(options, arguments)
         except argparse.ArgumentError as error:
-            return one_line(error)
+            text = one_line(error)
+            return None if _REQUIRED in text else text  # A missing option does not make another one wrong.
         return None
+
+    def _required(self) -> list[str]:
+        """Return the dotted names of the arguments of the backbones that have no default."""
+        names = []
+        for group in ("arch", "encoder"):
+            if group in self._classes:
+                parameters = inspect.signature(self._classes[group]).parameters.values()
+                plain = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+                names += [f"{group}.{p.name}" for p in plain if p.default is p.empty]
+        return names
 
     def _wrong_value(self, name: str, value: object, error: argparse.ArgumentError) -> SeqbenchError:
         group, _, key = name.partition(".")
@@ -166,6 +187,13 @@ def _build_parser(classes: Mapping[str, type]) -> ArgumentParser:
     return parser
 
 
+def _missing_value(names: list[str]) -> SeqbenchError:
+    """Return an error that says how to give options without a default."""
+    given = " ".join(f"--{name} VALUE" for name in names)
+    subject = f"option {names[0]} has" if len(names) == 1 else f"options {', '.join(names)} have"
+    return SeqbenchError(f"the {subject} no default in __init__ of its class; give {given}, or add a default.")
+
+
 def _type_name(cls: type, argument: str) -> str | None:
     """Return the type of a constructor's argument as written in the source; None if there is no such argument."""
     try:
@@ -176,7 +204,7 @@ def _type_name(cls: type, argument: str) -> str | None:
         return None
     kind = parameter.annotation
     text = kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
-    return str(text).replace(" | ", " or ").replace("None", "null")
+    return str(text).replace(" | ", " or ").replace("None", "null").replace("YamlFloat", "a number")
 
 
 def _suggest(name: str, known: list[str], prefix: str = "") -> str:

@@ -21,6 +21,11 @@ class Backbone(nn.Module):
         return x
 
 
+class TwoWithoutDefaults(Backbone):
+    def __init__(self, d_model: int, hidden: int, width) -> None:
+        super().__init__(d_model, [])
+
+
 class HostileDefault:
     def __eq__(self, other: object) -> bool:
         raise RuntimeError("cannot be compared")
@@ -116,3 +121,30 @@ def test_an_option_without_a_default_says_how_to_give_it() -> None:
     with pytest.raises(SeqbenchError) as caught:
         parser.parse({}, {})
     assert str(caught.value) == sentence
+
+
+def test_options_without_a_default_are_taken_from_the_command_line_or_the_file() -> None:
+    parser = OptionParser({"arch": TwoWithoutDefaults}, Copy)
+    parser.set_defaults({"arch": {"d_model": 8}, "task": {"delay": 3}, "optim": OPTIM})
+    expected = {"d_model": 8, "hidden": 4, "width": 2}
+    assert parser.parse({}, {"arch.hidden": "4", "arch.width": "2"})["arch"] == expected
+    assert parser.parse({"arch": {"width": 2}}, {"arch.hidden": "4"})["arch"] == expected
+    assert parser.parse({"arch": {"width": 2, "hidden": 4}}, {})["arch"] == expected
+
+
+def test_each_missing_option_is_named_with_and_without_a_type() -> None:
+    parser = OptionParser({"arch": TwoWithoutDefaults}, Copy)
+    parser.set_defaults({"arch": {"d_model": 8}, "task": {"delay": 3}, "optim": OPTIM})
+    with pytest.raises(
+        SeqbenchError, match=r"options arch\.hidden, arch\.width have no default .* --arch\.width VALUE"
+    ):
+        parser.parse({}, {})
+    with pytest.raises(SeqbenchError, match=r"option arch\.width has no default .*; give --arch\.width VALUE, or"):
+        parser.parse({}, {"arch.hidden": "4"})
+    with pytest.raises(SeqbenchError, match=r"option --arch\.hidden: expected int, got 'x'"):
+        parser.parse({}, {"arch.width": "2", "arch.hidden": "x"})
+
+
+def test_a_wrong_learning_rate_is_refused_in_words(parser: OptionParser) -> None:
+    with pytest.raises(SeqbenchError, match=r"option --optim\.lr: expected a number, got '1e'"):
+        parser.parse({}, {"optim.lr": "1e"})

@@ -72,7 +72,9 @@ def text_files(folder: Path, languages: Sequence[str]) -> FoundFiles:
 
 
 def sentence_files(folder: Path, languages: Sequence[str]) -> FoundFiles:
-    """Return all tables (``*.tsv``, ``*.txt``, ``*.csv``), or else all JSON files, by split or as one part.
+    """Return the tables (``*.tsv``, ``*.txt``, ``*.csv``) or the JSON files, by split or as one part.
+
+    Files whose names say splits come first, then tables, then JSON files.
 
     Args:
         folder: folder to search.
@@ -81,6 +83,9 @@ def sentence_files(folder: Path, languages: Sequence[str]) -> FoundFiles:
     Raises:
         SeqbenchError: the names say some splits but not all, a name says two splits, or two files have one stem.
     """
+    # A stray table, such as extra.txt, does not replace JSON files that are named by split.
+    if _names_say_a_split(folder, JSON_ENDINGS) and not _names_say_a_split(folder, TABLE_ENDINGS):
+        return _splits_or_all(folder, JSON_ENDINGS)
     tables = _splits_or_all(folder, TABLE_ENDINGS)
     return tables if tables.files else _splits_or_all(folder, JSON_ENDINGS)
 
@@ -200,6 +205,10 @@ def _data_files(folder: Path, endings: Sequence[str]) -> list[Path]:
             )
         stems[stem] = path
     return files
+
+
+def _names_say_a_split(folder: Path, endings: Sequence[str]) -> bool:
+    return any(split_in_name(path.name) for path in _data_files(folder, endings))
 
 
 def _splits_or_all(folder: Path, endings: Sequence[str]) -> FoundFiles:

@@ -15,8 +15,13 @@ _SPLIT_WORDS = {
 }
 """Words in file names, and the split that they mean."""
 
-_UNCLEAR_WORDS = ("eval", "evaluation", "heldout", "holdout")
+_UNCLEAR_WORDS = ("eval", "evals", "evaluate", "evaluation", "heldout", "holdout")
 """Words that may mean validation or test."""
+
+_UNCLEAR_SUFFIX = re.compile(r"[_-](tr|va|te)[0-9]*(\.[a-z0-9]+)*$", re.IGNORECASE)
+"""An abbreviation at the end of a name that may say a split, such as ``data_tr.tsv``; ``wiki.tr.txt`` is Turkish."""
+
+_ABBREVIATIONS = {"tr": "train", "va": "dev", "te": "test"}
 
 _ENDINGS = ("set", "data", "split", "file", "sentences", "reviews", "text")
 """Ends of words that follow the name of a split without a separator: ``trainset``, ``testdata``."""
@@ -35,7 +40,7 @@ def split_in_name(name: str) -> str | None:
     """Return the split that a file name contains as a word; None if there is none.
 
     Raises:
-        SeqbenchError: the name contains two splits, or a word that may mean validation or test.
+        SeqbenchError: the name contains two splits, or a word that may mean a split.
 
     >>> [split_in_name(name) for name in ("my-train.tsv", "DevSet_2.txt", "testdata.csv", "latest.txt")]
     ['train', 'validation', 'test', None]
@@ -47,9 +52,9 @@ def split_in_name(name: str) -> str | None:
             f"the name of {name} says {' and '.join(sorted(splits))}; rename the file so that it says one split, such "
             f"as train, dev or test."
         )
-    unclear = next((word for word in words if word in _UNCLEAR_WORDS), None)
-    if unclear and not splits:
-        raise SeqbenchError(f"'{unclear}' in the name of {name} may mean validation or test; rename it to dev or test.")
+    if not splits and (unclear := _find_unclear(name, words)):
+        word, meaning, names = unclear
+        raise SeqbenchError(f"'{word}' in the name of {name} may mean {meaning}; rename it to {names}.")
     return splits.pop() if splits else None
 
 
@@ -81,6 +86,20 @@ def _words(name: str) -> list[str]:
     return re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name).lower())
 
 
+def _find_unclear(name: str, words: Sequence[str]) -> tuple[str, str, str] | None:
+    """Return a part of a name that may say a split, what it may mean, and clear words for it; None if there is none."""
+    for word in words:
+        if any(stem in _UNCLEAR_WORDS for stem in _stems(word)):
+            return word, "validation or test", "dev or test"
+    if suffix := _UNCLEAR_SUFFIX.search(name):
+        clear = _ABBREVIATIONS[suffix[1].lower()]
+        return suffix[1], {"dev": "validation"}.get(clear, clear), clear
+    return None
+
+
 def _split_of_word(word: str) -> str | None:
-    stems = [word, *(word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))]
-    return next((_SPLIT_WORDS[stem] for stem in stems if stem in _SPLIT_WORDS), None)
+    return next((_SPLIT_WORDS[stem] for stem in _stems(word) if stem in _SPLIT_WORDS), None)
+
+
+def _stems(word: str) -> list[str]:
+    return [word, *(word.removesuffix(ending) for ending in _ENDINGS if word.endswith(ending))]

@@ -75,6 +75,7 @@ def test_two_splits_without_the_third_are_refused(tmp_path: Path) -> None:
         (("test.txt",), r"give a single file with --task\.data_dir"),
         (("train-test.tsv",), "says test and train; rename"),
         (("eval.tsv", "train.tsv"), "may mean validation or test"),
+        (("data_tr.tsv", "data_te.tsv"), "'te' in the name of data_te.tsv may mean test"),
         (("a.tsv", "a.csv"), r"contains a\.csv and a\.tsv, which seem to hold the same data"),
         (("train.tsv", "train.tsv.gz"), r"train\.tsv and train\.tsv\.gz"),
     ],
@@ -152,6 +153,16 @@ def test_json_is_only_read_without_other_tables(tmp_path: Path) -> None:
     touch(tmp_path, "b.csv")
     found = folder_layouts.sentence_files(tmp_path, ())
     assert (names_by_part(found), found.notes) == ({"all": ["b.csv"]}, ("not read: a.jsonl, info.json",))
+
+
+def test_json_files_named_by_split_are_read_beside_a_stray_table(tmp_path: Path) -> None:
+    touch(tmp_path, "train.jsonl", "dev.jsonl", "test.jsonl", "extra.txt")
+    found = folder_layouts.sentence_files(tmp_path, ())
+    assert names_by_part(found) == {"train": ["train.jsonl"], "validation": ["dev.jsonl"], "test": ["test.jsonl"]}
+    assert found.notes == ("not read: extra.txt",)
+    (tmp_path / "dev.jsonl").unlink()
+    with pytest.raises(SeqbenchError, match="but no validation file"):
+        folder_layouts.sentence_files(tmp_path, ())
 
 
 def test_a_folder_of_other_formats_has_a_way_out(tmp_path: Path) -> None:

@@ -31,6 +31,31 @@ def test_a_name_with_two_splits_or_an_unclear_one_is_refused() -> None:
     assert split_in_name("eval-test.tsv") == "test"
 
 
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "evaluate.tsv",
+            "'evaluate' in the name of evaluate.tsv may mean validation or test; rename it to dev or test.",
+        ),
+        ("my_evaluation.txt.gz", "may mean validation or test; rename it to dev or test."),
+        ("evalset.tsv", "may mean validation or test; rename it to dev or test."),
+        ("data_tr.tsv", "'tr' in the name of data_tr.tsv may mean train; rename it to train."),
+        ("data_va.csv.gz", "may mean validation; rename it to dev."),
+        ("data-te.jsonl", "may mean test; rename it to test."),
+    ],
+)
+def test_a_word_that_may_mean_a_split_is_refused(name: str, sentence: str) -> None:
+    with pytest.raises(SeqbenchError) as caught:
+        split_in_name(name)
+    assert str(caught.value).endswith(sentence)
+
+
+def test_an_abbreviation_counts_only_at_the_end_of_a_name() -> None:
+    names = ("te_deum.txt", "wiki.tr.txt", "evaluated.txt", "train_tr.tsv")
+    assert [split_in_name(name) for name in names] == [None, None, None, "train"]
+
+
 def test_descriptions_are_known_by_their_first_word() -> None:
     names = ("README", "readme.md", "LICENSE.txt", "Notes.txt", "train-notes.txt", "notes-train.txt", "my_readme.txt")
     assert [is_documentation(name) for name in names] == [True] * 4 + [False] * 3
