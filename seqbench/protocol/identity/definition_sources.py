@@ -1,23 +1,24 @@
 """Digests of a class that has no file to import it from: it was defined in a script, in a notebook or in a function.
 
-They cover the methods and plain attributes of the class, its base classes, and each function, class and value of the
-script or notebook that they use. A file of the user that they import counts as a whole.
+They cover the methods and attributes of the class, with the defaults of their arguments and their decorators, its base
+classes, and each function, class and value of the script or notebook that they use, also inside of lists, dicts and
+objects. A file of the user that they import counts as a whole.
 """
 
 from __future__ import annotations
 
-import hashlib
+import dataclasses
+import functools
 import inspect
 import linecache
-import pickle
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
-from seqbench.protocol.identity import module_sources
+from seqbench.protocol.identity import code_names, module_sources
 from seqbench.protocol.identity.syntax_digest import source_digest
+from seqbench.protocol.identity.value_digests import digest_and_definitions, value_digest
 from seqbench.utils.errors import NotAtHand, SeqbenchError
 
 _digests: dict[CodeType, str] = {}
@@ -94,35 +95,61 @@ class DefinitionSearch:
             elif is_new:
                 self._add_class(name or path, value)
             elif name:
-                self.digests.setdefault(name, _value_digest(path))
+                self.digests.setdefault(name, value_digest(path))
         else:
-            self.digests[name] = _value_digest(value)
+            self._add_value(name, value)
 
     def _add_reference(self, name: str, module_name: str, path: str) -> None:
         """Add a module, and what a name of the script stands for, such as a function of a library."""
         self.modules.append(module_name)
         if name:
-            self.digests[name] = _value_digest(path)
+            self.digests[name] = value_digest(path)
+
+    def _add_value(self, name: str, value: object) -> None:
+        """Add a value, and the classes and functions inside of it."""
+        if parts := _parts(value):
+            self.digests[name] = value_digest([type(value).__qualname__, *parts])
+            self._waiting += [(f"{name}.{part}", inner) for part, inner in parts.items()]
+            return
+        self.digests[name], definitions = digest_and_definitions(value)
+        for number, found in enumerate(definitions):
+            if isinstance(found, FunctionType) and _is_users(found):
+                self._waiting.append((f"{name}[{number}]", found))
+            else:  # The path of the definition is part of the digest already.
+                self._waiting.append(("", found))
 
     def _add_class(self, label: str, cls: type) -> None:
-        self.digests[label] = _value_digest([f"{base.__module__}:{base.__qualname__}" for base in cls.__bases__])
+        self.digests[label] = value_digest([f"{base.__module__}:{base.__qualname__}" for base in cls.__bases__])
         for base in cls.__bases__:
             self._waiting.append(("", base))
+        fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+        for field in fields:
+            parts = {"type": str(field.type), "init": field.init, "default": field.default_factory}
+            self._waiting += [(f"{label}.{field.name}.{part}", value) for part, value in parts.items()]
+        is_record = bool(fields) or (issubclass(cls, tuple) and hasattr(cls, "_fields"))
         for name, value in vars(cls).items():
-            member = getattr(value, "__func__", None) or getattr(value, "fget", None) or value
-            member = inspect.unwrap(member) if callable(member) and hasattr(member, "__wrapped__") else member
+            member = getattr(value, "__func__", value)
             if isinstance(member, FunctionType):
-                self._add_function(f"{label}.{name}", member, True)
-            elif not name.startswith("__") or name == "__slots__":
+                # Python itself has made these methods, from the fields.
+                if not (is_record and _is_made(inspect.unwrap(member))):
+                    self._add_function(f"{label}.{name}", member, True)
+            elif not name.startswith("__") or name == "__slots__" or _parts(member):
                 self._waiting.append((f"{label}.{name}", member))
 
     def _add_function(self, label: str, function: FunctionType, is_new: bool) -> None:
-        self.digests[label] = _function_digest(function)
+        is_library = _is_library_code(function.__code__)
+        self.digests[label] = value_digest(function.__code__.co_name) if is_library else _function_digest(function)
         if not is_new:
             return
-        for name in _names(function.__code__):
-            if name in function.__globals__:
-                self._waiting.append((f"{function.__module__}.{name}", function.__globals__[name]))
+        for name, value in _defaults(function).items():
+            self._waiting.append((f"{label}.{name}", value))
+        if hasattr(function, "__wrapped__"):
+            self._waiting.append((f"{label}.__wrapped__", function.__wrapped__))
+        if not is_library:
+            self.modules += code_names.imported_modules(function.__code__)
+            for name in code_names.global_names(function.__code__):
+                if name in function.__globals__:
+                    self._waiting.append((f"{function.__module__}.{name}", function.__globals__[name]))
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             if name == "__class__":  # The class itself, for `super`.
                 continue
@@ -130,6 +157,41 @@ class DefinitionSearch:
                 self._waiting.append((f"{label}.{name}", cell.cell_contents))
             except ValueError:  # The variable has no value yet.
                 continue
+
+
+def _parts(value: object) -> dict[str, object]:
+    """Return the functions below a property or a decorator that is an object; empty for any other value."""
+    if isinstance(value, property):
+        functions = {"fget": value.fget, "fset": value.fset, "fdel": value.fdel}
+    elif isinstance(value, functools.cached_property):
+        functions = {"func": value.func}
+    elif isinstance(value, staticmethod | classmethod):
+        functions = {"__func__": value.__func__}
+    else:
+        wrapped = getattr(value, "__wrapped__", None) if callable(value) and not isinstance(value, type) else None
+        functions = {"__wrapped__": wrapped if isinstance(wrapped, FunctionType) else None}
+    return {name: function for name, function in functions.items() if function is not None}
+
+
+def _defaults(function: FunctionType) -> dict[str, object]:
+    """Return the default values of a function by the names of the arguments, without those that are None."""
+    code, values = function.__code__, function.__defaults__ or ()
+    names = code.co_varnames[code.co_argcount - len(values) : code.co_argcount]
+    given = {**dict(zip(names, values, strict=True)), **(function.__kwdefaults__ or {})}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _is_made(function: FunctionType) -> bool:
+    """Return whether Python has made a function without a source, such as the ``__init__`` of a dataclass."""
+    file = function.__code__.co_filename
+    return file.startswith("<") and not linecache.getlines(file)
+
+
+def _is_library_code(code: CodeType) -> bool:
+    """Return whether code is of an installed library, of Python or of seqbench, such as a wrapper of ``no_grad``."""
+    file = code.co_filename
+    own = Path(module_sources.__file__).parents[2]
+    return module_sources.is_installed(file) or module_sources.is_standard(file) or Path(file).is_relative_to(own)
 
 
 def _is_users(function: FunctionType) -> bool:
@@ -142,14 +204,6 @@ def _is_users(function: FunctionType) -> bool:
     return "<locals>" in function.__qualname__ and not is_library
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    """Yield the global names that a code uses, also inside of nested functions."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _names(constant)
-
-
 def _function_digest(function: FunctionType) -> str:
     """Return the digest of a function's source, as it was when the function was defined.
 
@@ -160,7 +214,7 @@ def _function_digest(function: FunctionType) -> str:
     if code not in _digests:
         try:
             linecache.checkcache(code.co_filename)
-            source = textwrap.dedent(inspect.getsource(function))
+            source = textwrap.dedent(inspect.getsource(code))
         except (OSError, TypeError) as error:
             raise SeqbenchError(
                 f"the source of {function.__qualname__} is not known, because it was defined at a prompt or by exec; "
@@ -174,24 +228,5 @@ def _function_digest(function: FunctionType) -> str:
             )
         _digests[code] = source_digest(source.encode())
         if code.co_name == "<lambda>":  # One line may hold several.
-            _digests[code] = _value_digest([_digests[code], code.co_code, ascii(code.co_consts), code.co_names])
+            _digests[code] = value_digest([_digests[code], code.co_code, ascii(code.co_consts), code.co_names])
     return _digests[code]
-
-
-def _value_digest(value: object) -> str:
-    """Return the digest of a value: of its text if that states all of it, else of its pickle or of its type."""
-    if _is_plain(value):
-        return hashlib.sha256(ascii(value).encode()).hexdigest()
-    try:
-        return hashlib.sha256(pickle.dumps(value)).hexdigest()
-    # Any object may be part of a script, and its methods may raise any error; its class must do then.
-    except Exception:
-        return hashlib.sha256(f"{type(value).__module__}.{type(value).__qualname__}".encode()).hexdigest()
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_is_plain(item) for item in value)
-    if isinstance(value, dict):
-        return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
-    return value is None or isinstance(value, bool | int | float | complex | str | bytes)

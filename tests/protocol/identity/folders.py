@@ -55,7 +55,8 @@ def user_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
         path_imports._added_folders.clear()
         for name in set(sys.modules) - known:
             module = sys.modules[name]
-            places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+            paths: object = getattr(module, "__path__", [])  # That of `torch.classes` is no list of folders.
+            places = [getattr(module, "__file__", None), *(paths if isinstance(paths, Iterable) else [])]
             if any(str(place).startswith(str(folder)) for place in places):
                 del sys.modules[name]
                 module_sources._known.pop(name, None)

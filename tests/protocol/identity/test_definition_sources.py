@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from torch import nn
 
-from seqbench.protocol.identity import definition_sources
 from seqbench.protocol.identity.class_sources import class_digests
 from seqbench.protocol.identity.definition_sources import find_defined_class, is_importable
 from seqbench.utils.errors import NotAtHand, SeqbenchError
@@ -202,9 +201,120 @@ def test_a_class_of_the_running_script_is_found_by_its_path(monkeypatch: pytest.
             find_defined_class(path)
 
 
-def test_the_digests_of_large_values_do_not_stop_at_the_first_lines() -> None:
-    import torch
+RICH = """
+import dataclasses
+import functools
+import json
+import torch
+from torch import nn
 
-    one, other = torch.zeros(10_000), torch.zeros(10_000)
-    other[5_000] = 1
-    assert definition_sources._value_digest(one) != definition_sources._value_digest(other)
+WIDTH = 2
+FACTOR = 2
+TABLE = torch.arange(3.0)
+KINDS = {"a", "b", "c", "d", "e"}
+size = 1
+
+
+def scaled(factor):
+    def decorate(function):
+        @functools.wraps(function)
+        def wrapper(*args):
+            return factor * function(*args)
+        return wrapper
+    return decorate
+
+
+class Block(nn.Module):
+    def forward(self, x):
+        return x + 3
+
+
+@dataclasses.dataclass
+class Options:
+    depth: int = 4
+
+    def twice(self):
+        return 5 * self.depth
+
+
+BLOCKS = {"a": [Block, lambda x: x + 6]}
+OPTIONS = Options(7)
+
+
+def power(x, n):
+    return x ** n + 8
+
+
+class MyNet(nn.Module):
+    square = functools.partial(power, n=9)
+
+    def __init__(self, d_model, width=WIDTH, *, other=WIDTH + 10):
+        super().__init__()
+
+    @property
+    def gain(self):
+        return 1
+
+    @gain.setter
+    def gain(self, value):
+        self.kept = value + 11
+
+    @functools.cached_property
+    def once(self):
+        return 12
+
+    @torch.no_grad()
+    def read(self):
+        return 13
+
+    @scaled(FACTOR)
+    def forward(self, x):
+        return BLOCKS, OPTIONS, TABLE, KINDS, x.size(1)
+
+
+if __name__ == "__main__":
+    from seqbench.protocol import registry
+    print(json.dumps(registry.class_entry(MyNet).file_digests()))
+"""
+
+UNSEEN = {
+    "a default of an argument": ("WIDTH = 2", "WIDTH = 3", {"width", "other"}),
+    "a default of a keyword": ("WIDTH + 10", "1 * WIDTH + 10", {"__init__"}),
+    "the body of an own decorator": ("return factor * function", "return factor + function", {"forward"}),
+    "the argument of an own decorator": ("FACTOR = 2", "FACTOR = 3", {"factor"}),
+    "a setter": ("value + 11", "value - 11", {"fset"}),
+    "a cached property": ("return 12", "return 21", {"func"}),
+    "a method below a decorator of a library": ("return 13", "return 31", {"__wrapped__", "func"}),
+    "a class inside of a list of a dict": ("x + 3", "x - 3", {"forward"}),
+    "a lambda inside of a list of a dict": ("x + 6", "x - 6", {"BLOCKS[1]"}),
+    "a method of the class of an object": ("return 5", "return 6", {"twice"}),
+    "a value of an object": ("Options(7)", "Options(8)", {"OPTIONS"}),
+    "a default of a dataclass": ("depth: int = 4", "depth: int = 3", {"depth"}),
+    "the function of a partial": ("+ 8", "- 8", {"square[1]"}),
+    "the argument of a partial": ("n=9", "n=10", {"square"}),
+    "a tensor": ("arange(3.0)", "arange(4.0)", {"TABLE"}),
+    "a set": ('"d", "e"', '"d", "f"', {"KINDS"}),
+    "a global with the name of a method": ("size = 1", "size = 2", set()),
+}
+
+
+@pytest.fixture(scope="module")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The digests of a script's class that uses functions and classes in many ways."""
+    return run_script(tmp_path_factory.mktemp("rich"), RICH)
+
+
+def test_the_digests_of_a_script_are_the_same_in_each_process(rich: dict[str, str], tmp_path: Path) -> None:
+    assert run_script(tmp_path, RICH) == rich
+    assert "__main__.size" not in rich
+
+
+def test_edits_of_all_that_a_class_uses_in_other_ways_change_its_digests(rich: dict[str, str], tmp_path: Path) -> None:
+    text = RICH
+    for old, new, _ in UNSEEN.values():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    edited = run_script(tmp_path, text)
+    changed = {name.rpartition(".")[2] for name in rich if rich[name] != edited.get(name)}
+    for what, (_, _, names) in UNSEEN.items():
+        assert names <= changed, (what, sorted(rich))
