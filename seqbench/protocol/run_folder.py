@@ -20,7 +20,19 @@ CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
 VOCABULARY, SAMPLE, CURVES = "vocabulary.json", "sample.txt", "learning-curves.svg"
 TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
 ATTENTION = "attention.png"
+MIDI, PIANO_ROLL, GENERATED_MIDI = "continuation.mid", "piano-roll.png", "generated.mid"
 LOCK, WANDB_ID, LOGGED_STEPS = ".lock", "wandb-id", "logged-steps.json"
+WANDB, TENSORBOARD = "wandb", "tensorboard"
+
+FILES = (
+    *(records.NAME, CONFIG, METRICS, ERROR, LOCK, WANDB_ID, LOGGED_STEPS),
+    *(VOCABULARY, SAMPLE, CURVES, TOKENIZER, HYPOTHESES, TRANSLATIONS, ATTENTION),
+    *(MIDI, PIANO_ROLL, GENERATED_MIDI),
+)
+"""Names of all files that seqbench writes into the folder of a run."""
+
+FOLDERS = (CHECKPOINTS, WANDB, TENSORBOARD)
+"""Names of all folders that seqbench and its loggers write into the folder of a run."""
 
 Existing = Literal["error", "resume", "overwrite"]
 """Treatment of an earlier run of the same configuration: raise an error, continue the run, or delete it."""
@@ -28,6 +40,16 @@ Existing = Literal["error", "resume", "overwrite"]
 
 PATIENCE = 0.2
 """Time for which a starting run waits for a lock (s): ``is_locked`` holds it for some microseconds."""
+
+
+def is_temporary(name: str) -> bool:
+    """Return whether a file of this name is the temporary file of a file of a run: ``.NAME`` or ``.NAME.SUFFIX``.
+
+    >>> is_temporary(".result.json.k3x9"), is_temporary(".last.ckpt.part"), is_temporary(".gitignore")
+    (True, True, False)
+    """
+    names = (*FILES, Path(BEST).name, Path(LAST).name)
+    return any(name == f".{one}" or name.startswith(f".{one}.") for one in names if one != LOCK)
 
 
 class BusyError(SeqbenchError):
@@ -120,7 +142,8 @@ def remove_leftovers(folder: Path, overwrite: bool) -> None:
     Raises:
         SeqbenchError: a file cannot be removed.
     """
-    leftovers = [path for path in (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*")) if path.name != LOCK]
+    hidden = (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*"))
+    leftovers = [path for path in hidden if is_temporary(path.name)]
     leftovers += [path for path in folder.iterdir() if path.name != LOCK] if overwrite else [folder / ERROR]
     try:
         for path in leftovers:

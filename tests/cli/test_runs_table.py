@@ -31,7 +31,7 @@ def test_the_table_has_a_row_for_each_run_and_a_total(runs: Path, capsys: pytest
     assert sum("trial" in line.split() for line in lines) == 1
     (row,) = [line for line in lines if "num_layers=2" in line]
     assert "accuracy 0.75" in row
-    assert row.endswith("copy/gru/small-s0-0")
+    assert row.endswith("copy/gru/small-s0-00000000")
     assert lines[-1].startswith("5 runs (3 ok, ")
 
 
@@ -55,10 +55,10 @@ def test_csv_and_json_hold_the_same_numbers(runs: Path, capsys: pytest.CaptureFi
 
 
 def test_broken_records_are_shown_with_the_reason(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (runs / "copy" / "gru" / "small-s0-0" / records.NAME).write_text("no record \u202e")
+    (runs / "copy" / "gru" / "small-s0-00000000" / records.NAME).write_text("no record \u202e")
     assert main(["list", "runs"]) == 0
     out = capsys.readouterr().out
-    assert "copy/gru/small-s0-0: broken: " in out
+    assert "copy/gru/small-s0-00000000: broken: " in out
     assert "\u202e" not in out
 
 

@@ -33,9 +33,9 @@ KINDS = {
 """What each option deletes."""
 
 EPILOG = """\
-Without one of these options the command shows what each of them would delete. Runs in use, files that belong
-to no run and the targets of symbolic links are never deleted. With a terminal the command asks first; otherwise it
-needs --yes.
+Without one of these options the command shows what each of them would delete. Runs in use, files that no run
+wrote and the targets of symbolic links are never deleted. A run folder is one whose name is
+<tier>-s<seed>-<8 hexadecimal digits>. With a terminal the command asks first; otherwise it needs --yes.
 """
 
 
@@ -91,12 +91,14 @@ def main(options: argparse.Namespace) -> int:
 
 def _log_kept(runs: Sequence[StoredRun]) -> None:
     """Log how many folders stay in any case."""
+    from seqbench.running.stored import own_files
+
     running = sum(run.status == "running" for run in runs)
     if running:
         logger.info(f"{running} run{'s are' if running != 1 else ' is'} in use and will stay.")
     for run in runs:
-        if run.status == "broken":
-            logger.info(f"{run.folder} will stay: {run.reason}")
+        if reason := run.reason if run.status == "broken" else own_files.reason_to_keep(run.folder):
+            logger.info(f"{run.folder} will stay: {reason}")
 
 
 def _format_overview(runs: Sequence[StoredRun], older_than: float) -> str:
@@ -166,8 +168,14 @@ def _execute(plan: Sequence[Deletion], root: Path) -> int:
     freed, problems = 0, 0
     for one in plan:
         try:
-            cleanup.execute_deletion(one, root)
+            left = cleanup.execute_deletion(one, root)
             freed += one.bytes
+            if left:
+                names = ", ".join(os.path.relpath(path, one.run.folder) for path in left)
+                logger.info(f"{one.run.folder} stays, because no run wrote this in it: {names}")
+        except cleanup.PartlyDeletedError as error:
+            problems += 1
+            logger.info(f"{one.run.folder} is only partly deleted: {error}")
         except SeqbenchError as error:
             problems += 1
             logger.info(f"not deleted: {error}")

@@ -11,11 +11,12 @@ import yaml
 from torch.utils.tensorboard import SummaryWriter
 from torch.utils.tensorboard.summary import hparams
 
+from seqbench.protocol import run_folder
 from seqbench.running.loggers.run_logger import Ended, LoggedRun, RunLogger
 
 _hparams: Any = hparams  # PyTorch gives it no types.
 
-FOLDER = "tensorboard"
+FOLDER = run_folder.TENSORBOARD
 """Folder of the event files in the run's folder."""
 
 

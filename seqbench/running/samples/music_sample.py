@@ -17,14 +17,13 @@ from seqbench.datamodules.sources.rolls import HIGHEST
 from seqbench.datamodules.sources.synthetic_rolls import KEYS, LOWEST
 from seqbench.models.decoding.sampling import sample_continuation
 from seqbench.models.module import SequenceModule
-from seqbench.protocol import records
+from seqbench.protocol import records, run_folder
 from seqbench.protocol.specs import Tokens
 from seqbench.running.samples import Request, Sample
 from seqbench.utils import atomic_files
 from seqbench.utils.errors import SeqbenchError
 
 PROMPT, CONTINUATION, TEMPERATURE = 16, 64, 0.8
-MIDI, PICTURE = "continuation.mid", "piano-roll.png"
 BEATS_PER_MINUTE, TICKS_PER_BEAT, VELOCITY = 100, 480, 64
 
 Frames = Sequence[Sequence[int]]
@@ -38,9 +37,9 @@ def draw_sample(module: SequenceModule, folder: Path) -> Sample:
     piece = data.rolls.pieces("test")[0][:PROMPT]
     prompt = _token_notes(melody(piece)) if data.mode == "melody" else _roll_notes(piece)
     continuation = continue_music(module, prompt, CONTINUATION, TEMPERATURE, module.seed)
-    write_midi(folder / MIDI, [*prompt, *continuation])
-    plot_roll(folder / PICTURE, prompt, continuation)
-    return Sample({"prompt": prompt, "continuation": continuation}, [folder / PICTURE])
+    write_midi(folder / run_folder.MIDI, [*prompt, *continuation])
+    plot_roll(folder / run_folder.PIANO_ROLL, prompt, continuation)
+    return Sample({"prompt": prompt, "continuation": continuation}, [folder / run_folder.PIANO_ROLL])
 
 
 def generate(module: SequenceModule, folder: Path, request: Request) -> str:
@@ -53,7 +52,7 @@ def generate(module: SequenceModule, folder: Path, request: Request) -> str:
     """
     prompt = _parse_frames(request.prompt) if request.prompt else _first_prompt(folder)
     played = continue_music(module, prompt, request.length or CONTINUATION, request.temperature, request.seed)
-    path = request.out or folder / "generated.mid"
+    path = request.out or folder / run_folder.GENERATED_MIDI
     try:
         write_midi(path, [*prompt, *played])
     except OSError as error:

@@ -1,7 +1,7 @@
 """Delete what finished and failed runs leave on disk: trials, checkpoints, W&B folders, whole runs.
 
-Only files in run folders are deleted, and the folders of their W&B runs, each under the lock of the run. Symbolic links
-are not followed.
+Only files that a run wrote into its folder are deleted, and the folders of its W&B runs, under the lock of the run.
+Files of the user stay, also inside of a run folder. Symbolic links are not followed.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqbench.protocol import records, run_folder
+from seqbench.protocol import run_folder
+from seqbench.running.stored import own_files
 from seqbench.running.stored.stored_runs import BROKEN, RUNNING, StoredRun, read_stored_run
 from seqbench.utils.errors import SeqbenchError
 
-WANDB = "wandb"
+WANDB = run_folder.WANDB
 """Name of the folder in which W&B keeps its files: in the folder of all runs, or in a run folder."""
+
+
+class PartlyDeletedError(SeqbenchError):
+    """A part of a run is deleted, and another part cannot be deleted."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,7 @@ class Deletion:
 
     Args:
         run: the run.
-        whole: whether the whole run folder is deleted.
+        whole: whether all that the run wrote into its folder is deleted.
         paths: other files and folders that are deleted.
         bytes: size of all that is deleted.
     """
@@ -72,7 +77,7 @@ def plan_cleanup(runs: Iterable[StoredRun], request: Request) -> list[Deletion]:
     """Return what would be deleted.
 
     Runs in use are left out. So are folders whose record cannot be read, because another version of seqbench may have
-    written it.
+    written it, and folders that are no run folders by ``own_files.reason_to_keep``.
 
     Args:
         runs: the runs among which to choose.
@@ -82,11 +87,14 @@ def plan_cleanup(runs: Iterable[StoredRun], request: Request) -> list[Deletion]:
     for run in runs:
         if run.status in (RUNNING, BROKEN) or run.folder.is_symlink() or run.age() < request.older_than:
             continue
+        if own_files.reason_to_keep(run.folder):
+            continue
         whole, paths = _is_deleted_whole(run, request), _deleted_parts(run, request)
         if whole:
             paths = tuple(path for path in paths if run.folder not in path.parents)
         if whole or paths:
-            plan.append(Deletion(run, whole, paths, whole * run.bytes + sum(map(_size, paths))))
+            everything = (*paths, *(own_files.own_entries(run.folder) if whole else ()))
+            plan.append(Deletion(run, whole, paths, sum(map(_size, everything))))
     return plan
 
 
@@ -151,7 +159,7 @@ def unsynced_wandb_runs(plan: Sequence[Deletion]) -> int:
     return count
 
 
-def execute_deletion(deletion: Deletion, root: Path) -> None:
+def execute_deletion(deletion: Deletion, root: Path) -> list[Path]:
     """Delete the files of one run, under its lock; empty folders above it are removed up to ``root``.
 
     The record and the configuration go last, so that what an interruption leaves is still seen as a run.
@@ -160,49 +168,96 @@ def execute_deletion(deletion: Deletion, root: Path) -> None:
         deletion: what to delete, from ``plan_cleanup``.
         root: the folder of all runs, which stays.
 
+    Returns:
+        Files and folders of the user that stay in a folder which would be deleted without them.
+
     Raises:
         BusyError: a process uses the run.
-        SeqbenchError: the run has changed since the plan was made, or a file cannot be deleted.
+        PartlyDeletedError: a file or a folder cannot be deleted, after others were.
+        SeqbenchError: the run has changed since the plan was made, or nothing of it can be deleted.
     """
-    run = deletion.run
-    if not run.folder.is_dir():
-        return
-    with run_folder.lock_folder(run.folder):
-        if read_stored_run(run.folder).changed != run.changed:
-            raise SeqbenchError(f"{run.folder} has changed since it was listed; it stays. Repeat the command.")
-        try:
-            for path in (*deletion.paths, *(_everything(run.folder) if deletion.whole else ())):
-                _delete(path)
-            if deletion.whole:
-                run.folder.rmdir()
-        except OSError as error:
-            raise SeqbenchError(f"{error.filename or run.folder} cannot be deleted: {error.strerror}.") from error
-    if deletion.whole:
-        _remove_empty_folders(run.folder.parent, root)
+    folder, root = deletion.run.folder.absolute(), root.absolute()
+    if not folder.is_dir():
+        return []
+    _check_current_folder([*deletion.paths, *([folder] if deletion.whole else [])])
+    with run_folder.lock_folder(folder):
+        if read_stored_run(folder).changed != deletion.run.changed or own_files.reason_to_keep(folder):
+            raise SeqbenchError(f"{folder} has changed since it was listed; it stays. Repeat the command.")
+        paths = [*deletion.paths, *(own_files.own_entries(folder) if deletion.whole else ())]
+        left = _delete_all(paths, folder if deletion.whole else None)
+    if deletion.whole and not left:
+        _remove_empty_folders(folder.parent, root)
+    return left
 
 
-def _everything(folder: Path) -> list[Path]:
-    """Return all entries of a run folder; those that identify it as a run folder are last."""
-    last = [folder / records.NAME, folder / run_folder.CONFIG, folder / run_folder.LOCK]
-    return [path for path in folder.iterdir() if path not in last] + [path for path in last if os.path.lexists(path)]
+def _check_current_folder(paths: Iterable[Path]) -> None:
+    """Check that the current folder is not deleted, because relative paths of other runs would lead nowhere.
+
+    Raises:
+        SeqbenchError: the current folder is one of the paths, or below it.
+    """
+    current = Path.cwd()
+    for path in paths:
+        if path.resolve() in (current, *current.parents):
+            raise SeqbenchError(f"{path} contains the current folder; repeat the command from a folder above it.")
 
 
-def _delete(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
+def _delete_all(paths: Sequence[Path], folder: Path | None) -> list[Path]:
+    """Delete files and folders, and then the folder of the run unless a file of the user stays in it.
+
+    Args:
+        paths: files and folders that the run wrote.
+        folder: the run folder if it is deleted as well.
+
+    Returns:
+        Files of the user that stay.
+    """
+    before, left = _count(paths), []
+    try:
+        for path in paths:
+            left += _delete(path)
+        if folder:
+            left = sorted({*left, *(path for path in folder.iterdir() if not own_files.is_own(path))})
+            if not left:
+                folder.rmdir()
+    except OSError as error:
+        kind = PartlyDeletedError if _count(paths) < before else SeqbenchError
+        raise kind(f"{error.filename or folder} cannot be deleted: {error.strerror}.") from error
+    return left
+
+
+def _count(paths: Iterable[Path]) -> int:
+    """Return the number of existing files and folders, with all that is below them."""
+    return sum(1 + sum(1 for _ in path.rglob("*")) for path in paths if os.path.lexists(path))
+
+
+def _delete(path: Path) -> list[Path]:
+    """Delete a file or a folder that a run wrote; return files of the user that stay in a folder of checkpoints."""
+    if not path.is_dir() or path.is_symlink():
         path.unlink(missing_ok=True)
+    elif path.name == run_folder.CHECKPOINTS:
+        for own in own_files.own_checkpoints(path):
+            own.unlink()
+        if left := sorted(path.iterdir()):
+            return left
+        path.rmdir()
+    else:
+        shutil.rmtree(path)
+    return []
 
 
 def _remove_empty_folders(folder: Path, root: Path) -> None:
-    while folder != root and root in folder.parents:
+    """Remove empty folders from a folder up to ``root``, which stays; the current folder stays as well."""
+    folder, root = Path(os.path.normpath(folder)), Path(os.path.normpath(root))
+    while folder not in (root, Path.cwd()) and root in folder.parents:
         with contextlib.suppress(OSError):  # It is not empty.
             folder.rmdir()
         folder = folder.parent
 
 
 def _size(path: Path) -> int:
-    """Return the size of a file, or of all files in a folder (bytes)."""
-    if not path.is_dir():
-        return path.stat().st_size
-    return sum(entry.lstat().st_size for entry in path.rglob("*") if not entry.is_dir() or entry.is_symlink())
+    """Return the size of a file, or of all files in a folder that would be deleted with it (bytes)."""
+    if not path.is_dir() or path.is_symlink():
+        return path.lstat().st_size
+    entries = own_files.own_checkpoints(path) if path.name == run_folder.CHECKPOINTS else path.rglob("*")
+    return sum(entry.lstat().st_size for entry in entries if not entry.is_dir() or entry.is_symlink())

@@ -11,6 +11,7 @@ from pathlib import Path
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.record_fields import STATUSES
 from seqbench.protocol.records import TUNING_SEED, Record
+from seqbench.running.stored.own_files import has_run_name
 from seqbench.running.stored.own_options import own_options
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -20,7 +21,7 @@ STATES = (*STATUSES, RUNNING, UNFINISHED, BROKEN)
 """Status of a run in a list: that of its record, or one of these: a process runs it now, a process was killed before it
 wrote a record, the record cannot be read."""
 
-_NOT_RUNS = ("checkpoints", "wandb", "slurm")
+_NOT_RUNS = (*run_folder.FOLDERS, "slurm")
 """Names of folders that hold no run folder."""
 
 
@@ -88,11 +89,15 @@ def find_stored_runs(place: Path) -> list[StoredRun]:
 
 
 def _run_folders(place: Path) -> Iterator[Path]:
-    """Yield the folders that hold a record or a configuration; folders inside of them are not searched."""
+    """Yield the folders that hold a record or a configuration; folders inside of run folders are not searched.
+
+    A folder without the name of a run folder may hold a copied record, and is searched.
+    """
     for name, subfolders, files in os.walk(place):
         folder = Path(name)
         if records.NAME in files or (run_folder.CONFIG in files and _looks_like_a_run(folder, subfolders, files)):
-            subfolders.clear()
+            if has_run_name(folder):
+                subfolders.clear()
             yield folder
         subfolders[:] = sorted(name for name in subfolders if not name.startswith(".") and name not in _NOT_RUNS)
 

@@ -68,7 +68,7 @@ def test_yes_deletes_without_a_question_and_keeps_the_records(runs: Path, capsys
     assert main(["clean", "--checkpoints", "--yes"]) == 0
     assert [path for path in files(runs) if path.name == records.NAME] == kept
     assert [path for path in files(runs) if path.name == "last.ckpt"] == [
-        runs / "copy" / "lstm" / "small-s1-0" / run_folder.LAST
+        runs / "copy" / "lstm" / "small-s1-00000000" / run_folder.LAST
     ]
     assert "deleted 8.79 KiB of 3 runs" in capsys.readouterr().out
 
@@ -84,7 +84,7 @@ def test_deleting_trials_says_what_it_means_for_the_runs_that_name_them(
 
 
 def test_runs_in_use_stay_and_are_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = runs / "copy" / "lstm" / "small-s1-0"
+    folder = runs / "copy" / "lstm" / "small-s1-00000000"
     with run_folder.lock_folder(folder):
         assert main(["clean", "--failed", "--yes"]) == 0
     captured = capsys.readouterr()
@@ -106,3 +106,25 @@ def test_a_wrong_word_is_refused(
 ) -> None:
     assert main(["clean", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_what_stays_is_said(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = runs / "copy" / "lstm" / "small-s1-00000000"
+    (folder / "notes.txt").touch()
+    (runs / records.NAME).write_bytes(next(runs.glob("copy/gru/*/result.json")).read_bytes())
+    assert main(["clean", "--failed", "--yes"]) == 0
+    said = capsys.readouterr().err
+    assert "runs will stay: its name is not that of a run folder" in said
+    assert "small-s1-00000000 stays, because no run wrote this in it: notes.txt" in said
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_partial_deletion_is_said_with_status_1(
+    runs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    assert main(["clean", "--failed", "--yes"]) == 1
+    assert "is only partly deleted" in capsys.readouterr().err

@@ -14,6 +14,7 @@ from seqbench.datamodules.piano_rolls import PianoRolls, melody
 from seqbench.models import build, objectives
 from seqbench.models.bodies import SingleBackbone
 from seqbench.models.module import SequenceModule
+from seqbench.protocol import run_folder
 from seqbench.protocol.batches import Keys
 from seqbench.running import run_config
 from seqbench.running.run_request import RunRequest
@@ -39,7 +40,7 @@ def draw(module: SequenceModule, folder: Path) -> dict[str, list[list[int]]]:
     """Return the data of the sample: the frames of the prompt and of the continuation."""
     sample = draw_sample(module, folder)
     assert sample is not None
-    assert list(sample.files) == [folder / music_sample.PICTURE]
+    assert list(sample.files) == [folder / run_folder.PIANO_ROLL]
     return cast(dict[str, list[list[int]]], sample.data)
 
 
@@ -92,7 +93,7 @@ def test_a_module_continues_the_first_test_piece(tmp_path: Path, mode: str) -> N
     assert json.loads(json.dumps(data)) == data
     _, length = notes_of(tmp_path / "continuation.mid")
     assert length == 80
-    assert (tmp_path / music_sample.PICTURE).read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / run_folder.PIANO_ROLL).read_bytes()[:4] == b"\x89PNG"
     assert draw(module, tmp_path) == data
 
 

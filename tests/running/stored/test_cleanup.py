@@ -12,7 +12,7 @@ from seqbench.running.stored import cleanup
 from seqbench.running.stored.cleanup import Request, execute_deletion, plan_cleanup
 from seqbench.running.stored.stored_runs import find_stored_runs, read_stored_run
 from seqbench.utils.errors import SeqbenchError
-from tests.running.stored.folders import write_killed, write_run, write_tuned
+from tests.running.stored.folders import fill_folder, write_killed, write_run, write_tuned
 
 EVERYTHING = Request(True, True, True, True, True, True)
 
@@ -146,3 +146,97 @@ def test_offline_runs_that_were_not_uploaded_are_counted(tmp_path: Path) -> None
         execute_deletion(one, tmp_path)
     assert not (folder / "wandb").exists()
     assert (folder / run_folder.BEST).is_file()
+
+
+def test_a_file_of_the_user_in_a_run_folder_stays_and_is_returned(tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    for name in ("notes.txt", "checkpoints/mine.ckpt", "figures/plot.pdf"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("text")
+    (one,) = plan_cleanup(find_stored_runs(tmp_path), Request(finished=True))
+    left = [str(path.relative_to(folder)) for path in execute_deletion(one, tmp_path)]
+    assert left == ["checkpoints/mine.ckpt", "figures", "notes.txt"]
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["mine.ckpt", "notes.txt", "plot.pdf"]
+
+
+def test_a_record_copied_to_the_folder_of_all_runs_deletes_runs_alone(tmp_path: Path) -> None:
+    root = tmp_path / "runs"
+    done, killed = write_run(root), write_killed(root)
+    (root / records.NAME).write_bytes((done / records.NAME).read_bytes())
+    (one,) = plan_cleanup(find_stored_runs(root), Request(finished=True))
+    assert one.run.folder == done
+    clean(root, EVERYTHING)
+    assert not done.exists()
+    assert not killed.exists()
+    assert [path.name for path in root.iterdir()] == [records.NAME]
+
+
+def test_a_project_with_a_configuration_and_checkpoints_is_no_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_killed(tmp_path / "runs")
+    fill_folder(tmp_path, {"arch": {"name": "gru"}, "task": {"name": "copy"}})
+    for name in ("my_file.py", ".git/HEAD"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    clean(Path(), EVERYTHING)
+    left = {str(path) for path in Path().rglob("*") if path.is_file()}
+    assert left == {"my_file.py", ".git/HEAD", ".lock", "config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt"}
+
+
+def test_a_folder_with_a_copied_record_stays(tmp_path: Path) -> None:
+    done, paper = write_run(tmp_path / "runs"), tmp_path / "paper"
+    paper.mkdir()
+    (paper / records.NAME).write_bytes((done / records.NAME).read_bytes())
+    (paper / "thesis.tex").touch()
+    clean(tmp_path, EVERYTHING)
+    assert not done.exists()
+    assert sorted(path.name for path in paper.iterdir()) == [records.NAME, "thesis.tex"]
+
+
+def test_a_run_below_another_keeps_both_also_if_it_starts_after_the_plan(tmp_path: Path) -> None:
+    outer = write_run(tmp_path)
+    (one,) = plan_cleanup(find_stored_runs(tmp_path), Request(finished=True))
+    inner = write_killed(outer / "more")
+    with run_folder.lock_folder(inner):
+        assert plan_cleanup(find_stored_runs(tmp_path), EVERYTHING) == []
+        with pytest.raises(SeqbenchError, match="has changed"):
+            execute_deletion(one, tmp_path)
+    assert (inner / run_folder.LAST).is_file()
+    assert (outer / run_folder.BEST).is_file()
+
+
+def test_a_folder_that_cannot_be_removed_is_reported_as_partly_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_run(tmp_path)
+    (one,) = plan_cleanup(find_stored_runs(tmp_path), Request(finished=True))
+    remove = Path.rmdir
+
+    def refuse(path: Path) -> None:
+        if path == folder:
+            raise PermissionError(13, "Permission denied", str(path))
+        remove(path)
+
+    monkeypatch.setattr(Path, "rmdir", refuse)
+    with pytest.raises(cleanup.PartlyDeletedError, match="cannot be deleted: Permission denied"):
+        execute_deletion(one, tmp_path)
+    assert list(folder.iterdir()) == []
+
+
+def test_a_run_that_contains_the_current_folder_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_run(tmp_path)
+    for place, request in ((folder, Request(finished=True)), (folder / "checkpoints", Request(checkpoints=True))):
+        monkeypatch.chdir(place)
+        with pytest.raises(SeqbenchError, match="contains the current folder"):
+            clean(tmp_path, request)
+    assert (folder / run_folder.BEST).is_file()
+
+
+def test_the_current_folder_stays_although_it_is_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_run(tmp_path)
+    monkeypatch.chdir(folder.parent)
+    clean(tmp_path, Request(finished=True))
+    assert not folder.exists()
+    assert folder.parent.is_dir()
