@@ -101,14 +101,24 @@ class _FileSearch:
         return [*_imported_names(source, package), *(_modules_in_use(module) if module else ())]
 
     def _find_file(self, name: str) -> Path | None:
-        """Return the file of a module that was not imported yet, beside that of the class; nothing is imported."""
-        if not self._top:
-            return None
-        top = sys.modules.get(self._top)
-        folders = getattr(top, "__path__", None) or [str(Path(str(getattr(top, "__file__", "."))))]
-        path = Path(next(iter(folders))).parent.joinpath(*name.split("."))
-        candidates = (path.with_name(path.name + ".py"), path / "__init__.py")
-        return next((candidate for candidate in candidates if candidate.is_file()), None)
+        """Return the file of a module that was not imported yet; nothing is imported.
+
+        It is beside that of the class, or in a folder of ``sys.path`` that holds no installed library.
+        """
+        top = sys.modules.get(self._top) if self._top else None
+        own = getattr(top, "__path__", None) or [str(getattr(top, "__file__", "."))]
+        beside = [Path(next(iter(own))).parent] if self._top else []
+        others = [entry for entry in sys.path if not (module_sources.is_installed(entry) or _is_of_python(entry))]
+        for folder in (*beside, *map(Path, others)):
+            path = folder.joinpath(*name.split("."))
+            for candidate in (path.with_name(path.name + ".py"), path / "__init__.py"):
+                if candidate.is_file():
+                    return candidate
+        return None
+
+
+def _is_of_python(folder: str) -> bool:
+    return bool(folder) and module_sources.is_standard(folder)
 
 
 def _imported_names(source: bytes, package: str) -> Iterator[str]:

@@ -166,3 +166,19 @@ def test_digests_take_less_time_than_the_import_of_the_files(folder: Path) -> No
     entry.file_digests()
     assert time.perf_counter() - start < max(first, 0.5)
     assert first < 5
+
+
+def test_a_module_of_an_added_folder_that_a_method_imports_later_counts(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = tmp_path / "added" / "late.py"
+    late.parent.mkdir()
+    late.write_text("def f(): pass")
+    monkeypatch.syspath_prepend(str(late.parent))
+    text = NET.replace("        return self", "        import late\n        return late.f() or self")
+    write_files(folder, {"my_file.py": text})
+    before = digests("my_file:MyNet")
+    assert sorted(before) == ["late.py", "my_file.py"]
+    late.write_text("def f(): return 1")
+    after = digests("my_file:MyNet")
+    assert [name for name in after if after[name] != before[name]] == ["late.py"]
