@@ -286,7 +286,7 @@ def find_entry(group: str, name: str) -> Entry:
         from seqbench.protocol.identity.class_paths import suggest_class_path
 
         hint = suggest_class_path(name) if group == ARCHITECTURES else ""
-        raise SeqbenchError(f"unknown {kind} '{name}'.{hint or did_you_mean(name, known)}")
+        raise SeqbenchError(f"unknown {kind} '{name}'.{hint or did_you_mean(name, known, '`seqbench list`')}")
     if len(known[name]) > 1:
         owners = " and ".join(f"{e.distribution} {e.version} ({e.value})" for e in known[name])
         by_path = f" Until then give its class: --arch {known[name][0].value}." if group == ARCHITECTURES else ""

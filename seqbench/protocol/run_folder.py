@@ -71,6 +71,11 @@ def finished_record(folder: Path, existing: Existing) -> Record | None:
             return record if record.status == "ok" else None
         if record.status == "ok":
             raise SeqbenchError(f"this run is finished: {path}; add --overwrite to replace it.")
+        if record.status == "failed":
+            raise SeqbenchError(
+                f"this run has failed: {path}; add --overwrite to start anew, or --resume to try again from "
+                f"its last checkpoint."
+            )
         raise SeqbenchError(
             f"this run is unfinished ({record.status}): {path}; add --resume to continue it, or --overwrite."
         )

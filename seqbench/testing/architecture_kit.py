@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache, wraps
 
 from torch import nn
 
@@ -18,7 +19,7 @@ from seqbench.testing import (
 )
 from seqbench.testing.architecture_subject import ArchitectureSubject, load_backbone_class, require_constructible
 from seqbench.testing.module_subject import ModuleSubject
-from seqbench.testing.report import Check, Report, build_checks
+from seqbench.testing.report import Check, Report, Skip, SubjectT, build_checks
 
 ARCHITECTURE_CHECKS: tuple[Callable[[ArchitectureSubject], None], ...] = (
     interface_checks.check_signature,
@@ -68,6 +69,19 @@ MODULE_CHECKS: tuple[Callable[[ModuleSubject], None], ...] = (
     module_checks.check_module_learning_rates,
 )
 """The functions of the checks of a module with training of its own, which follow those of its backbone."""
+
+
+WITHOUT_OUTPUTS: frozenset[object] = frozenset(
+    {
+        interface_checks.check_signature,
+        interface_checks.check_output_shape,
+        training_checks.check_initialization_seeded,
+        interface_checks.check_parameter_count,
+        interface_checks.check_parameter_groups,
+        module_checks.check_module_initialization_seeded,
+    }
+)
+"""Checks that also run where the outputs cannot be used: ``check_output_shape`` reports these outputs."""
 
 
 def architecture_checks(
@@ -151,5 +165,28 @@ def _build_subject(
 
 
 def _build_checks(subject: ArchitectureSubject) -> list[Check]:
-    own = build_checks(MODULE_CHECKS, subject) if isinstance(subject, ModuleSubject) else []
-    return build_checks(ARCHITECTURE_CHECKS, subject) + own
+    find_fault = cache(lambda: interface_checks.find_unusable_output(subject))
+    functions = [_after_output(function, find_fault) for function in ARCHITECTURE_CHECKS]
+    checks = build_checks(functions, subject)
+    if isinstance(subject, ModuleSubject):
+        checks += build_checks([_after_output(function, find_fault) for function in MODULE_CHECKS], subject)
+    return checks
+
+
+def _after_output(function: Callable[[SubjectT], None], find_fault: Callable[[], str]) -> Callable[[SubjectT], None]:
+    """Return a check that is skipped where the outputs cannot be used, so that one fault is reported once.
+
+    Args:
+        function: the check.
+        find_fault: function that returns why the outputs cannot be used; empty if they can.
+    """
+    if function in WITHOUT_OUTPUTS:
+        return function
+
+    @wraps(function)
+    def check(subject: SubjectT) -> None:
+        if find_fault():
+            raise Skip("it needs outputs that can be used; see the failure of output_shape")
+        function(subject)
+
+    return check

@@ -7,9 +7,11 @@ import inspect
 import torch
 from torch import Tensor, nn
 
+from seqbench.models.contract.backbone_outputs import require_outputs
 from seqbench.protocol.backbones import GroupsParameters, is_streaming
 from seqbench.testing.architecture_subject import ArchitectureSubject, relative_difference
 from seqbench.testing.report import Failure, Skip, describe_error, expect
+from seqbench.utils.errors import SeqbenchError
 
 LONG = 300
 """Number of steps of a sequence that is longer than the first training sequences of a task."""
@@ -60,12 +62,45 @@ def _check_arguments(subject: ArchitectureSubject, method: str, last: str) -> No
 
 
 def check_output_shape(subject: ArchitectureSubject) -> None:
-    """Outputs have the shape (batch, time, d_model), with and without lengths."""
+    """Outputs are finite and have the shape (batch, time, d_model), with and without lengths."""
+    _require_usable_output(subject)
     net = subject.build()
     for batch, time in ((1, 5), (2, 8), (5, 2)):
         x = subject.random_inputs(batch, time)
         for lengths in (None, torch.arange(batch) % time + 1):
             expect_shape(subject.forward(net, x, lengths), (batch, time, subject.d_model))
+
+
+def find_unusable_output(subject: ArchitectureSubject) -> str:
+    """Return why the outputs of one batch cannot be checked further; empty if they can."""
+    try:
+        _require_usable_output(subject)
+    except Failure as failure:
+        return str(failure)
+    # The class may belong to a plug-in and may raise any error or exit.
+    except (Exception, SystemExit) as error:
+        return f"raised {describe_error(error)}"
+    return ""
+
+
+def _require_usable_output(subject: ArchitectureSubject) -> None:
+    """Require that the output for one batch is a finite tensor of the right shape.
+
+    Raises:
+        Failure: it is not; the text gives the advice that a run gives.
+    """
+    x, name = subject.random_inputs(2, 5), f"forward of {subject.backbone.__name__}"
+    with torch.no_grad():
+        y = subject.forward(subject.build(), x)
+    try:
+        require_outputs(y, x[..., : subject.d_model], name)
+    except SeqbenchError as error:
+        raise Failure(str(error)) from error
+    expect(
+        bool(torch.isfinite(y).all()),
+        f"{name} must return finite numbers, got nan or inf for finite inputs; look for a division by 0, a logarithm "
+        f"or a root of a number that is not positive, a row without an unmasked step, or uninitialized weights.",
+    )
 
 
 def expect_shape(y: object, shape: tuple[int, ...]) -> None:

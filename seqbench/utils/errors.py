@@ -20,10 +20,15 @@ class NotAtHand(SeqbenchError):
     """Data, a library or a package is missing or incomplete on this machine; it may be present on another."""
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], source: str = "") -> str:
     """Return a hint for an unknown name: the closest known names, or all known names in their order if none is close.
 
     Upper and lower case count as equal.
+
+    Args:
+        name: the unknown name.
+        known: the known names.
+        source: what lists all names; if it is given, at most eight names are shown.
 
     >>> did_you_mean("gruu", ["gru", "lstm"])
     " Did you mean 'gru'?"
@@ -37,6 +42,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     close = close or difflib.get_close_matches(name, names, n=3, cutoff=0.6)
     if close:
         return f" Did you mean {' or '.join(repr(c) for c in close)}?"
+    if source and len(names) > 8:
+        return f" Known: {', '.join(names[:8])} and {len(names) - 8} more; {source} shows all."
     return f" Known: {', '.join(names)}." if names else " None is known."
 
 

@@ -524,7 +524,11 @@ def test_an_unfinished_run_is_not_replaced_without_a_flag(tmp_path: Path, monkey
         run = runner.run(config(), tmp_path)
     with pytest.raises(SeqbenchError, match=r"unfinished \(interrupted\).*--resume .* or --overwrite"):
         runner.run(config(), tmp_path)
-    (run.folder / "result.json").unlink()
+    record = run.folder / "result.json"
+    record.write_text(record.read_text().replace('"status": "interrupted"', '"status": "failed"'))
+    with pytest.raises(SeqbenchError, match=r"has failed: .*--overwrite to start anew, or --resume to try again"):
+        runner.run(config(), tmp_path)
+    record.unlink()
     with pytest.raises(SeqbenchError, match="checkpoints of a run that was killed; add --resume"):
         runner.run(config(), tmp_path)
 

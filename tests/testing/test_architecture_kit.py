@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import nn
@@ -82,6 +84,36 @@ def test_an_error_in_forward_fails_its_checks_and_names_the_line(backbone: type[
     report = check_architecture(backbone, strict=False)
     (outcome,) = [outcome for outcome in report.failed if outcome.name == "output_shape"]
     assert outcome.reason.startswith(reason)
+
+
+class TupleNet(Conforming):
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x, lengths), None  # type: ignore[return-value]
+
+
+class NotANumber(Conforming):
+    def forward(self, x: torch.Tensor, lengths: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(x, lengths) * float("nan")
+
+
+@pytest.mark.parametrize(
+    ("backbone", "reason"),
+    [
+        (TupleNet, "forward of TupleNet must return one tensor .* got a tuple of 2; return its first item"),
+        (NotANumber, "forward of NotANumber must return finite numbers, got nan or inf"),
+        (Raising, "raised RuntimeError"),
+    ],
+)
+def test_outputs_that_cannot_be_used_fail_one_check_and_skip_those_that_need_them(
+    backbone: type[nn.Module], reason: str
+) -> None:
+    report = check_architecture(backbone, strict=False)
+    failures = {outcome.name: outcome.reason for outcome in report.failed}
+    assert list(failures) == ["output_shape"]
+    assert re.match(reason, failures["output_shape"])
+    reasons = {outcome.name: outcome.reason for outcome in report.skipped}
+    assert "see the failure of output_shape" in reasons["causality_by_change"]
+    assert "initialization_seeded" in {outcome.name for outcome in report.passed}
 
 
 def test_a_none_in_a_state_fails_one_check_only() -> None:

@@ -46,3 +46,10 @@ def test_the_last_line_of_the_users_code_is_named() -> None:
         fail()
     line = fail.__code__.co_firstlineno + 1
     assert raised_at(caught.value) == f"test_errors.py, line {line}, in fail"
+
+
+def test_many_known_names_are_cut_where_a_command_lists_all() -> None:
+    names = [f"net{'abcdefghij'[i]}" for i in range(10)]
+    hint = did_you_mean("zzzzz", names, "`seqbench list`")
+    assert hint == f" Known: {', '.join(names[:8])} and 2 more; `seqbench list` shows all."
+    assert did_you_mean("zzzzz", names) == f" Known: {', '.join(names)}."

@@ -15,6 +15,7 @@ from seqbench.cli.shell_completion import complete_with, list_architectures, lis
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol import registry
 from seqbench.protocol.choices import TIERS
+from seqbench.protocol.identity.class_paths import suggest_class_path
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.redaction import redact
 
@@ -105,7 +106,7 @@ def identify_subject(name: str) -> Subject:
         is_task=is_card or name in list_tasks(),
     )
     if not subject.is_architecture and not subject.is_task:
-        hint = did_you_mean(name, list_architectures_and_tasks())
+        hint = suggest_class_path(name) or did_you_mean(name, list_architectures_and_tasks(), "`seqbench list`")
         raise SeqbenchError(f"no architecture or task is called '{name}'.{hint}")
     return subject
 

@@ -41,7 +41,7 @@ examples:
   seqbench run --arch lstm --task copy --task.delay 100 --arch.num_layers 2 --seed 1
   seqbench run --arch my_file:MyNet --task parity --dry-run  show the model, its size and the time; train nothing
   seqbench run --arch gru --task copy --resume               continue a run that was stopped
-  seqbench run --config runs/copy/gru/small-s0-1a2b3c4d      repeat a run
+  seqbench run --config runs/copy/gru/small-s0-1a2b3c4d --runs again      repeat a run
 """
 
 
@@ -65,7 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--seed", type=parse_options.parse_seed, help="seed weights, batches and dropout with this number (default: 0)"
     )
     parser.add_argument(
-        "--config", metavar="FILE", type=Path, help="repeat a run from its config.yaml, its record or its folder"
+        "--config",
+        metavar="FILE",
+        type=Path,
+        help="repeat a run from its config.yaml, its record or its folder; with --runs OTHER, or --overwrite",
     )
     parser.add_argument(
         "--match-params",
@@ -170,6 +173,8 @@ def _report(run: Run, config: RunConfig) -> None:
     for name, content in ((run_folder.ERROR, "the traceback"), (run_folder.LAST, "the last good checkpoint")):
         if (run.folder / name).is_file():
             logger.info(f"{content}: {run.folder / name}")
+    if run.stopped_by is not None:
+        logger.info("add --resume to the command to continue the run.")
 
 
 def merge_options(options: argparse.Namespace) -> dict[str, object]:

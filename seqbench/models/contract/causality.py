@@ -25,6 +25,10 @@ from seqbench.utils.number_format import counted
 from seqbench.utils.redaction import redact
 
 CAUSAL_ADVICE = "a causal backbone must not look ahead: mask what comes later, or set causal = False"
+USUAL_CAUSES = (
+    "Usual causes are a missing mask, a BatchNorm over time, and a layer without batch_first=True; `seqbench check` "
+    "of the architecture tests each way in which it is called"
+)
 PADDING_ADVICE = "lengths give the valid steps: mask the steps after them, or start from the end of each row"
 
 MOST_ROWS, FEWEST_ROWS, MOST_STEPS = 16, 3, 768
@@ -159,7 +163,7 @@ class Probe:
             self.notes.append(f"{undeclared}: {leak}; declare causal = False, so that its first output is read too")
             return True
         stated = undeclared if self.declared is None else f"{self.name} {looks_ahead}"
-        raise LooksAheadError(f"{stated}: {leak}; {CAUSAL_ADVICE}.", self._result(looks_ahead=True))
+        raise LooksAheadError(f"{stated}: {leak}; {CAUSAL_ADVICE}. {USUAL_CAUSES}.", self._result(looks_ahead=True))
 
     def _compare(self, path: Path, batch: Batch, remark: str = "") -> tuple[Tensor | None, str]:
         """Return the outputs, and how those before the cuts change when all later inputs change; empty if they do not.

@@ -122,3 +122,15 @@ def test_the_output_of_a_checked_class_goes_to_standard_error(capsys: pytest.Cap
 )
 def test_a_name_stands_for_an_architecture_or_a_task(name: str, subject: check.Subject) -> None:
     assert check.identify_subject(name) == subject
+
+
+def test_a_file_or_its_class_without_the_other_is_answered_with_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_file.py").write_text("class MyNet:\n    pass\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("my_file", "my_file.py", "MyNet"):
+        with pytest.raises(SeqbenchError, match=f"called '{name}'. .* write my_file:MyNet"):
+            check.identify_subject(name)
+    with pytest.raises(SeqbenchError, match=r"and [0-9]+ more; `seqbench list` shows all"):
+        check.identify_subject("qqqq")
