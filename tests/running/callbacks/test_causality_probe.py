@@ -81,4 +81,5 @@ def test_a_sweep_gives_no_score_to_a_backbone_that_looks_ahead(
     assert "looks ahead" in "".join(capsys.readouterr())
     records = {path.parts[-3]: json.loads(path.read_text()) for path in tmp_path.rglob("result.json")}
     statuses = {arch: record["results"]["status"] for arch, record in records.items()}
-    assert statuses == {"gru": "ok", f"{CHEATS}.Next": "failed"}
+    # The estimate of the sweep builds each net and probes it, so that the cells of this one are not started.
+    assert statuses == {"gru": "ok"}

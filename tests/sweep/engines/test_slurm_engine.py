@@ -154,5 +154,5 @@ def test_a_job_that_slurm_refuses_is_an_error(engine: SlurmEngine, monkeypatch: 
 
 def test_a_missing_submitit_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(SeqbenchError, match=r"needs submitit; install it with `pip install seqbench\[slurm\]`"):
+    with pytest.raises(SeqbenchError, match=r"needs submitit; install it with `pip install 'seqbench\[slurm\]'`"):
         SlurmEngine(tmp_path)
