@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
         if not torch.cuda.is_available():
             pytest.skip("needs a CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def _restored_wandb_variables() -> Iterator[None]:
+    """Restore the variables of W&B after each test, because its logger sets some in this process."""
+    before = {name: value for name, value in os.environ.items() if name.startswith("WANDB_")}
+    yield
+    for name in [name for name in os.environ if name.startswith("WANDB_") and name not in before]:
+        del os.environ[name]
+    os.environ.update(before)
 
 
 def pytest_unconfigure() -> None:

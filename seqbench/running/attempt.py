@@ -228,11 +228,11 @@ class Attempt:
         Returns:
             The last written record.
         """
+        curve_picture.write_curve_picture(record, self.folder)  # Before the record, with which the run is finished.
         record.write(self.folder)
         if ending.traceback:
             with contextlib.suppress(SeqbenchError):  # The error may be a full disk.
                 atomic_files.write_text(self.folder / run_folder.ERROR, ending.traceback)
-        curve_picture.write_curve_picture(record, self.folder)
         ended = Ended(summarize_results(record.results), self.trainer.global_step, self.sample_files, record)
         for one in self.loggers:
             wandb_run = logger_table.finish_logger(one, ended)
