@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 
 from seqbench.protocol.identity import module_sources
+from seqbench.protocol.identity.changed_values import check_unchanged_values
 from seqbench.protocol.identity.definition_sources import DefinitionSearch, is_importable
 from seqbench.protocol.identity.package_sources import package_digest
 from seqbench.protocol.identity.syntax_digest import source_digest
@@ -95,6 +96,8 @@ class _FileSearch:
         source = module_sources.module_source(module) if module else module_sources.read_source(Path(file))
         if source is None:
             return []
+        if module is not None:
+            check_unchanged_values(module, source)
         suffix = "/__init__.py" if Path(file).name == "__init__.py" else Path(file).suffix
         self.digests[name.replace(".", "/") + suffix] = source_digest(source)
         package = name if suffix == "/__init__.py" else name.rpartition(".")[0]

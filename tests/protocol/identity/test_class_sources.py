@@ -11,6 +11,7 @@ import pytest
 from seqbench.protocol import registry
 from seqbench.protocol.identity import module_sources
 from seqbench.protocol.identity.class_sources import FileDigests
+from seqbench.utils.errors import SeqbenchError
 from tests.protocol.identity.folders import NET, write_files
 
 HELPED = NET.replace("import torch\n", "import torch\nfrom helper import width\n").replace("hidden)", "width(hidden))")
@@ -109,6 +110,17 @@ def test_a_file_that_is_edited_within_the_same_second_to_the_same_size_is_import
     assert digests("my_file:MyNet") != before
     assert sys.modules["my_file"] is not first
     assert not (folder / "__pycache__").exists()
+
+
+def test_a_constant_that_was_changed_from_outside_has_no_digest(folder: Path) -> None:
+    write_files(folder, {"my_file.py": f"{NET}\n    dilation = 1\n"})
+    before = digests("my_file:MyNet")
+    loaded = registry.find_entry(registry.ARCHITECTURES, "my_file:MyNet").load()
+    loaded.dilation = 2
+    with pytest.raises(SeqbenchError, match=r"MyNet\.dilation was changed after my_file was imported"):
+        digests("my_file:MyNet")
+    loaded.dilation = 1
+    assert digests("my_file:MyNet") == before
 
 
 def test_the_digests_do_not_depend_on_what_else_was_imported(folder: Path) -> None:
