@@ -18,6 +18,7 @@ from seqbench.protocol.cards import Optim
 from seqbench.protocol.run_trainer import is_run
 
 if TYPE_CHECKING:
+    from seqbench.models.evaluated_module import EvaluatedModule
     from seqbench.models.module import SequenceModule
 
 TRAINER_FIELDS = ("trainer", "logger")
@@ -91,7 +92,7 @@ def log_training_loss(module: SequenceModule, outputs: object) -> None:
     module.log("train/loss_epoch", loss, on_step=False, on_epoch=True, batch_size=1, sync_dist=several)
 
 
-def log_scores(module: SequenceModule, split: str, scores: Mapping[str, float | None]) -> None:
+def log_scores(module: EvaluatedModule, split: str, scores: Mapping[str, float | None]) -> None:
     """Log the scores of a split as ``<split>/<metric>``, for loggers, callbacks, the progress bar and the results.
 
     Args:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+import lightning.pytorch as L
 from torch import nn
 
 from seqbench.utils.errors import SeqbenchError
@@ -43,11 +44,12 @@ def prepare_subclass(cls: type, base: type) -> None:
     Raises:
         SeqbenchError: the subclass overrides a final method.
     """
-    private = {name for name, value in vars(base).items() if _is_private(name) and inspect.isfunction(value)}
+    members = _own_members(base)
+    private = {name for name, value in members.items() if _is_private(name) and inspect.isfunction(value)}
     for name in [*FINAL_METHODS, *sorted(private)]:
         if inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name):
             raise SeqbenchError(_refusal(cls.__name__, name))
-    for name, value in vars(base).items():
+    for name, value in members.items():
         if name.startswith("on_") and name not in FINAL_METHODS:
             _keep_hook(cls, name, value)
 
@@ -87,6 +89,12 @@ def overridden_methods(cls: type) -> list[str]:
     base = next((part for part in cls.__mro__ if part.__name__ == "SequenceModule"), cls)
     names = [name for name in dir(base) if not name.startswith("_") and inspect.isroutine(getattr(base, name, None))]
     return [name for name in names if inspect.getattr_static(cls, name) is not inspect.getattr_static(base, name)]
+
+
+def _own_members(base: type) -> dict[str, Any]:
+    """Return the members of a class and of its bases up to Lightning's, by name; their types differ."""
+    bases = base.__mro__[: base.__mro__.index(L.LightningModule)]
+    return {name: value for part in reversed(bases) for name, value in vars(part).items()}
 
 
 def _is_private(name: str) -> bool:

@@ -10,6 +10,7 @@ import lightning.pytorch as L
 
 import seqbench
 from seqbench.models.module import SequenceModule
+from seqbench.protocol.specs import Batch
 
 SMALL = {"steps": 20, "batch_size": 8, "validate_every": 10}
 """A card's training, made small."""
@@ -66,3 +67,9 @@ def build_pairs(data: Path, bridge: str = "additive", arch: str = "gru", **optio
     return seqbench.build(
         {"name": arch, "d_model": 8}, task, tier="smoke", optim=SMALL, body={"bridge": bridge, "heads": 2}, **options
     )
+
+
+def training_batch(module: SequenceModule, step: int = 0) -> Batch:
+    """Return a batch of the training split."""
+    assert module.data is not None
+    return module.data.stream("train", step)
