@@ -52,6 +52,13 @@ def is_temporary(name: str) -> bool:
     return any(name == f".{one}" or name.startswith(f".{one}.") for one in names if one != LOCK)
 
 
+def is_own(path: Path) -> bool:
+    """Return whether a run writes an entry of this name and kind into its folder; other entries are the user's."""
+    if path.is_dir() and not path.is_symlink():
+        return path.name in FOLDERS
+    return path.name in (*FILES, *FOLDERS) or is_temporary(path.name)
+
+
 class BusyError(SeqbenchError):
     """Another process uses the folder of a run."""
 
@@ -136,20 +143,21 @@ def is_locked(folder: Path) -> bool:
 
 
 def remove_leftovers(folder: Path, overwrite: bool) -> None:
-    """Remove the temporary files of a killed attempt and the traceback of a failed one.
+    """Remove the temporary files of a killed attempt and the traceback of a failed one; files of the user stay.
 
     The caller must have locked the folder.
 
     Args:
         folder: folder of the run.
-        overwrite: whether to remove all other files as well.
+        overwrite: whether to remove all other files of the run as well.
 
     Raises:
         SeqbenchError: a file cannot be removed.
     """
     hidden = (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*"))
     leftovers = [path for path in hidden if is_temporary(path.name)]
-    leftovers += [path for path in folder.iterdir() if path.name != LOCK] if overwrite else [folder / ERROR]
+    own = [path for path in folder.iterdir() if is_own(path) and path.name != LOCK]
+    leftovers += own if overwrite else [folder / ERROR]
     try:
         for path in leftovers:
             if path.is_dir() and not path.is_symlink():

@@ -59,7 +59,7 @@ def test_a_folder_that_cannot_be_created_is_not_reported_as_busy(tmp_path: Path)
     assert not run_folder.is_locked(tmp_path / "file" / "run")
 
 
-def test_leftovers_are_removed_and_with_overwrite_everything_but_the_lock(tmp_path: Path) -> None:
+def test_leftovers_are_removed_and_with_overwrite_all_that_a_run_wrote(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     with run_folder.lock_folder(folder):
         for name in (
@@ -74,8 +74,9 @@ def test_leftovers_are_removed_and_with_overwrite_everything_but_the_lock(tmp_pa
         run_folder.remove_leftovers(folder, overwrite=False)
         left = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
         assert left == {"result.json", "checkpoints/last.ckpt", run_folder.LOCK}
+        (folder / "my-notes.txt").write_text("text")
         run_folder.remove_leftovers(folder, overwrite=True)
-        assert [path.name for path in folder.iterdir()] == [run_folder.LOCK]
+        assert sorted(path.name for path in folder.iterdir()) == [run_folder.LOCK, "my-notes.txt"]
 
 
 def test_the_id_of_the_wandb_run_is_kept_in_the_folder(tmp_path: Path) -> None:

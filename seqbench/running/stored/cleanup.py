@@ -217,7 +217,7 @@ def _delete_all(paths: Sequence[Path], folder: Path | None) -> list[Path]:
         for path in paths:
             left += _delete(path)
         if folder:
-            left = sorted({*left, *(path for path in folder.iterdir() if not own_files.is_own(path))})
+            left = sorted({*left, *(path for path in folder.iterdir() if not run_folder.is_own(path))})
             if not left:
                 folder.rmdir()
     except OSError as error:

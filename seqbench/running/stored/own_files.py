@@ -36,7 +36,7 @@ def reason_to_keep(folder: Path) -> str:
     except OSError as error:
         return f"it cannot be read: {error.strerror}"
     for entry in entries:
-        found = None if is_own(entry) else next(_marks_of_runs(entry), None)
+        found = None if run_folder.is_own(entry) else next(_marks_of_runs(entry), None)
         if found:
             return f"it contains {found.relative_to(folder)}, a file of another run or project"
     return ""
@@ -48,16 +48,9 @@ def _marks_of_runs(place: Path) -> Iterator[Path]:
         yield from (Path(name, file) for file in _LAST if file in files)
 
 
-def is_own(path: Path) -> bool:
-    """Return whether a run writes an entry of this name and kind into its folder."""
-    if path.is_dir() and not path.is_symlink():
-        return path.name in run_folder.FOLDERS
-    return path.name in (*run_folder.FILES, *run_folder.FOLDERS) or run_folder.is_temporary(path.name)
-
-
 def own_entries(folder: Path) -> list[Path]:
     """Return the entries of a run folder that the run wrote; those that identify it as a run folder are last."""
-    own = sorted(path for path in folder.iterdir() if is_own(path))
+    own = sorted(path for path in folder.iterdir() if run_folder.is_own(path))
     last = [folder / name for name in _LAST]
     return [path for path in own if path not in last] + [path for path in last if path in own]
 
