@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import wandb
 
 from tests.wandb_stub_artifacts import Artifacts, Json
 
@@ -25,7 +26,11 @@ ENTITY = "tester"
 
 
 def isolate_wandb(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    """Hide the user's W&B key and settings, and let W&B write into a temporary folder."""
+    """Hide the user's W&B key and settings, and let W&B write into a temporary folder.
+
+    W&B reads its settings once in a process, and keeps those that an earlier test has set.
+    """
+    wandb.teardown()
     for name in list(os.environ):
         if name.startswith("WANDB_") or name.lower().endswith("_proxy"):
             patch.delenv(name)

@@ -35,6 +35,9 @@ FINISH_SECONDS = 120.0
 EVERY_MODE = (*WANDB_MODES, "shared", "dryrun", "run")
 """Values of ``WANDB_MODE`` that W&B knows."""
 
+_OLD_NAMES = {"dryrun": "offline", "run": "online"}
+"""Modes by their old names, which Lightning's logger still sets."""
+
 
 def check_environment() -> None:
     """Check ``WANDB_MODE`` without importing W&B, before a run starts.
@@ -63,7 +66,8 @@ def wandb_mode(requested: str | None = None) -> tuple[str, str]:
     settings = wandb.setup().settings
     reason = source if chosen else f"W&B's settings say {settings.mode}"
     chosen = chosen or settings.mode
-    if chosen not in ("online", "run", "shared"):
+    chosen = _OLD_NAMES.get(chosen, chosen)
+    if chosen not in ("online", "shared"):
         return chosen, reason
     missing = out_of_reach()
     return ("offline", missing) if missing else (chosen, "an API key is set")

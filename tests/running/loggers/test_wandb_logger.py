@@ -522,6 +522,11 @@ def test_settings_of_wandb_can_choose_offline(online: WandbStub, tmp_path: Path)
     assert wandb_connection.wandb_mode() == ("offline", "W&B's settings say offline")
 
 
+def test_the_mode_that_lightnings_own_logger_sets_is_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "dryrun")
+    assert wandb_connection.wandb_mode() == ("offline", "WANDB_MODE=dryrun")
+
+
 def test_wandb_settings_can_choose_the_server(stub: WandbStub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     (tmp_path / "home" / "settings").write_text(f"[default]\nbase_url = {stub.url}\n")
