@@ -25,7 +25,7 @@ def call_for_groups(
         function: function of a module.
 
     Returns:
-        The finished job of each group.
+        The finished job of each group, in the order of the groups.
     """
     waiting, jobs = deque(groups), dict[Job, Group]()
     finished: dict[Group, FinishedJob] = {}
@@ -37,7 +37,7 @@ def call_for_groups(
             engine.start(job)
         for ended in engine.wait(1.0):
             finished[jobs.pop(ended.job)] = ended
-    return finished
+    return {group: finished[group] for group in groups}
 
 
 def find_unbuildable(groups: Sequence[Group], engine: Engine) -> dict[Group, str]:
