@@ -30,7 +30,7 @@ PRECISION_ALIASES = {"64": "64-true", "32": "32-true", "16": "16-mixed", "bf16":
 
 @dataclass(frozen=True, config=STRICT)
 class TrainerOptions:
-    """Options of Lightning's Trainer that a user may set; they concern devices and speed, not the results.
+    """Options of Lightning's Trainer that a user may set; all but precision concern devices and speed alone.
 
     Args:
         accelerator: cpu, gpu, or auto.

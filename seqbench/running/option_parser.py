@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import inspect
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -73,7 +74,11 @@ class OptionParser:
 
     def format_help(self) -> str:
         """Return the help text of all options."""
-        return str(self._parser.format_help())
+        text = str(self._parser.format_help())
+        # jsonargparse offers a file for each group, which a run does not take, and calls options with a default of the
+        # card required.
+        text = re.sub(r"\n +--\w+ CONFIG\s+Path to a configuration file\.", "", text)
+        return re.sub(r"\(required,\s+(type:[^()]*\sdefault:)", r"(\1", text)
 
     def parse(self, options: Mapping[str, Options], arguments: Mapping[str, str]) -> dict[str, dict[str, object]]:
         """Return the options of each group: ``arguments`` override ``options``, and ``options`` override the defaults.

@@ -216,6 +216,8 @@ def test_help_lists_options_with_the_defaults_of_the_card() -> None:
     assert "--task.delay" in text
     assert "default: 200" in text
     assert "--task.batch_size" not in text
+    assert "required" not in text  # The card sets what the signatures require.
+    assert "CONFIG" not in text  # A group takes no file of its own.
 
 
 def test_a_class_has_the_configuration_of_its_name() -> None:
