@@ -21,7 +21,7 @@ from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 from seqbench.utils.visible_text import visible_line
 
-_FOLDER = Path(__file__).parent
+_FOLDER = Path(__file__).parent / "templates"
 
 
 def render_html(data: BoardData, commands: CheckCommands | None = None) -> str:
