@@ -141,11 +141,8 @@ class EvaluatedModule(L.LightningModule):
 
     def _finish_split(self, number: int) -> None:
         split, metrics = self._require_data().splits(self._stage)[number], self._metrics[number]
-        # ``compute`` gathers the sums of all ranks, so the values are the same on every rank.
-        computed = metrics.compute()
-        values: dict[str, float | None] = {
-            name: None if name in metrics.undefined else float(value) for name, value in computed.items()
-        }
+        # The metrics gather the sums of all ranks, so the values are the same on every rank.
+        values = metrics.values()
         if isinstance(self.spec.output, TokenSequence):
             parts = self._gather(self.decoded[split])
             self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}

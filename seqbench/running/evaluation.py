@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -137,12 +136,7 @@ def score_split(reloaded: ReloadedRun, split: str) -> dict[str, float | None]:
             f"{module.spec.max_length} steps ({type(error).__name__}: {reason}); give shorter sequences, or a run "
             f"whose architecture accepts them."
         ) from error
-    for name, values in module.evaluated.items():
-        for metric, value in values.items():
-            if value is not None and not math.isfinite(value):
-                raise SeqbenchError(
-                    f"{name} {metric} is {value} with the weights of step {reloaded.step}, which is not a score."
-                )
+    scoring.require_finite(module.evaluated, reloaded.step)
     return module.evaluated[split]
 
 

@@ -1,9 +1,10 @@
-"""Turn the metrics of an evaluated module into scores with their chance and best possible values."""
+"""Turn the metrics of evaluated splits into scores with their chance and best possible values."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import NotRequired, TypedDict
+from typing import NotRequired, Protocol, TypedDict
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.module import SequenceModule
@@ -34,6 +35,22 @@ class ChanceAndBest(TypedDict):
 
     chance: float | None
     best: float | None
+
+
+class Evaluated(Protocol):
+    """The metrics of evaluated splits: a ``SequenceModule`` after its evaluation, or the result of blind scoring."""
+
+    @property
+    def data(self) -> SequenceDataModule | None:
+        """The data of the task."""
+
+    @property
+    def evaluated(self) -> Mapping[str, Mapping[str, float | None]]:
+        """Metrics of each split; None for one that is undefined."""
+
+    @property
+    def decoded(self) -> Mapping[str, Mapping[int, list[int]]]:
+        """Decoded tokens of each sample of each split, if outputs are token sequences."""
 
 
 def score_run(
@@ -80,7 +97,25 @@ def require_defined(value: float | None, split: str, metric: str) -> float:
     return value
 
 
-def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
+def require_finite(evaluated: Mapping[str, Mapping[str, float | None]], best_step: int) -> None:
+    """Check that no metric is infinite or not a number.
+
+    Args:
+        evaluated: metrics of each split; None for one that is undefined.
+        best_step: training step of the weights.
+
+    Raises:
+        SeqbenchError: a metric is not a finite number.
+    """
+    for name, values in evaluated.items():
+        for metric, value in values.items():
+            if value is not None and not math.isfinite(value):
+                raise SeqbenchError(
+                    f"{name} {metric} is {value} with the weights of step {best_step}, which is not a score."
+                )
+
+
+def split_metrics(module: Evaluated, split: str) -> dict[str, ScoreFields]:
     """Return the metrics of an evaluated split; for the test split, they include the metrics over probed lengths."""
     data = _require_data(module)
     metrics = _add_chance_and_best(data, split, module.evaluated[split])
@@ -89,7 +124,7 @@ def split_metrics(module: SequenceModule, split: str) -> dict[str, ScoreFields]:
     return metrics
 
 
-def length_curves(module: SequenceModule) -> Mapping[str, list[float]]:
+def length_curves(module: Evaluated) -> Mapping[str, list[float]]:
     """Return the test scores by length, as columns; empty for a task without scores by length."""
     data = _require_data(module)
     if data.probes:
@@ -111,12 +146,13 @@ def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) 
     return {name: {"chance": score["chance"], "best": score["best"]} for name, score in metrics.items()}
 
 
-def _require_data(module: SequenceModule) -> SequenceDataModule:
-    assert module.data is not None, "a module is scored on the data of its task"
-    return module.data
+def _require_data(module: Evaluated) -> SequenceDataModule:
+    data = module.data
+    assert data is not None, "a net is scored on the data of its task"
+    return data
 
 
-def _probe_scores(module: SequenceModule) -> dict[int, float]:
+def _probe_scores(module: Evaluated) -> dict[int, float]:
     """Return the accuracy on each probe, by the length of its sequences."""
     scores = {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
     return {length: score for length, score in scores.items() if score is not None}

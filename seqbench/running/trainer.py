@@ -25,7 +25,7 @@ LIGHTNING_LOGGERS = ("lightning.pytorch", "lightning.pytorch.utilities.rank_zero
 
 
 def build_trainer(
-    config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], module: SequenceModule
+    config: RunConfig, folder: Path, callbacks: Sequence[L.Callback], module: SequenceModule | None
 ) -> RunTrainer:
     """Return the Trainer of a run; no file is written, so that wrong options leave the folder unchanged.
 
@@ -33,7 +33,8 @@ def build_trainer(
         config: configuration of the run.
         folder: the run's folder.
         callbacks: callbacks in the order of their calls.
-        module: the module that the Trainer will train or evaluate.
+        module: the module that the Trainer will train or evaluate; None for a Trainer that only states device and
+            precision.
 
     Raises:
         SeqbenchError: Lightning refuses the options, or there would be more processes than cores.
@@ -51,7 +52,7 @@ def build_trainer(
             val_check_interval=config.optim.validate_every,
             check_val_every_n_epoch=None,
             # Lightning does not clip where the module decides when its optimisers step; see ``SequenceModule.clip``.
-            gradient_clip_val=(config.optim.clip or None) if module.automatic_optimization else None,
+            gradient_clip_val=(config.optim.clip or None) if module and module.automatic_optimization else None,
             num_sanity_val_steps=0,
             use_distributed_sampler=False,
             callbacks=list(callbacks),
@@ -71,13 +72,15 @@ def build_trainer(
     return trainer
 
 
-def _strategy(options: TrainerOptions, module: SequenceModule) -> str:
+def _strategy(options: TrainerOptions, module: SequenceModule | None) -> str:
     """Return the strategy that shares the work among devices.
 
     Only the first chunk of a stream starts from the initial state. In other chunks a learned initial state has no
     gradient, so DDP must search for unused parameters. A module with training of its own may use a part of its
     parameters in each step, such as one of two networks.
     """
+    if module is None:
+        return options.strategy
     streaming = module.data is not None and module.data.streaming
     some_unused = streaming or type(module) is not SequenceModule
     if some_unused and (options.strategy == "ddp" or (options.strategy == "auto" and options.several)):

@@ -58,6 +58,11 @@ class RatioMetrics(Metric):
         ratios = zip(self.sizes, numerators, denominators, strict=True)
         return {name: (above[below != 0] / below[below != 0]).mean() for name, above, below in ratios}
 
+    def values(self) -> dict[str, float | None]:
+        """Return each metric over all added batches as a number; None if it is undefined."""
+        computed = self.compute()
+        return {name: None if name in self.undefined else float(value) for name, value in computed.items()}
+
 
 class Objective(nn.Module, ABC):
     """Base class of the head, the loss, the metrics and the predictions for one kind of output.
