@@ -10,6 +10,7 @@ from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.record_collection import CollectedRecord
 from seqbench.leaderboard.selection import overall_comparison, task_rows
 from seqbench.leaderboard.selection.record_eligibility import Selection, select_records
+from seqbench.leaderboard.task_data import count_verifications
 
 
 def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardData:
@@ -38,6 +39,7 @@ def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardD
             source=board.source,
         ),
         records=sum(len(seeds) for cells in selection.cells.values() for seeds in cells.values()),
+        verification=count_verifications(tasks),
         tasks=tasks,
         overall=overall_comparison.compare_across_tasks(board, tasks),
         published=reproduction.compare_with_published(board, selection),

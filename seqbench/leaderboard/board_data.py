@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seqbench.leaderboard.data.checked_records import VerificationState
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
 from seqbench.leaderboard.stats.interquartile_mean import Estimate
 from seqbench.leaderboard.task_data import OPTIONAL, TaskData, fields_to_plain
@@ -142,6 +143,7 @@ class BoardData:
     Args:
         board: the rules.
         records: number of records that count.
+        verification: number of these records by who verified them: ``ci``, ``submitter``, or nobody (``unverified``).
         tasks: the tasks, in the order of the card.
         overall: comparison across tasks; None if fewer than two tasks have a scale.
         published: cells of the published table; empty without one.
@@ -153,6 +155,7 @@ class BoardData:
 
     board: BoardFacts
     records: int
+    verification: Mapping[VerificationState, int]
     tasks: Sequence[TaskData]
     overall: OverallData | None
     published: Sequence[PublishedCell]

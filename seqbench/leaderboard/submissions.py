@@ -35,9 +35,9 @@ SCORED, TRAINED = STAMPS = ("checkpoint scored again", "trained again")
 
 
 class Verification(NamedTuple):
-    """Result of the verification of a run: the method, one of ``STAMPS``, and the problems; none for a valid run."""
+    """Result of the verification of a run: its stamp (one of ``STAMPS``), and its problems; none for a valid run."""
 
-    method: str
+    stamp: VerificationStamp
     problems: Sequence[str]
 
 
@@ -173,7 +173,8 @@ def _verify_and_write(folder: Path, checked: CheckedRecord, verify: Verify) -> P
     verification = verify(path.parent if path.name == records.NAME else path)
     if verification.problems:
         raise SeqbenchError("; ".join(verification.problems))
-    replace(record, verified=VerificationStamp(how=verification.method)).write(target.parent, target.name)
+    stamp = verification.stamp.with_values(checksum=record.digest())
+    replace(record, verified=stamp).write(target.parent, target.name)
     return target
 
 

@@ -6,11 +6,12 @@ Each attribute has the name of its key in ``board.json``.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from seqbench.leaderboard.data.board_card import Size
+from seqbench.leaderboard.data.checked_records import UNVERIFIED, VERIFICATION_STATES, VerificationState
 from seqbench.leaderboard.stats.intervals import Interval
 
 RowState = Literal["ranked", "outdone", "incomplete", "missing", "not applicable"]
@@ -44,6 +45,7 @@ class SeedData:
         record: path or W&B run of the record; None without a record.
         checksum: checksum of the record.
         verified: how the record was verified; empty if it was not.
+        verification: who verified the record: ``ci`` or ``submitter``, or ``unverified``; None without a record.
     """
 
     seed: int
@@ -55,12 +57,13 @@ class SeedData:
     record: str | None = None
     checksum: str | None = None
     verified: str | None = None
+    verification: VerificationState | None = None
 
     def to_plain(self) -> dict[str, object]:
         """Return the seed's part of ``board.json``."""
         data = fields_to_plain(self)
         if self.record is None:
-            for key in ("record", "checksum", "verified"):
+            for key in ("record", "checksum", "verified", "verification"):
                 del data[key]
         return data
 
@@ -111,6 +114,8 @@ class RowData:
         curve: validation score over training steps; None without one.
         lengths: test score over sequence lengths; None without one.
         budget: expected best validation score after 1, 2, ... learning rates tried.
+        configurations: number of configurations of the architecture that have records on this task; the one with the
+            best validation score ranks.
     """
 
     label: str
@@ -130,6 +135,12 @@ class RowData:
     curve: Curve | None = None
     lengths: Curve | None = None
     budget: Sequence[float] = ()
+    configurations: int = 1
+
+    @property
+    def unverified(self) -> list[int]:
+        """The seeds whose records nobody has verified."""
+        return [seed.seed for seed in self.seeds if seed.verification == UNVERIFIED]
 
     def to_plain(self) -> dict[str, object]:
         """Return the row's part of ``board.json``; a row without any record has only the keys that identify it."""
@@ -216,6 +227,12 @@ class TaskData:
     published: Sequence[PublishedFigure]
     secondary: Sequence[SecondaryMetric]
     rows: Sequence[RowData]
+
+
+def count_verifications(tasks: Iterable[TaskData]) -> dict[VerificationState, int]:
+    """Return the number of records by who verified them; every state has a number."""
+    seeds = [seed for task in tasks for row in task.rows for seed in row.seeds]
+    return {state: sum(seed.verification == state for seed in seeds) for state in VERIFICATION_STATES}
 
 
 def fields_to_plain(data: object) -> dict[str, object]:

@@ -17,6 +17,8 @@ from seqbench.utils.strict_model import Number, PlainMapping, PlainValue, Strict
 
 Status = Literal["ok", "diverged", "interrupted", "failed", "timeout", "out_of_memory"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+Verifier = Literal["ci", "submitter"]
+"""Who verified a record."""
 Split = Annotated[
     str,
     GetPydanticSchema(lambda source, handler: core_schema.literal_schema(list(SCORED_SPLITS))),
@@ -315,9 +317,37 @@ class RunDescription(StrictModel):
 
 
 class VerificationStamp(StrictModel):
-    """Verification of a submitted record."""
+    """Verification of a submitted record. It is no part of the checksum, so it says whose word it is."""
 
     how: str = Field(description="`checkpoint scored again` or `trained again`.")
+    by: Verifier = Field(
+        default="submitter",
+        description="Who verified it: `ci` for `seqbench leaderboard request`, which runs the code of the base branch; "
+        "`submitter` for the person who submitted it, which is only stated. A stamp without it is the submitter's.",
+    )
+    checksum: str | None = Field(
+        default=None, description="Checksum of the record that was verified; absent from older stamps."
+    )
+    seqbench: str | None = Field(default=None, description="Version of the seqbench that verified it.")
+    commit: str | None = Field(
+        default=None, description="Commit of that seqbench's checkout, with `+changes` if files differ."
+    )
+    source: str | None = Field(default=None, description="SHA-256 (hex) over the source files of that seqbench.")
+    isolation: str | None = Field(
+        default=None, description="Isolation of the process in which the net ran while it was verified."
+    )
+
+    def belongs_to(self, checksum: str | None) -> bool:
+        """Return whether the stamp is of the record with this checksum; only an older stamp may lack a checksum.
+
+        >>> VerificationStamp(how="trained again").belongs_to("ab12")
+        True
+        >>> VerificationStamp(how="trained again", by="ci").belongs_to("ab12")
+        False
+        """
+        if self.checksum is None:
+            return self.by == "submitter"
+        return self.checksum == checksum
 
 
 class RecordFile(StrictModel):

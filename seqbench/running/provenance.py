@@ -80,7 +80,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
         "tuning": config.tuning.to_dict() if config.tuning else None,
         "data": dict(config.checksums),
         "packages": package_versions(),
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
         "sources": _describe_sources(config, task),
     }
 
@@ -177,7 +177,7 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Return the commit of the checkout, ``+changes`` appended if files differ from it; None for an installed wheel."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():

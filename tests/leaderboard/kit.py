@@ -13,12 +13,16 @@ from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.protocol import cards
+from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import TUNING_SEED, Record
 from seqbench.utils.plain_data import json_digest
 from tests.record_data import SECTIONS, complete_record
 
 REFERENCES = {"copy": (0.125, 1.0), "parity": (0.5, 1.0), "music-jsb": (11.09, None), "adding": (1 / 6, 0.0)}
 """Chance and best possible score of the deciding metric on the test split."""
+
+STATED = VerificationStamp(how="checkpoint scored again", by="submitter")
+"""The stamp of a record that its submitter verified."""
 
 
 def example_record(
@@ -38,9 +42,10 @@ def example_record(
     tuning: Mapping[str, Any] | None = None,
     lr: float = 5e-3,
     secondary: Mapping[str, float] | None = None,
+    verified: VerificationStamp | None = STATED,
     **measured: object,
 ) -> Record:
-    """Return a record as a run with this outcome writes it; its secondary metrics lie between 0 and 1."""
+    """Return a record as a submitter writes it after a run with this outcome; its secondary metrics are in [0, 1]."""
     card = cards.load_card(task)
     options = {
         "arch": {"name": arch, "d_model": 128, "num_layers": 1, **(arch_options or {})},
@@ -56,7 +61,7 @@ def example_record(
     if status == "ok":
         weights = json_digest([task, arch, distribution, seed, value, arch_options or {}, lr])
         results |= {"weights": weights, **_scores(task, card.metric.name, value, secondary or {})}
-    return complete_record(
+    record = complete_record(
         results,
         {
             "seconds": 60.0 + seed,
@@ -89,6 +94,7 @@ def example_record(
             "flops_per_token": 200_000.0,
         },
     )
+    return replace(record, verified=verified)
 
 
 def _scores(task: str, metric: str, value: float, secondary: Mapping[str, float]) -> dict[str, Any]:

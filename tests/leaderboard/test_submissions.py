@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from seqbench.protocol import records
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
-from tests.leaderboard.kit import example_record, write_records
+from tests.leaderboard.kit import STATED, example_record, write_records
 from tests.record_data import changed_record
 
 CARD = "{name: mine, version: 1, title: t, summary: s, tier: small, seeds: 2, tasks: {copy: , parity: }}"
@@ -28,11 +29,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def accept(path: Path) -> Verification:
-    return Verification(submissions.SCORED, [])
+    return Verification(STATED, [])
 
 
-def with_stamp(record: Record, how: str = submissions.SCORED) -> Record:
-    return replace(record, verified=VerificationStamp(how=how))
+def with_stamp(record: Record, how: str = submissions.SCORED, **stamp: Any) -> Record:
+    return replace(record, verified=VerificationStamp(how=how, **stamp))
 
 
 def write_data(path: Path) -> None:
@@ -66,7 +67,7 @@ def test_verified_runs_are_written_and_the_board_is_valid(root: Path, tmp_path: 
         submitted = records.read_record(path)
         assert submitted.intact()
         assert "not ours" not in path.read_text()
-        assert submitted.verified == VerificationStamp(how="checkpoint scored again")
+        assert submitted.verified == STATED.with_values(checksum=submitted.checksum)
     assert submissions.check_board(root, "mine") == (2, [])
     # A second submission of the same runs verifies nothing.
     assert submit(root, runs, lambda path: pytest.fail("again")).written == []
@@ -91,7 +92,7 @@ def test_runs_that_others_cannot_repeat_are_refused(root: Path, tmp_path: Path, 
 
 def test_a_run_that_fails_its_verification_is_refused(root: Path, tmp_path: Path) -> None:
     runs = write_records(tmp_path / "runs", example_record(), example_record(seed=1))
-    done = submit(root, runs, lambda path: Verification("", ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
+    done = submit(root, runs, lambda path: Verification(STATED, ["scores: 0.9 is 0.2"] if "-s1-" in path.name else []))
     assert [why for _, why in done.refused] == ["scores: 0.9 is 0.2"]
     assert len(done.written) == 1
     assert submissions.check_board(root, "mine")[0] == 1
@@ -111,7 +112,7 @@ def test_records_without_their_runs_can_be_submitted(root: Path, tmp_path: Path)
 
     def verify(path: Path) -> Verification:
         verified.append(path)
-        return Verification(submissions.TRAINED, [])
+        return Verification(STATED.with_values(how=submissions.TRAINED), [])
 
     for place in (tmp_path / "records", path):
         assert submit(root, place, verify).refused == []
@@ -142,7 +143,18 @@ def test_an_edited_page_is_a_problem(root: Path, tmp_path: Path) -> None:
             lambda path: changed_record(example_record(), "config.card.name", "/etc/..").write(path.parent, path.name),
             "it belongs at etc.../gru/small-s0-",
         ),
-        (lambda path: example_record().write(path.parent, path.name), "it does not state how it was verified"),
+        (
+            lambda path: example_record(verified=None).write(path.parent, path.name),
+            "it does not state how it was verified",
+        ),
+        (
+            lambda path: with_stamp(example_record(), checksum="0" * 64).write(path.parent, path.name),
+            "its stamp of verification belongs to another record",
+        ),
+        (
+            lambda path: with_stamp(example_record(), by="ci").write(path.parent, path.name),
+            "its stamp of verification belongs to another record",
+        ),
         (
             lambda path: with_stamp(example_record(), "by a friend").write(path.parent, path.name),
             "it does not state how it was",

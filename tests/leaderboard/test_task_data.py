@@ -14,8 +14,12 @@ def test_a_seed_without_a_record_has_no_keys_of_a_record() -> None:
         "score": None,
         "secondary": {},
     }
-    keys = SeedData(0, "ok", "", 0.5, 0.5, record="a.json", checksum="x", verified="").to_plain().keys()
-    assert keys - plain.keys() == {"record", "checksum", "verified"}
+    keys = (
+        SeedData(0, "ok", "", 0.5, 0.5, record="a.json", checksum="x", verified="", verification="unverified")
+        .to_plain()
+        .keys()
+    )
+    assert keys - plain.keys() == {"record", "checksum", "verified", "verification"}
 
 
 def test_a_row_without_records_has_only_the_keys_that_identify_it() -> None:

@@ -50,5 +50,5 @@ def test_the_name_of_a_processor_includes_its_threads() -> None:
 
 
 def test_the_commit_of_a_checkout_marks_changes() -> None:
-    commit = provenance._git_commit()
+    commit = provenance.git_commit()
     assert commit is None or re.fullmatch(r"[0-9a-f]{40}(\+changes)?", commit)

@@ -166,15 +166,10 @@ def _verify_run(folder: Path, retrain: bool, tolerance: float) -> Verification:
         tolerance: the largest difference that is accepted, relative to the value or to 1.
     """
     from seqbench.leaderboard import submissions
-    from seqbench.verification.verify import verify_record  # Imports torch.
+    from seqbench.verification import stamps, verify  # Imports torch.
 
-    report = verify_record(folder, retrain=retrain, tolerance=tolerance)
-    problems = [f"{check.name}: {check.message}" for check in report.checks if check.state == "wrong"]
-    # A second run replaces the checks of the checkpoint, and no other check.
-    replaced = ("lines", "weights", "scores") if retrain else ()
-    skipped = [check for check in report.checks if check.state == "skipped" and check.name not in replaced]
-    problems += [f"{check.name} was not checked: {check.message}" for check in skipped]
-    return submissions.Verification(submissions.TRAINED if retrain else submissions.SCORED, problems)
+    report = verify.verify_record(folder, retrain=retrain, tolerance=tolerance)
+    return submissions.Verification(stamps.build_stamp(report, "submitter"), stamps.find_problems(report))
 
 
 def _read_records(board: Board, places: Sequence[str]) -> Iterator[CollectedRecord]:

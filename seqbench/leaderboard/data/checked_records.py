@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from seqbench.leaderboard.data.board_card import LARGEST
 from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score, Tuning
@@ -22,6 +23,11 @@ CONFIG_COSTS = ("parameters", "state_bytes", "flops_per_token")
 """Costs in ``config``, which are equal in every repetition of a run."""
 MEASURED_COSTS = ("seconds", "tokens_per_second", "decode_tokens_per_second", "peak_memory_bytes")
 """Costs in ``measured``, which differ between repetitions of a run."""
+
+VerificationState = Literal["ci", "submitter", "unverified"]
+"""Who verified a record: CI with the code of the base branch, or the submitter, whose word it is; or nobody."""
+UNVERIFIED: VerificationState = "unverified"
+VERIFICATION_STATES: tuple[VerificationState, ...] = get_args(VerificationState)
 
 OptionValue = str | int | float | None
 """Value of an option of a run; ``int`` includes booleans."""
@@ -78,7 +84,8 @@ class CheckedRecord:
         costs: parameters, bytes, FLOPs and durations that are known, by name.
         device: device of the run.
         tried: validation score of each learning rate that was tried; None for one without a score.
-        verified: how the record was verified when it was submitted; empty if it was not.
+        verified: how the record was verified; empty if it was not.
+        verification: who verified it: ``ci`` or ``submitter``, or ``unverified``.
     """
 
     origin: str
@@ -111,18 +118,21 @@ class CheckedRecord:
     device: str
     tried: Sequence[float | None]
     verified: str
+    verification: VerificationState
 
 
 def check_record_values(record: Record, origin: str) -> CheckedRecord:
     """Return the parts of a record that a board uses.
 
     Raises:
-        SeqbenchError: the record was edited, or a number is too large for a score.
+        SeqbenchError: the record was edited, its stamp belongs to another record, or a number is too large for a score.
     """
     if record.checksum is None:
         raise SeqbenchError("it has no checksum; an older seqbench wrote it, or it was edited")
     if not record.intact():
         raise SeqbenchError("it was edited after it was written: its checksum does not match its contents")
+    if record.verified and not record.verified.belongs_to(record.checksum):
+        raise SeqbenchError("its stamp of verification belongs to another record: the checksums differ")
     results, config = record.results, record.config
     metric = config.card.metric
     # A run that did not end well has computed no scores; those in its record are ignored.
@@ -168,6 +178,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         device=(record.measured.device or "")[:MOST_TEXT],
         tried=_tried(config.tuning),
         verified=record.verified.how[:MOST_TEXT] if record.verified else "",
+        verification=record.verified.by if record.verified else UNVERIFIED,
     )
 
 

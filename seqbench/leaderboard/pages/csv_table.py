@@ -17,7 +17,7 @@ CsvCell = str | float | None
 ROW = ("mean", "half_width", "above_chance", "solved")
 """Columns about all seeds of a row, repeated on each of its lines."""
 
-SEED = ("seed", "status", "value", "score", "record", "checksum", "verified")
+SEED = ("seed", "status", "value", "score", "record", "checksum", "verified", "verification")
 """Columns about one seed."""
 
 NAMES = (
@@ -110,6 +110,7 @@ def _seed_cells(row: RowData) -> Iterator[dict[str, CsvCell]]:
             "record": seed.record,
             "checksum": seed.checksum,
             "verified": seed.verified,
+            "verification": seed.verification,
             # The reason of the seed replaces that of the row.
             "reason": seed.reason,
             **{f"test_{metric}": value for metric, value in seed.secondary.items()},

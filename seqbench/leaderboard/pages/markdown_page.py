@@ -58,6 +58,7 @@ def _rules(data: BoardData) -> str:
     count = "counts" if data.records == 1 else "count"
     return f"""\
 - Tier {inline_code(board.tier)}, {seeds} for each row; {counted(data.records, "record")} {count}.
+- Verified: {wording.verification_summary(data)}. {wording.SUBMITTERS_WORD}
 - A score is the mean over seeds on the test split, ± the half width of its 95 % interval (Student's t).
 - Only runs that follow the task's card without changes count. A seed whose training diverged counts with the chance
   score.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from seqbench.leaderboard.board_data import PublishedCell
+from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.data.board_card import Size
-from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
+from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
 
@@ -17,6 +17,13 @@ RANK_ERRORS = (
     "four, if both outcomes are equally likely), and ranks over five seeds on a few percent of boards."
 )
 """How often ranks are wrong, as measured by ``python -m benchmarks.ranking``."""
+
+
+SUBMITTERS_WORD = (
+    "Parameters, state and FLOPs are computed again when a record is verified. Speed, time, memory, device, tuning and "
+    "commit are the submitter's word."
+)
+"""Which values of a record a verification computes again, and which it cannot."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +119,38 @@ def row_remarks(row: RowData) -> list[tuple[str, str]]:
     if diverged:
         reasons = "; ".join(f"seed {seed.seed}: {visible_line(seed.reason) or 'no reason given'}" for seed in diverged)
         remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted with the chance score"))
+    if row.unverified:
+        remarks.append(("unverified", _unverified_seeds(row)))
+    if row.configurations > 1 and row.state != OUTDONE:
+        remarks.append((f"one of {row.configurations} configurations", ""))
     if row.below_chance:
         remarks.append(("below chance", ""))
     elif row.above_chance is False:
         remarks.append(("not clearly above chance", ""))
     return remarks
+
+
+def _unverified_seeds(row: RowData) -> str:
+    """Return which seeds of a row have a record that nobody verified, as a sentence."""
+    if len(row.unverified) == sum(seed.record is not None for seed in row.seeds):
+        return "nobody has verified a record of this row"
+    return f"nobody has verified the record of seed {', '.join(map(str, row.unverified))}"
+
+
+def verification_summary(data: BoardData) -> str:
+    """Return how many of a board's records CI verified, and how many are only stated to be: ``3 of 9 by CI, ...``."""
+    counts = data.verification
+    return (
+        f"{counts['ci']} of {data.records} by CI, {counts['submitter']} stated by the submitter, "
+        f"{counts['unverified']} unverified"
+    )
+
+
+def verification_text(seed: SeedData) -> str:
+    """Return how and by whom the record of a seed was verified: ``trained again, by CI``, or ``unverified``."""
+    if not seed.verified:
+        return "unverified"
+    return f"{visible_line(seed.verified)}, {'by CI' if seed.verification == 'ci' else 'stated by the submitter'}"
 
 
 def shared_costs(task: TaskData, columns: Sequence[str]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -48,6 +49,7 @@ class _Task:
         reference: a score with the chance score and the best possible score of the task.
         anchor: score that counts as 1 if the best possible one is unknown.
         secondary: the secondary metrics that some record has.
+        configurations: number of rows of each architecture.
     """
 
     name: str
@@ -57,6 +59,7 @@ class _Task:
     reference: MetricScore
     anchor: float | None
     secondary: Sequence[SecondaryMetric]
+    configurations: Counter[tuple[str, str]]
 
     @property
     def direction(self) -> str:
@@ -87,7 +90,8 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
         anchor = None
     secondary = secondary_metrics.find_secondary_metrics(rules.secondary, cells)
     problems += secondary_metrics.secondary_problems(rules.secondary, cells)
-    common = _Task(task, board, card, cells, reference, anchor, secondary)
+    configurations = Counter(_configured(next(iter(seeds.values()))) for seeds in cells.values())
+    common = _Task(task, board, card, cells, reference, anchor, secondary, configurations)
     rows = [*_ranked_rows(common), *_rows_without_records(common, labels)]
     return TaskData(
         task=task,
@@ -221,6 +225,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         curve=_curve("step", [zip(record.steps, record.curve, strict=True) for record in ended]),
         lengths=_curve("length", [zip(*record.lengths, strict=True) for record in ended]),
         budget=expected_best(records[0].tried, task.direction),
+        configurations=task.configurations[_configured(records[0])],
     )
 
 
@@ -243,6 +248,7 @@ def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | N
         record=record.origin,
         checksum=record.checksum,
         verified=record.verified,
+        verification=record.verification,
     )
 
 
@@ -295,19 +301,24 @@ def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
         scores = [record.validation for record in records if record.validation is not None]
         if row.state != RANKED or len(scores) < len(records):
             continue
-        key, mean = (records[0].architecture, records[0].distribution), statistics.fmean(scores)
+        key, mean = _configured(records[0]), statistics.fmean(scores)
         if key not in best or task.card.metric.better(mean, best[key][0]):
             best[key] = mean, row.label
     marked = []
     for row in rows:
         first = next(iter(task.cells[row.label].values()))
-        chosen = best.get((first.architecture, first.distribution))
+        chosen = best.get(_configured(first))
         if row.state == RANKED and chosen and chosen[1] != row.label:
             row = replace(
                 row, state=OUTDONE, reason=f"{chosen[1]} has the better validation score; one configuration ranks"
             )
         marked.append(row)
     return marked
+
+
+def _configured(record: CheckedRecord) -> tuple[str, str]:
+    """Return what the rows of an architecture's configurations have in common: its name and its distribution."""
+    return record.architecture, record.distribution
 
 
 def _rows_without_records(task: _Task, labels: Mapping[str, str]) -> list[RowData]:
