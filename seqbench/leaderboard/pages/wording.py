@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.data.board_card import Size
+from seqbench.leaderboard.data.checked_records import UNVERIFIED
 from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
@@ -115,7 +116,8 @@ def row_remarks(row: RowData) -> list[tuple[str, str]]:
     remarks = []
     if row.state != RANKED:
         remarks.append((str(row.state), visible_line(row.reason)))
-    diverged = [seed for seed in row.seeds if seed.status == "diverged"]
+    # A diverged run that nobody verified has no value; the reason of the row says so.
+    diverged = [seed for seed in row.seeds if seed.status == "diverged" and seed.verification != UNVERIFIED]
     if diverged:
         reasons = "; ".join(f"seed {seed.seed}: {visible_line(seed.reason) or 'no reason given'}" for seed in diverged)
         remarks.append((f"{len(diverged)} diverged", f"{reasons}; counted with the chance score"))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
+from seqbench.leaderboard.data.checked_records import UNVERIFIED, CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import secondary_metrics
 from seqbench.leaderboard.selection.record_eligibility import Cells
 from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
@@ -35,6 +35,8 @@ from seqbench.protocol.chance import above_chance
 
 SOLVED = 0.99
 """Share of the way from chance to the best possible score from which a seed has solved its task."""
+
+UNVERIFIED_DIVERGENCE = "it says that training diverged, which nobody has verified, so it does not count"
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         and reference.chance is not None
         and task.card.metric.better(reference.chance, mean),
         solved=sum(solved) if solved else None,
-        diverged=sum(record.status == "diverged" for record in records),
+        diverged=sum(map(_diverged, records)),
         seeds=seeds,
         costs=_costs(ended or records),
         curve=_curve("step", [zip(record.steps, record.curve, strict=True) for record in ended]),
@@ -230,18 +232,23 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
 
 
 def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | None) -> SeedData:
-    """Return the result of one seed; a diverged run counts as ``worst``, whatever scores its record has."""
+    """Return the result of one seed; a diverged run counts as ``worst``, whatever scores its record has.
+
+    A diverged run that nobody verified has no value: anybody could write such a record of a rival.
+    """
     if record is None:
         return SeedData(seed, MISSING, "no record", None, None)
-    value = None
+    value, reason = None, record.reason if record.status != "ok" else ""
     if record.status == "ok":
         value = record.test[task.card.metric.name].value
-    elif record.status == "diverged":
+    elif _diverged(record):
         value = worst
+    elif record.status == "diverged":
+        reason = f"{UNVERIFIED_DIVERGENCE}: {reason}"
     return SeedData(
         seed=seed,
         status=record.status,
-        reason=record.reason if record.status != "ok" else "",
+        reason=reason,
         value=value,
         score=rescale_score(value, task.reference.chance, task.top),
         secondary=secondary_metrics.seed_secondary_values(record, task.secondary),
@@ -314,6 +321,11 @@ def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
             )
         marked.append(row)
     return marked
+
+
+def _diverged(record: CheckedRecord) -> bool:
+    """Return whether a record is of a run whose training diverged, as its verification has shown."""
+    return record.status == "diverged" and record.verification != UNVERIFIED
 
 
 def _configured(record: CheckedRecord) -> tuple[str, str]:

@@ -13,9 +13,10 @@ from seqbench.leaderboard.data.checked_records import (
     check_record_values,
     short_option_value,
 )
+from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
-from tests.leaderboard.kit import example_record
+from tests.leaderboard.kit import STATED, example_record
 from tests.record_data import SECTIONS, changed_record
 
 ARCHITECTURE = SECTIONS["config"]["architecture"]
@@ -81,6 +82,19 @@ def test_an_edited_record_and_one_without_a_checksum_are_refused() -> None:
         check_record_values(example_record(), "here")
     with pytest.raises(SeqbenchError, match="it was edited"):
         check_record_values(replace(example_record(), checksum="0" * 64), "here")
+
+
+def test_a_stamp_of_another_record_is_refused_and_a_stamp_of_ci_needs_a_checksum() -> None:
+    digest = example_record().digest()
+    stamps = [VerificationStamp(how="trained again", by="ci", checksum=digest), STATED]
+    assert [checked(example_record(verified=stamp)).verification for stamp in (*stamps, None)] == [
+        "ci",
+        "submitter",
+        "unverified",
+    ]
+    for stamp in (stamps[0].with_values(checksum="0" * 64), VerificationStamp(how="trained again", by="ci")):
+        with pytest.raises(SeqbenchError, match="belongs to another record"):
+            checked(example_record(verified=stamp))
 
 
 def test_curves_are_thinned_out_and_keep_the_last_point() -> None:

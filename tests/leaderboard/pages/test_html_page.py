@@ -230,7 +230,7 @@ def test_the_published_table_has_deviations_and_names_a_best_seed(data: BoardDat
 
 def test_the_page_says_which_values_are_not_verified(page: str) -> None:
     assert "are the submitter’s word" in visible_text(page[: page.index("<main>")])
-    assert "Verified, as submitted" in section(page, "Records")
+    assert "checkpoint scored again, stated by the submitter" in section(page, "Records")
 
 
 def test_the_page_states_how_often_ranks_are_wrong(page: str) -> None:

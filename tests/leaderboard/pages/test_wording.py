@@ -41,6 +41,25 @@ def test_a_row_has_remarks_on_state_divergence_and_chance(data: BoardData) -> No
     assert "seed 1: the loss is nan at step 7" in wording.row_remarks(rows["lstm"])[0][1]
 
 
+def test_a_row_has_remarks_on_unverified_records_and_on_its_configurations(data: BoardData) -> None:
+    row = next(row for row in task_data(data, "copy").rows if row.label == "gru")
+    seeds = [replace(seed, verified="", verification="unverified") for seed in row.seeds]
+    nobody = replace(row, seeds=seeds)
+    assert wording.row_remarks(nobody) == [("unverified", "nobody has verified a record of this row")]
+    one = replace(row, seeds=[*row.seeds[:2], seeds[2]])
+    assert wording.row_remarks(one) == [("unverified", "nobody has verified the record of seed 2")]
+    assert wording.row_remarks(replace(row, configurations=3)) == [("one of 3 configurations", "")]
+    assert [wording.verification_text(seed) for seed in (row.seeds[0], seeds[0])] == [
+        "checkpoint scored again, stated by the submitter",
+        "unverified",
+    ]
+
+
+def test_a_board_says_how_many_records_ci_verified(data: BoardData) -> None:
+    counts = replace(data, records=9, verification={"ci": 3, "submitter": 4, "unverified": 2})
+    assert wording.verification_summary(counts) == "3 of 9 by CI, 4 stated by the submitter, 2 unverified"
+
+
 def test_a_value_is_shared_only_if_at_least_two_rows_have_it(data: BoardData) -> None:
     task = task_data(data, "copy")
     assert wording.shared_costs(task, ["device", "distribution"]) == {"device": "a processor, 1 thread"}

@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import itertools
 import statistics
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from seqbench.leaderboard.selection import task_rows
+from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
-from tests.leaderboard.kit import board_data, example_board, example_record, example_task_data, row_data, write_records
+from tests.leaderboard.kit import (
+    board_data,
+    example_board,
+    example_record,
+    example_task_data,
+    row_data,
+    task_data,
+    write_records,
+)
 
 
 def seeds(task: str = "copy", scores: tuple[float, ...] = (0.9, 0.9, 0.9), **changed: Any) -> list[Record]:
@@ -150,3 +160,27 @@ def test_the_budget_is_the_expected_best_of_the_rates_that_were_tried(tmp_path: 
     choices = [list(itertools.combinations(known, budget)) for budget in range(1, 5)]
     assert row.budget == pytest.approx([statistics.fmean(best(chosen) for chosen in group) for group in choices])
     assert row.costs["tried"] == 4
+
+
+def test_a_diverged_run_counts_only_if_somebody_verified_it(tmp_path: Path) -> None:
+    runs = [*seeds()[:2], example_record(seed=2, status="diverged", reason="the loss is nan", verified=None)]
+    row = row_data(example_task_data(example_board(), write_records(tmp_path / "invented", *runs)), "gru")
+    assert (row.state, row.rank, row.diverged, row.seeds[2].value) == ("incomplete", None, 0, None)
+    assert row.reason == f"seed 2: {task_rows.UNVERIFIED_DIVERGENCE}: the loss is nan"
+    assert row.mean == pytest.approx(0.9)
+    runs = [*seeds()[:2], example_record(seed=2, status="diverged", reason="the loss is nan")]
+    row = row_data(example_task_data(example_board(), write_records(tmp_path / "verified", *runs)), "gru")
+    assert (row.state, row.rank, row.diverged, row.seeds[2].value) == ("ranked", 1, 1, 0.125)
+
+
+def test_a_row_says_who_verified_each_seed_and_how_many_configurations_were_tried(tmp_path: Path) -> None:
+    first, second, third = seeds()
+    ci = VerificationStamp(how="trained again", by="ci", checksum=first.digest())
+    runs = [replace(first, verified=ci), second, replace(third, verified=None)]
+    deep = seeds(scores=(0.8, 0.8, 0.8), arch_options={"num_layers": 2})
+    data = board_data(example_board(), write_records(tmp_path, *runs, *deep, *seeds(arch="rnn")))
+    row = row_data(task_data(data, "copy"), "gru (num_layers=1)")
+    assert [seed.verification for seed in row.seeds] == ["ci", "submitter", "unverified"]
+    assert (row.unverified, row.configurations) == ([2], 2)
+    assert row_data(task_data(data, "copy"), "rnn").configurations == 1
+    assert data.verification == {"ci": 1, "submitter": 7, "unverified": 1}
