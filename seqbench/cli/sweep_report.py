@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import statistics
 from collections.abc import Mapping, Sequence
 
 from seqbench.cli.text_tables import align_columns
@@ -110,7 +111,10 @@ def log_learning_rates(plan: Plan) -> None:
 
 
 def format_table(rows: Sequence[SummaryRow]) -> str:
-    """Return a table with a line for each group: the mean test score over its seeds, chance, and the best possible."""
+    """Return a table with a line for each group: the mean test score over its seeds, chance, and the best possible.
+
+    ``s`` is the median duration of its runs in seconds.
+    """
     lines = [["cells", "ok", "test metric", "mean", "95 %", "chance", "best", "parameters", "s"]]
     for row in rows:
         lines.append(
@@ -123,7 +127,7 @@ def format_table(rows: Sequence[SummaryRow]) -> str:
                 format_number(row.chance),
                 "unknown" if row.values and row.best is None else format_number(row.best),
                 f"{row.parameters:,}" if row.parameters else "-",
-                f"{sum(row.seconds) / len(row.seconds):.0f}" if row.seconds else "-",
+                f"{statistics.median(row.seconds):.0f}" if row.seconds else "-",
             ]
         )
     return align_columns(lines)

@@ -95,8 +95,8 @@ class PublishedCell:
         difference: ``ours - published``; None without a figure of ours.
         chance: score of a predictor that knows nothing; None if unknown.
         best: best possible score; None if unknown.
-        parameters: mean number of parameters of our models; None without one.
-        seconds: mean duration of our runs in seconds; None without one.
+        parameters: median number of parameters of our models; None without one.
+        seconds: median duration of our runs in seconds; None without one.
         needs: effort of running the cell, in words.
         verdict: whether the figures agree, or the reason why there is no figure of ours.
         aside: the records of the cell that do not count, each with the reason.

@@ -14,7 +14,7 @@ from seqbench.leaderboard.comparison_data import (
     MetricPair,
     RunIdentity,
 )
-from seqbench.leaderboard.data.checked_records import CONFIG_COSTS, MEASURED_COSTS
+from seqbench.leaderboard.data.recorded_costs import CONFIG_COSTS, MEASURED_COSTS, recorded_costs
 from seqbench.protocol.records import Record
 from seqbench.protocol.splits import SCORED_SPLITS
 
@@ -197,10 +197,9 @@ def _better(difference: float, direction: Direction) -> Better:
 
 def _costs(a: Record, b: Record) -> dict[str, CostPair]:
     """Return each cost of either record."""
-    pairs = {}
+    pairs, recorded = {}, [recorded_costs(record) for record in (a, b)]
     for name in (*CONFIG_COSTS, *MEASURED_COSTS):
-        sections = [record.config if name in CONFIG_COSTS else record.measured for record in (a, b)]
-        left, right = (_finite(getattr(section, name)) for section in sections)
+        left, right = (_finite(costs.get(name)) for costs in recorded)
         if (left, right) != (None, None):
             ratio = right / left if left and right is not None else math.nan
             pairs[name] = CostPair([left, right], ratio if math.isfinite(ratio) else None)

@@ -122,8 +122,8 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         difference=None if ours is None else ours - published,
         chance=chance,
         best=best,
-        parameters=_rounded(_mean_cost(records, "parameters")),
-        seconds=_mean_cost(records, "seconds"),
+        parameters=_rounded(_median_cost(records, "parameters")),
+        seconds=_median_cost(records, "seconds"),
         needs=row.needs,
         verdict=_missing_reason(board, selection, row, records)
         if ours is None
@@ -230,10 +230,10 @@ def _missing_reason(board: Board, selection: Selection, row: PublishedRow, recor
     return f"{NOT_RUN}: needs {row.needs}" if row.needs else NOT_RUN
 
 
-def _mean_cost(records: Sequence[CheckedRecord], name: str) -> float | None:
-    """Return the mean cost of the runs that ended well; None if no record has it."""
+def _median_cost(records: Sequence[CheckedRecord], name: str) -> float | None:
+    """Return the median cost of the runs that ended well; None if no record has it."""
     costs = [record.costs[name] for record in records if record.status == "ok" and name in record.costs]
-    return statistics.fmean(costs) if costs else None
+    return statistics.median(costs) if costs else None
 
 
 def _rounded(value: float | None) -> int | None:

@@ -110,7 +110,10 @@ class RowData:
         solved: number of seeds that solved the task; None if that is unknown.
         diverged: number of seeds whose training diverged.
         seeds: one entry for each seed of the board; empty for a row without any record.
-        costs: figures by column (see ``board_card.COLUMNS``); means over seeds, or a text.
+        costs: figures by column (see ``board_card.COLUMNS``); medians over seeds, or a text.
+        cost_ranges: lowest and highest seed of each cost that differs between seeds.
+        machines: the processors and devices that the costs were measured on.
+        counts_padding: whether the tokens per second of training count padding, as in older records.
         curve: validation score over training steps; None without one.
         lengths: test score over sequence lengths; None without one.
         budget: expected best validation score after 1, 2, ... learning rates tried.
@@ -132,6 +135,9 @@ class RowData:
     diverged: int = 0
     seeds: Sequence[SeedData] = ()
     costs: Mapping[str, float | str] = field(default_factory=dict)
+    cost_ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    machines: Sequence[str] = ()
+    counts_padding: bool = False
     curve: Curve | None = None
     lengths: Curve | None = None
     budget: Sequence[float] = ()

@@ -127,9 +127,12 @@ class Measured(StrictModel):
     )
     training_seconds: Number | None = Field(default=None, description="Duration of the training steps alone (s).")
     steps_per_second: Number | None = Field(default=None, description="Optimiser steps per second of training (1/s).")
-    tokens_per_second: Number | None = Field(
-        default=None, description="Input tokens, without padding, per second of training (1/s); a token is a time step."
+    training_tokens: WholeNumber | None = Field(
+        default=None,
+        description="Tokens of the training batches of one process: time steps of sequences, without padding; of a "
+        "translation source and target. Absent in older records, which counted padding and each feature of a step.",
     )
+    tokens_per_second: Number | None = Field(default=None, description="These tokens per second of training (1/s).")
     peak_memory_bytes: WholeNumber | None = Field(
         default=None, description="Peak memory: allocated on a CUDA device, otherwise resident in the process (bytes)."
     )

@@ -197,6 +197,7 @@ class Attempt:
             "seconds": max(clock.total, time.time() - self.started + earlier_seconds),
             "training_seconds": clock.seconds,
             "steps_per_second": clock.steps / clock.seconds if clock.seconds else None,
+            "training_tokens": clock.tokens,
             "tokens_per_second": clock.tokens / clock.seconds if clock.seconds else None,
             "peak_memory_bytes": provenance.peak_memory_bytes(device),
             "device": provenance.device_name(device),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+from seqbench.leaderboard.data import recorded_costs
 from seqbench.leaderboard.data.board_card import LARGEST
+from seqbench.leaderboard.data.recorded_costs import Machine
 from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score, Tuning
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -18,11 +20,6 @@ MOST_TEXT = 200
 """Largest number of characters of a name or a reason that are kept."""
 DIGEST_LENGTH = 8
 """Number of digest digits that replace an option's value that is long or has several parts."""
-
-CONFIG_COSTS = ("parameters", "state_bytes", "flops_per_token")
-"""Costs in ``config``, which are equal in every repetition of a run."""
-MEASURED_COSTS = ("seconds", "tokens_per_second", "decode_tokens_per_second", "peak_memory_bytes")
-"""Costs in ``measured``, which differ between repetitions of a run."""
 
 VerificationState = Literal["ci", "submitter", "unverified"]
 """Who verified a record: CI with the code of the base branch, or the submitter, whose word it is; or nobody."""
@@ -82,7 +79,8 @@ class CheckedRecord:
         curve: score of the deciding metric on validation at each of these steps.
         lengths: sequence lengths, and the score at each of them.
         costs: parameters, bytes, FLOPs and durations that are known, by name.
-        device: device of the run.
+        counts_padding: whether the tokens per second of training count padding.
+        machine: the machine that the costs were measured on.
         tried: validation score of each learning rate that was tried; None for one without a score.
         verified: how the record was verified; empty if it was not.
         verification: who verified it: ``ci`` or ``submitter``, or ``unverified``.
@@ -115,7 +113,8 @@ class CheckedRecord:
     curve: Sequence[float]
     lengths: tuple[Sequence[float], Sequence[float]]
     costs: Mapping[str, float]
-    device: str
+    counts_padding: bool
+    machine: Machine
     tried: Sequence[float | None]
     verified: str
     verification: VerificationState
@@ -175,7 +174,8 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         curve=curve,
         lengths=_points(lengths.get("length", []), next((lengths[key] for key in lengths if key != "length"), [])),
         costs=_costs(record),
-        device=(record.measured.device or "")[:MOST_TEXT],
+        counts_padding=recorded_costs.counts_padding(record),
+        machine=_machine(record),
         tried=_tried(config.tuning),
         verified=record.verified.how[:MOST_TEXT] if record.verified else "",
         verification=record.verified.by if record.verified else UNVERIFIED,
@@ -264,9 +264,17 @@ def _baselines(data: Mapping[str, Mapping[str, float]], metric: str) -> dict[str
 
 
 def _costs(record: Record) -> dict[str, float]:
-    costs: dict[str, float | None] = {name: getattr(record.config, name) for name in CONFIG_COSTS}
-    costs |= {name: getattr(record.measured, name) for name in MEASURED_COSTS}
-    return {name: _score(cost, name) for name, cost in costs.items() if cost is not None}
+    return {name: _score(cost, name) for name, cost in recorded_costs.recorded_costs(record).items()}
+
+
+def _machine(record: Record) -> Machine:
+    machine = recorded_costs.recorded_machine(record)
+    return replace(
+        machine,
+        device=machine.device[:MOST_TEXT],
+        processor=machine.processor[:MOST_TEXT],
+        load=_optional_score(machine.load, "measured.load"),
+    )
 
 
 def _tried(tuning: Tuning | None) -> list[float | None]:

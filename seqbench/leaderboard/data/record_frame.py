@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqbench.leaderboard.data import recorded_costs
 from seqbench.leaderboard.data.record_collection import find_record_files
 from seqbench.protocol import records
 from seqbench.protocol.records import Record
@@ -72,6 +73,7 @@ def flatten_record(record: Record) -> dict[str, Cell]:
         "parameters": config.parameters,
         "best_step": results.best_step,
         **{name: getattr(record.measured, name) for name in _COSTS},
+        "tokens_per_second": recorded_costs.tokens_per_second(record),
     }
     for split, scores in results.metrics.items():
         row.update({f"{split}/{name}": score.value for name, score in scores.items()})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from seqbench.leaderboard.data import recorded_costs
 from seqbench.leaderboard.figures.run_groups import FigureRuns, RunGroup
 from seqbench.leaderboard.stats.intervals import mean_interval
 from seqbench.protocol.records import Record
@@ -63,7 +65,8 @@ class References:
 def mean_curves(runs: FigureRuns, metric: str, split: str, x: str) -> list[MeanCurve]:
     """Return the mean curve of each group, at the steps that all of its runs have.
 
-    Seconds and tokens are not recorded at each point. They are the step times the mean of the whole run.
+    Seconds and tokens are not recorded at each point. They are the step times the mean of the whole run, of the
+    median run of the group.
 
     Args:
         runs: the runs.
@@ -84,7 +87,7 @@ def _mean_curve(group: RunGroup, metric: str, split: str, x: str) -> MeanCurve:
     if not common:
         raise SeqbenchError(f"the runs of {group.label} have no {split} step in common; draw them apart.")
     intervals = [mean_interval(curve[step] for curve in curves) for step in common]
-    scale = sum(_units_per_step(record, x) for record in group.records) / len(group.records)
+    scale = statistics.median(_units_per_step(record, x) for record in group.records)
     widths = None if len(curves) < 2 else [interval.half_width or 0.0 for interval in intervals]
     return MeanCurve(
         group.label, len(curves), [step * scale for step in common], [one.mean for one in intervals], widths
@@ -117,7 +120,7 @@ def _units_per_step(record: Record, x: str) -> float:
         return 1.0
     measured, steps = record.measured, record.config.options.optim.steps
     seconds = measured.training_seconds
-    per_second = 1.0 if x == "seconds" else measured.tokens_per_second
+    per_second = 1.0 if x == "seconds" else recorded_costs.tokens_per_second(record)
     if seconds is None or per_second is None or not steps:
         raise SeqbenchError(f"the record of {record.headline()} holds no {x}; choose --x steps.")
     return seconds * per_second / steps

@@ -7,7 +7,8 @@ import io
 from collections.abc import Iterator
 
 from seqbench.leaderboard.board_data import BoardData
-from seqbench.leaderboard.data.board_card import COLUMNS
+from seqbench.leaderboard.data.recorded_costs import MEASURED_COSTS
+from seqbench.leaderboard.pages.cost_columns import COLUMNS
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.visible_text import visible_line
 
@@ -24,13 +25,15 @@ NAMES = (
     *("task", "tier", "metric", "direction", "label", "architecture", "distribution", "state", "reason", "rank"),
     *(*SEED[:4], *ROW, "chance", "best", "anchor"),
     *(column for column in COLUMNS if column != "distribution"),
+    *(f"{name}_{end}" for name in MEASURED_COSTS for end in ("low", "high")),
     *SEED[4:],
 )
 """All columns in their order.
 
 ``value`` is a seed's test score. ``score`` is its place between chance (0) and the best possible or the anchor (1).
-Costs (bytes, seconds, FLOPs) are means over the row's seeds. After these columns come the board's secondary metrics of
-each seed, as ``test_accuracy_longer``.
+Costs (bytes, seconds, FLOPs) are medians over the row's seeds; ``seconds_low`` and ``seconds_high`` are the lowest and
+the highest seed, and empty where all seeds are equal. A token is a time step of a sequence. After these columns come
+the board's secondary metrics of each seed, as ``test_accuracy_longer``.
 """
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
@@ -85,6 +88,7 @@ def _task_cells(task: TaskData, tier: str) -> dict[str, CsvCell]:
 def _row_cells(row: RowData) -> dict[str, CsvCell]:
     return {
         **{name: row.costs.get(name) for name in COLUMNS},
+        **{f"{name}_{end}": ends[k] for name, ends in row.cost_ranges.items() for k, end in enumerate(("low", "high"))},
         "label": row.label,
         "architecture": row.architecture,
         "state": row.state,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
-from seqbench.leaderboard.pages import charts, series_style, table_cells, wording
+from seqbench.leaderboard.pages import charts, cost_columns, series_style, table_cells, wording
 from seqbench.leaderboard.pages.charts import Chart
 from seqbench.leaderboard.pages.table_cells import Reference, TableRow
 from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
@@ -23,11 +23,12 @@ SECONDARY_MEANING = "mean over seeds ± half width of its 95 % interval; not use
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a column: its title, its meaning, and whether its cells are numbers."""
+    """The head of a column: its title, its meaning, whether its cells are numbers, and its group."""
 
     title: str
     meaning: str
     is_number: bool = True
+    group: cost_columns.Group = "result"
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def build_task_section(number: int, task: TaskData, columns: Sequence[str], slot
         heads=[
             *(head for k, head in enumerate(fixed) if k not in empty),
             *(Head(line.metric, SECONDARY_MEANING) for line in task.secondary),
-            *(Head(column.title, column.meaning, column.format_value is not None) for column in chosen),
+            *(Head(column.title, column.meaning, column.format_value is not None, column.group) for column in chosen),
         ],
         common=[text for text in (wording.secondary_summary(task), *common) if text],
         rows=rows,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell
-from seqbench.leaderboard.pages import wording
+from seqbench.leaderboard.pages import cost_columns, wording
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import (
@@ -66,6 +66,8 @@ def _rules(data: BoardData) -> str:
   largest Welch statistic, which corrects for all comparisons of a task. No row ranks before a row with a better mean,
   and several rows may share a rank.
   {wording.RANK_ERRORS}
+- Times, speeds and memory are medians over seeds, with the lowest and the highest seed in parentheses. A token is a
+  time step of a sequence. FLOPs per token, state and parameters do not depend on the machine.
 - A score is not clearly above chance if it is less than 5 % of the way from chance to the best possible score. A seed
   has solved the task if it reaches 99 % of that way."""
 
@@ -111,10 +113,12 @@ def _task_section(task: TaskData, columns: Sequence[str]) -> list[str]:
     text = f"{escape_markdown(task.summary)}\n\n{'; '.join(fact for fact in facts if fact)}."
     if not task.rows:
         return [heading, text, "No record counts yet.", _references(task)]
-    shared = wording.shared_costs(task, columns)
+    columns = cost_columns.page_columns(columns)
+    shared = cost_columns.shared_costs(task, columns)
     shared_texts = [f"{_column_title(column)} {escape_markdown(value)}" for column, value in shared.items() if value]
     table, notes = _task_table(task, [column for column in columns if column not in shared])
     below = [f"In all rows: {'; '.join(shared_texts)}."] if shared_texts else []
+    below += [wording.as_sentence(note[0].upper() + note[1:]) for note in cost_columns.machine_notes(task, columns)]
     return [heading, text, table, notes, *below, _references(task)]
 
 
@@ -135,7 +139,7 @@ def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
                 *(wording.format_secondary(row, metric) for metric in secondary),
                 wording.format_solved(row),
                 *([published.get(row.architecture, "")] if published else []),
-                *(escape_markdown(wording.format_cost(column, row.costs.get(column))) for column in columns),
+                *(escape_markdown(_cost(row, column)) for column in columns),
                 _remarks(row, notes),
             ]
         )
@@ -143,12 +147,20 @@ def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
         empty = [""] * (len(table[0]) - 4)
         table.append(["", f"*{escape_markdown(name)}*", format_four_digits(value), *empty, escape_markdown(source)])
     texts = [heads.index("architecture"), len(table[0]) - 1]
-    texts += [len(heads) + place for place, name in enumerate(columns) if wording.COLUMNS[name].format_value is None]
+    texts += [
+        len(heads) + place for place, name in enumerate(columns) if cost_columns.COLUMNS[name].format_value is None
+    ]
     lines = (
         f"- ({number}) {', '.join(labels)}, {remark}: {escape_markdown(reason)}"
         for number, ((remark, reason), labels) in enumerate(notes.items(), start=1)
     )
     return render_table(table, texts), "\n".join(lines)
+
+
+def _cost(row: RowData, column: str) -> str:
+    """Return a cost, with its lowest and highest seed if it depends on the machine."""
+    ends = cost_columns.format_range(column, row.cost_ranges.get(column)) if cost_columns.COLUMNS[column].timed else ""
+    return cost_columns.format_cost(column, row.costs.get(column)) + (f" ({ends})" if ends else "")
 
 
 def _remarks(row: RowData, notes: Notes) -> str:
@@ -164,7 +176,7 @@ def _remarks(row: RowData, notes: Notes) -> str:
 
 
 def _column_title(column: str) -> str:
-    title = wording.COLUMNS[column].title
+    title = cost_columns.COLUMNS[column].title
     return title if title[1].isupper() else title.lower()
 
 

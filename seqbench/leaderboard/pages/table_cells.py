@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seqbench.leaderboard.pages import wording
+from seqbench.leaderboard.pages import cost_columns, wording
+from seqbench.leaderboard.pages.cost_columns import COLUMNS, Column
 from seqbench.leaderboard.pages.series_style import rows_with_scores
-from seqbench.leaderboard.pages.wording import COLUMNS, Column
 from seqbench.leaderboard.task_data import MISSING, NOT_APPLICABLE, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 
@@ -20,11 +20,13 @@ class Cell:
         text: text of the cell.
         number: the number by which it is sorted; None to sort by its text.
         title: text that a browser shows while the pointer is over it.
+        note: text beside it in a muted colour: the lowest and the highest seed of a cost.
     """
 
     text: str = ""
     number: float | None = None
     title: str = ""
+    note: str = ""
 
 
 @dataclass
@@ -68,8 +70,8 @@ class Reference:
 def choose_columns(task: TaskData, names: Sequence[str]) -> tuple[list[Column], list[str]]:
     """Choose the cost columns of a task's table.
 
-    A column without any value is left out. A device or a distribution that is the same in all rows becomes a phrase
-    above the table.
+    A column without any value is left out. A column of provenance, such as the device, that is the same in all rows
+    becomes a phrase above the table.
 
     Args:
         task: the task.
@@ -78,8 +80,10 @@ def choose_columns(task: TaskData, names: Sequence[str]) -> tuple[list[Column], 
     Returns:
         The columns, and the phrases.
     """
-    shared = wording.shared_costs(task, [name for name in names if name in ("device", "distribution")])
+    names = cost_columns.page_columns(names)
+    shared = cost_columns.shared_costs(task, [name for name in names if COLUMNS[name].group == "provenance"])
     phrases = [f"{COLUMNS[name].title.lower()} {text}" for name, text in shared.items() if text]
+    phrases += cost_columns.machine_notes(task, names)
     known = {name for row in rows_with_scores(task) for name, value in row.costs.items() if value not in (None, "")}
     return [COLUMNS[name] for name in names if name in known and name not in shared], phrases
 
@@ -113,7 +117,7 @@ def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: 
             _normalised_score(row),
             _published(task, row),
             *(_secondary(row, line.metric) for line in task.secondary),
-            *(_cost(row.costs.get(column.key), column) for column in columns),
+            *(_cost(row, column) for column in columns),
         ],
         source=row,
     )
@@ -146,12 +150,16 @@ def _secondary(row: RowData, metric: str) -> Cell:
     return Cell(wording.format_secondary(row, metric), interval.mean) if interval else Cell()
 
 
-def _cost(value: float | str | None, column: Column) -> Cell:
+def _cost(row: RowData, column: Column) -> Cell:
+    value = row.costs.get(column.key)
     if value is None or value == "":
         return Cell()
     if column.format_value is None or isinstance(value, str):
         return Cell(str(value))
-    return Cell(column.format_value(value), value)
+    ends = row.cost_ranges.get(column.key)
+    note = cost_columns.format_range(column.key, ends) if column.timed else ""
+    title = "median, and the lowest and the highest seed" if note else ""
+    return Cell(column.format_value(value), value, title, note)
 
 
 def reference_rows(task: TaskData) -> list[Reference]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.data.board_card import Size
 from seqbench.leaderboard.data.checked_records import UNVERIFIED
+from seqbench.leaderboard.pages import cost_columns
 from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
@@ -21,61 +21,10 @@ RANK_ERRORS = (
 
 
 SUBMITTERS_WORD = (
-    "Parameters, state and FLOPs are computed again when a record is verified. Speed, time, memory, device, tuning and "
-    "commit are the submitter's word."
+    "Parameters, state and FLOPs are computed again when a record is verified. Speed, time, memory, device, load, "
+    "attempts, tuning and commit are the submitter's word."
 )
 """Which values of a record a verification computes again, and which it cannot."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of costs in a board's tables.
-
-    Args:
-        key: its name in a board's card and in the CSV file.
-        title: its title on the pages.
-        meaning: what its values are, in a few words.
-        format_value: turns a value into text; None for a column of text.
-    """
-
-    key: str
-    title: str
-    meaning: str
-    format_value: Callable[[float], str] | None = None
-
-
-COLUMNS = {
-    column.key: column
-    for column in (
-        Column("parameters", "Parameters", "trainable parameters of the whole model", number_format.format_count),
-        Column("state_bytes", "State", "memory that one sequence keeps from step to step", number_format.format_bytes),
-        Column(
-            "flops_per_token",
-            "FLOPs/token",
-            "floating-point operations of a forward pass for each token",
-            number_format.format_count,
-        ),
-        Column(
-            "tokens_per_second",
-            "Training tokens/s",
-            "speed of training on the named device",
-            number_format.format_count,
-        ),
-        Column(
-            "decode_tokens_per_second",
-            "Decode tokens/s",
-            "speed of decoding step by step on the named device",
-            number_format.format_count,
-        ),
-        Column("peak_memory_bytes", "Peak memory", "largest memory use of the run", number_format.format_bytes),
-        Column("seconds", "Time", "duration of the run, including evaluation", number_format.format_time),
-        Column("device", "Device", "device of the run"),
-        Column("lr", "Learning rate", "learning rate of the run"),
-        Column("tried", "Rates tried", "learning rates that were tried on validation", number_format.format_count),
-        Column("distribution", "Distribution", "package that offers the architecture, and its version"),
-    )
-}
-"""The columns that a board's card may name, by key. Costs are means over seeds."""
 
 
 def as_sentence(text: str) -> str:
@@ -91,19 +40,6 @@ def as_sentence(text: str) -> str:
 def format_size(size: Size) -> str:
     """Return the size of models with its tolerance: ``100,000 parameters ± 2 %``."""
     return f"{number_format.counted(size.parameters, 'parameter')} ± {100 * size.tolerance:g} %"
-
-
-def format_cost(column: str, value: float | str | None) -> str:
-    """Return a value of one of the board's columns in human units; an empty string where it is unknown.
-
-    >>> format_cost("peak_memory_bytes", 4.0e8), format_cost("parameters", 99586)
-    ('381 MiB', '99,586')
-    """
-    if value is None or isinstance(value, str):
-        return visible_line(value or "")
-    if column in ("parameters", "tried") and abs(value) < number_format.LARGE:
-        return f"{value:,.0f}"
-    return (COLUMNS[column].format_value or number_format.format_count)(value)
 
 
 def format_solved(row: RowData) -> str:
@@ -153,18 +89,6 @@ def verification_text(seed: SeedData) -> str:
     if not seed.verified:
         return "unverified"
     return f"{visible_line(seed.verified)}, {'by CI' if seed.verification == 'ci' else 'stated by the submitter'}"
-
-
-def shared_costs(task: TaskData, columns: Sequence[str]) -> dict[str, str]:
-    """Return the columns whose value is the same in all rows of a task, with that value; none for fewer than two rows.
-
-    The pages state such a value once, outside the table.
-    """
-    costs = [row.costs for row in task.rows if row.costs]
-    if len(costs) < 2:
-        return {}
-    values = {column: {format_cost(column, cells.get(column)) for cells in costs} for column in columns}
-    return {column: next(iter(texts)) for column, texts in values.items() if len(texts) == 1}
 
 
 def reference_scores(task: TaskData) -> list[tuple[str, float, str]]:
@@ -238,7 +162,7 @@ def format_our_figure(cell: PublishedCell) -> str:
 
 def format_parameters(cell: PublishedCell) -> str:
     """Return the number of parameters of our model, with all digits; an empty string where it is unknown."""
-    return format_cost("parameters", cell.parameters)
+    return cost_columns.format_cost("parameters", cell.parameters)
 
 
 def deviations_by_task(cells: Sequence[PublishedCell]) -> dict[str, list[str]]:

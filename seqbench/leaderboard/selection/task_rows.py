@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.checked_records import UNVERIFIED, CheckedRecord, MetricScore
-from seqbench.leaderboard.selection import secondary_metrics
+from seqbench.leaderboard.selection import row_costs, secondary_metrics
 from seqbench.leaderboard.selection.record_eligibility import Cells
 from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
 from seqbench.leaderboard.stats.expected_best import expected_best
@@ -208,6 +208,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
     missing = [f"seed {seed.seed}: {seed.reason or seed.status}" for seed in seeds if seed.value is None]
     solved = [seed.score >= SOLVED for seed in seeds if seed.score is not None and reference.best is not None]
     ended = [record for record in records if record.status == "ok"]
+    costs = row_costs.row_costs(ended or records)
     return RowData(
         label=label,
         architecture=records[0].architecture,
@@ -223,7 +224,10 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         solved=sum(solved) if solved else None,
         diverged=sum(map(_diverged, records)),
         seeds=seeds,
-        costs=_costs(ended or records),
+        costs=costs.figures,
+        cost_ranges=costs.ranges,
+        machines=costs.machines,
+        counts_padding=costs.padding,
         curve=_curve("step", [zip(record.steps, record.curve, strict=True) for record in ended]),
         lengths=_curve("length", [zip(*record.lengths, strict=True) for record in ended]),
         budget=expected_best(records[0].tried, task.direction),
@@ -257,26 +261,6 @@ def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | N
         verified=record.verified,
         verification=record.verification,
     )
-
-
-def _costs(records: Sequence[CheckedRecord]) -> dict[str, float | str]:
-    """Return the figures of a row by column: means of its costs, and its learning rates, devices and distributions."""
-    names = sorted({name for record in records for name in record.costs})
-    costs: dict[str, float | str] = {}
-    for name in names:
-        mean = statistics.fmean(record.costs[name] for record in records if name in record.costs)
-        costs[name] = round(mean) if name in ("parameters", "state_bytes") else mean
-    return {
-        **costs,
-        "lr": ", ".join(f"{rate:g}" for rate in sorted({record.learning_rate for record in records})),
-        "tried": max(len(record.tried) for record in records),
-        "device": "; ".join(sorted({record.device for record in records if record.device})),
-        "distribution": "; ".join(sorted({_distribution(record) for record in records})),
-    }
-
-
-def _distribution(record: CheckedRecord) -> str:
-    return f"{record.distribution} {record.distribution_version}".strip() or "by its path"
 
 
 def _curve(axis: str, curves: Iterable[Iterable[tuple[float, float]]]) -> Curve | None:

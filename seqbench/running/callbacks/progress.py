@@ -12,7 +12,7 @@ import lightning.pytorch as L
 from torch import Tensor
 from tqdm import tqdm
 
-from seqbench.protocol.specs import Batch
+from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.running.callbacks.curve import Curve
 from seqbench.utils.number_format import counted
 from seqbench.utils.units import format_duration
@@ -35,18 +35,35 @@ class ClockState(TypedDict):
     tokens: int
 
 
+def count_tokens(batch: Batch, module: L.LightningModule) -> Tensor:
+    """Return the number of time steps of a batch's sequences, without padding; a scalar on the batch's device.
+
+    A step with 88 features is one token, as a step with one token id is. For a translation the steps of the target
+    count as well, as in ``flops_per_token``.
+    """
+    tokens = batch.lengths.sum()
+    reads_target = batch.target_lengths is not None and isinstance(module.spec.output, TokenSequence)
+    return tokens + batch.target_lengths.sum() if reads_target else tokens
+
+
 class Clock(L.Callback):
     """Count the seconds, steps and tokens of training without validation, and the seconds of the whole run.
 
-    Only the tokens of this process are counted.
+    Only the tokens of this process are counted. A token is a time step of a sequence, see `count_tokens`.
 
     Checkpoints hold the counts, so that the counts of a resumed run include the earlier attempts.
     """
 
     def __init__(self) -> None:
-        self.seconds, self.steps, self.tokens = 0.0, 0, 0
+        self.seconds, self.steps = 0.0, 0
+        self._tokens: Tensor | int = 0  # A tensor on the device: reading it would wait for the device at each step.
         self._running_since: float | None = None
         self._earlier_seconds, self._created = 0.0, time.time()
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of the training batches so far."""
+        return int(self._tokens)
 
     @property
     def total(self) -> float:
@@ -70,7 +87,7 @@ class Clock(L.Callback):
     def load_state_dict(self, state_dict: ClockState) -> None:  # type: ignore[override]  # What state_dict returned.
         """Continue from the counts of a checkpoint."""
         self._earlier_seconds = state_dict["total"]
-        self.seconds, self.steps, self.tokens = state_dict["seconds"], state_dict["steps"], state_dict["tokens"]
+        self.seconds, self.steps, self._tokens = state_dict["seconds"], state_dict["steps"], state_dict["tokens"]
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Start the clock."""
@@ -94,7 +111,7 @@ class Clock(L.Callback):
     ) -> None:
         """Count a step and its tokens."""
         self.steps += 1
-        self.tokens += batch.inputs.numel()
+        self._tokens = self._tokens + count_tokens(batch, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Stop the clock."""

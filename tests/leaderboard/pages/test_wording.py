@@ -7,28 +7,15 @@ from dataclasses import replace
 import pytest
 
 from seqbench.leaderboard.board_data import BoardData
-from seqbench.leaderboard.data.board_card import COLUMNS
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.task_data import SecondaryMetric
 from tests.leaderboard import sample
-from tests.leaderboard.kit import change_rows, task_data
+from tests.leaderboard.kit import task_data
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
     return sample.example_board_data(tmp_path_factory.mktemp("records"))
-
-
-def test_every_column_that_a_card_may_name_has_a_title() -> None:
-    assert set(wording.COLUMNS) == set(COLUMNS)
-
-
-def test_costs_have_human_units() -> None:
-    assert wording.format_cost("seconds", 126.0) == "2.1 min"
-    assert wording.format_cost("parameters", 99_586) == "99,586"
-    assert wording.format_cost("parameters", 1e18).endswith("P")
-    assert wording.format_cost("device", "a\nprocessor") == "a processor"
-    assert wording.format_cost("seconds", None) == ""
 
 
 def test_a_row_has_remarks_on_state_divergence_and_chance(data: BoardData) -> None:
@@ -58,15 +45,6 @@ def test_a_row_has_remarks_on_unverified_records_and_on_its_configurations(data:
 def test_a_board_says_how_many_records_ci_verified(data: BoardData) -> None:
     counts = replace(data, records=9, verification={"ci": 3, "submitter": 4, "unverified": 2})
     assert wording.verification_summary(counts) == "3 of 9 by CI, 4 stated by the submitter, 2 unverified"
-
-
-def test_a_value_is_shared_only_if_at_least_two_rows_have_it(data: BoardData) -> None:
-    task = task_data(data, "copy")
-    assert wording.shared_costs(task, ["device", "distribution"]) == {"device": "a processor, 1 thread"}
-    one = replace(task, rows=[row for row in task.rows if row.label == "gru"])
-    assert wording.shared_costs(one, ["device"]) == {}
-    other = change_rows(task, lambda row: replace(row, costs={**row.costs, "device": row.label} if row.costs else {}))
-    assert wording.shared_costs(other, ["device"]) == {}
 
 
 def test_references_are_in_the_order_of_their_scores(data: BoardData) -> None:

@@ -5,12 +5,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
+import seqbench
+from seqbench.protocol.specs import SequenceClass, StepLabels, TokenSequence
 from seqbench.running.callbacks.curve import Curve
-from seqbench.running.callbacks.progress import Clock, Progress
+from seqbench.running.callbacks.progress import Clock, Progress, count_tokens
 
-MODULE: Any = None
-BATCH: Any = SimpleNamespace(inputs=SimpleNamespace(numel=lambda: 32))
+MODULE: Any = SimpleNamespace(spec=SimpleNamespace(output=StepLabels(88)))
+BATCH: Any = SimpleNamespace(lengths=torch.tensor([20, 12]), target_lengths=None)
 
 
 @pytest.fixture
@@ -74,3 +77,18 @@ def test_each_validation_logs_speed_and_time_left(clock: SimpleNamespace, caplog
         "resumed at step 100 of 300",
         "step 200/300: loss 0.25, validation accuracy 0.5; 10.0 steps/s, 10 s left",
     ]
+
+
+def test_a_token_is_one_time_step_of_one_sequence_without_padding() -> None:
+    module = seqbench.build("gru", "adding", tier="smoke")
+    batch = module.data.stream("train", 0)
+    assert batch.inputs.ndim == 3
+    assert count_tokens(batch, module) == batch.lengths.sum()
+    assert count_tokens(batch, module) <= batch.inputs.shape[0] * batch.inputs.shape[1]
+
+
+@pytest.mark.parametrize(("output", "tokens"), [(TokenSequence(9, 0, 1, 5), 41), (SequenceClass(2), 32)])
+def test_the_targets_of_a_translation_count_as_well(output: object, tokens: int) -> None:
+    batch: Any = SimpleNamespace(lengths=torch.tensor([20, 12]), target_lengths=torch.tensor([4, 5]))
+    module: Any = SimpleNamespace(spec=SimpleNamespace(output=output))
+    assert count_tokens(batch, module) == tokens
