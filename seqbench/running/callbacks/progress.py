@@ -12,7 +12,7 @@ import lightning.pytorch as L
 from torch import Tensor
 from tqdm import tqdm
 
-from seqbench.protocol.specs import Batch, TokenSequence
+from seqbench.protocol.specs import Batch, SequenceSpec, TokenSequence
 from seqbench.running.callbacks.curve import Curve
 from seqbench.utils.number_format import counted
 from seqbench.utils.units import format_duration
@@ -41,9 +41,11 @@ def count_tokens(batch: Batch, module: L.LightningModule) -> Tensor:
     A step with 88 features is one token, as a step with one token id is. For a translation the steps of the target
     count as well, as in ``flops_per_token``.
     """
-    tokens = batch.lengths.sum()
-    reads_target = batch.target_lengths is not None and isinstance(module.spec.output, TokenSequence)
-    return tokens + batch.target_lengths.sum() if reads_target else tokens
+    tokens, spec = batch.lengths.sum(), module.spec
+    assert isinstance(spec, SequenceSpec), "a run trains a SequenceModule"
+    if batch.target_lengths is not None and isinstance(spec.output, TokenSequence):
+        return tokens + batch.target_lengths.sum()
+    return tokens
 
 
 class Clock(L.Callback):

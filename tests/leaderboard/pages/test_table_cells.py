@@ -8,7 +8,7 @@ import pytest
 
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import table_cells
-from seqbench.leaderboard.pages.wording import COLUMNS
+from seqbench.leaderboard.pages.cost_columns import COLUMNS
 from seqbench.leaderboard.task_data import TaskData
 from tests.leaderboard import sample
 from tests.leaderboard.kit import change_row, change_rows, task_data

@@ -8,11 +8,19 @@ import pytest
 import torch
 
 import seqbench
-from seqbench.protocol.specs import SequenceClass, StepLabels, TokenSequence
+from seqbench.protocol.specs import (
+    Features,
+    Output,
+    SequenceClass,
+    SequenceSpec,
+    StepLabels,
+    Tokens,
+    TokenSequence,
+)
 from seqbench.running.callbacks.curve import Curve
 from seqbench.running.callbacks.progress import Clock, Progress, count_tokens
 
-MODULE: Any = SimpleNamespace(spec=SimpleNamespace(output=StepLabels(88)))
+MODULE: Any = SimpleNamespace(spec=SequenceSpec(Features(88), StepLabels(88), 20))
 BATCH: Any = SimpleNamespace(lengths=torch.tensor([20, 12]), target_lengths=None)
 
 
@@ -81,6 +89,7 @@ def test_each_validation_logs_speed_and_time_left(clock: SimpleNamespace, caplog
 
 def test_a_token_is_one_time_step_of_one_sequence_without_padding() -> None:
     module = seqbench.build("gru", "adding", tier="smoke")
+    assert module.data is not None
     batch = module.data.stream("train", 0)
     assert batch.inputs.ndim == 3
     assert count_tokens(batch, module) == batch.lengths.sum()
@@ -88,7 +97,7 @@ def test_a_token_is_one_time_step_of_one_sequence_without_padding() -> None:
 
 
 @pytest.mark.parametrize(("output", "tokens"), [(TokenSequence(9, 0, 1, 5), 41), (SequenceClass(2), 32)])
-def test_the_targets_of_a_translation_count_as_well(output: object, tokens: int) -> None:
+def test_the_targets_of_a_translation_count_as_well(output: Output, tokens: int) -> None:
     batch: Any = SimpleNamespace(lengths=torch.tensor([20, 12]), target_lengths=torch.tensor([4, 5]))
-    module: Any = SimpleNamespace(spec=SimpleNamespace(output=output))
+    module: Any = SimpleNamespace(spec=SequenceSpec(Tokens(9), output, 20))
     assert count_tokens(batch, module) == tokens
