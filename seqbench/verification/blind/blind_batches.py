@@ -54,7 +54,7 @@ class BlindBatch:
 
     def without_targets(self) -> BlindBatch:
         """Return the sources alone, for decoding."""
-        return replace(self, decoder_inputs=None)
+        return replace(self, decoder_inputs=None, out_time=1)
 
     def to_batch(self) -> Batch:
         """Return a batch for the bodies of ``models.bodies``, in which constants stand for all that is not known.

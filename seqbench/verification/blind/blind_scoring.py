@@ -1,0 +1,171 @@
+"""Score a net that is another process: this process has the targets, the other one the net.
+
+The net answers a blind batch with hidden vectors. The head of the task (``models.objectives``), its metrics and the
+scores of decoded sequences are computed here by the code of a run, so that the scores equal those of a run bit for bit
+on the same machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from seqbench.datamodules.base import SequenceDataModule
+from seqbench.models.objectives import Objective, RatioMetrics, build_objective
+from seqbench.protocol.config import RunConfig
+from seqbench.protocol.specs import Batch, TokenSequence
+from seqbench.running import trainer
+from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.verification.blind.blind_batches import BlindBatch, hide_targets
+
+HEAD = "objective."
+"""First part of the names of the head's weights in a checkpoint."""
+
+
+class BlindNet(Protocol):
+    """A net that reads blind batches; ``net_process.NetProcess`` is one."""
+
+    def hidden_vectors(self, batch: BlindBatch, *, keep_state: bool = True) -> Tensor:
+        """Return one hidden vector for each target, ``(batch, out_time, d_model)``, on the CPU.
+
+        Args:
+            batch: the inputs.
+            keep_state: whether the next chunk of a stream continues from the state after this one.
+        """
+
+    def decode(self, batch: BlindBatch) -> list[list[int]]:
+        """Return the tokens that the net generates for each source, without the end token."""
+
+
+Observe = Callable[[str, int, Batch, Tensor], None]
+"""A function that is called with each split, number of the batch, batch and hidden vectors."""
+
+
+@dataclass
+class BlindScores:
+    """The scores of a net by split, as ``running.scoring`` reads them.
+
+    Args:
+        data: the data of the task.
+        evaluated: metrics of each split; None for one that is undefined.
+        decoded: decoded tokens of each sample of each split.
+    """
+
+    data: SequenceDataModule
+    evaluated: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    decoded: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+
+
+class Head:
+    """The head and the metrics of a task, with the weights of a checkpoint, on the device of the scores.
+
+    Args:
+        config: configuration of the run, which states width, device and precision.
+        data: data of the task.
+        weights: all weights of the checkpoint by name.
+
+    Raises:
+        SeqbenchError: the weights of the head are not those of the task.
+    """
+
+    def __init__(self, config: RunConfig, data: SequenceDataModule, weights: Mapping[str, Tensor]) -> None:
+        self.spec = data.spec
+        self.objective: Objective = build_objective(data.spec, int(config.arch_options["d_model"]))
+        with trainer.silence_lightning():
+            engine = trainer.build_trainer(config, Path(), [], None)
+        self.precision, self.device = engine.precision_plugin, engine.strategy.root_device
+        self.precision.convert_module(self.objective)
+        own = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
+        try:
+            self.objective.load_state_dict(own)
+        except RuntimeError as error:
+            raise SeqbenchError(
+                f"the head in the checkpoint is not that of the task: {one_line(error, 300)}"
+            ) from error
+        self.objective.to(self.device).eval()
+
+    def new_metrics(self) -> RatioMetrics:
+        """Return new metrics for one split."""
+        return self.objective.build_metrics().to(self.device)
+
+    def update(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> None:
+        """Add a batch to the metrics of its split.
+
+        Args:
+            metrics: the metrics.
+            hidden: ``(batch, out_time, d_model)``, from the net.
+            batch: the batch with its targets.
+        """
+        with torch.inference_mode(), self.precision.test_step_context():
+            placed: Batch = self.precision.convert_input(batch)
+            self.objective.update_metrics(metrics, hidden.to(self.device), placed.to(self.device))
+
+    def predict(self, hidden: Tensor) -> Tensor:
+        """Return the outputs that a net feeds back, as ``Objective.predict``, on the CPU."""
+        with torch.inference_mode(), self.precision.test_step_context():
+            return self.objective.predict(hidden.to(self.device)).cpu()
+
+
+@dataclass
+class BlindScorer:
+    """Scores of a net on the splits of a task.
+
+    Args:
+        net: the net.
+        head: head of the task, with the weights of the checkpoint.
+        data: data of the task.
+        feeds_back_output: whether the net reads its own previous outputs.
+    """
+
+    net: BlindNet
+    head: Head
+    data: SequenceDataModule
+    feeds_back_output: bool = False
+
+    def score(self, splits: Sequence[str], observe: Observe | None = None) -> BlindScores:
+        """Return the scores of some splits.
+
+        All splits are decoded before the decoder reads a target under teacher forcing: a net could keep such targets
+        and give them as its own translation.
+
+        Args:
+            splits: evaluation splits: ``validation``, ``test``, and the splits of the probes.
+            observe: function that is called with each batch and its hidden vectors.
+
+        Raises:
+            SeqbenchError: the net failed.
+        """
+        scores = BlindScores(self.data)
+        if isinstance(self.data.spec.output, TokenSequence):
+            for split in splits:
+                scores.decoded[split] = self._decode(split)
+        for split in splits:
+            scores.evaluated[split] = self._score_targets(split, observe)
+            if split in scores.decoded:
+                scores.evaluated[split] |= self.data.score_decoded(split, scores.decoded[split])
+        return scores
+
+    def _decode(self, split: str) -> dict[int, list[int]]:
+        """Return the decoded tokens of each sample of a split."""
+        decoded: dict[int, list[int]] = {}
+        for step in range(self.data.steps(split)):
+            batch = self.data.stream(split, step)
+            tokens = self.net.decode(hide_targets(batch, self.data.spec).without_targets())
+            decoded.update(zip(batch.index.tolist(), tokens, strict=True))
+        return decoded
+
+    def _score_targets(self, split: str, observe: Observe | None) -> dict[str, float | None]:
+        """Return the metrics of a split whose targets are compared one by one."""
+        metrics = self.head.new_metrics()
+        for step in range(self.data.steps(split)):
+            batch = self.data.stream(split, step)
+            hidden = self.net.hidden_vectors(hide_targets(batch, self.data.spec, self.feeds_back_output))
+            self.head.update(metrics, hidden, batch)
+            if observe is not None:
+                observe(split, step, batch, hidden)
+        return metrics.values()
