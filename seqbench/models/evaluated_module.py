@@ -8,11 +8,11 @@ from typing import Any, ClassVar, TypeVar
 import lightning.pytorch as L
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_map_only
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.datamodules.epochs import EpochLoader
 from seqbench.models import lightning_defaults, own_training
+from seqbench.models.bodies.stepping import continue_stream
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
@@ -64,13 +64,7 @@ class EvaluatedModule(L.LightningModule):
 
     def _hidden_and_state(self, batch: Batch, carried: State) -> tuple[Tensor, State]:
         """Return the hidden vectors of a batch and the detached state after it; the state is None without streams."""
-        if batch.first is None:
-            return self.body(batch), None
-        # A checkpoint restores the state before the module is on its device.
-        carried = None if batch.first else tree_map_only(Tensor, lambda leaf: leaf.to(batch.inputs.device), carried)
-        hidden, state = self.body.unroll(batch, carried)
-        # A clone, because a view would keep the whole chunk in memory and in checkpoints.
-        return hidden, tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
+        return continue_stream(self.body, batch, carried)
 
     # Evaluation: one path for validation and test.
 

@@ -1,13 +1,36 @@
-"""Advance a backbone by some steps, whether or not it can continue from a state."""
+"""Advance a backbone by some steps, with or without a state, and a body by one chunk of a stream."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map_only
 
 from seqbench.protocol.backbones import Backbone, State, call_forward, is_streaming
+from seqbench.protocol.specs import Batch
+
+if TYPE_CHECKING:
+    from seqbench.models.bodies.base import Body
+
+
+def continue_stream(body: Body, batch: Batch, carried: State) -> tuple[Tensor, State]:
+    """Return the hidden vectors of a batch, and the detached state after it; the state is None without streams.
+
+    Args:
+        body: the body.
+        batch: a batch of whole sequences, or the next chunk of each stream.
+        carried: the state after the previous chunk, which the first chunk of a stream does not read.
+    """
+    if batch.first is None:
+        return body(batch), None
+    # A checkpoint restores the state before the module is on its device.
+    carried = None if batch.first else tree_map_only(Tensor, lambda leaf: leaf.to(batch.inputs.device), carried)
+    hidden, state = body.unroll(batch, carried)
+    # A clone, because a view would keep the whole chunk in memory and in checkpoints.
+    return hidden, tree_map_only(Tensor, lambda leaf: leaf.detach().clone(), state)
 
 
 def advance_backbone(backbone: Backbone, x: Tensor, state: State) -> tuple[Tensor, State]:
