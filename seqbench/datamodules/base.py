@@ -159,6 +159,15 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """
         return {}
 
+    def decoded_standard_errors(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
+        """Return the standard errors of ``score_decoded`` over the samples, without scores for which it is undefined.
+
+        Args:
+            split: evaluation split of the samples.
+            decoded: token ids that the model generated, by the index of the sample.
+        """
+        return {}
+
     def scores_by_length(self, decoded: Mapping[int, list[int]]) -> Mapping[str, list[float]]:
         """Return test scores by sequence length as columns of a table, for tasks without probes.
 

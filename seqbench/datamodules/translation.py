@@ -275,6 +275,15 @@ class Translation(SequenceDataModule):
             raise RuntimeError(f"{len(decoded)} of {len(self.references[split])} {split} sentences were translated")
         return self._bleu(self.decoded_texts(decoded), self.references[split])
 
+    def decoded_standard_errors(self, split: str, decoded: Mapping[int, list[int]]) -> dict[str, float]:
+        """Return the standard errors of BLEU and chrF over the pairs of a split, by a bootstrap.
+
+        Args:
+            split: evaluation split of the samples.
+            decoded: token ids of each translation, by the index of its pair.
+        """
+        return bleu.bleu_standard_errors(self.decoded_texts(decoded), self.references[split], self.bleu_tokenizer)
+
     def decoded_texts(self, decoded: Mapping[int, list[int]]) -> list[str]:
         """Return translations as text, each in one line, in the order of the pairs."""
         return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]

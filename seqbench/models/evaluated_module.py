@@ -16,6 +16,7 @@ from seqbench.models.bodies.stepping import continue_stream
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
 from seqbench.models.objectives import RatioMetrics
+from seqbench.models.sample_scores import SampleScores, join_samples, score_samples
 from seqbench.protocol.backbones import State
 from seqbench.protocol.batches import EvaluationLoader, Shard, TrainingLoader, check_scored
 from seqbench.protocol.record_fields import Causality
@@ -50,8 +51,10 @@ class EvaluatedModule(L.LightningModule):
         self.data_source: Callable[[], SequenceDataModule] | None = None
         self.evaluated: dict[str, dict[str, float | None]] = {}
         self.decoded: dict[str, dict[int, list[int]]] = {}
+        self.samples: dict[str, SampleScores] = {}
         self.causality: Causality | None = None
         self._metrics: list[RatioMetrics] = []
+        self._scored_samples: list[list[SampleScores]] = []
         self._marks: list[Tensor] = []
         self._finished: list[bool] = []
         self._stage = ""
@@ -105,6 +108,7 @@ class EvaluatedModule(L.LightningModule):
         splits = splits[:loaders]
         self._finished = [False for _ in splits]
         self._metrics = [self.objective.build_metrics().to(self.device) for _ in splits]
+        self._scored_samples = [[] for _ in splits]
         self._marks = [torch.zeros(2, dtype=torch.int64, device=self.device) for _ in splits]
         self.decoded.update({split: {} for split in splits})
         self._evaluation_carried = None
@@ -118,7 +122,7 @@ class EvaluatedModule(L.LightningModule):
 
     def _score_batch(self, batch: Batch, step: int, split: int) -> None:
         hidden, self._evaluation_carried = self._hidden_and_state(batch, self._evaluation_carried)
-        self.objective.update_metrics(self._metrics[split], hidden, batch)
+        scored, tokens = self.objective.update_metrics(self._metrics[split], hidden, batch), None
         loader = self._evaluation_loaders()[split]
         if isinstance(loader, EvaluationLoader):
             self._marks[split] += loader.count_and_hash(step, batch.index)
@@ -126,6 +130,9 @@ class EvaluatedModule(L.LightningModule):
             tokens = decode(self.body, self.objective, batch, self.spec.output)
             name = self._require_data().splits(self._stage)[split]
             self.decoded[name].update(zip(batch.index.tolist(), tokens, strict=True))
+        if self._stage == "test":
+            chunk = step if self._require_data().streaming else None
+            self._scored_samples[split].append(score_samples(batch, scored, chunk, tokens))
 
     def _finish_evaluation(self) -> None:
         self._check_each_sample_once()
@@ -141,6 +148,9 @@ class EvaluatedModule(L.LightningModule):
             parts = self._gather(self.decoded[split])
             self.decoded[split] = {index: tokens for part in parts for index, tokens in part.items()}
             values |= self._require_data().score_decoded(split, self.decoded[split])
+        own = join_samples(self._scored_samples[number])
+        samples = join_samples([part for part in self._gather(own) if part]) if self._stage == "test" else None
+        self.samples |= {split: samples} if samples else {}
         self.evaluated[split] = values
         self._finished[number] = True
         lightning_defaults.log_scores(self, split, values)

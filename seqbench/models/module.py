@@ -55,6 +55,7 @@ class SequenceModule(EvaluatedModule):
         evaluated: metrics of the last evaluation of each split; None for one that is undefined (0/0).
         causality: result of the causality probe; None before training.
         decoded: decoded tokens of each sample of each split, if outputs are token sequences.
+        samples: scores and digests of the predictions of each sample of each tested split.
 
     >>> import seqbench
     >>> module = seqbench.build("gru", "parity", tier="smoke")

@@ -9,6 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from seqbench.protocol.specs import Batch
+
 
 class HasParameters(Protocol):
     """An object with parameters, such as a ``torch.nn.Module``."""
@@ -47,3 +49,13 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def batch_digest(batch: Batch) -> str:
+    """Return the digest of the inputs, targets, lengths and weights of a batch: their types, shapes and bits.
+
+    Args:
+        batch: a batch, whole and not the rows of one process.
+    """
+    names = ("inputs", "targets", "lengths", "weights")
+    return state_digest({name: getattr(batch, name) for name in names})

@@ -37,6 +37,11 @@ class Score(StrictModel):
         default="", description="Reason why the best possible score is unknown; only if `best` is null."
     )
     undefined: str = Field(default="", description="Reason why the score is undefined; only if `value` is null.")
+    standard_error: Number | None = Field(
+        default=None,
+        description="Standard error of a test score over the test samples, for these weights; absent where it is "
+        "undefined, on validation, and in older records.",
+    )
 
 
 class Curves(StrictModel):
@@ -62,6 +67,11 @@ class Results(StrictModel):
         default=None, description="The training step whose weights scored best on validation and were tested."
     )
     weights: str = Field(default="", description="SHA-256 of these weights (hex).")
+    predictions: dict[str, str] = Field(
+        default_factory=dict,
+        description="SHA-256 (hex) of the predictions that were scored, for `test` and for each split of one length; "
+        "absent in older records.",
+    )
     metrics: dict[Split, dict[str, Score]] = Field(
         default_factory=dict, description="Scores by split (`validation`, `test`) and metric."
     )
@@ -116,6 +126,34 @@ class Causality(StrictModel):
     note: str = Field(default="", description="Remarks on a backbone that could not be probed completely.")
 
 
+class Graphics(StrictModel):
+    """The CUDA device of a run."""
+
+    name: str = Field(description="Name of the device.")
+    capability: str = Field(description="Compute capability, such as `9.0`.")
+    cuda: str | None = Field(description="Version of CUDA with which PyTorch was built.")
+    cudnn: str | None = Field(description="Version of cuDNN; null without it.")
+    driver: str | None = Field(description="Version of the driver; null where the system does not tell.")
+
+
+class Processor(StrictModel):
+    """The processor and the numerical libraries of a run, on which the rounding of its results depends."""
+
+    name: str = Field(description="Name of the processor.")
+    vendor: str | None = Field(description="Manufacturer; null where the system does not tell.")
+    family: str | None = Field(description="Family; null where the system does not tell.")
+    model: str | None = Field(description="Model; null where the system does not tell.")
+    stepping: str | None = Field(description="Stepping; null where the system does not tell.")
+    capability: str = Field(description="Instruction set that PyTorch's kernels use, such as `AVX2`.")
+    cores: WholeNumber = Field(description="Number of logical processors.")
+    mkl: str | None = Field(description="Version of MKL in PyTorch; null without it.")
+    onednn: str | None = Field(description="Version of oneDNN in PyTorch; null without it.")
+    settings: dict[str, str] = Field(
+        description="Variables of the environment and switches of PyTorch that select kernels, if they are set."
+    )
+    graphics: Graphics | None = Field(description="The CUDA device; null for a run on the processor.")
+
+
 class Measured(StrictModel):
     """Values that differ from run to run: times, speeds, memory and devices. After a crash only `wandb` is recorded."""
 
@@ -140,6 +178,19 @@ class Measured(StrictModel):
         default=None, description="Name of the accelerator, or of the processor and its threads."
     )
     threads: WholeNumber | None = Field(default=None, description="CPU threads of one process.")
+    processor: Processor | None = Field(
+        default=None, description="The processor and the numerical libraries; absent in older records."
+    )
+    attempts: WholeNumber | None = Field(
+        default=None,
+        description="Number of starts of this run in its folder, also before `--overwrite`, an interruption or "
+        "`--resume`; absent in older records.",
+    )
+    load: Number | None = Field(
+        default=None,
+        description="Share of the machine's processor time that other processes used while the last attempt trained "
+        "(0 to 1); null where the system does not tell, absent in older records.",
+    )
     trainer: UsedTrainer | None = Field(
         default=None, description="What Lightning made of the Trainer's options, such as `auto`."
     )
@@ -304,6 +355,14 @@ class RunDescription(StrictModel):
     )
     spec: SpecDescription | None = Field(default=None, description="Inputs and outputs of the model.")
     parameters: WholeNumber | None = Field(default=None, description="Number of trainable parameters.")
+    initial_weights: str = Field(
+        default="", description="SHA-256 (hex) of the weights before the first step; absent in older records."
+    )
+    first_batch: str = Field(
+        default="",
+        description="SHA-256 (hex) of inputs, targets, lengths and weights of the first training batch; absent in "
+        "older records.",
+    )
     state_bytes: WholeNumber | None = Field(
         default=None, description="State of the decoder between two tokens (bytes); null without `unroll`."
     )

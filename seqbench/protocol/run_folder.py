@@ -17,6 +17,7 @@ from seqbench.utils.errors import SeqbenchError
 CHECKPOINTS = "checkpoints"
 BEST, LAST = f"{CHECKPOINTS}/best.ckpt", f"{CHECKPOINTS}/last.ckpt"
 CONFIG, METRICS, ERROR = "config.yaml", "metrics.csv", "error.txt"
+TEST_SCORES, ATTEMPTS = "test_scores.npz", "attempts.txt"
 VOCABULARY, SAMPLE, CURVES = "vocabulary.json", "sample.txt", "learning-curves.svg"
 TOKENIZER, HYPOTHESES, TRANSLATIONS = "tokenizer.json", "hypotheses.txt", "translations.txt"
 ATTENTION = "attention.png"
@@ -25,7 +26,7 @@ LOCK, WANDB_ID, LOGGED_STEPS = ".lock", "wandb-id", "logged-steps.json"
 WANDB, TENSORBOARD = "wandb", "tensorboard"
 
 FILES = (
-    *(records.NAME, CONFIG, METRICS, ERROR, LOCK, WANDB_ID, LOGGED_STEPS),
+    *(records.NAME, CONFIG, METRICS, ERROR, LOCK, WANDB_ID, LOGGED_STEPS, TEST_SCORES, ATTEMPTS),
     *(VOCABULARY, SAMPLE, CURVES, TOKENIZER, HYPOTHESES, TRANSLATIONS, ATTENTION),
     *(MIDI, PIANO_ROLL, GENERATED_MIDI),
 )
@@ -149,14 +150,14 @@ def remove_leftovers(folder: Path, overwrite: bool) -> None:
 
     Args:
         folder: folder of the run.
-        overwrite: whether to remove all other files of the run as well.
+        overwrite: whether to remove all other files of the run as well, except the number of attempts.
 
     Raises:
         SeqbenchError: a file cannot be removed.
     """
     hidden = (*folder.glob(".*"), *(folder / CHECKPOINTS).glob(".*"))
     leftovers = [path for path in hidden if is_temporary(path.name)]
-    own = [path for path in folder.iterdir() if is_own(path) and path.name != LOCK]
+    own = [path for path in folder.iterdir() if is_own(path) and path.name not in (LOCK, ATTEMPTS)]
     leftovers += own if overwrite else [folder / ERROR]
     try:
         for path in leftovers:
@@ -222,3 +223,30 @@ def recorded_seconds(folder: Path) -> float:
     if not (folder / records.NAME).is_file():
         return 0.0
     return records.read_record(folder).measured.seconds or 0.0
+
+
+def count_attempt(folder: Path) -> int:
+    """Add one to the number of attempts in the folder, and return it; ``--overwrite`` does not reset the number.
+
+    A file that holds no number counts as one attempt.
+
+    Args:
+        folder: folder of the run, locked by the caller.
+
+    Raises:
+        SeqbenchError: the number cannot be written.
+    """
+    count = recorded_attempts(folder) + 1
+    atomic_files.write_text(folder / ATTEMPTS, f"{count}\n")
+    return count
+
+
+def recorded_attempts(folder: Path) -> int:
+    """Return the number of attempts in the folder of a run; for one of an older seqbench 1 if it holds a record."""
+    path = folder / ATTEMPTS
+    try:
+        return max(int(path.read_text(encoding="utf-8")), 1)
+    except FileNotFoundError:
+        return int((folder / records.NAME).is_file() or (folder / CHECKPOINTS).exists())
+    except (OSError, ValueError):
+        return 1

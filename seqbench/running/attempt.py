@@ -26,11 +26,12 @@ from seqbench.running.callbacks.causality_probe import CausalityProbe
 from seqbench.running.callbacks.checkpoints import BestAndLast
 from seqbench.running.callbacks.curve import Curve, DivergedError
 from seqbench.running.callbacks.curve_replay import CurveReplay
+from seqbench.running.callbacks.machine_load import MachineLoad
 from seqbench.running.callbacks.metrics_csv import MetricsTable
 from seqbench.running.callbacks.progress import Clock, Progress
 from seqbench.running.callbacks.schedules import RunSchedules
 from seqbench.running.callbacks.stopping import Stopped, Stopping
-from seqbench.running.diagnostics import cost
+from seqbench.running.diagnostics import cost, processor, sample_file
 from seqbench.running.loggers import logger_table
 from seqbench.running.loggers.run_logger import Ended, LoggedRun, RunLogger
 from seqbench.utils import atomic_files, ranks, redaction
@@ -101,11 +102,11 @@ class Attempt:
     def __init__(self, config: RunConfig, folder: Path, module: SequenceModule) -> None:
         self.config, self.folder, self.module = config, folder, module
         self.started = time.time()
-        self.curve, self.clock, self.probe = Curve(), Clock(), CausalityProbe()
+        self.curve, self.clock, self.probe, self.load = Curve(), Clock(), CausalityProbe(), MachineLoad()
         self.stopping = Stopping(folder / run_folder.LAST, config.optim.validate_every)
         self.sample_files: Sequence[Path] = ()
         self.loggers: list[RunLogger] = []
-        callbacks: list[L.Callback] = [self.probe, self.curve, CurveReplay(self.curve), self.clock]
+        callbacks: list[L.Callback] = [self.probe, self.curve, CurveReplay(self.curve), self.clock, self.load]
         if logger.isEnabledFor(logging.INFO):
             callbacks.append(Progress(self.curve, config.optim.steps))
         if config.logger != "none":
@@ -164,6 +165,8 @@ class Attempt:
                 if value is not None and not math.isfinite(value):
                     raise DivergedError(f"{split} {name} is {value} with the weights of step {best_step}")
         scores = scoring.score_run(self.module, self.curve.validation, best_step, self.config.card.metric)
+        if is_first_process():
+            sample_file.write_samples(self.module.samples, self.folder)
         return {**scores, **self._draw_sample()}
 
     def _draw_sample(self) -> dict[str, object]:
@@ -202,6 +205,9 @@ class Attempt:
             "peak_memory_bytes": provenance.peak_memory_bytes(device),
             "device": provenance.device_name(device),
             "threads": torch.get_num_threads(),
+            "processor": processor.describe_processor(device),
+            "attempts": run_folder.recorded_attempts(self.folder),
+            "load": self.load.share,
             "trainer": used_devices.used_trainer(self.trainer),
             "wandb": None,
             **({"causality": self.probe.result.to_dict()} if self.probe.result else {}),

@@ -14,11 +14,11 @@ import yaml
 
 from seqbench.models.module import SequenceModule
 from seqbench.models.own_training import overridden_methods
-from seqbench.models.weights import count_parameters
+from seqbench.models.weights import batch_digest, count_parameters, weights_digest
 from seqbench.protocol import registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity import package_sources
-from seqbench.running.diagnostics import cost
+from seqbench.running.diagnostics import cost, processor
 from seqbench.utils.plain_data import json_digest
 
 PROCESS_STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
@@ -30,9 +30,19 @@ PACKAGES = (
     "torchmetrics",
     "numpy",
     "scipy",
+    "numba",
+    "llvmlite",
+    "triton",
+    "pydantic",
+    "mido",
+    "music21",
     "datasets",
     "tokenizers",
     "sacrebleu",
+    "transformers",
+    "flash-linear-attention",
+    "xlstm",
+    "x-transformers",
     "wandb",
 )
 """Distributions whose versions are recorded."""
@@ -50,6 +60,8 @@ def describe_run(config: RunConfig, module: SequenceModule) -> dict[str, object]
         **({"own_training": overridden_methods(type(module))} if type(module) is not SequenceModule else {}),
         "spec": module.spec.to_dict(),
         "parameters": count_parameters(module),
+        "initial_weights": weights_digest(module),
+        **({"first_batch": batch_digest(module.data.stream("train", 0))} if module.data else {}),
         **cost.module_cost(module),
         "data_facts": dict(module.data.describe_data()) if module.data else {},
     }
@@ -156,7 +168,7 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{_processor_name()}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processor.processor_name()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def to_yaml(data: object) -> str:
@@ -166,15 +178,6 @@ def to_yaml(data: object) -> str:
     'tier: small\nseed: 0\n'
     """
     return str(yaml.safe_dump(data, sort_keys=False, allow_unicode=True))
-
-
-def _processor_name() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def git_commit() -> str | None:

@@ -71,6 +71,7 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
                 return Run(finished, folder)
             if existing == "overwrite":
                 wandb_files.remove_offline_files(runs, run_folder.read_or_create_wandb_id(folder))
+            run_folder.count_attempt(folder)
             run_folder.remove_leftovers(folder, existing == "overwrite")
             atomic_files.write_text(folder / run_folder.CONFIG, provenance.to_yaml(config.options_to_repeat()))
             return attempt.run()

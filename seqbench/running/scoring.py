@@ -8,6 +8,7 @@ from typing import NotRequired, Protocol, TypedDict
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.module import SequenceModule
+from seqbench.models.sample_scores import SampleScores
 from seqbench.models.weights import weights_digest
 from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
@@ -24,6 +25,7 @@ class ScoreFields(TypedDict):
     best: float | None
     best_unknown: NotRequired[str]
     undefined: NotRequired[str]
+    standard_error: NotRequired[float]
 
 
 UNDEFINED = "0/0: the split holds nothing that this metric counts"
@@ -52,6 +54,10 @@ class Evaluated(Protocol):
     def decoded(self) -> Mapping[str, Mapping[int, list[int]]]:
         """Decoded tokens of each sample of each split, if outputs are token sequences."""
 
+    @property
+    def samples(self) -> Mapping[str, SampleScores]:
+        """Scores and predictions of each sample of each tested split."""
+
 
 def score_run(
     module: SequenceModule, validation: Mapping[str, list[float | None]], best_step: int, metric: Metric
@@ -77,7 +83,8 @@ def score_run(
         "baselines": {split: dict(data.baselines(split)) for split in SCORED_SPLITS},
         "above_chance": above_chance(value, primary["chance"], primary["best"], metric.direction),
     }
-    lengths = length_curves(module)
+    predictions, lengths = prediction_digests(module), length_curves(module)
+    scores |= {"predictions": predictions} if predictions else {}
     return {**scores, "lengths": dict(lengths)} if lengths else scores
 
 
@@ -121,7 +128,37 @@ def split_metrics(module: Evaluated, split: str) -> dict[str, ScoreFields]:
     metrics = _add_chance_and_best(data, split, module.evaluated[split])
     if split == "test" and data.probes:
         metrics.update(_length_metrics(data, _probe_scores(module)))
+    for name, error in standard_errors(module, split).items():
+        if name in metrics and metrics[name]["value"] is not None:
+            metrics[name]["standard_error"] = error
     return metrics
+
+
+def standard_errors(module: Evaluated, split: str) -> dict[str, float]:
+    """Return the standard errors of the scores of a tested split over its samples; only those that are defined.
+
+    Args:
+        module: module that was evaluated on the split.
+        split: name of the split; only the samples of ``test`` and of the probes are kept.
+    """
+    data = _require_data(module)
+    if split not in module.samples:
+        return {}
+    errors = module.samples[split].standard_errors()
+    if module.decoded.get(split):
+        errors |= data.decoded_standard_errors(split, module.decoded[split])
+    if split != "test":
+        return errors
+    probes = {n: module.samples[probe] for n, probe in data.probes.items() if probe in module.samples}
+    accuracies = {length: samples.standard_errors().get("accuracy") for length, samples in probes.items()}
+    error = length_curve.standard_error_beyond(accuracies, data.trained_length or 0)
+    return errors if error is None else {**errors, "accuracy_longer": error}
+
+
+def prediction_digests(module: Evaluated) -> dict[str, str]:
+    """Return the digest of the predictions on each split that was tested, by the name of the split."""
+    tested = _require_data(module).splits("test")
+    return {split: module.samples[split].digest() for split in tested if split in module.samples}
 
 
 def length_curves(module: Evaluated) -> Mapping[str, list[float]]:

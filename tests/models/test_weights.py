@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 
 import torch
 from torch import nn
 
 import seqbench
-from seqbench.models.weights import count_parameters, weights_digest
+from seqbench.models.weights import batch_digest, count_parameters, weights_digest
 
 
 def test_the_number_of_parameters_is_the_sum_over_the_parts() -> None:
@@ -43,3 +44,14 @@ def test_the_digest_depends_on_names_types_and_shapes() -> None:
         return weights_digest(module)
 
     assert len({digest(buffers) for buffers in (zeros, *others)}) == 4
+
+
+def test_the_digest_of_a_batch_depends_on_inputs_targets_lengths_and_weights() -> None:
+    data = seqbench.data("copy", tier="smoke")
+    batch = data.stream("train", 0)
+    assert batch_digest(batch) == batch_digest(data.stream("train", 0))
+    assert batch_digest(batch) != batch_digest(data.stream("train", 1))
+    for name in ("inputs", "targets", "lengths", "weights"):
+        changed = getattr(batch, name).clone()
+        changed.view(-1)[-1] += 1
+        assert batch_digest(dataclasses.replace(batch, **{name: changed})) != batch_digest(batch)

@@ -84,3 +84,18 @@ def test_the_id_of_the_wandb_run_is_kept_in_the_folder(tmp_path: Path) -> None:
     assert run_folder.read_or_create_wandb_id(tmp_path) == first
     (tmp_path / run_folder.WANDB_ID).unlink()
     assert run_folder.read_or_create_wandb_id(tmp_path) != first
+
+
+def test_every_start_counts_as_an_attempt_and_overwriting_does_not_reset_the_number(tmp_path: Path) -> None:
+    assert run_folder.recorded_attempts(tmp_path) == 0
+    assert [run_folder.count_attempt(tmp_path) for _ in range(2)] == [1, 2]
+    run_folder.remove_leftovers(tmp_path, overwrite=True)
+    assert run_folder.count_attempt(tmp_path) == 3
+    assert run_folder.is_own(tmp_path / run_folder.ATTEMPTS)
+
+
+def test_a_run_of_an_older_seqbench_counts_as_one_attempt(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text("{}")
+    assert run_folder.recorded_attempts(tmp_path) == 1
+    (tmp_path / run_folder.ATTEMPTS).write_text("many")
+    assert run_folder.recorded_attempts(tmp_path) == 1

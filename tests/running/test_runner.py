@@ -16,6 +16,7 @@ import torch
 import seqbench
 from seqbench.models import build
 from seqbench.models.module import SequenceModule
+from seqbench.models.weights import weights_digest
 from seqbench.protocol import records, registry, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity import module_sources, package_sources
@@ -98,10 +99,35 @@ def test_a_run_writes_a_complete_record(tmp_path: Path, caplog: pytest.LogCaptur
     assert record.config.packages["torch"] == torch.__version__
     assert not_none(record.measured.steps_per_second) > 0
     left = {"result.json", "config.yaml", "metrics.csv", "checkpoints", "learning-curves.svg", "sample.txt", ".lock"}
+    left |= {"test_scores.npz", "attempts.txt"}
     assert {p.name for p in run.folder.iterdir()} == left
     assert {p.name for p in (run.folder / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert (run.folder / "metrics.csv").read_text().splitlines()[0].startswith("step,train/loss,validation/accuracy")
     assert any("step 120/120" in line and "steps/s" in line for line in caplog.messages)
+
+
+def test_a_record_holds_the_digests_of_its_start_and_of_its_predictions(tmp_path: Path) -> None:
+    first, second = (runner.run(config(seed=seed), tmp_path).record for seed in (0, 1))
+    again = runner.run(config(), tmp_path, "overwrite").record
+    assert plain(first.results) == plain(again.results)
+    assert first.config == again.config
+    assert first.results.predictions.keys() == {"test"}
+    for section, name in (("config", "initial_weights"), ("config", "first_batch"), ("results", "predictions")):
+        assert getattr(getattr(first, section), name)
+        assert getattr(getattr(first, section), name) != getattr(getattr(second, section), name)
+    assert first.config.initial_weights == weights_digest(build.build_module(config()))
+    assert first.measured.processor is not None
+
+
+def test_every_start_of_a_run_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        stop_at(patch, 50)
+        interrupted = runner.run(config(), tmp_path)
+    resumed = runner.run(config(), tmp_path, "resume")
+    finished = runner.run(config(), tmp_path, "resume")
+    overwritten = runner.run(config(), tmp_path, "overwrite")
+    runs = (interrupted, resumed, finished, overwritten)
+    assert [run.record.measured.attempts for run in runs] == [1, 2, 2, 3]
 
 
 @pytest.mark.parametrize(("keep", "left"), [("best", {"best.ckpt"}), ("last", {"last.ckpt"}), ("none", None)])

@@ -13,11 +13,16 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from sacrebleu.metrics.base import Metric
 
 SPACED, CHINESE, CHARACTERS = "13a", "zh", "char"
 """Tokenizers of sacrebleu: for languages with spaces, for Chinese, and for other languages without spaces."""
+
+RESAMPLES, BOOTSTRAP_KEY = 1000, 20_040_725
+"""Number of corpora of the bootstrap of standard errors, and the key of its random numbers."""
 
 _LANGUAGES = {
     **dict.fromkeys(("zh", "zho", "chi", "cmn", "yue", "wuu", "cn", "chs", "cht", "chinese", "cantonese"), CHINESE),
@@ -92,3 +97,33 @@ def bleu_signatures(tokenizer: str = SPACED) -> dict[str, str]:
         metric.corpus_score(["a"], [["a"]])  # The signature contains the number of references of the last score.
         signatures[f"{name}_signature"] = str(metric.get_signature())
     return signatures
+
+
+def bleu_standard_errors(
+    hypotheses: Sequence[str], references: Sequence[str], tokenizer: str = SPACED
+) -> dict[str, float]:
+    """Return the standard errors of BLEU and chrF over the pairs of a corpus; empty for fewer than two pairs.
+
+    Both scores are functions of counts that are summed over the pairs. A bootstrap draws ``RESAMPLES`` corpora of the
+    same size from the pairs (Koehn 2004), always with the same random numbers.
+
+    Args:
+        hypotheses: one translation for each reference.
+        references: raw, cased text.
+        tokenizer: tokenizer of BLEU, which ``choose_tokenizer`` returns.
+
+    >>> errors = bleu_standard_errors(["A man rides .", "A dog"], ["A man rides a bicycle .", "A dog"])
+    >>> sorted(errors), 0 < errors["chrf"] < 100
+    (['bleu', 'chrf'], True)
+    """
+    pairs = len(references)
+    if pairs < 2:
+        return {}
+    generator = np.random.Generator(np.random.Philox(key=BOOTSTRAP_KEY))
+    drawn = generator.multinomial(pairs, np.full(pairs, 1 / pairs), size=RESAMPLES)
+    errors = {}
+    for name, metric in _metrics(tokenizer).items():
+        counts = np.asarray(metric._extract_corpus_statistics(list(hypotheses), [list(references)]))
+        scores = [metric._compute_score_from_stats(row).score for row in (drawn @ counts).tolist()]
+        errors[name] = float(np.std(scores, ddof=1))
+    return errors

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqbench.models.objectives.base import Objective, RatioMetrics
+from seqbench.models.objectives.base import Objective, RatioMetrics, ScoredBatch
 from seqbench.models.objectives.sequence_class import SequenceClassObjective
 from seqbench.models.objectives.step_classes import StepClassesObjective
 from seqbench.models.objectives.step_labels import StepLabelsObjective
@@ -45,4 +45,4 @@ def build_objective(spec: SequenceSpec, d_model: int) -> Objective:
             return TokenSequenceObjective(output, d_model)
 
 
-__all__ = ["Objective", "RatioMetrics", "build_objective"]
+__all__ = ["Objective", "RatioMetrics", "ScoredBatch", "build_objective"]

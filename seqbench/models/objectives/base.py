@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +13,35 @@ from torchmetrics import Metric
 from seqbench.protocol.specs import Batch, Output
 
 MetricSums = Mapping[str, tuple[Tensor, Tensor]]
-"""Terms of the numerator and of the denominator of each metric."""
+"""Sums for the numerator and for the denominator of each metric, over the targets of a batch."""
+
+MetricTerms = Mapping[str, tuple[Tensor, Tensor]]
+"""Terms of the numerator and of the denominator of each metric: one for each target ``(batch, out_time)``, or one for
+each target and each entry of the ratio ``(batch, out_time, entries)``."""
+
+
+@dataclass(frozen=True)
+class ScoredBatch:
+    """The scores of the targets of one batch, before they are summed.
+
+    Args:
+        terms: terms of each metric.
+        decisions: predictions that the metrics compare with the targets, ``(batch, out_time, ...)``: classes (int64),
+            labels (bool) or values (float32).
+        counted: ``(batch, out_time)``, True where a target counts in the metrics.
+    """
+
+    terms: MetricTerms
+    decisions: Tensor
+    counted: Tensor
+
+    def sums(self) -> MetricSums:
+        """Return the sums over all targets of the batch, as ``RatioMetrics.update`` takes them."""
+        return {name: (_sum(above), _sum(below)) for name, (above, below) in self.terms.items()}
+
+    def sample_sums(self) -> MetricSums:
+        """Return the sums over the targets of each sample, float64 ``(batch, entries)``."""
+        return {name: (_sum_rows(above), _sum_rows(below)) for name, (above, below) in self.terms.items()}
 
 
 class RatioMetrics(Metric):
@@ -90,8 +119,13 @@ class Objective(nn.Module, ABC):
         """Return the training loss of each target, float32 ``(batch, out_time)``, in nats or squared units."""
 
     @abstractmethod
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return the terms that a batch adds to the numerator and the denominator of each metric."""
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return the terms of each metric for each target of a batch, and the predictions that they compare.
+
+        Args:
+            hidden: ``(batch, out_time, d_model)``.
+            batch: targets and weights.
+        """
 
     @abstractmethod
     def predict_distribution(self, hidden: Tensor) -> Tensor:
@@ -144,15 +178,21 @@ class Objective(nn.Module, ABC):
         """Return new metrics for ``update_metrics``."""
         return RatioMetrics(self.metric_sizes)
 
-    def update_metrics(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> None:
-        """Add a batch to the metrics.
+    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
+        """Return the sums that a batch adds to the numerator and the denominator of each metric."""
+        return self.score_batch(hidden, batch).sums()
+
+    def update_metrics(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Add a batch to the metrics, and return the scores of its targets.
 
         Args:
             metrics: the metrics of a split, from ``build_metrics``.
             hidden: ``(batch, out_time, d_model)``.
             batch: targets and weights.
         """
-        metrics.update(self.metric_sums(hidden, batch))
+        scored = self.score_batch(hidden, batch)
+        metrics.update(scored.sums())
+        return scored
 
 
 def metric_weights(batch: Batch) -> Tensor:
@@ -160,14 +200,25 @@ def metric_weights(batch: Batch) -> Tensor:
     return (batch.weights if batch.scored is None else batch.scored).double()
 
 
-def weighted_mean_sums(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the numerator and the denominator of a weighted mean.
+def weighted_mean_terms(values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the terms of the numerator and of the denominator of a weighted mean.
 
     Args:
         values: ``(batch, out_time)``.
         weights: ``(batch, out_time)``.
 
-    >>> weighted_mean_sums(torch.tensor([[1.0, 5.0]]), torch.tensor([[1.0, 0.5]]))
-    (tensor(3.5000, dtype=torch.float64), tensor(1.5000))
+    >>> weighted_mean_terms(torch.tensor([[1.0, 5.0]]), torch.tensor([[1.0, 0.5]]))
+    (tensor([[1.0000, 2.5000]], dtype=torch.float64), tensor([[1.0000, 0.5000]]))
     """
-    return (values.double() * weights).sum(), weights.sum()
+    return values.double() * weights, weights
+
+
+def _sum(terms: Tensor) -> Tensor:
+    """Return the sum over all targets: a number, or ``(entries,)``."""
+    return terms.sum() if terms.ndim == 2 else terms.sum((0, 1))
+
+
+def _sum_rows(terms: Tensor) -> Tensor:
+    """Return the sum over the targets of each sample, ``(batch, entries)``."""
+    sums = terms.double().sum(1)
+    return sums[:, None] if terms.ndim == 2 else sums

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.base import Objective, ScoredBatch, metric_weights, weighted_mean_terms
 from seqbench.models.objectives.step_classes import cross_entropy, log_probabilities
 from seqbench.protocol.specs import Batch, SequenceClass
 
@@ -42,18 +42,19 @@ class SequenceClassObjective(Objective):
         """Return the cross-entropy of each hidden vector against the class of its sequence, nats."""
         return cross_entropy(self.head(hidden), batch.targets.expand(hidden.shape[:2]))
 
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the sequences; for F1 of a class, twice the true positives over predicted plus true."""
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return terms of the sequences; for F1 of a class, twice the true positives over predicted plus true."""
         logits, weights = self.head(hidden), metric_weights(batch)
         targets = batch.targets.expand(hidden.shape[:2])
         predictions = logits.argmax(-1)
         predicted, true = (F.one_hot(ids, self.output.classes) * weights[..., None] for ids in (predictions, targets))
-        true_positives = (predicted * (predictions == targets)[..., None]).sum((0, 1))
-        return {
-            "accuracy": weighted_mean_sums(predictions == targets, weights),
-            "macro_f1": (2 * true_positives, predicted.sum((0, 1)) + true.sum((0, 1))),
-            "loss": weighted_mean_sums(cross_entropy(logits, targets), weights),
+        true_positives = predicted * (predictions == targets)[..., None]
+        terms = {
+            "accuracy": weighted_mean_terms(predictions == targets, weights),
+            "macro_f1": (2 * true_positives, predicted + true),
+            "loss": weighted_mean_terms(cross_entropy(logits, targets), weights),
         }
+        return ScoredBatch(terms, predictions, weights > 0)
 
     def predict_distribution(self, hidden: Tensor) -> Tensor:
         """Return the log-probabilities of the classes."""

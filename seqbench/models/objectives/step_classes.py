@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.base import Objective, ScoredBatch, metric_weights, weighted_mean_terms
 from seqbench.protocol.specs import Batch, StepClasses
 
 METRICS = ("accuracy", "loss", "bits_per_character", "loss_all_positions")
@@ -49,16 +49,17 @@ class StepClassesObjective(Objective):
         """Return the cross-entropy of each step, nats."""
         return cross_entropy(self.head(hidden), batch.targets)
 
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the scored steps; for ``loss_all_positions`` over all valid steps."""
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return terms of the scored steps; for ``loss_all_positions`` of all valid steps."""
         logits, weights, valid = self.head(hidden), metric_weights(batch), batch.valid().double()
-        losses = cross_entropy(logits, batch.targets)
-        return {
-            "accuracy": weighted_mean_sums(logits.argmax(-1) == batch.targets, weights),
-            "loss": weighted_mean_sums(losses, weights),
-            "bits_per_character": weighted_mean_sums(losses.double() / math.log(2), weights),
-            "loss_all_positions": weighted_mean_sums(losses, valid),
+        losses, predictions = cross_entropy(logits, batch.targets), logits.argmax(-1)
+        terms = {
+            "accuracy": weighted_mean_terms(predictions == batch.targets, weights),
+            "loss": weighted_mean_terms(losses, weights),
+            "bits_per_character": weighted_mean_terms(losses.double() / math.log(2), weights),
+            "loss_all_positions": weighted_mean_terms(losses, valid),
         }
+        return ScoredBatch({name: terms[name] for name in self.output.metrics}, predictions, weights > 0)
 
     def predict_distribution(self, hidden: Tensor) -> Tensor:
         """Return the log-probabilities of the classes."""

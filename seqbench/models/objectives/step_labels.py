@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.base import Objective, ScoredBatch, metric_weights, weighted_mean_terms
 from seqbench.protocol.specs import Batch, StepLabels
 
 
@@ -47,15 +47,16 @@ class StepLabelsObjective(Objective):
         """Return the binary cross-entropy of each step, summed over the labels, nats."""
         return summed_binary_cross_entropy(self.head(hidden), batch.targets)
 
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the scored steps; for accuracy, true positives over all predicted or true labels."""
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return terms of the scored steps; for accuracy, true positives over all predicted or true labels."""
         logits, weights = self.head(hidden), metric_weights(batch)
         predicted, true = logits > 0, batch.targets > 0.5
         true_positives, predicted_or_true = (predicted & true).sum(-1), (predicted | true).sum(-1)
-        return {
-            "nll_per_frame": weighted_mean_sums(summed_binary_cross_entropy(logits, batch.targets), weights),
-            "frame_accuracy": ((true_positives * weights).sum(), (predicted_or_true * weights).sum()),
+        terms = {
+            "nll_per_frame": weighted_mean_terms(summed_binary_cross_entropy(logits, batch.targets), weights),
+            "frame_accuracy": (true_positives * weights, predicted_or_true * weights),
         }
+        return ScoredBatch(terms, predicted, weights > 0)
 
     def predict_distribution(self, hidden: Tensor) -> Tensor:
         """Return the log-odds of each label."""

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.base import Objective, ScoredBatch, metric_weights, weighted_mean_terms
 from seqbench.models.objectives.step_classes import cross_entropy, log_probabilities
 from seqbench.protocol.specs import Batch, TokenSequence
 
@@ -39,13 +39,15 @@ class TokenSequenceObjective(Objective):
         """Return the smoothed cross-entropy of each token, nats."""
         return cross_entropy(self.head(hidden), batch.targets, self.output.smoothing)
 
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the tokens."""
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return terms of the tokens."""
         logits, weights = self.head(hidden), metric_weights(batch)
-        return {
-            "token_loss": weighted_mean_sums(cross_entropy(logits, batch.targets), weights),
-            "token_accuracy": weighted_mean_sums(logits.argmax(-1) == batch.targets, weights),
+        predictions = logits.argmax(-1)
+        terms = {
+            "token_loss": weighted_mean_terms(cross_entropy(logits, batch.targets), weights),
+            "token_accuracy": weighted_mean_terms(predictions == batch.targets, weights),
         }
+        return ScoredBatch(terms, predictions, weights > 0)
 
     def predict_distribution(self, hidden: Tensor) -> Tensor:
         """Return the log-probabilities of the tokens."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from seqbench.models.objectives.base import MetricSums, Objective, metric_weights, weighted_mean_sums
+from seqbench.models.objectives.base import Objective, ScoredBatch, metric_weights, weighted_mean_terms
 from seqbench.protocol.specs import Batch, SequenceValue, StepValues
 
 
@@ -33,15 +33,17 @@ class ValuesObjective(Objective):
 
     def loss_per_target(self, hidden: Tensor, batch: Batch) -> Tensor:
         """Return the squared error of each target, mean over its entries."""
-        return self._errors(hidden, batch).square().mean(-1)
+        return _errors(self.predict_distribution(hidden), batch).square().mean(-1)
 
-    def metric_sums(self, hidden: Tensor, batch: Batch) -> MetricSums:
-        """Return sums over the scored targets."""
-        errors, weights = self._errors(hidden, batch).double(), metric_weights(batch)
-        return {
-            "mse": weighted_mean_sums(errors.square().mean(-1), weights),
-            "mae": weighted_mean_sums(errors.abs().mean(-1), weights),
+    def score_batch(self, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Return terms of the scored targets."""
+        predictions, weights = self.predict_distribution(hidden), metric_weights(batch)
+        errors = _errors(predictions, batch).double()
+        terms = {
+            "mse": weighted_mean_terms(errors.square().mean(-1), weights),
+            "mae": weighted_mean_terms(errors.abs().mean(-1), weights),
         }
+        return ScoredBatch(terms, predictions, weights > 0)
 
     def predict_distribution(self, hidden: Tensor) -> Tensor:
         """Return the predicted values."""
@@ -52,6 +54,7 @@ class ValuesObjective(Objective):
         """Return the predicted values of each step, ``(batch, time, dim)``."""
         return self.predict_distribution(hidden)
 
-    def _errors(self, hidden: Tensor, batch: Batch) -> Tensor:
-        """Return prediction minus target, float32 ``(batch, out_time, dim)``."""
-        return self.predict_distribution(hidden) - batch.targets.expand(*hidden.shape[:2], -1).float()
+
+def _errors(predictions: Tensor, batch: Batch) -> Tensor:
+    """Return prediction minus target, float32 ``(batch, out_time, dim)``."""
+    return predictions - batch.targets.expand(*predictions.shape[:2], -1).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 SOLVED = 0.99
@@ -41,3 +42,16 @@ def mean_accuracy_beyond(scores: Mapping[int, float], trained_length: int) -> fl
     """
     beyond = [accuracy for length, accuracy in scores.items() if length > trained_length]
     return sum(beyond) / len(beyond) if beyond else None
+
+
+def standard_error_beyond(errors: Mapping[int, float | None], trained_length: int) -> float | None:
+    """Return the standard error of ``mean_accuracy_beyond``, from that of the accuracy at each probed length.
+
+    The samples of different lengths are independent. The result is None if an error is unknown, or without lengths.
+
+    >>> standard_error_beyond({10: 0.5, 20: 0.3, 40: 0.4}, trained_length=10)
+    0.25
+    """
+    beyond = [error for length, error in errors.items() if length > trained_length]
+    known = [error for error in beyond if error is not None]
+    return math.hypot(*known) / len(known) if known and len(known) == len(beyond) else None

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 
 from seqbench.datamodules.base import SequenceDataModule
-from seqbench.models.objectives import Objective, RatioMetrics, build_objective
+from seqbench.models.objectives import Objective, RatioMetrics, ScoredBatch, build_objective
+from seqbench.models.sample_scores import SampleScores, join_samples, score_samples
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.running import trainer
@@ -54,11 +55,13 @@ class BlindScores:
         data: the data of the task.
         evaluated: metrics of each split; None for one that is undefined.
         decoded: decoded tokens of each sample of each split.
+        samples: scores and predictions of each sample of each split.
     """
 
     data: SequenceDataModule
     evaluated: dict[str, dict[str, float | None]] = field(default_factory=dict)
     decoded: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+    samples: dict[str, SampleScores] = field(default_factory=dict)
 
 
 class Head:
@@ -93,8 +96,8 @@ class Head:
         """Return new metrics for one split."""
         return self.objective.build_metrics().to(self.device)
 
-    def update(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> None:
-        """Add a batch to the metrics of its split.
+    def update(self, metrics: RatioMetrics, hidden: Tensor, batch: Batch) -> ScoredBatch:
+        """Add a batch to the metrics of its split, and return the scores of its targets.
 
         Args:
             metrics: the metrics.
@@ -103,7 +106,7 @@ class Head:
         """
         with torch.inference_mode(), self.precision.test_step_context():
             placed: Batch = self.precision.convert_input(batch)
-            self.objective.update_metrics(metrics, hidden.to(self.device), placed.to(self.device))
+            return self.objective.update_metrics(metrics, hidden.to(self.device), placed.to(self.device))
 
     def predict(self, hidden: Tensor) -> Tensor:
         """Return the outputs that a net feeds back, as ``Objective.predict``, on the CPU."""
@@ -145,7 +148,9 @@ class BlindScorer:
             for split in splits:
                 scores.decoded[split] = self._decode(split)
         for split in splits:
-            scores.evaluated[split] = self._score_targets(split, observe)
+            decoded = scores.decoded.get(split)
+            scores.evaluated[split], samples = self._score_targets(split, decoded, observe)
+            scores.samples |= {split: samples} if samples else {}
             if split in scores.decoded:
                 scores.evaluated[split] |= self.data.score_decoded(split, scores.decoded[split])
         return scores
@@ -159,13 +164,17 @@ class BlindScorer:
             decoded.update(zip(batch.index.tolist(), tokens, strict=True))
         return decoded
 
-    def _score_targets(self, split: str, observe: Observe | None) -> dict[str, float | None]:
-        """Return the metrics of a split whose targets are compared one by one."""
-        metrics = self.head.new_metrics()
+    def _score_targets(
+        self, split: str, decoded: Mapping[int, list[int]] | None, observe: Observe | None
+    ) -> tuple[dict[str, float | None], SampleScores | None]:
+        """Return the metrics of a split whose targets are compared one by one, and the scores of its samples."""
+        metrics, samples = self.head.new_metrics(), []
         for step in range(self.data.steps(split)):
             batch = self.data.stream(split, step)
             hidden = self.net.hidden_vectors(hide_targets(batch, self.data.spec, self.feeds_back_output))
-            self.head.update(metrics, hidden, batch)
+            scored = self.head.update(metrics, hidden, batch)
+            tokens = None if decoded is None else [decoded[index] for index in batch.index.tolist()]
+            samples.append(score_samples(batch, scored, step if self.data.streaming else None, tokens))
             if observe is not None:
                 observe(split, step, batch, hidden)
-        return metrics.values()
+        return metrics.values(), join_samples(samples)

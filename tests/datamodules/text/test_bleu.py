@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import sacrebleu
 
-from seqbench.datamodules.text.bleu import bleu_scores, bleu_signatures, choose_tokenizer
+from seqbench.datamodules.text.bleu import bleu_scores, bleu_signatures, bleu_standard_errors, choose_tokenizer
 
 REFERENCES = [
     "Ein Mann fährt mit dem Fahrrad nach Berlin.",
@@ -81,3 +82,24 @@ def test_a_sentence_without_spaces_is_not_one_token() -> None:
     assert scores["bleu"] > 80
     assert bleu_scores(hypotheses[:1], references[:1])["bleu"] == 0  # With 13a.
     assert "tok:zh" in bleu_signatures(tokenizer)["bleu_signature"]
+
+
+def test_standard_errors_are_those_of_corpora_that_are_drawn_and_scored_one_by_one() -> None:
+    generator = np.random.default_rng(0)
+    words = np.array(["der", "Mann", "die", "Frau", "ein", "Hund", "liest", "spielt", "im", "Garten", "Haus", "Buch"])
+    references = [" ".join(generator.choice(words, 8)) for _ in range(60)]
+    hypotheses = [
+        " ".join(generator.choice(words) if generator.random() < 0.3 else word for word in line.split())
+        for line in references
+    ]
+    drawn: dict[str, list[float]] = {"bleu": [], "chrf": []}
+    for _ in range(200):
+        places = generator.integers(60, size=60)
+        scores = bleu_scores([hypotheses[i] for i in places], [references[i] for i in places])
+        for name, value in scores.items():
+            drawn[name].append(value)
+    errors = bleu_standard_errors(hypotheses, references)
+    for name, values in drawn.items():
+        assert errors[name] == pytest.approx(np.std(values), rel=0.2)
+    assert bleu_standard_errors(hypotheses, references) == errors
+    assert bleu_standard_errors(hypotheses[:1], references[:1]) == {}

@@ -7,10 +7,20 @@ import math
 import pytest
 import torch
 
-from seqbench.models.objectives import RatioMetrics
+from seqbench.models.objectives import RatioMetrics, build_objective
 from seqbench.models.objectives.base import metric_weights
 from seqbench.models.objectives.step_classes import StepClassesObjective
-from seqbench.protocol.specs import Batch, StepClasses
+from seqbench.protocol.specs import (
+    Batch,
+    Output,
+    SequenceClass,
+    SequenceSpec,
+    StepClasses,
+    StepLabels,
+    StepValues,
+    Tokens,
+    TokenSequence,
+)
 
 
 def test_a_metric_is_the_ratio_of_the_sums_not_the_mean_of_the_ratios() -> None:
@@ -75,3 +85,35 @@ def test_a_metric_without_a_denominator_is_undefined_and_one_of_nan_is_not() -> 
     assert metrics.undefined == {"none"}
     assert values["nan"].isnan()
     assert values["vector"].item() == 0.5
+
+
+OUTPUTS: list[tuple[Output, int]] = [
+    (StepClasses(3, metrics=("accuracy", "loss", "bits_per_character", "loss_all_positions")), 3),
+    (SequenceClass(3), 3),
+    (StepLabels(3), 3),
+    (StepValues(3), 3),
+    (TokenSequence(3, start=1, end=2, longest=4), 3),
+]
+
+
+@pytest.mark.parametrize(("output", "width"), OUTPUTS, ids=lambda value: type(value).__name__)
+def test_the_metrics_of_every_objective_are_sums_over_its_samples(output: Output, width: int) -> None:
+    objective = build_objective(SequenceSpec(Tokens(3), output, max_length=4), d_model=width)
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.randn(6, 4, width, generator=generator)
+    steps = 1 if isinstance(output, SequenceClass) else 4
+    shape = (6, steps) if not isinstance(output, StepLabels | StepValues) else (6, steps, 3)
+    targets = torch.randint(2, shape, generator=generator)
+    weights = torch.rand(6, 4, generator=generator).round(decimals=1)
+    one = Batch(targets, targets, torch.full((6,), 4), weights, 1.0, torch.arange(6))
+    scored, metrics = objective.score_batch(hidden, one), objective.build_metrics()
+    assert set(scored.terms) == set(objective.metric_sizes)
+    assert (len(scored.decisions), scored.counted.shape) == (6, (6, 4))
+    objective.update_metrics(metrics, hidden, one)
+    for name, (above, below) in scored.sample_sums().items():
+        assert above.shape == below.shape == (6, objective.metric_sizes[name])
+        torch.testing.assert_close(above.sum(0).squeeze(), scored.sums()[name][0].double())
+        torch.testing.assert_close(below.sum(0).squeeze(), scored.sums()[name][1].double())
+        used = below.sum(0) != 0
+        expected = (above.sum(0)[used] / below.sum(0)[used]).mean()
+        torch.testing.assert_close(metrics.compute()[name], expected)

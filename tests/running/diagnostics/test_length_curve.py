@@ -21,3 +21,10 @@ def test_the_mean_accuracy_beyond_training_excludes_trained_lengths() -> None:
 
 def test_the_curve_is_ordered_by_length() -> None:
     assert length_curve.length_curve({50: 0.5, 10: 1.0}) == {"length": [10, 50], "accuracy": [1.0, 0.5]}
+
+
+def test_the_standard_error_beyond_training_is_that_of_a_mean_of_independent_scores() -> None:
+    errors = {10: 9.0, 40: 0.03, 50: 0.04, 90: 0.12}
+    assert length_curve.standard_error_beyond(errors, trained_length=10) == pytest.approx(0.13 / 3)
+    assert length_curve.standard_error_beyond({**errors, 90: None}, trained_length=10) is None
+    assert length_curve.standard_error_beyond({10: 0.1}, trained_length=10) is None
