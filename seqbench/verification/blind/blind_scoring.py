@@ -55,7 +55,7 @@ class BlindScores:
         data: the data of the task.
         evaluated: metrics of each split; None for one that is undefined.
         decoded: decoded tokens of each sample of each split.
-        samples: scores and predictions of each sample of each split.
+        samples: scores and predictions of each sample of each test split.
     """
 
     data: SequenceDataModule
@@ -150,7 +150,8 @@ class BlindScorer:
         for split in splits:
             decoded = scores.decoded.get(split)
             scores.evaluated[split], samples = self._score_targets(split, decoded, observe)
-            scores.samples |= {split: samples} if samples else {}
+            # As in a run, only the samples of test splits are kept.
+            scores.samples |= {split: samples} if samples and split not in self.data.splits("validation") else {}
             if split in scores.decoded:
                 scores.evaluated[split] |= self.data.score_decoded(split, scores.decoded[split])
         return scores

@@ -14,7 +14,9 @@ def with_input(kind: str, training_tokens: int | None = None) -> Record:
     """Return a record with 8,800 tokens per second whose inputs are of a kind, of size 88."""
     size = {"vocab": 88} if kind == "Tokens" else {"dim": 88}
     spec = {"input": {"kind": kind, **size}, "output": {"kind": "x"}, "max_length": 9, "look_ahead": False}
-    return changed_record(example_record(tokens_per_second=8800.0, training_tokens=training_tokens), "config.spec", spec)
+    return changed_record(
+        example_record(tokens_per_second=8800.0, training_tokens=training_tokens), "config.spec", spec
+    )
 
 
 @pytest.mark.parametrize(("kind", "speed"), [("Features", 100.0), ("Tokens", 8800.0), ("Context", None)])

@@ -58,6 +58,7 @@ def test_blind_scores_are_those_of_a_run_bit_for_bit(case: str, text_folder: Pat
     for split in ("validation", "test"):
         assert scoring.split_metrics(blind, split) == scoring.split_metrics(module, split)
     assert scoring.length_curves(blind) == scoring.length_curves(module)
+    assert scoring.prediction_digests(blind) == scoring.prediction_digests(module) != {}
 
 
 def test_everything_is_decoded_before_a_target_is_given(text_folder: Path, small_data: Path) -> None:
