@@ -41,6 +41,7 @@ class Evaluated:
     def __init__(self, data: object) -> None:
         self.data = data
         self.decoded: dict[str, Any] = {}
+        self.samples: dict[str, Any] = {}
         self.evaluated = {
             "test": {"accuracy": 0.9, "loss": 0.3},
             "probe-10": {"accuracy": 1.0},
@@ -134,3 +135,23 @@ def test_an_undefined_deciding_metric_is_named() -> None:
     with pytest.raises(SeqbenchError, match=r"the deciding metric, validation accuracy, is undefined \(0/0"):
         scoring.require_defined(None, "validation", "accuracy")
     assert scoring.require_defined(0.5, "validation", "accuracy") == 0.5
+
+
+class KnownErrors:
+    """The samples of a split whose accuracy has a known standard error."""
+
+    def __init__(self, error: float) -> None:
+        self.error = error
+
+    def standard_errors(self) -> dict[str, float]:
+        return {"accuracy": self.error}
+
+
+def test_the_mean_over_longer_sequences_has_the_standard_error_of_a_mean(module: SequenceModule) -> None:
+    errors = {"test": 0.1, "probe-10": 9.0, "probe-40": 0.3, "probe-80": 0.4}
+    module.samples = {split: cast(Any, KnownErrors(error)) for split, error in errors.items()}
+    metrics = scoring.split_metrics(module, "test")
+    assert metrics["accuracy"]["standard_error"] == 0.1
+    assert metrics["accuracy_longer"]["standard_error"] == pytest.approx(0.25)
+    assert "standard_error" not in metrics["solved_length"]
+    assert "standard_error" not in metrics["loss"]
