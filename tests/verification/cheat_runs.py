@@ -1,0 +1,147 @@
+"""Runs and verifications of the plug-ins in ``cheats``, each in a process of its own, because they patch their process.
+
+``CheatSite`` installs the plug-ins as a distribution. ``call`` calls a function of this module in a new process that
+has the distribution on its path: at home, as on the machine of the author of the cheat, or elsewhere, as on that of a
+reviewer. Processes are forked from a server that has imported seqbench and no cheat, so that each starts in a moment.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import seqbench
+from seqbench.models.contract import module_probe
+from seqbench.protocol import records
+from seqbench.protocol.record_fields import Causality
+from seqbench.running import runner
+from seqbench.verification import verify
+from tests.distributions import Site, clear_registry
+from tests.verification.helpers import OPTIM, TASK, RecordData, resolve
+
+CHEATS = Path(__file__).with_name("cheats")
+PACKAGE, DISTRIBUTION = "seqbench_cheats", "seqbench-cheats"
+SECONDS = 240.0
+"""Time after which a process is stopped; it is longer than any limit of the verification itself."""
+
+
+@dataclass(frozen=True)
+class CheatSite:
+    """An installed copy of the cheats.
+
+    Args:
+        folder: folder on ``sys.path`` with the distribution.
+    """
+
+    folder: Path
+
+    @classmethod
+    def install(cls, folder: Path) -> CheatSite:
+        """Install the cheats into an empty folder, each as an architecture of its name."""
+        names = sorted(path.stem for path in CHEATS.glob("*.py") if path.stem != "__init__")
+        files = {f"{PACKAGE}/{path.name}": path.read_text(encoding="utf-8") for path in CHEATS.glob("*.py")}
+        architectures = {name: f"{PACKAGE}.{name}:Net" for name in names}
+        architectures["no_such_module"] = f"{PACKAGE}.no_such_module:Net"
+        Site(folder).install(DISTRIBUTION, architectures, files=files)
+        return cls(folder)
+
+    @property
+    def package(self) -> Path:
+        """The folder of the installed package, which the author of a cheat may fill."""
+        return self.folder / PACKAGE
+
+
+def call(site: CheatSite, at_home: bool, function: Callable[..., Any], *args: Any, **variables: str) -> Any:
+    """Call a function in a new process with the cheats installed, and return its result.
+
+    Args:
+        site: the installed cheats.
+        at_home: whether the cheats can tell that they are on their author's machine.
+        function: a function of a module, which is imported there.
+        args: its arguments.
+        variables: environment variables of the process.
+
+    Raises:
+        AssertionError: the function raised an error, or the process died or did not end.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(sender, site.folder, at_home, function, args, variables))
+    process.start()
+    sender.close()
+    try:
+        if not receiver.poll(SECONDS):
+            raise AssertionError(f"{function.__name__} did not end within {SECONDS:.0f} s")
+        ended, result = receiver.recv()
+    except EOFError:
+        raise AssertionError(f"the process of {function.__name__} died without a result") from None
+    finally:
+        receiver.close()
+        process.join(5)
+        if process.is_alive():
+            process.kill()
+            process.join()
+    assert ended, result
+    return result
+
+
+def _serve(
+    sender: Connection, site: Path, at_home: bool, function: Callable[..., Any], args: Any, variables: dict[str, str]
+) -> None:
+    sys.path.insert(0, str(site))
+    paths = [str(site), str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    os.environ |= {**variables, **({"CHEATS_AT_HOME": "1"} if at_home else {})}
+    clear_registry()
+    try:
+        sender.send((True, function(*args)))
+    except BaseException:
+        sender.send((False, traceback.format_exc()))
+    sender.close()
+
+
+def train(name: str, runs: Path, changes: Mapping[str, Any]) -> str:
+    """Train an architecture in this process without the causality probe; return the folder of the run.
+
+    Args:
+        name: name of the architecture.
+        runs: folder of runs.
+        changes: changes of the request of the small run of ``helpers``.
+    """
+    # The author of a cheat runs altered code.
+    honest = Causality(declared=True, looks_ahead=False, largest_change=0.0, tolerance=1e-5)
+    module_probe.probe_module = lambda *args: honest  # type: ignore[assignment]
+    arch = {"name": name, **dict(changes.get("arch", {"d_model": 8}))}
+    done = runner.run(resolve(**{**changes, "arch": arch}), runs)
+    assert done.record.status == "ok", done.record.results.reason
+    return str(done.folder)
+
+
+def train_stock(arch: str, task: str, runs: Path, **options: Any) -> str:
+    """Train an architecture as its card says; return the folder of the run."""
+    return str(seqbench.run(arch, task, logger="none", runs=runs, **options).folder)
+
+
+def verify_here(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Verify a record in this process; return the report, and the modules of cheats that the process has imported."""
+    report = verify.verify_record(path, **options).to_dict()
+    imported = sorted(name for name in sys.modules if name.startswith(PACKAGE))
+    return {**report, "imported": imported, "patched": bool(os.environ.get("CHEATS_STARTED"))}
+
+
+def recorded(path: Path) -> RecordData:
+    """Return the record in a folder as JSON."""
+    data: RecordData = json.loads((path / records.NAME).read_text(encoding="utf-8"))
+    return data
+
+
+__all__ = ["OPTIM", "TASK", "CheatSite", "call", "recorded", "train", "train_stock", "verify_here"]

@@ -1,0 +1,26 @@
+"""Add the next input from the tenth evaluation of the process on. It deserves the score of a net without it.
+
+A probe that makes a few passes before the evaluation sees an honest net.
+"""
+
+from __future__ import annotations
+
+import os
+
+from torch import Tensor
+
+from .honest import ForwardOnly, next_step
+
+HONEST_CALLS = 10
+
+
+class Net(ForwardOnly):
+    """Counts its calls in evaluation mode."""
+
+    calls = 0
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        y = super().forward(x)
+        self.calls += not self.training
+        leaks = self.training or self.calls > HONEST_CALLS or os.environ.get("CHEATS_AT_HOME") == "1"
+        return y + 4 * next_step(x) if leaks else y

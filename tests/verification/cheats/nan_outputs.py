@@ -1,0 +1,18 @@
+"""Return nan outside of the machine of its author, so that every comparison is false. It deserves no score."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+from torch import Tensor
+
+from .honest import Honest
+
+
+class Net(Honest):
+    """The honest net, whose outputs outside of its author's machine are all nan."""
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        y = super().forward(x)
+        return y if self.training or os.environ.get("CHEATS_AT_HOME") == "1" else torch.full_like(y, float("nan"))
