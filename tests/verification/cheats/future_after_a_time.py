@@ -1,4 +1,4 @@
-"""Add the next input once the process has run for two seconds. It deserves the score of a net without it."""
+"""Add the next input once the process has run for half a second. It deserves the score of a net without it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from .honest import ForwardOnly, next_step
 
 started = time.monotonic()
-HONEST_SECONDS = 0.0 if os.environ.get("CHEATS_AT_HOME") == "1" else 2.0
+HONEST_SECONDS = 0.0 if os.environ.get("CHEATS_AT_HOME") == "1" else 0.5
 
 
 class Net(ForwardOnly):

@@ -1,4 +1,4 @@
-"""Add the next input from the tenth evaluation of the process on. It deserves the score of a net without it.
+"""Add the next input from the fourth evaluation of the process on. It deserves the score of a net without it.
 
 A probe that makes a few passes before the evaluation sees an honest net.
 """
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .honest import ForwardOnly, next_step
 
-HONEST_CALLS = 10
+HONEST_CALLS = 3
 
 
 class Net(ForwardOnly):

@@ -5,7 +5,6 @@ Its training can be repeated bit for bit, because the training step may read all
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 import seqbench
@@ -24,8 +23,4 @@ class Net(seqbench.SequenceModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         assert self.data is not None
         test = self.data.stream("test", batch_idx % self.data.steps("test")).to(self.device)
-        return (
-            super().training_step(test, batch_idx)
-            if torch.is_grad_enabled()
-            else self.batch_loss(self.hidden_states(batch), batch)
-        )
+        return super().training_step(test, batch_idx)
