@@ -18,14 +18,21 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import seqbench
+from seqbench.datamodules.parity import Parity
 from seqbench.models.contract import module_probe
-from seqbench.protocol import records
+from seqbench.models.weights import weights_digest
+from seqbench.protocol import records, run_folder
+from seqbench.protocol.chance import above_chance
 from seqbench.protocol.record_fields import Causality
-from seqbench.running import runner
+from seqbench.protocol.specs import Batch
+from seqbench.protocol.splits import SCORED_SPLITS
+from seqbench.running import evaluation, reload, runner, scoring
 from seqbench.verification import verify
 from tests.distributions import Site, clear_registry
-from tests.verification.helpers import OPTIM, TASK, RecordData, resolve
+from tests.verification.helpers import RecordData, resolve
 
 CHEATS = Path(__file__).with_name("cheats")
 PACKAGE, DISTRIBUTION = "seqbench_cheats", "seqbench-cheats"
@@ -132,8 +139,16 @@ def train_stock(arch: str, task: str, runs: Path, **options: Any) -> str:
 
 
 def verify_here(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Verify a record in this process; return the report, and the modules of cheats that the process has imported."""
-    report = verify.verify_record(path, **options).to_dict()
+    """Verify a record in this process; return the report, and the modules of cheats that the process has imported.
+
+    Args:
+        path: the record, or its folder.
+        options: arguments of ``verify_record``, and ``request_seconds``, the longest time of one answer of the net.
+    """
+    given = dict(options)
+    if "request_seconds" in given:
+        shorten_requests(given.pop("request_seconds"))
+    report = verify.verify_record(path, **given).to_dict()
     imported = sorted(name for name in sys.modules if name.startswith(PACKAGE))
     return {**report, "imported": imported, "patched": bool(os.environ.get("CHEATS_STARTED"))}
 
@@ -144,4 +159,91 @@ def recorded(path: Path) -> RecordData:
     return data
 
 
-__all__ = ["OPTIM", "TASK", "CheatSite", "call", "recorded", "train", "train_stock", "verify_here"]
+def rescore(folder: Path) -> None:
+    """Score the checkpoint of a run in this process, and state these scores in record, checkpoint and curve."""
+    record = records.read_record(folder)
+    reloaded = reload.reload_run(folder, record, reload.recorded_config(record))
+    for split in SCORED_SPLITS:
+        evaluation.score_split(reloaded, split)
+    module, path = reloaded.module, folder / run_folder.BEST
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    data = recorded(folder)
+    results = data["results"]
+    for split in SCORED_SPLITS:
+        results["metrics"][split] = {name: dict(score) for name, score in scoring.split_metrics(module, split).items()}
+    results["lengths"] = dict(scoring.length_curves(module)) or results.get("lengths", {})
+    results["weights"] = weights_digest(module)
+    for curves in (results["curves"]["validation"], checkpoint["callbacks"]["Curve"]["validation"]):
+        for name, column in curves.items():
+            if name != "step":
+                column[:] = [results["metrics"]["validation"][name]["value"]] * len(column)
+    # Of equal scores the latest is the best.
+    results["best_step"] = checkpoint["global_step"] = results["curves"]["validation"]["step"][-1]
+    curve = checkpoint["callbacks"]["Curve"]
+    for kind, columns in curve.items():
+        columns.update({name: list(results["curves"][kind][name]) for name in columns})
+    metric = results["metrics"]["test"][data["config"]["card"]["metric"]]
+    direction = data["config"]["card"]["direction"]
+    results["above_chance"] = above_chance(metric["value"], metric["chance"], metric["best"], direction)
+    torch.save(checkpoint, path)
+    records.build_record(results, data["measured"], data["config"]).write(folder)
+
+
+def adopt_weights(folder: Path, other: Path) -> None:
+    """Put the weights of another run into the checkpoint of a run, and state their scores."""
+    path = folder / run_folder.BEST
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    checkpoint["state_dict"] = torch.load(other / run_folder.BEST, weights_only=True)["state_dict"]
+    torch.save(checkpoint, path)
+    rescore(folder)
+
+
+def scale_head(folder: Path, factor: float) -> None:
+    """Multiply the head in the checkpoint, except for the weights of the first hidden number, and score it again."""
+    path = folder / run_folder.BEST
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    checkpoint["state_dict"]["objective.head.weight"][:, 1:] *= factor
+    torch.save(checkpoint, path)
+    rescore(folder)
+
+
+class Command:
+    """An object whose pickle creates a file when it is read."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, (str(self.mark),)
+
+
+def write_hostile_checkpoint(folder: Path, mark: Path) -> None:
+    """Write a checkpoint that creates a folder when it is unpickled."""
+    path = folder / run_folder.BEST
+    checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
+    torch.save({**checkpoint, "command": Command(mark)}, path)
+
+
+def write_backbone(folder: Path, file: Path) -> None:
+    """Write the weights of the backbone of a run to a file."""
+    weights: dict[str, torch.Tensor] = torch.load(folder / run_folder.BEST, weights_only=True)["state_dict"]
+    start = "body.backbone."
+    torch.save({name.removeprefix(start): one for name, one in weights.items() if name.startswith(start)}, file)
+
+
+def train_on_test(runs: Path) -> str:
+    """Train on the test split, by a change of the data in memory."""
+    original = Parity.stream
+
+    def stream(self: Parity, split: str, step: int) -> Batch:
+        return original(self, "test", step % self.steps("test")) if split == "train" else original(self, split, step)
+
+    Parity.stream = stream  # type: ignore[method-assign]
+    return train("gru", runs, {})
+
+
+def shorten_requests(seconds: float) -> None:
+    """Give a net process a short time for each answer."""
+    defaults = NetProcess.__init__.__kwdefaults__
+    assert "request_seconds" in defaults
+    defaults["request_seconds"] = seconds

@@ -70,6 +70,11 @@ def state_seed(seed: int) -> Change:
     return change
 
 
+def state_seed_in_options(data: RecordData) -> None:
+    """State another seed among the options alone."""
+    data["config"]["options"]["seed"] = 7
+
+
 def state_weights(checkpoint: dict[str, Any]) -> Change:
     """Return a change that states the digest of the weights of a checkpoint."""
     return replace_value("results", "weights", value=state_digest(checkpoint["state_dict"]))
@@ -107,4 +112,3 @@ def invent_divergence(data: RecordData) -> None:
 def state_score(value: float, metric: str = "accuracy") -> Change:
     """Return a change that states another test score."""
     return replace_value("results", "metrics", "test", metric, "value", value=value)
-

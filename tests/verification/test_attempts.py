@@ -1,0 +1,40 @@
+"""Every attempt to get a false score onto a board: it is caught, has no effect, or a page says that it is possible."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.verification import cheat_runs
+from tests.verification.attempt_table import ATTEMPTS, TRIALS
+from tests.verification.cheat_runs import CheatSite, call
+from tests.verification.trials import Trial, TrialFolder
+
+FAST: set[tuple[int, str]] = set()
+
+
+def marked(trial: Trial) -> object:
+    name = f"{trial.attempt}-{trial.name.replace(' ', '_')}"
+    marks = () if (trial.attempt, trial.name) in FAST else pytest.mark.slow
+    return pytest.param(trial, id=name, marks=marks)
+
+
+@pytest.fixture
+def folder(run: Path, tmp_path: Path) -> TrialFolder:
+    return TrialFolder(tmp_path, run, CheatSite.install(tmp_path / "site"))
+
+
+@pytest.mark.parametrize("trial", [marked(trial) for trial in TRIALS])
+def test_a_false_record_is_found_or_has_no_effect(trial: Trial, folder: TrialFolder) -> None:
+    assert trial.mistake(trial.run(folder)) == ""
+
+
+def test_every_attempt_has_a_trial_and_every_trial_an_attempt() -> None:
+    assert {trial.attempt for trial in TRIALS} == set(ATTEMPTS)
+    names = [(trial.attempt, trial.name) for trial in TRIALS]
+    assert len(names) == len(set(names))
+
+
+def test_every_cheat_is_tried(tmp_path: Path) -> None:
+    assert call and cheat_runs
