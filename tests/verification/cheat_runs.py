@@ -245,5 +245,6 @@ def train_on_test(runs: Path) -> str:
 def shorten_requests(seconds: float) -> None:
     """Give a net process a short time for each answer."""
     defaults = NetProcess.__init__.__kwdefaults__
+    assert defaults is not None
     assert "request_seconds" in defaults
     defaults["request_seconds"] = seconds

@@ -86,12 +86,9 @@ def altered_seqbench(trial: TrialFolder) -> Path:
     module = package / "datamodules" / "parity.py"
     text = module.read_text()
     start = "    def stream(self, split: str, step: int) -> Batch:\n"
+    change = "        split, step = ('test', step % 2) if split == 'train' else (split, step)\n"
     assert start in text
-    module.write_text(
-        text.replace(
-            start, start + "        split, step = ('test', step % 2) if split == 'train' else (split, step)\n", 1
-        )
-    )
+    module.write_text(text.replace(start, start + change, 1))
     shutil.copytree(Path(seqbench.__file__).parents[1] / "tasks", package / "_data" / "tasks")
     code = (
         "import sys; from pathlib import Path; from tests.verification import cheat_runs;"

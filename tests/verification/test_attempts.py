@@ -8,7 +8,7 @@ import pytest
 
 from tests.verification import cheat_runs
 from tests.verification.attempt_table import ATTEMPTS, TRIALS
-from tests.verification.cheat_runs import CheatSite, call
+from tests.verification.cheat_runs import CheatSite
 from tests.verification.trials import Trial, TrialFolder
 
 FAST: set[tuple[int, str]] = set()
@@ -36,5 +36,7 @@ def test_every_attempt_has_a_trial_and_every_trial_an_attempt() -> None:
     assert len(names) == len(set(names))
 
 
-def test_every_cheat_is_tried(tmp_path: Path) -> None:
-    assert call and cheat_runs
+def test_every_cheat_is_tried() -> None:
+    text = "".join((Path(__file__).parent / name).read_text() for name in ("plugin_trials.py", "record_trials.py"))
+    cheats = {path.stem for path in cheat_runs.CHEATS.glob("*.py")} - {"__init__", "honest"}
+    assert {cheat for cheat in cheats if f'"{cheat}"' not in text} == set()

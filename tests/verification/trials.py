@@ -155,9 +155,10 @@ class Trial:
         text = findings.notes.get(self.by) or (ROOT / self.by).read_text(encoding="utf-8")
         return "" if re.search(self.says, " ".join(text.split())) else f"{self.by} does not say {self.says!r}"
 
-    def message(self, findings: Findings) -> str:
-        """Return the message that shows the outcome."""
-        return findings.wrong.get(self.by) or findings.notes.get(self.by) or ""
+    def message(self, findings: Findings, folder: Path) -> str:
+        """Return the message that shows the outcome, without the path of the trial's folder."""
+        message = findings.wrong.get(self.by) or findings.notes.get(self.by) or ""
+        return message.replace(str(folder), "FOLDER")
 
 
 def read_report(data: Mapping[str, Any]) -> verify.Report:
