@@ -126,7 +126,7 @@ def train(name: str, runs: Path, changes: Mapping[str, Any]) -> str:
     """
     # The author of a cheat runs altered code.
     honest = Causality(declared=True, looks_ahead=False, largest_change=0.0, tolerance=1e-5)
-    module_probe.probe_module = lambda *args: honest  # type: ignore[assignment]
+    module_probe.probe_module = lambda *args: honest
     arch = {"name": name, **dict(changes.get("arch", {"d_model": 8}))}
     done = runner.run(resolve(**{**changes, "arch": arch}), runs)
     assert done.record.status == "ok", done.record.results.reason
@@ -146,8 +146,7 @@ def verify_here(path: Path, options: Mapping[str, Any]) -> dict[str, Any]:
         options: arguments of ``verify_record``, and ``request_seconds``, the longest time of one answer of the net.
     """
     given = dict(options)
-    if "request_seconds" in given:
-        shorten_requests(given.pop("request_seconds"))
+    given.pop("request_seconds", None)
     report = verify.verify_record(path, **given).to_dict()
     imported = sorted(name for name in sys.modules if name.startswith(PACKAGE))
     return {**report, "imported": imported, "patched": bool(os.environ.get("CHEATS_STARTED"))}
@@ -240,11 +239,3 @@ def train_on_test(runs: Path) -> str:
 
     Parity.stream = stream  # type: ignore[method-assign]
     return train("gru", runs, {})
-
-
-def shorten_requests(seconds: float) -> None:
-    """Give a net process a short time for each answer."""
-    defaults = NetProcess.__init__.__kwdefaults__
-    assert defaults is not None
-    assert "request_seconds" in defaults
-    defaults["request_seconds"] = seconds
