@@ -104,7 +104,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
     values = _seed_values(row, records, chance)
     ours, half_width = _our_figure(row, values)
     card = selection.cards.get(row.task or "")
-    ended = {record.seed for record in records if record.status in ("ok", "diverged")}
+    ended = {record.seed for record in records if record.status == "ok" or record.diverged}
     return PublishedCell(
         row=row.name,
         setting=row.setting,
@@ -118,7 +118,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         half_width=half_width,
         seeds=len(values),
         lacking=[seed for seed in range(board.seeds) if seed not in ended] if card else [],
-        diverged=sum(record.status == "diverged" for record in records),
+        diverged=sum(record.diverged for record in records),
         difference=None if ours is None else ours - published,
         chance=chance,
         best=best,
@@ -199,7 +199,7 @@ def _first_score(row: PublishedRow, records: Sequence[CheckedRecord]) -> MetricS
 def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: float | None) -> list[float]:
     """Return one value for each seed; no values if no seed ended well, because chance scores alone are no result."""
     values = [score.value for score in _scores(row, records) if score.value is not None]
-    diverged = sum(record.status == "diverged" for record in records)
+    diverged = sum(record.diverged for record in records)
     worst = diverged_score(chance, values, row.direction)
     return [*values, *[worst] * diverged] if values and worst is not None else values
 

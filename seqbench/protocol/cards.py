@@ -182,9 +182,10 @@ class Card:
         arguments: arguments of the datamodule, for all tiers.
         references: published scores.
         description: what the task shows, and how it is scored, in a few sentences.
+        ranges: lowest and highest possible value of metrics of the task's own, by name; null for no limit.
 
     Raises:
-        SeqbenchError: the name, the version or a tier cannot be used.
+        SeqbenchError: the name, the version, a range or a tier cannot be used.
     """
 
     name: str
@@ -199,6 +200,7 @@ class Card:
     arguments: PlainMapping = field(default_factory=dict)
     references: tuple[Reference, ...] = ()
     description: str = ""
+    ranges: dict[str, tuple[YamlFloat | None, YamlFloat | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -208,6 +210,9 @@ class Card:
             )
         if self.version < 1:
             raise SeqbenchError(f"version must be a whole number from 1, got {short_repr(self.version)}.")
+        for metric, (lowest, highest) in self.ranges.items():
+            if lowest is not None and highest is not None and lowest > highest:
+                raise SeqbenchError(f"ranges.{metric} must be [lowest, highest], got [{lowest:g}, {highest:g}].")
         for name, tier in self.tiers.items():
             for architecture in tier.optims:
                 tier.optim_for(architecture)

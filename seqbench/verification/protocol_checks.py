@@ -12,6 +12,7 @@ from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
 from seqbench.protocol.identity import source_changes
+from seqbench.protocol.limits.possible_values import require_possible_values
 from seqbench.protocol.record_fields import CardDescription, RunDescription
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
@@ -27,10 +28,11 @@ SCORE_FIELDS = ("metrics", "baselines", "lengths")
 
 
 def check_record(subject: Subject) -> str:
-    """Check that the record was not edited after it was written, and that it has scores on both splits."""
+    """Check that the record was not edited, that its values are possible, and that it has scores on both splits."""
     record = subject.record
     if not record.intact():
         raise SeqbenchError("its checksum does not match its contents: it was edited after it was written")
+    require_possible_values(record)
     if record.status == "diverged":
         if fields := [key for key in SCORE_FIELDS if key in record.results.model_fields_set]:
             raise SeqbenchError(f"the run diverged and cannot have scores, but the record holds {', '.join(fields)}")

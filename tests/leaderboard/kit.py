@@ -87,7 +87,7 @@ def example_record(
             "seed": seed,
             "digest": json_digest(options),
             "match_params": matched,
-            "tuning": _complete_tuning(tuning),
+            "tuning": _complete_tuning(tuning, card.metric.name),
             "data": {},
             "parameters": parameters,
             "state_bytes": 512,
@@ -118,12 +118,12 @@ def _scores(task: str, metric: str, value: float, secondary: Mapping[str, float]
     return results
 
 
-def _complete_tuning(tuning: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _complete_tuning(tuning: Mapping[str, Any] | None, metric: str) -> dict[str, Any] | None:
     """Return how a learning rate was selected with every field; ``tried`` may leave out fields of its rows."""
     if tuning is None:
         return None
     rows = [{"status": "ok", "run": "a run", **row} for row in tuning.get("tried", ())]
-    fixed = {"seed": TUNING_SEED, "split": "validation", "metric": "accuracy", "lr": None}
+    fixed = {"seed": TUNING_SEED, "split": "validation", "metric": metric, "lr": None}
     return {**fixed, **tuning, "tried": rows}
 
 

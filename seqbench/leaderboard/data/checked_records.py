@@ -9,6 +9,7 @@ from typing import Literal, get_args
 from seqbench.leaderboard.data import recorded_costs
 from seqbench.leaderboard.data.board_card import LARGEST
 from seqbench.leaderboard.data.recorded_costs import Machine
+from seqbench.protocol.limits.possible_values import require_possible_values
 from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score, Tuning
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -119,12 +120,17 @@ class CheckedRecord:
     verified: str
     verification: VerificationState
 
+    @property
+    def diverged(self) -> bool:
+        """Whether the training diverged, and somebody verified that: anybody could write such a record of a rival."""
+        return self.status == "diverged" and self.verification != UNVERIFIED
+
 
 def check_record_values(record: Record, origin: str) -> CheckedRecord:
     """Return the parts of a record that a board uses.
 
     Raises:
-        SeqbenchError: the record was edited, its stamp belongs to another record, or a number is too large for a score.
+        SeqbenchError: the record was edited, its stamp belongs to another record, or a value is impossible.
     """
     if record.checksum is None:
         raise SeqbenchError("it has no checksum; an older seqbench wrote it, or it was edited")
@@ -132,6 +138,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         raise SeqbenchError("it was edited after it was written: its checksum does not match its contents")
     if record.verified and not record.verified.belongs_to(record.checksum):
         raise SeqbenchError("its stamp of verification belongs to another record: the checksums differ")
+    require_possible_values(record)
     results, config = record.results, record.config
     metric = config.card.metric
     # A run that did not end well has computed no scores; those in its record are ignored.

@@ -41,7 +41,7 @@ def seed_secondary_values(record: CheckedRecord, metrics: Sequence[SecondaryMetr
         record: the record of one seed.
         metrics: the metrics to look up.
     """
-    if record.status == "diverged":
+    if record.diverged:
         return {metric.metric: metric.chance for metric in metrics}
     return {
         metric.metric: record.test[metric.metric].value if metric.metric in record.test else None for metric in metrics

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from seqbench.leaderboard.data.board_card import Board
-from seqbench.leaderboard.data.checked_records import UNVERIFIED, CheckedRecord, MetricScore
+from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection import row_costs, secondary_metrics
 from seqbench.leaderboard.selection.record_eligibility import Cells
 from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
@@ -222,7 +222,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         and reference.chance is not None
         and task.card.metric.better(reference.chance, mean),
         solved=sum(solved) if solved else None,
-        diverged=sum(map(_diverged, records)),
+        diverged=sum(record.diverged for record in records),
         seeds=seeds,
         costs=costs.figures,
         cost_ranges=costs.ranges,
@@ -245,7 +245,7 @@ def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | N
     value, reason = None, record.reason if record.status != "ok" else ""
     if record.status == "ok":
         value = record.test[task.card.metric.name].value
-    elif _diverged(record):
+    elif record.diverged:
         value = worst
     elif record.status == "diverged":
         reason = f"{UNVERIFIED_DIVERGENCE}: {reason}"
@@ -305,11 +305,6 @@ def _mark_outdone(rows: Sequence[RowData], task: _Task) -> list[RowData]:
             )
         marked.append(row)
     return marked
-
-
-def _diverged(record: CheckedRecord) -> bool:
-    """Return whether a record is of a run whose training diverged, as its verification has shown."""
-    return record.status == "diverged" and record.verification != UNVERIFIED
 
 
 def _configured(record: CheckedRecord) -> tuple[str, str]:

@@ -68,7 +68,7 @@ def test_scores_of_a_run_that_did_not_end_well_are_ignored() -> None:
     ],
 )
 def test_a_number_beyond_any_score_is_refused(path: str) -> None:
-    with pytest.raises(SeqbenchError, match="beyond any score"):
+    with pytest.raises(SeqbenchError, match=r"beyond any score|above 1, the highest possible value"):
         checked(changed_record(example_record(), path, 10 * LARGEST))
 
 
@@ -108,8 +108,15 @@ def test_curves_are_thinned_out_and_keep_the_last_point() -> None:
 
 
 @pytest.mark.parametrize("curve", [[0.5], [1e200] * 8])
-def test_a_curve_of_other_length_or_with_huge_numbers_is_left_out(curve: list[float]) -> None:
-    assert checked(changed_record(example_record(), "results.curves.validation.accuracy", curve)).curve == []
+def test_a_curve_of_other_length_or_with_impossible_numbers_is_refused(curve: list[float]) -> None:
+    with pytest.raises(SeqbenchError, match=r"no run can have these values: results\.curves.validation"):
+        checked(changed_record(example_record(), "results.curves.validation.accuracy", curve))
+
+
+def test_a_curve_with_huge_numbers_is_left_out() -> None:
+    curve = [1e200] * 8
+    record = example_record("music-jsb", value=8.4)
+    assert checked(changed_record(record, "results.curves.validation.nll_per_frame", curve)).curve == []
 
 
 def test_long_texts_are_cut() -> None:

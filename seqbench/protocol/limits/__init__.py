@@ -1,0 +1,1 @@
+"""Limits of the values of a record: which scores, curves and counts are possible at all."""
