@@ -16,24 +16,33 @@ from markupsafe import Markup
 
 from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.board_data import BoardData
-from seqbench.leaderboard.pages import html_sections, series_style, wording
+from seqbench.leaderboard.pages import html_sections, score_text, series_style, wording
+from seqbench.leaderboard.pages.anchors import task_anchors
+from seqbench.leaderboard.pages.overview_table import TOP, build_overview
+from seqbench.leaderboard.pages.result_sentence import result_sentences
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 from seqbench.utils.visible_text import visible_line
 
+MOST_RECORDS = 2_000
+"""Largest number of records that the page lists; ``board.csv`` lists all."""
+
 _FOLDER = Path(__file__).parent / "templates"
 
 
-def render_html(data: BoardData, commands: CheckCommands | None = None) -> str:
+def render_html(data: BoardData, commands: CheckCommands | None = None, top: int = TOP) -> str:
     """Return a board as one HTML page; equal arguments give equal bytes.
 
     Args:
         data: the board's data.
         commands: the commands by which a reader checks the page; by default those of a committed board.
+        top: number of rows of each table that are shown first; a box on the page shows all.
     """
     slots = series_style.assign_slots(data)
     records = html_sections.list_records(data)
-    css, script = _read_asset("page.css"), _read_asset("page.js")
+    css, script = _read_asset("page.css") + _read_asset("heat.css"), _read_asset("page.js")
+    anchors = task_anchors(task.task for task in data.tasks)
+    overview = build_overview(data)
     return (
         _environment()
         .get_template("page.html")
@@ -43,15 +52,19 @@ def render_html(data: BoardData, commands: CheckCommands | None = None) -> str:
             commands=commands or committed_commands(data.board.name),
             digest=json_digest(sorted(str(record.seed.checksum) for record in records)),
             tasks=[
-                html_sections.build_task_section(number, task, data.board.columns, slots[task.task])
-                for number, task in enumerate(data.tasks, 1)
+                html_sections.build_task_section(anchors[task.task], task, data.board.columns, slots[task.task], top)
+                for task in data.tasks
             ],
-            overall=html_sections.build_overall_section(data.overall) if data.overall else None,
+            result=result_sentences(data),
+            overview=overview,
+            top=top,
+            most_rows=max([len(overview.rows), *(len(task.rows) for task in data.tasks)]),
+            overall=html_sections.build_overall_section(data.overall, top) if data.overall else None,
             published=[html_sections.format_published_row(cell) for cell in data.published],
             published_aside=[text for cell in data.published for text in cell.aside],
             published_deviations=wording.deviations_by_task(data.published),
             rank_errors=wording.RANK_ERRORS,
-            records=records,
+            records=records[:MOST_RECORDS],
             verified=wording.verification_summary(data),
             verification_text=wording.verification_text,
             css=Markup(css),
@@ -72,6 +85,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_finalize,
     )
+    environment.globals["estimate"] = score_text.format_estimate
     environment.filters.update(
         count=number_format.format_count,
         counted=number_format.counted,

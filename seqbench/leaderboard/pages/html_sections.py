@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -32,6 +32,24 @@ class Head:
 
 
 @dataclass(frozen=True)
+class RowsWithoutScore:
+    """Rows that have no score for one reason.
+
+    Args:
+        reason: the reason.
+        labels: their labels.
+    """
+
+    reason: str
+    labels: list[str]
+
+    @property
+    def count(self) -> int:
+        """Number of rows."""
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
 class TaskSection:
     """The section of a task.
 
@@ -41,9 +59,10 @@ class TaskSection:
         size: the size of models, in words.
         heads: the columns after the score.
         common: phrases on what all rows have in common.
-        rows: the rows of the table.
+        rows: the rows of the table, all of them with a score.
+        without_score: the other rows.
         strips: the drawing of each row's seeds, by label.
-        references: the rows at the top of the table.
+        references: the rows at the end of the table.
         charts: the charts.
         one_size: whether all models are about equally large.
         legend: labels of the rows that have a colour, each with its line and marker.
@@ -56,6 +75,7 @@ class TaskSection:
     heads: list[Head]
     common: list[str]
     rows: list[TableRow]
+    without_score: list[RowsWithoutScore]
     strips: dict[str, Markup]
     references: list[Reference]
     charts: list[Chart]
@@ -117,24 +137,28 @@ class RecordRow:
     seed: SeedData
 
 
-def build_task_section(number: int, task: TaskData, columns: Sequence[str], slots: series_style.Slots) -> TaskSection:
+def build_task_section(
+    anchor: str, task: TaskData, columns: Sequence[str], slots: series_style.Slots, top: int
+) -> TaskSection:
     """Return the section of a task.
 
     Args:
-        number: number of the task on the page.
+        anchor: anchor of the section.
         task: the task.
         columns: the cost columns of the board's card.
         slots: the slots of the task's rows, from `series_style.assign_slots`.
+        top: number of rows that the charts show.
     """
     chosen, common = table_cells.choose_columns(task, columns)
     rows = table_cells.table_rows(task, chosen)
     fixed = [Head(*head) for head in (SOLVED_HEAD, SCORE_HEAD, PUBLISHED_HEAD)]
     # Columns that every task has are left out if they have no value.
-    empty = {k for k in range(len(fixed)) if not any(row.cells[k].text for row in rows if row.cells)}
+    empty = {k for k in range(len(fixed)) if not any(row.cells[k].text for row in rows)}
     for row in rows:
         row.cells = [cell for k, cell in enumerate(row.cells) if k not in empty]
+    shown = replace(task, rows=series_style.rows_with_scores(task)[:top])
     return TaskSection(
-        id=f"task-{number}",
+        id=anchor,
         data=task,
         size=str(task.size) if task.size else "any",
         heads=[
@@ -144,13 +168,23 @@ def build_task_section(number: int, task: TaskData, columns: Sequence[str], slot
         ],
         common=[text for text in (wording.secondary_summary(task), *common) if text],
         rows=rows,
-        strips=_draw_strips(task, [row.source for row in rows if row.source], slots),
+        without_score=_rows_without_score(task),
+        strips=_draw_strips(task, [row.source for row in rows], slots),
         references=table_cells.reference_rows(task),
-        charts=charts.task_charts(task, slots),
+        charts=charts.task_charts(shown, slots),
         one_size=charts.sizes_are_equal(task),
         legend=series_style.draw_legend(slots),
-        grey=len(series_style.rows_with_scores(task)) - len(slots),
+        grey=len(shown.rows) - len(slots),
     )
+
+
+def _rows_without_score(task: TaskData) -> list[RowsWithoutScore]:
+    """Return the rows without a score, grouped by the reason."""
+    groups: dict[str, list[str]] = {}
+    for row in task.rows:
+        if row.mean is None:
+            groups.setdefault(wording.reason_without_score(row), []).append(row.label)
+    return [RowsWithoutScore(reason, labels) for reason, labels in groups.items()]
 
 
 def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Slots) -> dict[str, Markup]:
@@ -160,15 +194,16 @@ def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Sl
     return {row.label: series_style.draw_strip(task, row, axis, slots.get(row.label)) for row in rows}
 
 
-def build_overall_section(overall: OverallData) -> OverallSection:
-    """Return the section that compares rows across tasks."""
-    labels = [row.label for row in overall.rows]
+def build_overall_section(overall: OverallData, top: int) -> OverallSection:
+    """Return the section that compares rows across tasks; the drawing and the matrix show the first ``top`` rows."""
+    shown = replace(overall, rows=overall.rows[:top], improvement=[line[:top] for line in overall.improvement[:top]])
+    labels = [row.label for row in shown.rows]
     # The same slots as those of ``series_style.assign_slots``.
     slots = {label: slot for slot, label in enumerate(labels[: len(MARKERS)])}
     return OverallSection(
         data=overall,
-        forest=series_style.draw_forest(overall, slots) if labels else Markup(),
-        matrix=list(zip(labels, overall.improvement, strict=True)),
+        forest=series_style.draw_forest(shown, slots) if labels else Markup(),
+        matrix=list(zip(labels, shown.improvement, strict=True)),
         labels=labels,
     )
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seqbench.leaderboard.pages import cost_columns, wording
+from seqbench.leaderboard.pages import cost_columns, score_text, wording
 from seqbench.leaderboard.pages.cost_columns import COLUMNS, Column
 from seqbench.leaderboard.pages.series_style import rows_with_scores
-from seqbench.leaderboard.task_data import MISSING, NOT_APPLICABLE, RowData, SeedData, TaskData
+from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
 from seqbench.utils import number_format
+
+MOST_SEED_LINES = 10
+"""Largest number of seeds that have a line each."""
 
 
 @dataclass(frozen=True)
@@ -35,27 +39,25 @@ class TableRow:
 
     Args:
         label: name of the row.
+        source: the row of the board's data.
         distribution: the package that offers the architecture.
-        reason: why the row has no score; empty where it has one.
         remarks: remarks below the name.
         rank: its rank, or a dash.
         score: mean score.
         half_width: half width of the mean's interval.
         seeds: one line for each seed.
-        cells: the cells after the score, in the order of the columns; empty for a row without a score.
-        source: the row of the board's data; None for a row without a score.
+        cells: the cells after the score, in the order of the columns.
     """
 
     label: str
+    source: RowData
     distribution: str = ""
-    reason: str = ""
     remarks: list[str] = field(default_factory=list)
     rank: Cell = Cell()
     score: Cell = Cell()
     half_width: str = ""
     seeds: list[str] = field(default_factory=list)
     cells: list[Cell] = field(default_factory=list)
-    source: RowData | None = None
 
 
 @dataclass(frozen=True)
@@ -89,29 +91,28 @@ def choose_columns(task: TaskData, names: Sequence[str]) -> tuple[list[Column], 
 
 
 def table_rows(task: TaskData, columns: Sequence[Column]) -> list[TableRow]:
-    """Return the rows of a task's table, best first.
+    """Return the rows of a task's table that have a score, best first.
 
     Args:
         task: the task.
         columns: the cost columns of the table.
     """
-    places = number_format.decimal_places(row.mean for row in rows_with_scores(task) if row.mean is not None)
-    return [_table_row(task, row, columns, places) for row in task.rows]
+    rows = rows_with_scores(task)
+    places = number_format.decimal_places(row.mean for row in rows if row.mean is not None)
+    return [_table_row(task, row, columns, places) for row in rows]
 
 
 def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: int) -> TableRow:
-    if row.mean is None:
-        state = row.state if row.state in (MISSING, NOT_APPLICABLE) else "no score"
-        return TableRow(row.label, reason=f"{state}: {row.reason}")
-    half = row.half_width
+    mean = row.mean or 0.0
     return TableRow(
         label=row.label,
+        source=row,
         distribution=str(row.costs.get("distribution", "")),
         remarks=[": ".join(filter(None, remark)) for remark in wording.row_remarks(row)],
         rank=Cell("–", None, "not ranked") if row.rank is None else Cell(str(row.rank), row.rank),
-        score=Cell(number_format.format_score(row.mean, places), row.mean),
-        half_width=f"± {number_format.format_half_width(half, places)}" if half is not None else "one seed",
-        seeds=[_seed_line(seed) for seed in row.seeds],
+        score=Cell(number_format.format_score(mean, places), mean),
+        half_width=score_text.spread_text(row, places),
+        seeds=seed_lines(row.seeds),
         cells=[
             Cell(wording.format_solved(row), row.solved),
             _normalised_score(row),
@@ -119,8 +120,19 @@ def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: 
             *(_secondary(row, line.metric) for line in task.secondary),
             *(_cost(row, column) for column in columns),
         ],
-        source=row,
     )
+
+
+def seed_lines(seeds: Sequence[SeedData]) -> list[str]:
+    """Return a line for each seed; for more than ``MOST_SEED_LINES`` seeds, their range and all scores in one line."""
+    if len(seeds) <= MOST_SEED_LINES:
+        return [_seed_line(seed) for seed in seeds]
+    known = sorted((seed.value, seed.seed) for seed in seeds if seed.value is not None)
+    ends = [f"lowest {known[0][0]:.6g} (seed {known[0][1]}), highest {known[-1][0]:.6g} (seed {known[-1][1]})"]
+    other = Counter(seed.status for seed in seeds if seed.status != "ok")
+    states = [f"{count} {status}" for status, count in sorted(other.items())]
+    values = ", ".join("none" if seed.value is None else f"{seed.value:.4g}" for seed in seeds)
+    return [*(ends if known else []), *states, f"seeds {seeds[0].seed} to {seeds[-1].seed}: {values}"]
 
 
 def _seed_line(seed: SeedData) -> str:
@@ -129,10 +141,9 @@ def _seed_line(seed: SeedData) -> str:
 
 
 def _normalised_score(row: RowData) -> Cell:
-    scores = [seed.score for seed in row.seeds if seed.score is not None]
-    if not scores:
+    mean = score_text.normalised_mean(row)
+    if mean is None:
         return Cell()
-    mean = sum(scores) / len(scores)
     return Cell(number_format.format_score(mean, 3) if mean else "0.000", mean)
 
 
@@ -163,7 +174,7 @@ def _cost(row: RowData, column: Column) -> Cell:
 
 
 def reference_rows(task: TaskData) -> list[Reference]:
-    """Return the scores with which a task's rows are compared, as rows at the top of its table."""
+    """Return the scores with which a task's rows are compared, as rows at the end of its table."""
     known = [value for value in (task.chance, task.best, task.anchor) if value is not None]
     means = (row.mean for row in rows_with_scores(task) if row.mean is not None)
     places = number_format.decimal_places([*means, *known])

@@ -8,7 +8,7 @@ from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.data.board_card import Size
 from seqbench.leaderboard.data.checked_records import UNVERIFIED
 from seqbench.leaderboard.pages import cost_columns
-from seqbench.leaderboard.task_data import OUTDONE, RANKED, RowData, SeedData, TaskData
+from seqbench.leaderboard.task_data import MISSING, NOT_APPLICABLE, OUTDONE, RANKED, RowData, SeedData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
 
@@ -73,6 +73,12 @@ def _unverified_seeds(row: RowData) -> str:
     if len(row.unverified) == sum(seed.record is not None for seed in row.seeds):
         return "nobody has verified a record of this row"
     return f"nobody has verified the record of seed {', '.join(map(str, row.unverified))}"
+
+
+def reason_without_score(row: RowData) -> str:
+    """Return why a row has no score: its state and the reason."""
+    state = row.state if row.state in (MISSING, NOT_APPLICABLE) else "no score"
+    return f"{state}: {visible_line(row.reason)}"
 
 
 def verification_summary(data: BoardData) -> str:

@@ -20,13 +20,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
 
 def build_section(data: BoardData, name: str) -> TaskSection:
     slots = series_style.assign_slots(data)[name]
-    return html_sections.build_task_section(1, task_data(data, name), ["parameters", "device"], slots)
+    return html_sections.build_task_section(name, task_data(data, name), ["parameters", "device"], slots, 30)
 
 
 def test_every_row_with_a_score_has_a_cell_for_each_head(data: BoardData) -> None:
     for name in ("copy", "parity", "music-jsb"):
         section = build_section(data, name)
-        rows = [row for row in section.rows if row.source]
+        rows = section.rows
         assert rows
         assert {len(row.cells) for row in rows} == {len(section.heads)}
 
@@ -39,7 +39,7 @@ def test_a_column_that_is_empty_in_all_rows_is_left_out(data: BoardData) -> None
 
 def test_every_row_with_a_score_has_a_strip(data: BoardData) -> None:
     section = build_section(data, "copy")
-    assert set(section.strips) == {row.label for row in section.rows if row.source}
+    assert set(section.strips) == {row.label for row in section.rows}
 
 
 def test_rows_beyond_the_tenth_are_counted_as_grey(data: BoardData) -> None:
@@ -50,9 +50,9 @@ def test_rows_beyond_the_tenth_are_counted_as_grey(data: BoardData) -> None:
 
 def test_the_comparison_across_tasks_has_a_line_of_the_matrix_for_each_row(data: BoardData) -> None:
     assert data.overall
-    section = html_sections.build_overall_section(data.overall)
+    section = html_sections.build_overall_section(data.overall, 30)
     assert [label for label, _ in section.matrix] == section.labels == [row.label for row in data.overall.rows]
-    empty = html_sections.build_overall_section(replace(data.overall, rows=[], improvement=[]))
+    empty = html_sections.build_overall_section(replace(data.overall, rows=[], improvement=[]), 30)
     assert empty.forest == ""
 
 
@@ -67,3 +67,20 @@ def test_only_seeds_with_a_record_are_listed(data: BoardData) -> None:
     records = html_sections.list_records(data)
     assert len(records) == data.records
     assert all(record.seed.record for record in records)
+
+
+def test_rows_without_a_score_are_grouped_by_their_reason(data: BoardData) -> None:
+    (group,) = build_section(data, "copy").without_score
+    assert (group.reason, group.labels, group.count) == ("not applicable: it looks ahead", ["bigru"], 1)
+    assert group.labels[0] not in {row.label for row in build_section(data, "copy").rows}
+
+
+def test_charts_and_the_matrix_show_the_first_rows_only(data: BoardData) -> None:
+    slots = series_style.assign_slots(data)["copy"]
+    section = html_sections.build_task_section("copy", task_data(data, "copy"), [], slots, 2)
+    assert len(section.rows) == 5
+    assert 'data-key="transformer"' in section.charts[0].drawing
+    assert 'data-key="rnn"' not in section.charts[0].drawing
+    assert data.overall
+    overall = html_sections.build_overall_section(data.overall, 2)
+    assert [len(line) for _, line in overall.matrix] == [2, 2]

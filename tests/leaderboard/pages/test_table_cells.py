@@ -11,7 +11,7 @@ from seqbench.leaderboard.pages import table_cells
 from seqbench.leaderboard.pages.cost_columns import COLUMNS
 from seqbench.leaderboard.task_data import TaskData
 from tests.leaderboard import sample
-from tests.leaderboard.kit import change_row, change_rows, task_data
+from tests.leaderboard.kit import change_rows, task_data
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +54,21 @@ def test_a_row_has_a_cell_for_each_column_with_the_number_to_sort_by(copy: TaskD
     assert len(gru.seeds) == 3
 
 
-def test_a_row_without_a_score_has_only_its_reason(copy: TaskData) -> None:
-    rows = {row.label: row for row in table_cells.table_rows(copy, [])}
-    assert rows["bigru"].reason == "not applicable: it looks ahead"
-    assert rows["bigru"].source is None
-    assert rows["bigru"].cells == []
+def test_rows_without_a_score_are_not_in_the_table(copy: TaskData) -> None:
+    assert "bigru" not in {row.label for row in table_cells.table_rows(copy, [])}
 
 
-def test_a_row_whose_runs_all_failed_has_no_score(copy: TaskData) -> None:
-    task = change_row(copy, "gru", mean=None, state="incomplete", reason="seed 0: out of memory")
-    rows = {row.label: row for row in table_cells.table_rows(task, [])}
-    assert rows["gru"].reason == "no score: seed 0: out of memory"
+def test_the_seeds_of_many_have_one_line_with_their_range(copy: TaskData) -> None:
+    (row,) = (row for row in copy.rows if row.label == "gru")
+    few = table_cells.seed_lines(row.seeds)
+    assert [line.split(":")[0] for line in few] == ["seed 0", "seed 1", "seed 2"]
+    seeds = [replace(row.seeds[0], seed=number, value=number / 100) for number in range(49)]
+    seeds.append(replace(row.seeds[0], seed=49, value=0.125, status="diverged"))
+    ends, states, values = table_cells.seed_lines(seeds)
+    assert ends == "lowest 0 (seed 0), highest 0.48 (seed 48)"
+    assert states == "1 diverged"
+    assert values.startswith("seeds 0 to 49: 0, 0.01, 0.02, ")
+    assert values.count(",") == 49
 
 
 def test_a_published_figure_has_its_setting_and_source_as_title(data: BoardData) -> None:

@@ -1,5 +1,5 @@
 "use strict";
-/* Sorting and filtering. Without JavaScript, the page shows all rows in the order of the board. */
+/* Sorting, filtering and marks at the edges of tables. Without JavaScript, the page shows the rows in the order of the board. */
 (() => {
   const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
@@ -25,6 +25,9 @@
       return sign * (numeric ? a - b : collator.compare(a, b));
     });
     body.append(...rows.map(([row]) => row));
+    /* The first rows of the new order are shown, as many as before. */
+    const beyond = body.querySelectorAll(".beyond").length;
+    Array.from(body.rows).forEach((row, place, all) => row.classList.toggle("beyond", place >= all.length - beyond));
   };
 
   for (const table of document.querySelectorAll("table.sortable")) {
@@ -37,6 +40,17 @@
       head.append(button);
     }
   }
+
+  /* Marks each table that goes on behind the right edge of its frame. */
+  const frames = Array.from(document.querySelectorAll(".scroll"));
+  const markEdges = () => {
+    const hidden = frames.map((frame) => frame.scrollWidth - frame.clientWidth - frame.scrollLeft > 2);
+    frames.forEach((frame, place) => frame.toggleAttribute("data-more", hidden[place]));
+  };
+  for (const frame of frames) frame.addEventListener("scroll", markEdges, { passive: true });
+  addEventListener("resize", markEdges);
+  document.addEventListener("toggle", markEdges, true);
+  document.addEventListener("change", markEdges);
 
   const box = document.getElementById("filter");
   const rows = Array.from(document.querySelectorAll("tr[data-key]"));
@@ -55,9 +69,12 @@
       shown += !row.hidden;
     }
     for (const mark of marks) mark.classList.toggle("dim", !matches(mark));
-    document.getElementById("shown").textContent = `${shown} of ${rows.length} rows`;
+    document.body.classList.toggle("searching", query !== "");
+    document.getElementById("shown").textContent = query ? `${shown} of ${rows.length} rows` : "";
+    markEdges();
   };
   box.addEventListener("input", filter);
   document.querySelector(".filter").hidden = false;
+  if (matchMedia("(max-width: 40rem)").matches) document.getElementById("costs").checked = false;
   filter();
 })();
