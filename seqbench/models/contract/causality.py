@@ -182,7 +182,7 @@ class Probe:
         after = None if before is None else self._outputs(altered, path, remark)
         if before is None or after is None:
             return None, ""
-        where = _largest_change(before, after, kept)
+        where = largest_change(before, after, kept)
         if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path), path):
             return before, ""
         changed = f"when inputs from {int(cuts[where.row])} on changed"
@@ -217,7 +217,7 @@ class Probe:
         if after is None:
             return ""
         kept = torch.arange(steps) < altered_batches.step_lengths(batch, self.spec)[:, None]
-        where = _largest_change(before[:, :steps], after, kept)
+        where = largest_change(before[:, :steps], after, kept)
         # A pass over fewer steps draws other random numbers, so another seed shows what they change.
         if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path, seed=1), path):
             return ""
@@ -241,7 +241,7 @@ class Probe:
         if before is None or after is None:
             return
         lengths = altered_batches.step_lengths(batch, self.spec)
-        where = _largest_change(before, after, torch.arange(before.shape[1]) < lengths[:, None])
+        where = largest_change(before, after, torch.arange(before.shape[1]) < lengths[:, None])
         if self._exceeds(where, before, lambda: self.passes.outputs(batch, Path.EVALUATION), Path.EVALUATION):
             missing = "" if lengths_argument(net) else ", and its forward takes no lengths"
             raise SeqbenchError(
@@ -258,14 +258,14 @@ class Probe:
             repeat: function that computes these outputs again.
             path: mode and method.
         """
-        tolerance = max(_tolerance(before), TOLERANCES.get(self.passes.placement.autocast_dtype(), 0.0))
+        tolerance = rounding_tolerance(before, self.passes.placement.autocast_dtype())
         self.tolerance = max(self.tolerance, tolerance)
         if where.size <= tolerance:
             self.change = max(self.change, where.size)
             return False
         everywhere = torch.ones(before.shape[:2], dtype=torch.bool)
         repeated = [y for y in (repeat() for _ in range(REPEATS)) if y is not None]
-        noise = max((_largest_change(before, y, everywhere).size for y in repeated), default=0.0)
+        noise = max((largest_change(before, y, everywhere).size for y in repeated), default=0.0)
         if noise <= tolerance or where.size > NOISE_FACTOR * noise:
             self.change = max(self.change, where.size)
             return True
@@ -293,7 +293,7 @@ class Change:
     step: int
 
 
-def _largest_change(before: Tensor, after: Tensor, kept: Tensor) -> Change:
+def largest_change(before: Tensor, after: Tensor, kept: Tensor) -> Change:
     """Return the largest change of the outputs that are kept.
 
     Outputs that were not finite before are not compared. An output that is no longer finite has changed infinitely.
@@ -317,10 +317,17 @@ def _largest_finite(y: Tensor) -> Tensor:
     return torch.where(y.isfinite(), y.abs(), 0.0).amax().clamp(min=torch.finfo(y.dtype).tiny)
 
 
-def _tolerance(outputs: Tensor) -> float:
-    """Return the largest change by rounding for the dtype and the device of the outputs."""
+def rounding_tolerance(outputs: Tensor, autocast: torch.dtype | None = None) -> float:
+    """Return the largest change by rounding for the dtype and the device of the outputs.
+
+    Args:
+        outputs: the outputs.
+        autocast: dtype of automatic mixed precision; None without it.
+    """
     tolerance = TOLERANCES.get(outputs.dtype, 0.0)
-    return max(tolerance, CUDA_TOLERANCE) if outputs.is_cuda and outputs.dtype == torch.float32 else tolerance
+    if outputs.is_cuda and outputs.dtype == torch.float32:
+        tolerance = max(tolerance, CUDA_TOLERANCE)
+    return max(tolerance, TOLERANCES.get(autocast, 0.0))
 
 
 def _count_rows(steps: int) -> int:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from seqbench.datamodules.base import SequenceDataModule
+from seqbench.models.contract.passes import Placement
 from seqbench.models.objectives import Objective, RatioMetrics, ScoredBatch, build_objective
 from seqbench.models.sample_scores import SampleScores, join_samples, score_samples
 from seqbench.protocol.config import RunConfig
@@ -82,6 +83,7 @@ class Head:
         with trainer.silence_lightning():
             engine = trainer.build_trainer(config, Path(), [], None)
         self.precision, self.device = engine.precision_plugin, engine.strategy.root_device
+        self.autocast = Placement(self.device, context=self.precision.forward_context).autocast_dtype()
         self.precision.convert_module(self.objective)
         own = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
         try:
