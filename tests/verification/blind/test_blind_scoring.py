@@ -18,12 +18,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 PARITY: dict[str, Any] = {"name": "parity", "samples": 20, "probe_lengths": [10, 20], "probe_samples": 12}
 ADDING: dict[str, Any] = {"name": "adding", "length": 12, "samples": 20}
 DECODER_ONLY = {**PAIRS, "bridge": "decoder-only"}
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
+CASES: dict[str, tuple[str | dict[str, Any], dict[str, Any]]] = {
     "classes of steps": ("gru", COPY),
     "probes of lengths": ("transformer", PARITY),
     "values": ("bigru", ADDING),
     "carried state": ("gru", CHARACTERS),
-    "windows": ("tcn", CHARACTERS),
+    "windows": ({"name": "tests.testing.backbones:ConformingWithoutUnroll", "d_model": 8}, CHARACTERS),
     "encoder and decoder": ("gru", PAIRS),
     "decoder only": ("gru", DECODER_ONLY),
     "output feedback": ("jordan", COPY),

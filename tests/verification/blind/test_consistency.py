@@ -81,7 +81,11 @@ def test_the_decoder_alone_is_cut_and_the_whole_source_is_read(text_folder: Path
 
     compare(module, Seen)
     sources = [
-        {tuple(row[:length].tolist()) for batch in net.asked for row, length in zip(batch.inputs, batch.lengths, strict=True)}
+        {
+            tuple(row[:length].tolist())
+            for batch in net.asked
+            for row, length in zip(batch.inputs, batch.lengths, strict=True)
+        }
         for net in seen
     ]
     assert sources[1] <= sources[0]
