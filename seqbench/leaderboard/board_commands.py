@@ -48,7 +48,7 @@ def committed_commands(name: str, root: str = ROOT) -> CheckCommands:
     )
 
 
-def own_commands(card: str, places: Sequence[str], out: Path, by_path: bool) -> CheckCommands:
+def own_commands(card: str, places: Sequence[str], out: Path, by_path: bool, top: int | None = None) -> CheckCommands:
     """Return the commands for pages that a user built from the own runs.
 
     Args:
@@ -56,20 +56,26 @@ def own_commands(card: str, places: Sequence[str], out: Path, by_path: bool) -> 
         places: the places of the records, as the user named them.
         out: folder of the pages.
         by_path: whether an architecture is given by its path, which ``verify`` imports with ``--trust`` only.
+        top: number of rows that the user asked for; None for the usual number.
     """
     places_ = [word for place in places for word in ("--from", place)]
     folders = [place for place in places if not place.startswith(WANDB)]
+    rows = [] if top is None else ["--top", str(top)]
     # With one folder the page names records relative to it, and otherwise by their whole path.
     record = f"{shlex.quote(folders[0])}/RECORD" if len(places) == 1 and folders else "RECORD"
     return CheckCommands(
-        build=shlex.join(["seqbench", "leaderboard", "build", card, *places_, "--out", str(out)]),
+        build=shlex.join(["seqbench", "leaderboard", "build", card, *places_, "--out", str(out), *rows]),
         verify=f"seqbench verify {record}{' --trust' * by_path}",
         folder="the folder in which this page was built",
     )
 
 
-def commands_for_pages(card: str, name: str, places: Sequence[str], out: Path, by_path: bool) -> CheckCommands:
+def commands_for_pages(
+    card: str, name: str, places: Sequence[str], out: Path, by_path: bool, top: int | None = None
+) -> CheckCommands:
     """Return the commands for pages that are built now: as committed if the records are in ``results`` beside them.
+
+    Pages with a number of rows of their own are not those of a committed board.
 
     Args:
         card: the board as the user named it.
@@ -77,11 +83,12 @@ def commands_for_pages(card: str, name: str, places: Sequence[str], out: Path, b
         places: the places of the records, as the user named them.
         out: folder of the pages.
         by_path: whether an architecture is given by its path.
+        top: number of rows that the user asked for; None for the usual number.
     """
     results = (out / RESULTS).resolve()
-    if len(places) == 1 and Path(places[0]).resolve() == results and out.resolve().name == name:
+    if top is None and len(places) == 1 and Path(places[0]).resolve() == results and out.resolve().name == name:
         return committed_commands(name, out.resolve().parent.name)
-    return own_commands(card, places, out, by_path)
+    return own_commands(card, places, out, by_path, top)
 
 
 def quote_path(path: Path) -> str:

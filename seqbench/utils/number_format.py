@@ -74,12 +74,16 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def format_mean(mean: float | None, half_width: float | None) -> str:
     """Return a mean and the half width of its interval; only the mean if there is no interval.
 
-    >>> format_mean(0.97, 0.0098), format_mean(0.97, None)
-    ('0.9700 ± 0.0098', '0.9700')
+    If the interval is a point, all seeds have this score.
+
+    >>> format_mean(0.97, 0.0098), format_mean(0.97, None), format_mean(1.0, 0.0)
+    ('0.9700 ± 0.0098', '0.9700', '1.000, all seeds')
     """
     if mean is None or half_width is None:
         return format_four_digits(mean)
-    return f"{format_four_digits(mean)} ± {f'{half_width:#.2g}'.rstrip('.') if half_width else 0}"
+    if half_width == 0:
+        return f"{format_four_digits(mean)}, all seeds"
+    return f"{format_four_digits(mean)} ± {f'{half_width:#.2g}'.rstrip('.')}"
 
 
 def format_interval(low: float | None, high: float | None, places: int = 3) -> str:

@@ -55,3 +55,10 @@ def test_tasks_of_one_size_share_a_sweep_with_the_tier_and_seeds_of_the_board() 
         "seqbench sweep --arch gru,my_file:Net --task copy,adding --tier small --seeds 3 --match-params 30000",
         "seqbench sweep --arch gru,my_file:Net --task parity --tier small --seeds 3 --match-params 5000",
     ]
+
+
+def test_a_number_of_rows_is_part_of_the_command_that_builds_the_pages(tmp_path: Path) -> None:
+    out = tmp_path / "leaderboards" / "small"
+    found = board_commands.commands_for_pages("small", "small", [str(out / "results")], out, False, 5)
+    assert not found.committed
+    assert found.build.endswith(" --top 5")

@@ -68,3 +68,17 @@ def test_every_page_shows_the_titles_of_the_card(tmp_path: Path) -> None:
     plain = page_files.render_pages(board_data(example_board(), write_records(tmp_path, *records)))
     assert "my_file:Net" in plain["README.md"]
     assert "title" not in {key for row in json.loads(plain["board.json"])["tasks"][0]["rows"] for key in row}
+
+
+def test_pages_show_the_first_rows_and_the_data_hold_all(tmp_path: Path) -> None:
+    records = [
+        example_record(arch=f"net-{number}", seed=seed, value=0.9 - number / 10 + seed / 1000)
+        for number in range(4)
+        for seed in range(3)
+    ]
+    texts = page_files.render_pages(board_data(example_board(), write_records(tmp_path, *records)), top=2)
+    assert {name for name, text in texts.items() if "net-3" in text} == {"board.csv", "board.json", "index.html"}
+    assert texts["README.md"].count("The first 2 of 4 rows; `index.html` and `board.csv` hold all.") == 2
+    assert "The first 2 of 4 architectures." in texts["board.tex"]
+    assert texts["index.html"].count('class="beyond"') == 4, "two rows in the overview, and two in the table of copy"
+    assert "Show all 4 rows, not only the first 2" in texts["index.html"]

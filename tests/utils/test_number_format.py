@@ -99,7 +99,7 @@ def test_four_digits_include_zeros_and_small_or_large_numbers_have_an_exponent()
 def test_a_mean_has_two_digits_of_its_half_width() -> None:
     assert number_format.format_mean(0.97, 0.00981) == "0.9700 ± 0.0098"
     assert number_format.format_mean(8.45, 14.0) == "8.450 ± 14"
-    assert number_format.format_mean(1.0, 0.0) == "1.000 ± 0"
+    assert number_format.format_mean(1.0, 0.0) == "1.000, all seeds"
     assert number_format.format_mean(1.0, None) == "1.000"
     assert number_format.format_mean(None, 0.1) == ""
 

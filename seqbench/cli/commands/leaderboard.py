@@ -43,6 +43,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a folder of runs or records, or wandb:ENTITY/PROJECT; may be repeated (default: runs)",
     )
     build.add_argument("--out", metavar="FOLDER", type=Path, help="folder for the pages (default: boards/BOARD)")
+    build.add_argument(
+        "--top",
+        metavar="N",
+        type=int,
+        help="show the first N rows of each table; the HTML page shows all on request (default: 30)",
+    )
     build.add_argument("--publish", metavar="ENTITY/PROJECT", help="also log the board as a table to this W&B project")
     check = actions.add_parser("check", help=_check.__doc__, description=_check.__doc__, allow_abbrev=False)
     boards = check.add_argument("boards", metavar="BOARD", nargs="*", help="names of boards (default: all)")
@@ -88,6 +94,8 @@ def _complete_board(**_: object) -> list[str]:
 
 def _build(options: argparse.Namespace) -> int:
     """Write a board's pages: Markdown, CSV, JSON, LaTeX and HTML."""
+    if options.top is not None and options.top < 1:
+        raise SeqbenchError(f"--top must be a number of rows from 1, got {options.top}.")
     board = board_card.load_board(options.board)
     folder, places = options.out or Path("boards", board.name), options.places or ["runs"]
     # Records are read by several processes, which must be forked before numpy starts threads.
@@ -97,8 +105,8 @@ def _build(options: argparse.Namespace) -> int:
     from seqbench.leaderboard.data.checked_records import CheckedRecord
 
     by_path = any(isinstance(record, CheckedRecord) and not record.distribution for record in records)
-    commands = board_commands.commands_for_pages(options.board, board.name, places, folder, by_path)
-    data = page_files.write_pages(board, records, folder, commands)
+    commands = board_commands.commands_for_pages(options.board, board.name, places, folder, by_path, options.top)
+    data = page_files.write_pages(board, records, folder, commands, options.top or page_files.TOP)
     _print_summary(data)
     print(f"pages: {folder / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if not data.records:

@@ -18,8 +18,8 @@ from seqbench.leaderboard.board_commands import CheckCommands, committed_command
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_sections, score_text, series_style, wording
 from seqbench.leaderboard.pages.anchors import task_anchors
-from seqbench.leaderboard.pages.overview_table import TOP, build_overview
-from seqbench.leaderboard.pages.result_sentence import result_sentences
+from seqbench.leaderboard.pages.overview.overview_table import TOP, build_overview
+from seqbench.leaderboard.pages.overview.result_sentence import result_sentences
 from seqbench.utils import number_format
 from seqbench.utils.plain_data import json_digest
 from seqbench.utils.visible_text import visible_line

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from seqbench.leaderboard.board_data import BoardData, PublishedCell
 from seqbench.leaderboard.pages import wording
+from seqbench.leaderboard.pages.overview.overview_table import TOP, build_overview
 from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
@@ -70,15 +71,16 @@ class _Table:
     note: str = ""
 
 
-def render_latex(data: BoardData) -> str:
+def render_latex(data: BoardData, top: int = TOP) -> str:
     """Return a board as LaTeX: a table of architectures by tasks, and the published table where there is one.
 
     Args:
         data: the board's data.
+        top: number of architectures that the table shows.
     """
     board = data.board
     head = f"% {visible_line(board.name)}, version {board.version}, digest {board.digest}\n% \\usepackage{{booktabs}}"
-    tables = [_results_table(data)] if any(task.rows for task in data.tasks) else []
+    tables = [_results_table(data, top)] if any(task.rows for task in data.tasks) else []
     tables += [_published_table(data)] if data.published else []
     return "\n\n".join([head, *map(_render_table, tables)]) + "\n"
 
@@ -92,14 +94,16 @@ def escape_latex(text: object) -> str:
     return "".join(_ESCAPES.get(letter, letter) for letter in visible_line(text))
 
 
-def _results_table(data: BoardData) -> _Table:
+def _results_table(data: BoardData, top: int) -> _Table:
     """Return the table with a line for each row of the board, and columns for the metrics of each task."""
     tasks, overall = data.tasks, data.overall
+    first = [row.label for row in build_overview(data).rows]
     by_label = {task.task: {row.label: row for row in task.rows} for task in tasks}
     means = {row.label: row.iqm for row in overall.rows} if overall else {}
-    others = sorted({label for rows in by_label.values() for label in rows} - set(means))
+    others = sorted({label for rows in by_label.values() for label in rows} - set(first))
+    labels = [*first, *others]
     body = []
-    for label in [*means, *others]:
+    for label in labels[:top]:
         cells = [cell for task in tasks for cell in _task_cells(task, by_label[task.task].get(label))]
         iqm = [f"${means[label]:.3f}$" if label in means else "--"] if overall else []
         body.append([escape_latex(label), *cells, *iqm])
@@ -109,7 +113,7 @@ def _results_table(data: BoardData) -> _Table:
         ["architecture", *names, *(["across tasks"] if overall else [])],
         ["", *metrics, *(["IQM"] if overall else [])],
     ]
-    return _Table(heads, [body, _reference_lines(data)], _caption(data), f"tab:{data.board.name}")
+    return _Table(heads, [body, _reference_lines(data)], _caption(data, len(labels), top), f"tab:{data.board.name}")
 
 
 def _metric_names(task: TaskData) -> list[str]:
@@ -132,7 +136,8 @@ def _reference_lines(data: BoardData) -> list[list[str]]:
 
 
 def _task_cells(task: TaskData, row: RowData | None) -> list[str]:
-    secondary = (wording.format_secondary(row, line.metric) if row else "" for line in task.secondary)
+    intervals = (row.secondary.get(line.metric) if row else None for line in task.secondary)
+    secondary = (number_format.format_mean(item.mean, item.half_width or None) if item else "" for item in intervals)
     return [_score(row), *(f"${_math(text)}$" if text else "--" for text in secondary)]
 
 
@@ -143,7 +148,7 @@ def _score(row: RowData | None) -> str:
     if row.state == NOT_APPLICABLE:
         return "n/a"
     marks = "".join(_marks(row))
-    score = _math(number_format.format_mean(row.mean, row.half_width)) or "?"
+    score = _math(number_format.format_mean(row.mean, row.half_width or None)) or "?"
     score = rf"\mathbf{{{score}}}" if row.rank == 1 else score
     return f"${score}^{{{marks}}}$" if marks else f"${score}$"
 
@@ -154,13 +159,24 @@ def _marks(row: RowData) -> list[str]:
     return [mark for mark, applies in marks.items() if applies]
 
 
-def _caption(data: BoardData) -> str:
+def _caption(data: BoardData, count: int, top: int) -> str:
+    """Return the caption of the table of results.
+
+    Args:
+        data: the board's data.
+        count: number of architectures.
+        top: number of architectures that the table shows.
+    """
     board = data.board
     seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds, $\\pm$ the half width of the 95\\,\\% interval"
     sentences = [
         escape_latex(wording.as_sentence(board.title)),
         f"Test scores at tier {escape_latex(board.tier)}: means over {seeds}.",
     ]
+    if count > top:
+        sentences.append(f"The first {top} of {count} architectures.")
+    if any(row.half_width == 0 for task in data.tasks for row in task.rows):
+        sentences.append("A mean without $\\pm$ is the score of all seeds.")
     if any(row.rank == 1 for task in data.tasks for row in task.rows):
         sentences.append("Bold: no other row is significantly better.")
     if any(task.secondary for task in data.tasks):

@@ -6,17 +6,19 @@ The texts come from records of others and are escaped by `markdown_text`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
 from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell
-from seqbench.leaderboard.pages import cost_columns, wording
+from seqbench.leaderboard.pages import cost_columns, markdown_overview, score_text, wording
+from seqbench.leaderboard.pages.markdown_overview import more_rows
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
+from seqbench.leaderboard.pages.overview.overview_table import TOP
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import (
     counted,
     format_difference,
     format_four_digits,
-    format_interval,
     format_mean,
     format_published,
 )
@@ -28,25 +30,28 @@ Notes = dict[tuple[str, str], list[str]]
 """The footnotes of a table: labels of rows by remark and reason."""
 
 
-def render_markdown(data: BoardData, commands: CheckCommands | None = None) -> str:
+def render_markdown(data: BoardData, commands: CheckCommands | None = None, top: int = TOP) -> str:
     """Return a board's ``README.md``.
 
-    Its sections are the rules, published figures, the comparison across tasks, each task, what does not count, and how
-    to check the page.
+    It begins with the result in a sentence and the scores of all architectures on all tasks. Published figures, the
+    comparison across tasks, each task, what does not count, the rules, and how to check the page follow.
 
     Args:
         data: the board's data.
         commands: the commands by which a reader checks the page; by default those of a committed board.
+        top: number of rows that each table shows.
     """
     board = data.board
     parts = [
         f"# {escape_markdown(board.title)}",
+        markdown_overview.render_result(data),
+        *markdown_overview.render_overview(data, top),
         escape_markdown(board.summary),
-        _rules(data),
         *_published_section(data.published, board),
-        *(_overall_section(data.overall) if data.overall else []),
-        *(part for task in data.tasks for part in _task_section(task, board.columns)),
+        *(_overall_section(data.overall, top) if data.overall else []),
+        *(part for task in data.tasks for part in _task_section(task, board.columns, top)),
         *_left_out_sections(data),
+        _rules(data),
         _checking_section(commands or committed_commands(board.name)),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -57,6 +62,8 @@ def _rules(data: BoardData) -> str:
     seeds = "one seed" if board.seeds == 1 else f"{board.seeds} seeds"
     count = "counts" if data.records == 1 else "count"
     return f"""\
+## Rules
+
 - Tier {inline_code(board.tier)}, {seeds} for each row; {counted(data.records, "record")} {count}.
 - Verified: {wording.verification_summary(data)}. {wording.SUBMITTERS_WORD}
 - A score is the mean over seeds on the test split, ± the half width of its 95 % interval (Student's t).
@@ -72,14 +79,14 @@ def _rules(data: BoardData) -> str:
   has solved the task if it reaches 99 % of that way."""
 
 
-def _overall_section(overall: OverallData) -> list[str]:
+def _overall_section(overall: OverallData, top: int) -> list[str]:
     """Return the comparison of the rows that have all tasks."""
     heads = ["architecture", "IQM", "95 % interval", "the first is better"]
     table = [[*heads, *(inline_code(task) for task in overall.tasks)]]
-    for row in overall.rows:
+    for row in overall.rows[:top]:
         beats = row.first_beats
-        better = f"{beats.value:.2f} ({format_interval(beats.low, beats.high, 2) or 'unknown'})" if beats else ""
-        interval = format_interval(row.low, row.high)
+        better = score_text.format_estimate(beats.value, beats.low, beats.high, 2) if beats else ""
+        interval = score_text.format_ends(row.low, row.high)
         means = (f"{mean:.3f}" for mean in row.means)
         table.append([inline_code(row.label), f"{row.iqm:.3f}", interval, better, *means])
     text = (
@@ -92,15 +99,22 @@ def _overall_section(overall: OverallData) -> list[str]:
         f"- {inline_code(task)} is left out: {escape_markdown(reason)}" for task, reason in overall.left_out.items()
     ]
     notes += [f"- {inline_code(label)}: {escape_markdown(reason)}" for label, reason in overall.incomplete.items()]
-    return ["## Across tasks", text, render_table(table, texts=(0,)), "\n".join(notes)]
+    return [
+        "## Across tasks",
+        text,
+        render_table(table, texts=(0,)),
+        more_rows(len(overall.rows), top),
+        "\n".join(notes),
+    ]
 
 
-def _task_section(task: TaskData, columns: Sequence[str]) -> list[str]:
+def _task_section(task: TaskData, columns: Sequence[str], top: int) -> list[str]:
     """Return the section of a task: facts, table, footnotes, and sources.
 
     Args:
         task: the task.
         columns: the cost columns of the board's card.
+        top: number of rows that the table shows.
     """
     card = f"card {inline_code(task.name)} version {task.card.version}, digest {inline_code(task.card.digest[:8])}"
     facts = [
@@ -116,10 +130,12 @@ def _task_section(task: TaskData, columns: Sequence[str]) -> list[str]:
     columns = cost_columns.page_columns(columns)
     shared = cost_columns.shared_costs(task, columns)
     shared_texts = [f"{_column_title(column)} {escape_markdown(value)}" for column, value in shared.items() if value]
-    table, notes = _task_table(task, [column for column in columns if column not in shared])
+    more = more_rows(len(task.rows), top)
+    shown = replace(task, rows=task.rows[:top])
+    table, notes = _task_table(shown, [column for column in columns if column not in shared])
     below = [f"In all rows: {'; '.join(shared_texts)}."] if shared_texts else []
     below += [wording.as_sentence(note[0].upper() + note[1:]) for note in cost_columns.machine_notes(task, columns)]
-    return [heading, text, table, notes, *below, _references(task)]
+    return [heading, text, table, more, notes, *below, _references(task)]
 
 
 def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:

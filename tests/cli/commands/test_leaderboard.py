@@ -76,6 +76,15 @@ def test_a_mistake_leaves_the_good_pages_alone(
     assert {path: path.read_bytes() for path in Path("boards/mine").iterdir()} == pages
 
 
+def test_the_first_rows_are_shown_on_request(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["leaderboard", "build", "mine.yaml", "--top", "1"]) == 0
+    page = Path("boards/mine/index.html").read_text()
+    assert page.count('class="beyond"') == 2
+    assert "--top 1" in page
+    assert main(["leaderboard", "build", "mine.yaml", "--top", "0"]) == 2
+    assert "--top must be a number of rows from 1, got 0." in capsys.readouterr().err
+
+
 def test_every_reader_of_a_card_refuses_an_unknown_task(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("roots").mkdir()
     Path("roots/mine.yaml").write_text(CARD.replace("copy: ", "cpy: "))

@@ -171,7 +171,7 @@ def test_secondary_metrics_have_a_column_and_a_phrase(page: str) -> None:
     heads = re.findall(r"<th scope=\"col\".*?</th>", part)
     assert html_sections.SECONDARY_MEANING in next(head for head in heads if ">longer_score<" in head)
     row = next(row for row in re.findall(r"<tr data-key.*?</tr>", part, re.S) if 'data-key="gru"' in row)
-    assert '<td class="n" data-v="0.485">0.4850 ± 0</td>' in row
+    assert '<td class="n" data-v="0.485">0.4850, all seeds</td>' in row
     assert "longer_score" not in section(page, "copy")
 
 

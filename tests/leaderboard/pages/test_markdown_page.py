@@ -85,10 +85,12 @@ def table_cells(text: str) -> list[list[str]]:
     return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
 
 
-def test_the_page_begins_with_title_summary_and_rules(page: str) -> None:
-    assert page.startswith(
-        "# A &lt;board&gt;\n\nNothing real.\n\n- Tier `small`, 3 seeds for each row; 22 records count."
-    )
+def test_the_page_begins_with_title_and_result_and_ends_with_the_rules(page: str) -> None:
+    assert page.startswith("# A &lt;board&gt;\n\n**No overall winner: ")
+    places = [page.index(text) for text in ("| architecture ", "\nNothing real.\n", "\n## `copy`\n", "\n## Rules\n")]
+    assert places == sorted(places)
+    rules = section(page, "## Rules")
+    assert rules.startswith("\n- Tier `small`, 3 seeds for each row; 22 records count.")
     assert "seqbench leaderboard build test --from leaderboards/test/results" in section(
         page, "## How to check this page"
     )
@@ -196,7 +198,7 @@ def test_the_best_of_our_seeds_is_named_as_such(data: BoardData) -> None:
 
 
 def test_the_rules_state_how_often_ranks_are_wrong(page: str) -> None:
-    rules = " ".join(page.partition("\n## ")[0].split())
+    rules = " ".join(section(page, "## Rules").split())
     assert wording.RANK_ERRORS in rules
 
 

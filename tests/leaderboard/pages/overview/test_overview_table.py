@@ -9,8 +9,8 @@ import pytest
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow
 from seqbench.leaderboard.data.checked_records import VerificationState
-from seqbench.leaderboard.pages import overview_table
-from seqbench.leaderboard.pages.overview_table import Overview, OverviewCell, OverviewRow
+from seqbench.leaderboard.pages.overview import overview_table
+from seqbench.leaderboard.pages.overview.overview_table import Overview, OverviewCell, OverviewRow
 from seqbench.leaderboard.task_data import RowData, TaskData, count_verifications
 from tests.leaderboard import kit, sample
 from tests.leaderboard.kit import task_data

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow
-from seqbench.leaderboard.pages.result_sentence import result_sentences
+from seqbench.leaderboard.pages.overview.result_sentence import result_sentences
 from seqbench.leaderboard.stats.interquartile_mean import Estimate
 from seqbench.leaderboard.task_data import RowData
 from tests.leaderboard import kit, sample

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.checked_records import UNVERIFIED
 from seqbench.leaderboard.pages import anchors, score_text, wording
-from seqbench.leaderboard.pages.first_groups import first_group
+from seqbench.leaderboard.pages.overview.first_groups import first_group
 from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from seqbench.leaderboard.board_data import BoardData
-from seqbench.leaderboard.pages import first_groups
+from seqbench.leaderboard.pages.overview import first_groups
 from tests.leaderboard import kit, sample
 from tests.leaderboard.kit import task_data
 

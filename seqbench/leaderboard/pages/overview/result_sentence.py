@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.pages import score_text
-from seqbench.leaderboard.pages.first_groups import first_group, is_at_chance, name_list, ranked_rows
-from seqbench.leaderboard.pages.overview_table import LEAST_TASKS_FOR_ORDER
+from seqbench.leaderboard.pages.overview.first_groups import first_group, is_at_chance, name_list, ranked_rows
+from seqbench.leaderboard.pages.overview.overview_table import LEAST_TASKS_FOR_ORDER
 from seqbench.leaderboard.task_data import TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
