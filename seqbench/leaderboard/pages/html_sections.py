@@ -180,11 +180,7 @@ def build_task_section(
 
 def _rows_without_score(task: TaskData) -> list[RowsWithoutScore]:
     """Return the rows without a score, grouped by the reason."""
-    groups: dict[str, list[str]] = {}
-    for row in task.rows:
-        if row.mean is None:
-            groups.setdefault(wording.reason_without_score(row), []).append(row.label)
-    return [RowsWithoutScore(reason, labels) for reason, labels in groups.items()]
+    return [RowsWithoutScore(reason, labels) for reason, labels in wording.rows_without_score(task).items()]
 
 
 def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Slots) -> dict[str, Markup]:

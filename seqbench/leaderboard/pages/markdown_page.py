@@ -14,6 +14,7 @@ from seqbench.leaderboard.pages import cost_columns, markdown_overview, score_te
 from seqbench.leaderboard.pages.markdown_overview import more_rows
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.leaderboard.pages.overview.overview_table import TOP
+from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.number_format import (
     counted,
@@ -125,16 +126,18 @@ def _task_section(task: TaskData, columns: Sequence[str], top: int) -> list[str]
     ]
     heading = f"## {inline_code(task.task)}"
     text = f"{escape_markdown(task.summary)}\n\n{'; '.join(fact for fact in facts if fact)}."
-    if not task.rows:
-        return [heading, text, "No record counts yet.", _references(task)]
+    scored = rows_with_scores(task)
+    if not scored:
+        return [heading, text, "No row has a score yet.", _without_score(task), _references(task)]
     columns = cost_columns.page_columns(columns)
     shared = cost_columns.shared_costs(task, columns)
     shared_texts = [f"{_column_title(column)} {escape_markdown(value)}" for column, value in shared.items() if value]
-    more = more_rows(len(task.rows), top)
-    shown = replace(task, rows=task.rows[:top])
+    more = more_rows(len(scored), top)
+    shown = replace(task, rows=scored[:top])
     table, notes = _task_table(shown, [column for column in columns if column not in shared])
     below = [f"In all rows: {'; '.join(shared_texts)}."] if shared_texts else []
     below += [wording.as_sentence(note[0].upper() + note[1:]) for note in cost_columns.machine_notes(task, columns)]
+    notes = "\n".join(filter(None, (notes, _without_score(task))))
     return [heading, text, table, more, notes, *below, _references(task)]
 
 
@@ -171,6 +174,14 @@ def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
         for number, ((remark, reason), labels) in enumerate(notes.items(), start=1)
     )
     return render_table(table, texts), "\n".join(lines)
+
+
+def _without_score(task: TaskData) -> str:
+    """Return a list of the rows without a score, by reason."""
+    groups = wording.rows_without_score(task)
+    return "\n".join(
+        f"- {', '.join(map(inline_code, labels))}: {escape_markdown(reason)}" for reason, labels in groups.items()
+    )
 
 
 def _cost(row: RowData, column: str) -> str:

@@ -75,6 +75,15 @@ def _unverified_seeds(row: RowData) -> str:
     return f"nobody has verified the record of seed {', '.join(map(str, row.unverified))}"
 
 
+def rows_without_score(task: TaskData) -> dict[str, list[str]]:
+    """Return the labels of the rows of a task that have no score, by the reason."""
+    groups: dict[str, list[str]] = {}
+    for row in task.rows:
+        if row.mean is None:
+            groups.setdefault(reason_without_score(row), []).append(row.label)
+    return groups
+
+
 def reason_without_score(row: RowData) -> str:
     """Return why a row has no score: its state and the reason."""
     state = row.state if row.state in (MISSING, NOT_APPLICABLE) else "no score"

@@ -105,7 +105,7 @@ def test_a_task_has_a_table_of_rows_and_references(page: str) -> None:
     assert rows["`lstm`"][2:4] == ["0.7083 ± 1.3", "2/3"]
     assert rows["`tcn`"][0] == ""
     assert rows["`tcn`"][2] == "0.9000"
-    assert rows["`bigru`"][2:] == ["", *[""] * (len(rows["`gru`"]) - 4), "not applicable (3)"]
+    assert "`bigru`" not in rows
     assert rows["*best possible*"][2] == "1.000"
     assert rows["*baseline repeat*"][2] == rows["*chance*"][2] == "0.1250"
 
@@ -117,10 +117,11 @@ def test_reasons_are_footnotes_and_rows_with_the_same_reason_share_one(page: str
     assert rows["`tcn`"][-1] == "incomplete (2)"
     assert "- (1) `lstm`, 1 diverged: seed 2: the loss is nan \\| at `step` 7; counted with the chance score\n" in copy
     assert "- (2) `tcn`, incomplete: seed 1: no record; seed 2: no record\n" in copy
-    assert "- (3) `bigru`, not applicable: it looks ahead\n" in copy
-    music = section(page, "## `music-jsb`")
-    assert "- (1) `lstm`, `tcn`, missing: no record that counts\n" in music
-    assert {row[1]: row for row in table_cells(music)}["`lstm`"][-1] == "missing (1)"
+
+
+def test_rows_without_a_score_are_listed_below_the_table(page: str) -> None:
+    assert "- `bigru`: not applicable: it looks ahead\n" in section(page, "## `copy`")
+    assert "- `lstm`, `tcn`: missing: no record that counts\n" in section(page, "## `music-jsb`")
 
 
 def test_a_task_without_a_best_possible_score_has_its_anchor_and_sources(page: str) -> None:
@@ -204,17 +205,18 @@ def test_the_rules_state_how_often_ranks_are_wrong(page: str) -> None:
 
 def test_a_board_without_records_has_no_comparison_and_no_published_table(tmp_path: Path) -> None:
     page = markdown_page.render_markdown(board_data(example_board(), tmp_path))
-    assert page.count("No record counts yet.") == 2
+    assert page.count("No row has a score yet.") == 2
+    assert page.startswith("# A test\n\n**No record counts yet, so this board has no result.**")
     assert "Across tasks" not in page
     assert "Published and ours" not in page
     assert "set aside" not in page
 
 
-def test_a_table_without_records_has_no_cost_columns(tmp_path: Path) -> None:
+def test_a_task_without_records_has_no_table(tmp_path: Path) -> None:
     excused = [{"architecture": "bigru", "task": "copy", "reason": "it looks ahead"}]
     page = markdown_page.render_markdown(board_data(example_board(not_applicable=excused), tmp_path))
-    (heads, *_) = table_cells(page)
-    assert heads == ["rank", "architecture", "score", "solved", "remarks"]
+    assert table_cells(page) == []
+    assert "No row has a score yet.\n\n- `bigru`: not applicable: it looks ahead\n" in page
 
 
 def test_many_records_set_aside_are_counted(data: BoardData) -> None:
