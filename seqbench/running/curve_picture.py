@@ -16,7 +16,8 @@ from seqbench.protocol import run_folder
 from seqbench.protocol.records import Record
 from seqbench.utils import atomic_files, redaction
 from seqbench.utils.drawing.axis import Axis
-from seqbench.utils.drawing.plot_area import HEIGHT, LEFT, TOP, WIDTH, Plot, Point
+from seqbench.utils.drawing.chart_parts import CHART_HEIGHT, CHART_WIDTH, HEIGHT, LEFT, WIDTH, Line, Point
+from seqbench.utils.drawing.plot_area import Plot
 from seqbench.utils.drawing.svg import shorten, svg_tag, svg_text
 from seqbench.utils.errors import one_line
 from seqbench.utils.number_format import format_number
@@ -29,7 +30,7 @@ MOST_POINTS = 300
 LOG_RATIO = 100.0
 """Ratio of the largest to the smallest value from which a chart of losses gets a logarithmic axis."""
 
-_PANEL_WIDTH, _PANEL_HEIGHT, _HEADER = LEFT + WIDTH + 10, TOP + HEIGHT + 36, 40
+_PANEL_WIDTH, _PANEL_HEIGHT, _HEADER = CHART_WIDTH, CHART_HEIGHT, 40
 _STYLE = (
     ".seqbench-curves{font:10px system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',Arial,sans-serif;"
     "background:#fff;color:#1b1f24}"
@@ -39,7 +40,7 @@ _STYLE = (
     ".seqbench-curves .grid{stroke:#e3e6ea;fill:none}.seqbench-curves .axis{stroke:#a9b1ba;fill:none}"
     ".seqbench-curves .level{fill:none;stroke:#59616b;stroke-dasharray:4 3}"
     ".seqbench-curves .level.best{stroke-dasharray:none;opacity:.7}"
-    ".seqbench-curves .inner{overflow:hidden}"
+    ".seqbench-curves .inner{overflow:hidden}.seqbench-curves .leader{fill:none;stroke:#a9b1ba}"
     ".seqbench-curves .line{fill:none;stroke:#0b5fa5;stroke-width:1.6;stroke-linejoin:round}"
     ".seqbench-curves .mark{fill:#0b5fa5}.seqbench-curves .bar{fill:none;stroke:#0b5fa5}"
 )
@@ -109,7 +110,7 @@ def _validation_panel(record: Record) -> tuple[str, Plot] | None:
     plot = _empty_plot(points, [value for value, _, _ in known], f"Validation {metric}")
     for value, text, kind in known:
         plot.add_level(value, f"{text} {format_number(value)}", kind)
-    plot.add_series(metric, 0, points, metric)
+    plot.add_lines([Line(metric, 0, points, metric, named=False)])
     best = next((point for point in points if point.x == record.results.best_step), None)
     if best is not None:
         plot.add_point("tested", 0, best, f"tested: {metric} {format_number(best.value)} at step {best.x:g}")
@@ -123,8 +124,8 @@ def _loss_panel(record: Record) -> tuple[str, Plot] | None:
     if not points:
         return None
     plot = _empty_plot(points, [], "Training loss")
-    plot.add_series("training loss", 0, points, "training loss")
-    return f"training loss{' (logarithmic)' * plot.y.log}", plot
+    plot.add_lines([Line("training loss", 0, points, "training loss", named=False)])
+    return f"training loss{' (logarithmic)' * _is_log(points)}", plot
 
 
 def _points(steps: Sequence[float | None], values: Sequence[float | None]) -> list[Point]:
@@ -140,6 +141,11 @@ def _empty_plot(points: Sequence[Point], levels: Sequence[float], label: str) ->
     values = [point.value for point in points]
     spread = max(values) - min(values)
     near = [level for level in levels if min(values) - spread <= level <= max(values) + spread]
-    log = min(values) > 0 and max(values) > LOG_RATIO * min(values)
-    y = Axis.over([*values, *near], HEIGHT, 0.0, log)
+    y = Axis.over([*values, *near], HEIGHT, 0.0, _is_log(points))
     return Plot(Axis.over([0.0, *(point.x for point in points)], 0.0, WIDTH, pad=0.02), y, label, "step")
+
+
+def _is_log(points: Sequence[Point]) -> bool:
+    """Return whether the vertical axis of a chart is logarithmic."""
+    values = [point.value for point in points]
+    return min(values) > 0 and max(values) > LOG_RATIO * min(values)

@@ -64,6 +64,14 @@ def rows_with_scores(task: TaskData) -> list[RowData]:
     return [row for row in task.rows if row.mean is not None]
 
 
+def best_last(rows: Sequence[RowData], slots: Slots) -> list[RowData]:
+    """Return rows in the order in which they are drawn: grey ones first, and the best one on top."""
+    return [
+        *(row for row in reversed(rows) if row.label not in slots),
+        *(row for row in reversed(rows) if row.label in slots),
+    ]
+
+
 def full_score(task: TaskData) -> float | None:
     """Return the score that counts as 1 in a task: the best possible one, or the anchor where that is unknown."""
     return task.anchor if task.best is None else task.best

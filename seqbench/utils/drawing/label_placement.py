@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
-
-from markupsafe import Markup
-
-from seqbench.utils.drawing.svg import svg_tag, svg_text
 
 Anchor = Literal["start", "middle", "end"]
 """The end of a text that stands at its coordinates."""
@@ -19,8 +16,10 @@ Place = tuple[float, float, Anchor]
 Box = tuple[float, float, float, float]
 """Left, top, right and bottom of a rectangle."""
 
-CHARACTER_WIDTH, LINE_HEIGHT = 6.0, 10.0
+CHARACTER_WIDTH, LINE_HEIGHT = 5.8, 10.0
 """Estimated size of text in pixels: the reader's browser chooses the font."""
+NEAR = 13.0
+"""A name that is further from its point than this (pixels) is joined to it by a line."""
 
 
 @dataclass
@@ -47,32 +46,70 @@ class Labels:
         """
         self.boxes.append((x - half, y - half, x + half, y + half))
 
-    def place(self, text: str, places: Sequence[Place], class_: str, required: bool = False) -> Markup | None:
-        """Return the text at the first place where it overlaps nothing; None where there is no such place.
+    def occupy_line(self, start: tuple[float, float], end: tuple[float, float], half: float) -> None:
+        """Keep squares along a line free of texts.
+
+        Args:
+            start: coordinates of its start.
+            end: coordinates of its end.
+            half: half of the side of each square.
+        """
+        (x, y), (right, bottom) = start, end
+        if x == right or y == bottom:  # One rectangle holds all of the squares.
+            left, top = min(x, right), min(y, bottom)
+            self.boxes.append((left - half, top - half, max(x, right) + half, max(y, bottom) + half))
+            return
+        parts = 1 + int(math.hypot(right - x, bottom - y) / (2 * half))
+        for k in range(parts + 1):
+            self.occupy(x + (right - x) * k / parts, y + (bottom - y) * k / parts, half)
+
+    def occupy_text(self, text: str, place: Place) -> None:
+        """Keep the rectangle of a text at a place free of others."""
+        self.boxes.append(text_box(text, *place))
+
+    def find_place(self, text: str, places: Sequence[Place]) -> Place | None:
+        """Return the first place where a text overlaps nothing; None where there is no such place.
 
         Args:
             text: the text to write.
             places: the places to try, best first.
-            class_: class of the element.
-            required: whether the text is written at the first place if none is free.
         """
-        free = next((place for place in places if self._is_free(_text_box(text, *place))), None)
-        chosen = places[0] if free is None and required else free
-        if chosen is None:
-            return None
-        self.boxes.append(_text_box(text, *chosen))
-        x, y, anchor = chosen
-        return svg_tag("text", svg_text(text), class_=class_, x=x, y=y, text_anchor=anchor)
+        return next((place for place in places if self._is_free(text_box(text, *place))), None)
 
     def _is_free(self, box: Box) -> bool:
         inside = box[0] >= 0 and box[1] >= 0 and box[2] <= self.width and box[3] <= self.height
         return inside and not any(_overlap(box, other) for other in self.boxes)
 
 
-def _text_box(text: str, x: float, y: float, anchor: Anchor) -> Box:
+def places_around(x: float, y: float) -> list[Place]:
+    """Return the places for the name of a point, best first: beside it, then at growing distances around it."""
+    places: list[Place] = [
+        (x + 8, y + 3.5, "start"),
+        (x - 8, y + 3.5, "end"),
+        (x, y - 8, "middle"),
+        (x, y + 15, "middle"),
+    ]
+    for distance in (14.0, 22.0, 32.0, 44.0, 58.0):
+        for k in range(12):
+            angle = 2 * math.pi * k / 12
+            right, down = distance * math.cos(angle), distance * math.sin(angle)
+            anchor: Anchor = "middle" if abs(right) < 1 else "start" if right > 0 else "end"
+            places.append((x + right, y + down + 3.5, anchor))
+    return places
+
+
+def text_box(text: str, x: float, y: float, anchor: Anchor) -> Box:
+    """Return the rectangle that a text takes at a place, by an estimate of its width.
+
+    Args:
+        text: the text.
+        x: coordinate of its anchor.
+        y: coordinate of its baseline.
+        anchor: the end of the text that stands at ``x``.
+    """
     width = len(text) * CHARACTER_WIDTH
     left = x - {"start": 0.0, "middle": width / 2, "end": width}[anchor]
-    return left, y - LINE_HEIGHT + 2, left + width, y + 2
+    return left - 2, y - LINE_HEIGHT + 2, left + width + 2, y + 2
 
 
 def _overlap(a: Box, b: Box) -> bool:
