@@ -66,6 +66,7 @@ def _notes(data: BoardData) -> str:
     """Return the source of the figures, the deviations from its recipe, and the records that do not count."""
     board = data.board
     notes = [f"published: {visible_line(board.source)}"] if board.source else []
+    notes.append(wording.statistic_sentence(data.published))
     for task, deviations in wording.deviations_by_task(data.published).items():
         notes.append(f"{task} at tier {board.tier} deviates from the published recipe:")
         notes += [f"  - {deviation}" for deviation in deviations]

@@ -10,17 +10,12 @@ from seqbench.leaderboard.board_data import PublishedCell
 from seqbench.leaderboard.data.board_card import Board, PublishedRow
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore, OptionValue, short_option_value
 from seqbench.leaderboard.selection.record_eligibility import Selection
-from seqbench.leaderboard.selection.task_rows import SOLVED, diverged_score, own_title, rescale_score
+from seqbench.leaderboard.selection.task_rows import diverged_score, own_title
 from seqbench.leaderboard.stats import intervals
+from seqbench.leaderboard.verdicts import OTHER_SIZE, is_other_size, judge_difference
 from seqbench.protocol.cards import Tier
-from seqbench.protocol.chance import ABOVE_CHANCE
 
-AGREES, BOTH_CHANCE, BOTH_SOLVED = "agrees", "agrees: both are chance", "agrees: both solve it"
-BETTER, WORSE = "better than published", "worse than published"
 NO_TASK, NOT_RUN = "no such task yet", "not run"
-
-ROUNDING = 1e-9
-"""Relative error allowed at the limit of a tolerance: 0.98 is within 2 % of 1.0, but not to the last bit."""
 
 OURS = "seqbench"
 """Distribution whose architecture is used for a published row if several distributions offer that name."""
@@ -29,8 +24,8 @@ OURS = "seqbench"
 def compare_with_published(board: Board, selection: Selection) -> list[PublishedCell]:
     """Return the cells of a board's published table, row by row; an empty list for a board without a published table.
 
-    Our figure is over the seeds of one configuration, that of the tier's recipe: the mean, or the best if the published
-    figure is the best of several seeds. A diverged seed counts as chance. A cell without a figure states the reason.
+    Our figure is over the seeds of one configuration, that of the tier's recipe: the mean, or the best if the board
+    says so. A diverged seed counts as chance. A cell without a figure states the reason.
 
     Args:
         board: the board.
@@ -41,38 +36,6 @@ def compare_with_published(board: Board, selection: Selection) -> list[Published
         for row in board.published
         for architecture, value in row.values.items()
     ]
-
-
-def judge_difference(
-    row: PublishedRow, ours: float, published: float, chance: float | None, best: float | None = None
-) -> str:
-    """Return whether our figure agrees with the published one.
-
-    Figures agree in three cases:
-
-    - Both are chance: they differ from chance by less than 5 % of the distance from chance to the best possible score,
-      or by less than 5 % of chance if the best possible score is unknown.
-    - Both solve the task: they reach 99 % of that distance, where ratios of small errors mean little.
-    - They differ by no more than the row's tolerance, a share of the published figure; of chance, if that figure is 0.
-
-    Args:
-        row: the published row, for its direction and tolerance.
-        ours: our figure.
-        published: the published figure.
-        chance: score of a predictor that knows nothing; None if unknown.
-        best: best possible score; None if unknown.
-    """
-    if chance is not None:
-        distance = abs(chance if best is None else best - chance)
-        if all(abs(value - chance) < ABOVE_CHANCE * distance for value in (ours, published)):
-            return BOTH_CHANCE
-    scores = [rescale_score(value, chance, best) for value in (ours, published)]
-    if all(score is not None and score >= SOLVED for score in scores):
-        return BOTH_SOLVED
-    allowed = row.tolerance * (abs(published) or abs(chance or 0.0))
-    if abs(ours - published) <= allowed * (1 + ROUNDING):
-        return AGREES
-    return BETTER if (ours < published) == (row.direction == "min") else WORSE
 
 
 def run_arguments(board: Board, task: str, architecture: str) -> list[str]:
@@ -102,7 +65,8 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
     best = score.best if score else None
     chance = row.chance if row.chance is not None else score.chance if score else None
     values = _seed_values(row, records, chance)
-    ours, half_width = _our_figure(row, values)
+    ours, half_width = _our_figure(board.statistic, row.direction, values)
+    parameters = _median_cost(records, "parameters")
     card = selection.cards.get(row.task or "")
     ended = {record.seed for record in records if record.status == "ok" or record.diverged}
     return PublishedCell(
@@ -113,7 +77,7 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         architecture=architecture,
         task=row.task,
         published=published,
-        statistic=row.statistic,
+        statistic=board.statistic,
         ours=ours,
         half_width=half_width,
         seeds=len(values),
@@ -122,12 +86,14 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         difference=None if ours is None else ours - published,
         chance=chance,
         best=best,
-        parameters=_rounded(_median_cost(records, "parameters")),
+        parameters=_rounded(parameters),
         seconds=_median_cost(records, "seconds"),
         needs=row.needs,
         verdict=_missing_reason(board, selection, row, records)
         if ours is None
-        else judge_difference(row, ours, published, chance, best),
+        else OTHER_SIZE
+        if is_other_size(row, parameters)
+        else judge_difference(row, ours, published, chance, best, half_width),
         aside=aside,
         deviations=card.tier(board.tier).deviations if card else (),
         command=_command(board, row, architecture),
@@ -204,12 +170,18 @@ def _seed_values(row: PublishedRow, records: Sequence[CheckedRecord], chance: fl
     return [*values, *[worst] * diverged] if values and worst is not None else values
 
 
-def _our_figure(row: PublishedRow, values: Sequence[float]) -> tuple[float | None, float | None]:
-    """Return our figure and the half width of its interval: the mean of the seeds, or the best without an interval."""
+def _our_figure(statistic: str, direction: str, values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Return our figure and the half width of its interval: the mean of the seeds, or the best without an interval.
+
+    Args:
+        statistic: ``mean`` or ``best``.
+        direction: ``min`` or ``max``: which figures are better.
+        values: one figure for each seed.
+    """
     if not values:
         return None, None
-    if row.statistic == "best":
-        return (max if row.direction == "max" else min)(values), None
+    if statistic == "best":
+        return (max if direction == "max" else min)(values), None
     spread = intervals.mean_interval(values)
     return spread.mean, spread.half_width
 

@@ -103,10 +103,11 @@ def _build(options: argparse.Namespace) -> int:
 
     from seqbench.leaderboard import board_commands, page_files
     from seqbench.leaderboard.data.checked_records import CheckedRecord
+    from seqbench.leaderboard.pages.overview.overview_table import TOP
 
     by_path = any(isinstance(record, CheckedRecord) and not record.distribution for record in records)
     commands = board_commands.commands_for_pages(options.board, board.name, places, folder, by_path, options.top)
-    data = page_files.write_pages(board, records, folder, commands, options.top or page_files.TOP)
+    data = page_files.write_pages(board, records, folder, commands, options.top or TOP)
     _print_summary(data)
     print(f"pages: {folder / 'index.html'}, README.md, board.csv, board.json, board.tex")
     if not data.records:

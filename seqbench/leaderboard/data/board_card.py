@@ -127,7 +127,7 @@ class PublishedRow:
         tolerance: largest relative difference between figures that agree.
         chance: figure of a predictor that knows nothing; None if the records hold it.
         needs: effort of running a cell, such as ``a day on one GPU``.
-        statistic: how the figures summarise the seeds: ``mean`` or ``best``.
+        parameters: number of parameters of the published models; None if unknown.
     """
 
     name: str
@@ -139,7 +139,7 @@ class PublishedRow:
     tolerance: YamlFloat = 0.02
     chance: YamlFloat | None = None
     needs: str = ""
-    statistic: Literal["mean", "best"] = "mean"
+    parameters: int | None = None
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
@@ -165,6 +165,7 @@ class Board:
         not_applicable: cells that stay empty.
         published: rows of a published table, with which ``seqbench reproduce`` compares the records.
         source: source of the published table.
+        statistic: how published figures, and ours beside them, summarise the seeds: ``mean`` or ``best``.
         architectures: titles of architectures, by their names.
     """
 
@@ -181,6 +182,7 @@ class Board:
     not_applicable: tuple[NotApplicable, ...] = ()
     published: tuple[PublishedRow, ...] = ()
     source: str = ""
+    statistic: Literal["mean", "best"] = "mean"
     architectures: dict[str, ShownArchitecture] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -218,10 +220,19 @@ class Board:
         return "+".join(self.architectures[part].title if part in self.architectures else part for part in parts)
 
     def digest(self) -> str:
-        """Return the SHA-256 (hex) of the rules; a card without titles has the digest that it had before titles."""
+        """Return the SHA-256 (hex) of the rules; a card without a newer key has the digest that it had before that key.
+
+        Newer keys are titles of architectures and sizes of published models. The statistic belonged to each published
+        row.
+        """
         rules = dataclasses.asdict(self)
         if not self.architectures:
             del rules["architectures"]
+        statistic = rules.pop("statistic")
+        for row in rules["published"]:
+            row["statistic"] = statistic
+            if row["parameters"] is None:
+                del row["parameters"]
         return json_digest(rules)
 
 

@@ -61,6 +61,7 @@ def render_html(data: BoardData, commands: CheckCommands | None = None, top: int
             most_rows=max([len(overview.rows), *(len(task.rows) for task in data.tasks)]),
             overall=html_sections.build_overall_section(data.overall, top) if data.overall else None,
             published=[html_sections.format_published_row(cell) for cell in data.published],
+            statistic=wording.statistic_sentence(data.published),
             published_aside=[text for cell in data.published for text in cell.aside],
             published_deviations=wording.deviations_by_task(data.published),
             rank_errors=wording.RANK_ERRORS,

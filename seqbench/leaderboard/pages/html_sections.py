@@ -111,7 +111,6 @@ class PublishedRow:
         ours: our figure; None without one.
         half_width: half width of its interval; None without one.
         difference: our figure minus the published one.
-        best_of: ``best of 3 seeds`` where our figure is not a mean.
         setting: the setting of the published figure.
         parameters: number of parameters of our model.
         kind: first word of the verdict, or ``open`` without a figure of ours; chooses the colour.
@@ -122,7 +121,6 @@ class PublishedRow:
     ours: str | None
     half_width: str | None
     difference: str
-    best_of: str
     setting: str
     parameters: str
     kind: str
@@ -214,8 +212,7 @@ def format_published_row(cell: PublishedCell) -> PublishedRow:
         ours=None if cell.ours is None else number_format.format_score(cell.ours, places),
         half_width=None if half is None else number_format.format_half_width(half, places),
         difference=number_format.format_difference(cell.difference),
-        best_of=wording.best_of_seeds(cell),
-        setting=wording.setting_text(cell),
+        setting=cell.setting,
         parameters=wording.format_parameters(cell),
         kind="open" if cell.ours is None else cell.verdict.partition(" ")[0].rstrip(":"),
     )

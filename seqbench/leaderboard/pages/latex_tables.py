@@ -220,16 +220,16 @@ def _published_table(data: BoardData) -> _Table:
         f"{escape_latex(task)} deviates from the published recipe: {escape_latex('; '.join(texts).rstrip('.'))}."
         for task, texts in wording.deviations_by_task(data.published).items()
     )
-    caption = f"{escape_latex(wording.as_sentence(board.title))}{source}"
+    statistic = escape_latex(wording.statistic_sentence(data.published)).replace("±", r"$\pm$")
+    caption = f"{escape_latex(wording.as_sentence(board.title))}{source} {statistic}"
     return _Table([heads], [body], caption, f"tab:{board.name}-published", texts=(0, 1, 2, 7), note=note)
 
 
 def _our_figure(cell: PublishedCell) -> str:
-    """Return our figure, and a note where it is the best of our seeds and not their mean."""
+    """Return our figure with the half width of its interval."""
     if cell.ours is None:
         return "--"
-    best = wording.best_of_seeds(cell)
-    return f"${_math(number_format.format_mean(cell.ours, cell.half_width))}$" + f" ({best})" * bool(best)
+    return f"${_math(number_format.format_mean(cell.ours, cell.half_width or None))}$"
 
 
 def _metric(name: str, direction: str) -> str:

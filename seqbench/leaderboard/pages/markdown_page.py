@@ -248,6 +248,7 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
                 inline_code(cell.command) if cell.command else "",
             ]
         )
+    statistic = wording.statistic_sentence(cells)
     source = f"Source: {escape_markdown(wording.as_sentence(board.source))}" if board.source else ""
     descriptions: dict[str, str] = {}
     for cell in cells:
@@ -259,7 +260,14 @@ def _published_section(cells: Sequence[PublishedCell], board: BoardFacts) -> lis
         + "\n".join(f"- {escape_markdown(text)}" for text in texts)
         for task, texts in wording.deviations_by_task(cells).items()
     ]
-    return ["## Published and ours", source, render_table(table, texts=(0, 1, 8, 9)), rows, *deviations, aside]
+    return [
+        "## Published and ours",
+        f"{statistic} {source}".rstrip(),
+        render_table(table, texts=(0, 1, 8, 9)),
+        rows,
+        *deviations,
+        aside,
+    ]
 
 
 def _left_out_sections(data: BoardData) -> list[str]:

@@ -153,26 +153,21 @@ def direction_text(direction: str) -> str:
 
 def row_description(cell: PublishedCell) -> str:
     """Return the metric, its direction and the setting of a row of a published table."""
-    return ", ".join(filter(None, (visible_line(cell.metric), direction_text(cell.direction), setting_text(cell))))
+    return ", ".join(
+        filter(None, (visible_line(cell.metric), direction_text(cell.direction), visible_line(cell.setting)))
+    )
 
 
-def setting_text(cell: PublishedCell) -> str:
-    """Return the setting of a published figure, and a note where our figure is the best seed, not the mean."""
-    ours = "ours is the best of our seeds" if cell.statistic == "best" else ""
-    return "; ".join(filter(None, (visible_line(cell.setting), ours)))
-
-
-def best_of_seeds(cell: PublishedCell) -> str:
-    """Return ``best of 3 seeds`` where our figure is the best seed; an empty string where it is the mean."""
-    if cell.statistic != "best" or cell.ours is None:
-        return ""
-    return f"best of {number_format.counted(cell.seeds, 'seed')}"
+def statistic_sentence(cells: Sequence[PublishedCell]) -> str:
+    """Return what the figures of a published table are over the seeds; a table has one statistic."""
+    if any(cell.statistic == "best" for cell in cells):
+        return "Published figures and ours are the best of the seeds, so that ours have no interval."
+    return "Our figures are means over seeds, ± the half width of their 95 % interval."
 
 
 def format_our_figure(cell: PublishedCell) -> str:
-    """Return our figure beside a published one: ``8.450 ± 0.64`` or ``1.000, best of 3 seeds``; empty without one."""
-    mean = number_format.format_mean(cell.ours, cell.half_width)
-    return ", ".join(filter(None, (mean, best_of_seeds(cell))))
+    """Return our figure beside a published one, as ``8.450 ± 0.64``; empty without one."""
+    return number_format.format_mean(cell.ours, cell.half_width)
 
 
 def format_parameters(cell: PublishedCell) -> str:

@@ -67,14 +67,13 @@ def test_the_name_of_a_secondary_metric_is_escaped_to_one_line(data: BoardData) 
     assert wording.secondary_summary(task_data(data, "copy")) == ""
 
 
-def test_a_figure_of_ours_that_is_the_best_seed_is_named_as_such(data: BoardData) -> None:
-    mean = replace(data.published[0], ours=0.9, half_width=0.1, seeds=3)
-    assert wording.format_our_figure(mean) == "0.9000 ± 0.10"
-    best = replace(mean, statistic="best", half_width=None)
-    assert wording.format_our_figure(best) == "0.9000, best of 3 seeds"
-    assert wording.best_of_seeds(replace(best, seeds=1)) == "best of 1 seed"
-    assert "best" in wording.setting_text(best)
-    assert wording.format_our_figure(replace(best, ours=None)) == ""
+def test_a_published_table_has_one_statistic(data: BoardData) -> None:
+    assert wording.statistic_sentence(data.published).startswith("Our figures are means over seeds")
+    best = [replace(cell, statistic="best", ours=0.9, half_width=None) for cell in data.published]
+    assert wording.statistic_sentence(best).startswith("Published figures and ours are the best of the seeds")
+    assert wording.format_our_figure(best[0]) == "0.9000"
+    assert wording.format_our_figure(replace(best[0], half_width=0.1)) == "0.9000 ± 0.10"
+    assert wording.format_our_figure(replace(best[0], ours=None)) == ""
 
 
 def test_deviations_are_listed_by_task(data: BoardData) -> None:
