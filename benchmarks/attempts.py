@@ -2,7 +2,8 @@
 
 The command makes each false record of ``tests/verification/attempt_table.py``, verifies it, prints the score that it
 claims beside the score that the verification computes, and writes all outcomes as JSON. With all attempts it also
-writes the table of ``docs/trust.md``. It fails if an outcome is not the expected one.
+writes the tables of ``docs/trust.md``; ``python -m benchmarks.attempts page`` writes these from the last JSON. It fails
+if an outcome is not the expected one.
 """
 
 from __future__ import annotations
@@ -17,16 +18,24 @@ from typing import Any
 
 from benchmarks._results import RESULTS, write_results
 from seqbench.utils import atomic_files, plain_data
+from seqbench.verification import checked_fields
 from tests.verification import cheat_runs
 from tests.verification.attempt_table import ATTEMPTS, TRIALS
 from tests.verification.cheat_runs import CheatSite, call
 from tests.verification.trials import Trial, TrialFolder
 
 PAGE = RESULTS.parents[1] / "docs" / "trust.md"
-START, END = "<!-- attempts -->", "<!-- end of attempts -->"
+MARKS = {
+    "attempts": ("<!-- attempts -->", "<!-- end of attempts -->"),
+    "fields": ("<!-- fields -->", "<!-- end of fields -->"),
+}
+"""Marks before and after each table of the page."""
 
 
 def main() -> None:
+    if sys.argv[1:] == ["page"]:
+        write_page()
+        return
     chosen = {int(number) for number in sys.argv[1:]} or set(ATTEMPTS)
     with tempfile.TemporaryDirectory(prefix="seqbench-attempts-") as name:
         root = Path(name)
@@ -67,12 +76,14 @@ def try_one(trial: Trial, folder: Path, run: Path) -> dict[str, Any]:
 
 
 def write_page() -> None:
-    """Write the table of the results into the page, between its two marks."""
+    """Write the table of the results, and that of the fields of a record, into the page."""
     text = PAGE.read_text(encoding="utf-8")
-    before, after = text.partition(START)[0], text.partition(END)[2]
     results = plain_data.read_json(RESULTS / "attempts.json")
     assert isinstance(results, dict)
-    atomic_files.write_text(PAGE, f"{before}{START}\n\n{render_table(results)}\n{END}{after}")
+    for name, table in (("attempts", render_table(results)), ("fields", checked_fields.field_table())):
+        start, end = MARKS[name]
+        text = f"{text.partition(start)[0]}{start}\n\n{table}\n{end}{text.partition(end)[2]}"
+    atomic_files.write_text(PAGE, text)
 
 
 def render_table(results: Mapping[str, Any]) -> str:

@@ -59,22 +59,22 @@ def _models(path: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseM
     """Yield a model and the models in its fields, each with its dotted path in the file."""
     yield path, model
     for name, field in model.model_fields.items():
-        for inner, suffix in _inner_models(field.annotation, ""):
+        for inner, suffix in inner_models(field.annotation, ""):
             yield from _models(f"{path}.{field.alias or name}{suffix}".removeprefix("."), inner)
 
 
-def _inner_models(annotation: object, suffix: str) -> Iterator[tuple[type[BaseModel], str]]:
+def inner_models(annotation: object, suffix: str) -> Iterator[tuple[type[BaseModel], str]]:
     """Yield the models that values of a type contain, each with a suffix for keys (``.*``) or indices (``[]``)."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, suffix
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (typing.Union, types.UnionType):
         for member in arguments:
-            yield from _inner_models(member, suffix)
+            yield from inner_models(member, suffix)
     elif origin is dict:
-        yield from _inner_models(arguments[1], f"{suffix}.*")
+        yield from inner_models(arguments[1], f"{suffix}.*")
     elif origin is list:
-        yield from _inner_models(arguments[0], f"{suffix}[*]")
+        yield from inner_models(arguments[0], f"{suffix}[*]")
 
 
 def _table(path: str, model: type[BaseModel]) -> str:
