@@ -98,7 +98,7 @@ def edit(data: RecordData, place: Place, value: object) -> RecordData:
     for key in place[:-1]:
         holder = holder[key]
     holder[place[-1]] = value
-    return changed  # type: ignore[no-any-return]
+    return changed
 
 
 def found_by(folder: Path, data: RecordData) -> dict[str, str]:
@@ -120,7 +120,7 @@ def without_net(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("without_net")
-@tried(FAST)
+@tried(FAST // 2)
 @given(st.data())
 def test_an_edit_is_found_by_its_check_or_is_the_submitters_word(run: Path, draws: st.DataObject) -> None:
     data = json.loads((run / records.NAME).read_text())
@@ -133,6 +133,6 @@ def test_an_edit_is_found_by_its_check_or_is_the_submitters_word(run: Path, draw
         (run / records.NAME).write_text(json.dumps(data))
     where = ".".join(map(str, place))
     if check in (WORD, RETRAIN) or check in SLOW_CHECKS:
-        assert not found or set(found) <= {"format", *SLOW_CHECKS}, f"{where} = {false!r}: {found}"
+        assert not found or set(found) <= {"format", "record"}, f"{where} = {false!r}: {found}"
     else:
         assert check in found or "format" in found, f"{where} = {false!r} was not found by {check}, but by {found}"
