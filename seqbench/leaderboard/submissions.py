@@ -17,6 +17,7 @@ from typing import NamedTuple
 from seqbench.leaderboard import page_files
 from seqbench.leaderboard.board_builder import build_board_data
 from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data.board_card import Board, load_board
 from seqbench.leaderboard.data.board_paths import RESULTS, ROOT
 from seqbench.leaderboard.data.checked_records import CheckedRecord
@@ -92,7 +93,7 @@ def submit_runs(root: Path, name: str, places: Sequence[Path], verify: Verify) -
             for record in seeds.values():
                 outcome = _submit_record(folder, record, verify, written, refused)
                 logger.info(f"{label} on {record.task}, seed {record.seed}: {outcome}")
-    page_files.write_pages(board, _committed_records(folder), folder, _commands(root, name))
+    write_board_pages(root, name)
     return Submission(folder, written, refused)
 
 
@@ -107,20 +108,10 @@ def check_board(root: Path, name: str) -> BoardCheck:
         name: name of the board.
     """
     try:
-        board, folder = _load_board(root, name), root / name
-        collected = list(_committed_records(folder))
-        data = build_board_data(board, collected)
+        data, problems = check_records(root, name)
     except SeqbenchError as error:
         return BoardCheck(0, [str(error)])
-    problems = [f"{excluded.origin}: {excluded.reason}" for excluded in data.set_aside]
-    problems += [
-        f"{counted(count, 'record')} {'is' if count == 1 else 'are'} {kind}" for kind, count in data.unrelated.items()
-    ]
-    problems += data.problems
-    results, by_origin = folder / RESULTS, {item.origin: item for item in collected}
-    for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
-        origin = path.relative_to(results).as_posix()
-        problems += [f"{origin}: {reason}" for reason in _file_problems(folder, path, by_origin.get(origin))]
+    folder, results = root / name, root / name / RESULTS
     for file, text in page_files.render_pages(data, _commands(root, name)).items():
         path = folder / file
         if not path.is_file() or path.read_bytes() != text.encode():
@@ -129,6 +120,46 @@ def check_board(root: Path, name: str) -> BoardCheck:
             command = f"{create}seqbench leaderboard build {card} --from {results} --out {folder}"
             problems.append(f"{file} differs from the page that the records give; generate it by `{command}`")
     return BoardCheck(data.records, problems)
+
+
+def check_records(root: Path, name: str, stamped: bool = True) -> tuple[BoardData, list[str]]:
+    """Return the data of a board, and the problems of its committed records.
+
+    Args:
+        root: folder of boards.
+        name: name of the board.
+        stamped: whether a record must state how it was verified; False for a request, whose records CI verifies.
+
+    Raises:
+        SeqbenchError: the board cannot be read.
+    """
+    board, folder = _load_board(root, name), root / name
+    collected = list(_committed_records(folder))
+    data = build_board_data(board, collected)
+    problems = [f"{excluded.origin}: {excluded.reason}" for excluded in data.set_aside]
+    problems += [
+        f"{counted(count, 'record')} {'is' if count == 1 else 'are'} {kind}" for kind, count in data.unrelated.items()
+    ]
+    problems += data.problems
+    results, by_origin = folder / RESULTS, {item.origin: item for item in collected}
+    for path in sorted(path for path in results.rglob("*") if not path.is_dir()):
+        origin = path.relative_to(results).as_posix()
+        problems += [f"{origin}: {reason}" for reason in _file_problems(folder, path, by_origin.get(origin), stamped)]
+    return data, problems
+
+
+def write_board_pages(root: Path, name: str) -> None:
+    """Generate the pages of a board from its committed records.
+
+    Args:
+        root: folder of boards.
+        name: name of the board.
+
+    Raises:
+        SeqbenchError: the board cannot be read, or a page cannot be written.
+    """
+    folder = root / name
+    page_files.write_pages(_load_board(root, name), _committed_records(folder), folder, _commands(root, name))
 
 
 def _submit_record(
@@ -217,8 +248,15 @@ def _not_repeatable(checked: CheckedRecord, record: Record) -> str | None:
     return None
 
 
-def _file_problems(folder: Path, path: Path, item: CollectedRecord | None) -> list[str]:
-    """Return the problems of a file among the committed records, except those for which a record does not count."""
+def _file_problems(folder: Path, path: Path, item: CollectedRecord | None, stamped: bool) -> list[str]:
+    """Return the problems of a file among the committed records, except those for which a record does not count.
+
+    Args:
+        folder: folder of the board.
+        path: path of the file.
+        item: the record in it; None if it holds none.
+        stamped: whether the record must state how it was verified.
+    """
     if item is None:
         return ["it is no record; remove it"]
     if isinstance(item, ExcludedRecord):
@@ -230,6 +268,6 @@ def _file_problems(folder: Path, path: Path, item: CollectedRecord | None) -> li
         problems.append(reason)
     if record.results.model_fields_set.intersection(records.PRIVATE):
         problems.append("it holds a sample, which may quote data; submit it by `seqbench leaderboard submit`")
-    if item.verified not in STAMPS:
+    if stamped and item.verified not in STAMPS:
         problems.append("it does not state how it was verified; submit it by `seqbench leaderboard submit`")
     return problems

@@ -1,4 +1,4 @@
-"""Build a leaderboard from records, check the committed ones, or submit runs to one."""
+"""Build a leaderboard from records, check the committed ones, submit runs to one, or check a request for records."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqbench.cli import board_request
 from seqbench.cli.commands.verify import TOLERANCE
 from seqbench.cli.text_tables import align_columns
 from seqbench.leaderboard.data import board_card, board_paths
@@ -31,7 +32,7 @@ MOST_NAMED = 20
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the actions ``build``, ``check`` and ``submit`` with their arguments."""
+    """Add the actions ``build``, ``check``, ``submit`` and ``request`` with their arguments."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=type(parser))
     build = actions.add_parser("build", help=_build.__doc__, description=_build.__doc__, allow_abbrev=False)
     _add_board(build)
@@ -72,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     submit.add_argument(
         "--tolerance", type=float, default=TOLERANCE, help=f"tolerance of the verification (default: {TOLERANCE:g})"
     )
+    board_request.add_action(actions)
     build.set_defaults(act=_build)
     check.set_defaults(act=_check)
     submit.set_defaults(act=_submit)
