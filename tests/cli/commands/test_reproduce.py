@@ -114,10 +114,7 @@ def test_published_figures_are_beside_ours(card: Path, capsys: pytest.CaptureFix
     assert table["text8 gru"][-1] == "no such task yet"
     command = "seqbench sweep --arch tcn --task music-jsb --tier paper --seeds 2"
     assert f"cells without a record:\n  {command}\n\n" in out
-    assert (
-        "4 cells: 1 undecided: our interval is wider than the tolerance, 1 not run, 1 agrees: both are chance, 1 no such task yet\n"
-        in out
-    )
+    assert f"4 cells: 1 {verdicts.WIDE}, 1 not run, 1 agrees: both are chance, 1 no such task yet\n" in out
     assert "\nmusic-jsb at tier paper deviates from the published recipe:\n  - " in out
 
 
