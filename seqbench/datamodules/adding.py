@@ -10,6 +10,7 @@ The task is from Hochreiter & Schmidhuber 1997, this form from Bai, Kolter & Kol
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -75,6 +76,14 @@ class Adding(SequenceDataModule):
             total=float(rows),
             index=torch.arange(first, first + rows),
         )
+
+    def with_fresh_test(self, secret: str) -> Self:
+        """Return the same task with other evaluation sequences.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        return self.with_secret(secret)
 
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sample of the split once."""

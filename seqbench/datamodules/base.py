@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -175,6 +176,27 @@ class SequenceDataModule(L.LightningDataModule, ABC):
             decoded: token ids that the model generated, by the index of the test sample.
         """
         return {}
+
+    def with_fresh_test(self, secret: str) -> Self | None:
+        """Return the same data with other evaluation splits, drawn from a secret; None if there is one test split.
+
+        Only a task that generates its data can draw more of them. ``stream`` must draw evaluation batches from
+        ``keys``; such a task returns ``self.with_secret(secret)``.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        return None
+
+    def with_secret(self, secret: str) -> Self:
+        """Return a copy whose evaluation batches are drawn from a secret, for ``with_fresh_test``.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        twin = copy.copy(self)
+        twin.keys = dataclasses.replace(self.keys, secret=secret)
+        return twin
 
     def describe_data(self) -> Mapping[str, object]:
         """Return plain data that describes the data set, for the record: sizes, excluded samples, vocabularies."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -108,6 +109,14 @@ class Copy(SequenceDataModule):
             scored=scored,
             index=torch.arange(first, first + rows),
         )
+
+    def with_fresh_test(self, secret: str) -> Self:
+        """Return the same task with other evaluation sequences.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        return self.with_secret(secret)
 
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sample of the split once."""

@@ -39,8 +39,13 @@ def import_datamodule_class(card: Card) -> type[SequenceDataModule]:
     return datamodule
 
 
-def build_datamodule(config: RunConfig) -> SequenceDataModule:
+def build_datamodule(config: RunConfig, carry_state: bool | None = None) -> SequenceDataModule:
     """Build the datamodule of a run, without a model.
+
+    Args:
+        config: configuration of the run.
+        carry_state: whether the architecture continues from a state, for a task with streams; None to import the class
+            of the architecture, which says it.
 
     Raises:
         SeqbenchError: the datamodule refuses its options, or the data is not available.
@@ -48,7 +53,9 @@ def build_datamodule(config: RunConfig) -> SequenceDataModule:
     datamodule = import_datamodule_class(config.card)
     options = dict(config.task_options)
     if datamodule.streaming:
-        options["carry_state"] = registry.continues_streams(config.arch_entry.load())
+        if carry_state is None:
+            carry_state = registry.continues_streams(config.arch_entry.load())
+        options["carry_state"] = carry_state
     return build_data(config.card, options, config.optim, config.seed)
 
 

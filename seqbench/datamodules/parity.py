@@ -10,6 +10,7 @@ Training uses short strings and the test longer ones, as in Delétang et al. 202
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -105,6 +106,14 @@ class Parity(SequenceDataModule):
             scored=torch.from_numpy(last) if is_probe else None,
             index=torch.arange(first, first + len(lengths)),
         )
+
+    def with_fresh_test(self, secret: str) -> Self:
+        """Return the same task with other evaluation sequences.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        return self.with_secret(secret)
 
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sample of the split once."""

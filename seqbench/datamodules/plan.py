@@ -10,6 +10,7 @@ must derive the position from its own state. A model without memory outputs the 
 from __future__ import annotations
 
 import math
+from typing import Self
 
 import numpy as np
 import torch
@@ -88,6 +89,14 @@ class Plan(SequenceDataModule):
             total=float(rows * self.length),
             index=torch.arange(first, first + rows),
         )
+
+    def with_fresh_test(self, secret: str) -> Self:
+        """Return the same task with other evaluation sequences.
+
+        Args:
+            secret: text that nobody knows.
+        """
+        return self.with_secret(secret)
 
     def steps(self, split: str) -> int:
         """Return the number of batches that contain each sample of the split once."""

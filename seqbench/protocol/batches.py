@@ -51,11 +51,13 @@ class Keys:
         seed: seed of the run.
         task: name of the card.
         version: version of the card.
+        secret: text that nobody knows, for new test splits of the same kind; empty for the splits of the card.
     """
 
     seed: int
     task: str
     version: int
+    secret: str = ""
 
     def generator(self, split: str, step: int) -> np.random.Generator:
         """Return the generator of one batch of one split: Philox, keyed by 128 bits of a BLAKE2 hash.
@@ -66,6 +68,8 @@ class Keys:
         True
         """
         source = f"seed={self.seed}" if split == "train" else f"version={self.version}"
+        if self.secret and split != "train":
+            source = f"{source}/secret={self.secret}"
         text = f"{self.task}/{source}/{split}/{step}"
         key = hashlib.blake2b(text.encode(), digest_size=16).digest()
         return np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype=np.uint64)))

@@ -89,7 +89,11 @@ class NoMatchingSize(SeqbenchError):
 
 
 def match_parameters(
-    config: RunConfig, target: int, tolerance: float | None = None, fixed: Collection[str] = ()
+    config: RunConfig,
+    target: int,
+    tolerance: float | None = None,
+    fixed: Collection[str] = (),
+    spec: SequenceSpec | None = None,
 ) -> RunConfig:
     """Return the configuration whose number of trainable parameters is nearest to ``target``.
 
@@ -102,13 +106,14 @@ def match_parameters(
         target: wanted number of parameters.
         tolerance: largest accepted difference, as a share of ``target``; None for ``TOLERANCE``.
         fixed: options of the architecture that keep their values, because the user sets them.
+        spec: input and output of the task; None to read the data.
 
     Raises:
         NoMatchingSize: no size is within the tolerance.
         SeqbenchError: the backbone refuses all widths.
     """
     tolerance = TOLERANCE if tolerance is None else tolerance
-    spec = _load_spec(config)
+    spec = _load_spec(config) if spec is None else spec
     nearest: list[tuple[int, dict[str, object]]] = []
     for shape in _shapes(config, fixed):
         counts = _counts_near(_ParameterCounter(config, spec, shape), target)

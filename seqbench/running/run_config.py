@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from seqbench.datamodules.base import SequenceDataModule
 
 
-def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig:
+def resolve_config(request: RunRequest, needs_sources: bool = True, imports_architectures: bool = True) -> RunConfig:
     """Return the complete configuration of a run.
 
     Defaults come from the task's card and from the signatures of the chosen classes. If the request has
@@ -42,6 +42,9 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
     Args:
         request: names and options from the user.
         needs_sources: whether the source of a class must be known, which the digest of a run covers.
+        imports_architectures: whether the classes of the architectures are imported, which check the options of the
+            architectures and state their defaults. Otherwise these options are those of the request, without a check,
+            and the configuration has no digests of files.
 
     Raises:
         SeqbenchError: a name or an option is unknown, a value has the wrong type or is out of range, the task's data
@@ -55,8 +58,14 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
     checksums = data_contents.file_checksums(location) if location else {}
 
     datamodule = loading.import_datamodule_class(card)
-    parser = _option_parser(request, entries, card, tier, datamodule)
-    options = parser.parse(request.options, request.arguments)
+    classes = _load_classes(entries) if imports_architectures else {}
+    parser = _option_parser(request, entries, classes, card, tier, datamodule)
+    options = parser.parse(
+        {group: values for group, values in request.options.items() if imports_architectures or group not in entries},
+        request.arguments,
+    )
+    if not imports_architectures:
+        options |= {group: dict(request.group(group)) for group in entries}
     if request.encoder and options["body"].get("bridge") == DECODER_ONLY:
         raise SeqbenchError("body.bridge decoder-only has no encoder; give --encoder none, or choose another bridge.")
     config = RunConfig(
@@ -77,7 +86,7 @@ def resolve_config(request: RunRequest, needs_sources: bool = True) -> RunConfig
         checksums=checksums,
         published=data_contents.is_published(location.dataset, checksums) if location else True,
         task_standard=parser.defaults()["task"],
-        class_files=class_files(entries.values(), needs_sources),
+        class_files=class_files(entries.values(), needs_sources) if imports_architectures else {},
     )
     _check_secrets(config.options_to_repeat(), "option")
     _check_importable(config)
@@ -94,7 +103,7 @@ def format_help(request: RunRequest) -> str:
     """
     entries, card = _find_entries(request), load_card(request.task)
     tier, datamodule = card.tier(request.tier), loading.import_datamodule_class(card)
-    return _option_parser(request, entries, card, tier, datamodule).format_help()
+    return _option_parser(request, entries, _load_classes(entries), card, tier, datamodule).format_help()
 
 
 def class_files(entries: Iterable[registry.Entry], are_needed: bool = True) -> dict[str, FileDigests]:
@@ -132,6 +141,7 @@ def _find_entries(request: RunRequest) -> dict[str, registry.Entry]:
 def _option_parser(
     request: RunRequest,
     entries: Mapping[str, registry.Entry],
+    classes: Mapping[str, type],
     card: Card,
     tier: Tier,
     datamodule: type[SequenceDataModule],
@@ -141,6 +151,7 @@ def _option_parser(
     Args:
         request: names and options from the user.
         entries: registry entries of the backbones by group of options, ``arch`` and ``encoder``.
+        classes: their classes; empty if the options of the backbones are not parsed.
         card: card of the task.
         tier: tier of the card.
         datamodule: class that the card names.
@@ -152,7 +163,7 @@ def _option_parser(
         raise SeqbenchError(
             f"task '{card.name}' has no encoder, because its inputs and outputs are aligned; leave out --encoder."
         )
-    parser = OptionParser(_load_classes(entries), datamodule)
+    parser = OptionParser(classes, datamodule)
     known = set(parser.names)
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},

@@ -5,22 +5,23 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
-from seqbench.models.weights import state_digest, weights_digest
-from seqbench.protocol import run_folder
+from seqbench.models.weights import state_digest
+from seqbench.protocol import registry
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
+from seqbench.protocol.identity import package_sources
 from seqbench.protocol.record_fields import Results
 from seqbench.protocol.records import Record
 from seqbench.protocol.splits import SCORED_SPLITS
-from seqbench.running import evaluation, provenance, reload, scoring
-from seqbench.running.callbacks.checkpoints import Checkpoint, load_checkpoint
-from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.running import provenance, scoring
+from seqbench.running.callbacks.checkpoints import Checkpoint
+from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import short_repr
+from seqbench.verification.blind_results import score_blind
 from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
 
 logger = logging.getLogger(__name__)
@@ -29,41 +30,23 @@ logger = logging.getLogger(__name__)
 def check_weights(subject: Subject) -> str:
     """Check that the checkpoint holds the scored weights, and the curve and learning rate of the record.
 
-    Without the data or the architecture the module cannot be built, and the weights are read from the checkpoint alone.
-    """
-    subject.require_scores()
-    record, folder = subject.record, subject.require_folder()
-    if subject.config is None or subject.data is None:
-        return _check_stored_weights(subject, folder)
-    config, _ = subject.rebuilt
-    reloaded = reload.reload_run(folder, record, reload.recorded_config(record, subject.task_options))
-    digest = weights_digest(reloaded.module)
-    compare_values(record.results.weights, digest, 0, "results.weights")
-    compare_values(record.results.best_step, reloaded.step, 0, "results.best_step")
-    subject.reloaded = reloaded
-    _check_history(load_checkpoint(folder / run_folder.BEST), record, config.optim.lr)
-    return f"the checkpoint of step {reloaded.step} is the one that was scored: digest {digest[:8]}"
-
-
-def _check_stored_weights(subject: Subject, folder: Path) -> str:
-    """Check the weights in the checkpoint without the module that has them.
+    The weights are read from the checkpoint, without the module that has them.
 
     Raises:
+        SkippedError: the run has no scores, or there is no checkpoint.
         SeqbenchError: the checkpoint cannot be read, or differs from the record.
     """
-    record, path = subject.record, folder / run_folder.BEST
-    try:
-        checkpoint = load_checkpoint(path)
-    except Exception as error:  # The unpickler raises many kinds of error for a broken file.
-        raise SeqbenchError(f"{path} does not fit its record: {one_line(error, 300)}") from error
+    subject.require_scores()
+    subject.require_folder()
+    record, checkpoint = subject.record, subject.checkpoint
+    if checkpoint is None:
+        raise subject.broken or SkippedError("the checkpoint was not read")
     digest = state_digest(checkpoint["state_dict"])
     compare_values(record.results.weights, digest, 0, "results.weights")
     compare_values(record.results.best_step, checkpoint["global_step"], 0, "results.best_step")
+    subject.is_scored_checkpoint = True
     _check_history(checkpoint, record, record.config.options.optim.to_dict()["lr"])
-    return (
-        f"the checkpoint of step {checkpoint['global_step']} has the recorded weights, digest {digest[:8]}; they were "
-        f"not loaded into a module"
-    )
+    return f"the checkpoint of step {checkpoint['global_step']} is the one that was scored: digest {digest[:8]}"
 
 
 def _check_history(checkpoint: Checkpoint, record: Record, lr: object) -> None:
@@ -90,26 +73,48 @@ def _check_history(checkpoint: Checkpoint, record: Record, lr: object) -> None:
 
 
 def check_scores(subject: Subject) -> str:
-    """Score the checkpoint on validation and test; check the recorded scores against these and against the curve."""
+    """Score the checkpoint blind on validation and test; check the recorded scores against these and the curve.
+
+    Raises:
+        SkippedError: the run has no scores, there is no checkpoint, or it is not the one that was scored.
+        SeqbenchError: a score differs, or the net failed.
+    """
     subject.require_scores()
-    config, _ = subject.rebuilt
+    config, data = subject.rebuilt
     _check_best_step(subject.record.results, config)
     subject.require_folder()
-    if subject.reloaded is None:
+    if subject.checkpoint is None or not subject.is_scored_checkpoint:
         raise SkippedError("the checkpoint is not the one that was scored")
-    results, reloaded, agreement = subject.record.results, subject.reloaded, EXACT
+    logger.info(f"scoring {config.name} on validation and test")
+    blind = subject.blind = score_blind(config, data, subject.running, subject.checkpoint)
+    blind.start_comparison()
+    scoring.require_finite(blind.scores.evaluated, int(subject.checkpoint["global_step"]))
+    results, agreement = subject.record.results, EXACT
     for split in SCORED_SPLITS:
-        logger.info(f"scoring {config.name} on {split}")
-        evaluation.score_split(reloaded, split)
-        computed = {name: score["value"] for name, score in scoring.split_metrics(reloaded.module, split).items()}
+        computed = {name: score["value"] for name, score in scoring.split_metrics(blind.scores, split).items()}
         recorded = {name: score.value for name, score in results.metrics[split].items()}
         agreement = weaker_agreement(agreement, compare_values(recorded, computed, subject.tolerance, split))
-    lengths = dict(scoring.length_curves(reloaded.module)) or None
+    lengths = dict(scoring.length_curves(blind.scores)) or None
     difference = compare_values(results.lengths or None, lengths, subject.tolerance, "lengths")
     agreement = weaker_agreement(agreement, difference)
-    here, there = provenance.device_name(reloaded.trainer.strategy.root_device), subject.record.measured.device
+    here, there = provenance.device_name(blind.scorer.head.device), subject.record.measured.device
     devices = "" if there == here else f", on {here}; recorded on {short_repr(there)}"
-    return f"validation and test scored again: {agreement}{devices}"
+    return f"scored again from inputs alone, {agreement}{devices}; the net's process: {_describe_isolation(subject)}"
+
+
+def _describe_isolation(subject: Subject) -> str:
+    """Return how the process of the net is confined, and whether this process has imported code of its author."""
+    config, _ = subject.rebuilt
+    net = subject.describe_net()
+    task = registry.find_entry(registry.TASKS, config.card.name).distribution
+    entries = [entry for entry in (config.arch_entry, config.encoder_entry) if entry is not None]
+    shared = [str(entry.distribution) for entry in entries if entry.distribution == task]
+    if not shared or task == package_sources.SEQBENCH:
+        return net.isolation
+    return (
+        f"{net.isolation}; but {task} offers the task too, so this process has imported it to read the data: code of "
+        f"{task} could change the scores"
+    )
 
 
 def _check_best_step(results: Results, config: RunConfig) -> None:

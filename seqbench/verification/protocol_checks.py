@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from seqbench.datamodules import loading
-from seqbench.models import build
-from seqbench.models.weights import count_parameters
 from seqbench.protocol import cards, registry
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.differences import compare_values
@@ -16,12 +16,19 @@ from seqbench.protocol.limits.possible_values import require_possible_values
 from seqbench.protocol.record_fields import CardDescription, RunDescription
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
-from seqbench.running.diagnostics import cost
 from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import NotAtHand, SeqbenchError
 from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
-from seqbench.verification.record_subject import EXACT, SkippedError, Subject, weaker_agreement
+from seqbench.verification.blind.net_description import NetDescription
+from seqbench.verification.record_subject import (
+    EXACT,
+    NOT_REBUILT,
+    SkippedError,
+    Subject,
+    require_trust,
+    weaker_agreement,
+)
 
 SCORE_FIELDS = ("metrics", "baselines", "lengths")
 """Fields of ``results`` that must be empty in the record of a diverged run."""
@@ -66,9 +73,12 @@ def check_card(subject: Subject) -> str:
 
 
 def check_configuration(subject: Subject) -> str:
-    """Rebuild the configuration from the recorded options, and check its digest, data and architecture."""
+    """Rebuild the configuration from the recorded options, and check its digest, data and architecture.
+
+    The architecture is imported by the process of the net alone, which states its options and sources.
+    """
     recorded = subject.record.config
-    _require_trust(subject, recorded)
+    require_trust(subject.record, subject.trust)
     _require_task(recorded.options.task.get("name"), recorded.card)
     for options, architecture in (
         (recorded.options.arch, recorded.architecture),
@@ -77,21 +87,22 @@ def check_configuration(subject: Subject) -> str:
         if architecture is not None:
             name = (options or {}).get("name")
             registry.require_distribution(registry.ARCHITECTURES, name, architecture.distribution, architecture.version)
-    task = {**recorded.options.task, **subject.task_options}
-    requested: dict[str, object] = {**recorded.options.to_dict(), "task": task}
     try:
-        config = run_config.resolve_config(RunRequest.from_mapping(requested))
+        config = run_config.resolve_config(requested_run(subject), imports_architectures=False)
         if subject.task_options:
             _require_recorded_data(recorded, config)
-        source_changes.require_recorded_files(recorded.sources, config.class_files)
+        net = subject.describe_net()
+        source_changes.require_recorded_files(recorded.sources, net.class_files)
         # An earlier seqbench recorded no sources, and its digest covers none.
-        recorded_files = {name: files for name, files in config.class_files.items() if name in recorded.sources}
+        recorded_files = {name: files for name, files in net.class_files.items() if name in recorded.sources}
         config = dataclasses.replace(config, class_files=recorded_files)
-        subject.config, subject.data = config, loading.build_datamodule(config)
+        subject.config, subject.data = config, loading.build_datamodule(config, net.streaming)
     except NotAtHand as error:
-        raise SkippedError(
-            f"it cannot be rebuilt here, so its size, chance and scores cannot be checked: {error}"
-        ) from error
+        raise SkippedError(NOT_REBUILT.format(error)) from error
+    for group, options in (("arch", recorded.options.arch), ("encoder", recorded.options.encoder or {})):
+        given = {key: value for key, value in options.items() if key != "name"}
+        compare_values(given, dict(net.options.get(group, {})), 0, f"config.options.{group}")
+    compare_values(list(recorded.own_training), net.own_training or [], 0, "config.own_training")
     compare_values(recorded.digest, config.digest(), 0, "the digest of its options")
     compare_values(recorded.modified, config.modified(), 0, "config.modified")
     compare_values(recorded.seed, config.seed, 0, "config.seed")
@@ -103,20 +114,41 @@ def check_configuration(subject: Subject) -> str:
     )
 
 
+def requested_run(subject: Subject) -> RunRequest:
+    """Return the request that the recorded options describe, with the present place of the data."""
+    options = subject.record.config.options
+    task = {**options.task, **subject.task_options}
+    requested: dict[str, object] = {**options.to_dict(), "task": task}
+    return RunRequest.from_mapping(requested)
+
+
 def check_size(subject: Subject) -> str:
     """Check the number of parameters, the size of the state, the operations, and the width for ``match_params``."""
-    recorded, (config, data) = subject.record.config, subject.rebuilt
-    # On the meta device, because a hostile record may describe a module of any size.
-    count = count_parameters(build.build_on_meta_device(config, data.spec))
-    compare_values(recorded.parameters, count, 0, "config.parameters")
+    recorded, (_, data), net = subject.record.config, subject.rebuilt, subject.describe_net()
+    compare_values(recorded.parameters, net.trainable, 0, "config.parameters")
     spec = recorded.spec.to_dict() if recorded.spec else None
     compare_values(spec, data.spec.to_dict(), subject.tolerance, "config.spec")
-    figures = cost.config_cost(config, data.spec)
-    compare_values(recorded.state_bytes, figures["state_bytes"], subject.tolerance, "config.state_bytes")
-    compare_values(recorded.flops_per_token, figures["flops_per_token"], subject.tolerance, "config.flops_per_token")
+    for name in ("state_bytes", "flops_per_token"):
+        compare_values(getattr(recorded, name), net.costs.get(name), subject.tolerance, f"config.{name}")
     if recorded.match_params is not None:
-        _check_matched_width(config, recorded, count)
-    return f"{counted(count, 'parameter')}, state and FLOPs as recorded"
+        _check_matched_width(recorded, net)
+    stored = "" if subject.checkpoint is None else _compare_with_checkpoint(net, subject.checkpoint["state_dict"])
+    return f"{counted(net.trainable, 'parameter')}, state and FLOPs as recorded{stored}"
+
+
+def _compare_with_checkpoint(net: NetDescription, weights: Mapping[str, Tensor]) -> str:
+    """Check that the checkpoint holds the parameters that the net states; return how many other numbers it holds.
+
+    Raises:
+        SeqbenchError: a parameter is missing or has another shape, or more parameters are trainable than there are.
+    """
+    for name, shape in net.parameters.items():
+        if name not in weights or list(weights[name].shape) != shape:
+            raise SeqbenchError(f"the checkpoint holds no parameter {short_repr(name)} of shape {shape}")
+    if net.trainable > sum(net.sizes.values()):
+        raise SeqbenchError(f"it has {counted(net.trainable, 'trainable parameter')} among {sum(net.sizes.values()):,}")
+    others = sum(value.numel() for name, value in weights.items() if name not in net.parameters)
+    return f"; the checkpoint holds {others:,} more numbers, which are not trained" if others else ""
 
 
 def check_chance_and_best(subject: Subject) -> str:
@@ -153,21 +185,6 @@ def _require_task(name: object, card: CardDescription) -> None:
     registry.require_distribution(registry.TASKS, name, card.distribution, card.distribution_version)
 
 
-def _require_trust(subject: Subject, recorded: RunDescription) -> None:
-    """Check that the record names no file of the current folder that would be imported without ``trust``.
-
-    Raises:
-        SkippedError: a file would be imported.
-    """
-    for options in (recorded.options.arch, recorded.options.encoder or {}):
-        name = options.get("name")
-        if isinstance(name, str) and ":" in name and not subject.trust:
-            raise SkippedError(
-                f"its architecture is given by a path, {short_repr(name)}, which would be imported from the current "
-                f"folder; read that file, then add --trust"
-            )
-
-
 def _compare_distributions(recorded: RunDescription, config: RunConfig) -> str:
     """Compare card and architectures with the installed ones; return a sentence on different versions.
 
@@ -195,21 +212,20 @@ def _as_dict(value: object) -> dict[str, object]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-def _check_matched_width(config: RunConfig, recorded: RunDescription, count: int) -> None:
+def _check_matched_width(recorded: RunDescription, net: NetDescription) -> None:
     """Check that the width of a model is exactly the width that parameter matching finds.
 
     Raises:
         SeqbenchError: the width is another one, or the number of parameters is too far from the target.
     """
-    target = parameter_matching.parse_parameter_count(recorded.match_params)
+    target, count = parameter_matching.parse_parameter_count(recorded.match_params), net.trainable
     tolerance = parameter_matching.TOLERANCE
     if recorded.size_match is not None:
         tolerance = parameter_matching.parse_tolerance(recorded.size_match.tolerance)
     if not abs(count - target) <= tolerance * target:
         raise SeqbenchError(f"it should match {counted(target, 'parameter')} but has {count:,}")
-    fixed = set(config.arch_options) - {"d_model"}
-    width = parameter_matching.match_parameters(config, target, tolerance, fixed).arch_options["d_model"]
-    compare_values(config.arch_options["d_model"], width, 0, f"d_model, to match {counted(target, 'parameter')},")
+    width = recorded.options.arch.get("d_model")
+    compare_values(width, net.matched_width, 0, f"d_model, to match {counted(target, 'parameter')},")
 
 
 def _without_texts(facts: Mapping[str, object]) -> dict[str, object]:

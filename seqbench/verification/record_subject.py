@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from torch import Tensor
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.protocol import records, run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.records import Record
 from seqbench.running import reload
+from seqbench.running.callbacks.checkpoints import Checkpoint, load_checkpoint
+from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
+from seqbench.utils.plain_data import short_repr
+from seqbench.verification.blind.net_description import NetDescription
+from seqbench.verification.blind_results import BlindResults
+from seqbench.verification.net_pair import NetPair
+
+NOT_REBUILT = "it cannot be rebuilt here, so its size, chance and scores cannot be checked: {}"
+"""Reason why a check is skipped."""
 
 EXACT = "bit for bit"
 """Text that ``protocol.differences.compare_values`` returns for equal values."""
@@ -32,7 +44,12 @@ class Subject:
         task_options: options that replace the recorded place of the data; empty to read them where the run read them.
         config: the configuration, rebuilt from the recorded options.
         data: the data of the task, for this configuration.
-        reloaded: the run's module with the weights of its checkpoint.
+        nets: the processes of the net; None if they could not be started.
+        no_net: the reason why they could not be started.
+        checkpoint: the checkpoint beside the record; None without one, or if it cannot be read.
+        broken: the reason why the checkpoint cannot be read.
+        is_scored_checkpoint: whether it holds the weights whose scores are recorded.
+        blind: the blind scores, and what is needed to compare the two processes.
     """
 
     path: Path
@@ -42,7 +59,12 @@ class Subject:
     task_options: Mapping[str, object] = field(default_factory=dict)
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
-    reloaded: reload.ReloadedRun | None = None
+    nets: NetPair | None = None
+    no_net: Exception | None = None
+    checkpoint: Checkpoint | None = None
+    broken: SeqbenchError | None = None
+    is_scored_checkpoint: bool = False
+    blind: BlindResults | None = None
 
     @property
     def folder(self) -> Path | None:
@@ -68,6 +90,45 @@ class Subject:
             raise SkippedError("the configuration could not be rebuilt, so there is nothing to compare with")
         return self.config, self.data
 
+    def start_nets(self) -> contextlib.AbstractContextManager[object]:
+        """Load the checkpoint and start the processes of the net; the result ends them.
+
+        A failure is kept, and raised by each check that needs a process.
+        """
+        if self.folder is not None:
+            self.checkpoint, self.broken = _read_checkpoint(self.folder / run_folder.BEST)
+        try:
+            require_trust(self.record, self.trust)
+            weights = self.checkpoint["state_dict"] if self.checkpoint is not None else {}
+            self.nets = NetPair(self.record, weights, self.threads)
+        except (SkippedError, SeqbenchError) as error:
+            self.no_net = error
+            return contextlib.nullcontext()
+        return self.nets
+
+    @property
+    def running(self) -> NetPair:
+        """The processes of the net.
+
+        Raises:
+            Exception: they could not be started; the error says why.
+        """
+        if self.nets is None:
+            raise self.no_net or SkippedError("the net was not started")
+        return self.nets
+
+    def describe_net(self) -> NetDescription:
+        """Return what the first process says of its net.
+
+        Raises:
+            SkippedError: the architecture is not installed here.
+            SeqbenchError: the net cannot be built.
+        """
+        try:
+            return self.running.describe()
+        except NotAtHand as error:
+            raise SkippedError(NOT_REBUILT.format(error)) from error
+
     def require_scores(self) -> None:
         """Check that the run has scores.
 
@@ -89,6 +150,36 @@ class Subject:
                 "it); --retrain trains the run again and checks the scores"
             )
         return self.folder
+
+
+def require_trust(record: Record, trust: bool) -> None:
+    """Check that the record names no file of the current folder that would be imported without ``trust``.
+
+    Args:
+        record: the record.
+        trust: whether such a file may be imported.
+
+    Raises:
+        SkippedError: a file would be imported.
+    """
+    for options in (record.config.options.arch, record.config.options.encoder or {}):
+        name = options.get("name")
+        if isinstance(name, str) and ":" in name and not trust:
+            raise SkippedError(
+                f"its architecture is given by a path, {short_repr(name)}, which would be imported from the current "
+                f"folder; read that file, then add --trust"
+            )
+
+
+def _read_checkpoint(path: Path) -> tuple[Checkpoint | None, SeqbenchError | None]:
+    """Return a checkpoint, or the reason why it cannot be read."""
+    try:
+        checkpoint = load_checkpoint(path)
+        if not all(isinstance(value, Tensor) for value in checkpoint["state_dict"].values()):
+            raise TypeError("a weight is no tensor")
+        return checkpoint, None
+    except Exception as error:  # The unpickler raises many kinds of error for a broken file.
+        return None, SeqbenchError(f"{path} does not fit its record: {one_line(error, 300)}")
 
 
 def weaker_agreement(first: str, second: str) -> str:

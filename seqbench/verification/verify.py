@@ -17,11 +17,11 @@ from seqbench.protocol import records
 from seqbench.protocol.config import FILE_SOURCES
 from seqbench.protocol.differences import compare_values
 from seqbench.protocol.records import Record
-from seqbench.running import evaluation, reload, runner
+from seqbench.running import evaluation, reload, run_config, runner
 from seqbench.utils import redaction
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
-from seqbench.verification import CHECKS, SkippedError, Subject
+from seqbench.verification import CHECKS, SkippedError, Subject, protocol_checks
 
 CheckState = Literal["ok", "wrong", "skipped"]
 OK: CheckState = "ok"
@@ -104,7 +104,7 @@ def verify_record(
     record = records.read_record(path)
     subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir))
     checks = {**CHECKS, **({"retrain": check_second_run} if retrain else {})}
-    with evaluation.use_threads(subject.threads):
+    with subject.start_nets(), evaluation.use_threads(subject.threads):
         return Report(str(path), tuple(_run_check(name, check, subject) for name, check in checks.items()))
 
 
@@ -146,7 +146,11 @@ def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> 
 
 def check_second_run(subject: Subject) -> str:
     """Repeat the run in a temporary folder, and compare its results with the record."""
-    record, (config, _) = subject.record, subject.rebuilt
+    record, (rebuilt, _) = subject.record, subject.rebuilt
+    # The run imports the architecture, after all checks that must not.
+    config = dataclasses.replace(
+        run_config.resolve_config(protocol_checks.requested_run(subject)), class_files=rebuilt.class_files
+    )
     trainer = dataclasses.replace(reload.recorded_config(record, subject.task_options).trainer, threads=subject.threads)
     with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as folder:
         second = runner.run(dataclasses.replace(config, trainer=trainer, logger="none"), Path(folder))

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from seqbench.running import runner
+from seqbench.datamodules import loading
+from seqbench.protocol import records
+from seqbench.running import reload, runner
+from seqbench.verification.record_subject import Subject
 from tests.verification.helpers import resolve
 
 
@@ -21,3 +24,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(run: Path, tmp_path: Path) -> Path:
     """A copy of the run for a test to change."""
     return Path(shutil.copytree(run, tmp_path / "run"))
+
+
+@pytest.fixture
+def subject(run: Path) -> Subject:
+    """The run under verification, with its configuration and data, without processes of its net."""
+    record = records.read_record(run)
+    subject = Subject(run, record, 1e-6)
+    subject.config = reload.recorded_config(record)
+    subject.data = loading.build_datamodule(subject.config)
+    return subject

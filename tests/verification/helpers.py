@@ -15,8 +15,19 @@ from seqbench.verification import verify
 
 TASK = {"name": "parity", "samples": 20, "max_length": 8, "probe_lengths": [10, 20], "probe_samples": 16}
 OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "lr": 2e-3}
-CHECKS = ["record", "card", "configuration", "size", "lines", "weights", "causality", "scores"]
-REBUILT = ["configuration", "size", "lines", "causality", "scores"]
+CHECKS = [
+    "record",
+    "card",
+    "configuration",
+    "size",
+    "lines",
+    "weights",
+    "scores",
+    "fresh test",
+    "causality",
+    "consistency",
+]
+REBUILT = ["configuration", "size", "lines", *NET_CHECKS]
 """Checks that need the configuration rebuilt; the digest of the weights is checked without it."""
 
 RecordData = dict[str, Any]
@@ -55,6 +66,11 @@ def states(report: verify.Report) -> dict[str, str]:
 def wrong(report: verify.Report) -> dict[str, str]:
     """Return the messages of the checks that found the record wrong."""
     return {check.name: check.message for check in report.checks if check.state == "wrong"}
+
+
+def message_of(report: verify.Report, name: str) -> str:
+    """Return the message of a check."""
+    return next(check.message for check in report.checks if check.name == name)
 
 
 def skipped(report: verify.Report, names: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seqbench import verification
-from seqbench.protocol import records
+from seqbench.protocol import records, registry
 from seqbench.running import runner
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
@@ -20,6 +20,7 @@ from tests.verification.helpers import (
     RecordData,
     change_best_step,
     edit_record,
+    message_of,
     negate_above_chance,
     raise_early_loss,
     raise_test_score,
@@ -41,6 +42,17 @@ def test_a_true_record_agrees_bit_for_bit_and_its_folder_stays_as_it_is(run: Pat
     assert json.loads(plain_data.to_json(report.to_dict()))["checks"][0]["name"] == "record"
 
 
+def test_this_process_never_imports_the_architecture(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = registry.Entry.load
+
+    def load_no_architecture(entry: registry.Entry) -> Any:
+        assert entry.group != registry.ARCHITECTURES, "the process with the targets imports an architecture"
+        return load(entry)
+
+    monkeypatch.setattr(registry.Entry, "load", load_no_architecture)
+    assert states(verify.verify_record(run)) == dict.fromkeys(CHECKS, "ok")
+
+
 def test_a_difference_within_the_tolerance_is_reported_and_a_larger_one_is_wrong(folder: Path) -> None:
     def change(data: RecordData) -> None:
         data["results"]["metrics"]["test"]["loss"]["value"] += 1e-9
@@ -48,7 +60,7 @@ def test_a_difference_within_the_tolerance_is_reported_and_a_larger_one_is_wrong
     edit_record(folder, change)
     report = verify.verify_record(folder)
     assert report.ok
-    assert "within 1e-06, at most 1.0e-09 off (test.loss)" in report.checks[-1].message
+    assert "within 1e-06, at most 1.0e-09 off (test.loss)" in message_of(report, "scores")
     assert set(wrong(verify.verify_record(folder, tolerance=1e-12))) == {"scores"}
 
 
@@ -56,8 +68,9 @@ def test_without_the_checkpoint_its_checks_are_skipped(run: Path, tmp_path: Path
     lone = tmp_path / "parity-gru-0.json"
     lone.write_bytes((run / records.NAME).read_bytes())
     report = verify.verify_record(lone)
-    assert (report.ok, report.verdict) == (True, "Nothing is wrong; not checked: weights, scores.")
-    assert "best.ckpt is not beside the record" in report.checks[-1].message
+    unchecked = "weights, scores, fresh test, causality, consistency"
+    assert (report.ok, report.verdict) == (True, f"Nothing is wrong; not checked: {unchecked}.")
+    assert all("best.ckpt is not beside the record" in check.message for check in report.checks[-5:])
     for change in (change_best_step, remove_last_validation, negate_above_chance):
         folder = tmp_path / "lone"
         folder.mkdir(exist_ok=True)

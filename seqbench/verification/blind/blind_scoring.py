@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.contract.passes import Placement
@@ -72,18 +72,23 @@ class Head:
         config: configuration of the run, which states width, device and precision.
         data: data of the task.
         weights: all weights of the checkpoint by name.
+        own_head: whether the architecture brings the head, so that the net answers with its outputs.
 
     Raises:
         SeqbenchError: the weights of the head are not those of the task.
     """
 
-    def __init__(self, config: RunConfig, data: SequenceDataModule, weights: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self, config: RunConfig, data: SequenceDataModule, weights: Mapping[str, Tensor], own_head: bool = False
+    ) -> None:
         self.spec = data.spec
         self.objective: Objective = build_objective(data.spec, int(config.arch_options["d_model"]))
         with trainer.silence_lightning():
             engine = trainer.build_trainer(config, Path(), [], None)
         self.precision, self.device = engine.precision_plugin, engine.strategy.root_device
         self.autocast = Placement(self.device, context=self.precision.forward_context).autocast_dtype()
+        if own_head:
+            self.objective.head, weights = nn.Identity(), {}
         self.precision.convert_module(self.objective)
         own = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
         try:
@@ -109,6 +114,16 @@ class Head:
         with torch.inference_mode(), self.precision.test_step_context():
             placed: Batch = self.precision.convert_input(batch)
             return self.objective.update_metrics(metrics, hidden.to(self.device), placed.to(self.device))
+
+    def outputs(self, hidden: Tensor) -> Tensor:
+        """Return the outputs of the head, ``(batch, out_time, width)``, on the CPU.
+
+        Args:
+            hidden: ``(batch, out_time, d_model)``, from the net.
+        """
+        with torch.inference_mode(), self.precision.test_step_context():
+            head: Tensor = self.objective.head(hidden.to(self.device))
+            return head.cpu()
 
     def predict(self, hidden: Tensor) -> Tensor:
         """Return the outputs that a net feeds back, as ``Objective.predict``, on the CPU."""

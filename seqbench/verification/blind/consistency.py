@@ -76,23 +76,27 @@ class Agreement:
     tolerance: float = 0.0
     differences: list[Difference] = field(default_factory=list)
 
-    def add(self, kept: KeptRow, answer: Tensor, cut: int | None, autocast: torch.dtype | None = None) -> None:
-        """Compare an answer with that of the first process.
+    def add(self, kept: KeptRow, answer: Tensor, cut: int | None, head: Head) -> None:
+        """Compare an answer with that of the first process, as it is and behind the head.
+
+        A net could hide what it must not know in differences below rounding, which the weights of the head enlarge.
 
         Args:
             kept: the row with the answer of the first process.
             answer: ``(time, d_model)``; only the steps of the first answer, up to the cut, are compared.
             cut: first step whose input was altered; None if none was.
-            autocast: dtype of automatic mixed precision; None without it.
+            head: head of the task.
         """
         time = min(len(kept.hidden), len(answer), len(answer) if cut is None else cut)
-        before, after = kept.hidden[None, :time], answer[None, :time]
-        change = largest_change(before, after, torch.ones(1, time, dtype=torch.bool))
+        before, after, every = kept.hidden[None, :time], answer[None, :time], torch.ones(1, time, dtype=torch.bool)
+        tolerance = rounding_tolerance(before, head.autocast)
+        behind = largest_change(head.outputs(before), head.outputs(after), every)
+        change = max(largest_change(before, after, every), behind, key=lambda found: found.size)
         self.compared += 1
         self.cut += cut is not None
-        self.tolerance = max(self.tolerance, rounding_tolerance(before, autocast))
+        self.tolerance = max(self.tolerance, tolerance)
         self.largest = max(self.largest, change.size)
-        if change.size > rounding_tolerance(before, autocast):
+        if change.size > tolerance:
             self.differences.append(Difference(kept.split, kept.sample, change.step, cut, change.size))
 
 
@@ -171,7 +175,12 @@ def trim_row(
 
 
 def compare_rows(
-    net: BlindNet, head: Head, rows: Sequence[KeptRow], rng: random.Random, comparisons: int = COMPARISONS
+    net: BlindNet,
+    head: Head,
+    rows: Sequence[KeptRow],
+    rng: random.Random,
+    comparisons: int = COMPARISONS,
+    alters: bool = True,
 ) -> Agreement:
     """Ask a second process of the net about rows in other groups, and compare its answers with those of the first.
 
@@ -181,19 +190,21 @@ def compare_rows(
         rows: rows of the first process with its answers.
         rng: source of groups, cuts and other inputs.
         comparisons: number of comparisons.
+        alters: whether later inputs are altered where outputs must not look ahead.
     """
     spec, agreement = head.spec, Agreement()
-    chosen = [rows[number % len(rows)] for number in range(comparisons)] if can_be_cut(spec) else list(rows)
+    alters = alters and can_be_cut(spec)
+    chosen = [rows[number % len(rows)] for number in range(comparisons)] if alters else list(rows)
     for group in draw_groups(len(chosen), LARGEST_GROUP, rng):
         members = [chosen[number] for number in group]
         changed: list[tuple[BlindBatch, int | None]] = [
-            alter_row(kept, rows, spec, rng) if can_be_cut(spec) else (kept.row, None) for kept in members
+            alter_row(kept, rows, spec, rng) if alters else (kept.row, None) for kept in members
         ]
         answers = net.hidden_vectors(join_rows([row for row, _ in changed]))
         for kept, answer, (_, cut) in zip(members, answers, changed, strict=True):
             answer = answer if cut is None else answer[:cut]
             steps = steps_before_another_output(kept, answer, head)
-            agreement.add(kept, answer[:steps], cut, head.autocast)
+            agreement.add(kept, answer[:steps], cut, head)
     return agreement
 
 

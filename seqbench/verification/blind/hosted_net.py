@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from seqbench.datamodules import loading
 from seqbench.models import build, rebuild
@@ -22,8 +22,10 @@ from seqbench.protocol.backbones import State, feeds_back_output, is_causal
 from seqbench.protocol.config import RunConfig, TrainerOptions
 from seqbench.protocol.identity import source_changes
 from seqbench.protocol.record_fields import SourceDescription
+from seqbench.protocol.registry import continues_streams
 from seqbench.protocol.specs import Batch, SequenceSpec, TokenSequence
-from seqbench.running import trainer
+from seqbench.running import parameter_matching, trainer
+from seqbench.running.diagnostics import cost
 from seqbench.running.option_parser import OptionParser
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.verification.blind.blind_batches import BlindBatch
@@ -41,8 +43,9 @@ class HostedNet:
     """The module of a recorded run with the weights of its checkpoint, built as a run builds it.
 
     Args:
-        start: the first message: ``options``, ``spec``, ``sources``, ``accelerator`` and ``threads``, and the weights
-            by name.
+        start: the first message: ``options``, ``spec``, ``sources``, ``accelerator`` and ``threads``; ``costs``,
+            whether costs are measured; ``match``, the number of parameters and the tolerance for which a width is
+            found, or None; and the weights by name. Without weights the net has its initial ones.
 
     Raises:
         SeqbenchError: the record describes no module that can be built here, or the weights do not fit it.
@@ -60,7 +63,10 @@ class HostedNet:
             self._engine = trainer.build_trainer(self._config, Path(), [], self._module)
         # Weights of half or double precision are converted before the checkpoint is loaded into them, as in a run.
         self._engine.precision_plugin.convert_module(self._module)
-        _load_weights(self._module, {name: from_raw(array) for name, array in start.arrays.items()})
+        self._costs = _costs(self._module) if values["costs"] else {}
+        self._matched = _matched_width(self._config, spec, values["match"])
+        if start.arrays:
+            _load_weights(self._module, {name: from_raw(array) for name, array in start.arrays.items()})
         self._loaded_digest = weights_digest(self._module)
         self._device = self._engine.strategy.root_device
         self._module.to(self._device).eval()
@@ -76,14 +82,22 @@ class HostedNet:
             "initial_digest": self._initial_digest,
             "weights_digest": self._loaded_digest,
             "looks_ahead": not is_causal(backbone),
-            "streaming": body.can_unroll,
+            "streaming": continues_streams(self._config.arch_entry.load()),
+            "own_head": self._own_head,
             "feeds_back_output": feeds_back_output(backbone),
             "own_training": _own_training(module),
             "options": _resolved_options(self._config),
             "class_files": {name: dict(files) for name, files in self._config.class_files.items()},
             "device": str(self._device),
             "precision": str(self._engine.precision),
+            "costs": self._costs,
+            "matched_width": self._matched,
         }
+
+    @property
+    def _own_head(self) -> bool:
+        """Whether the architecture has replaced the head of the task, so that its weights are not those of a map."""
+        return type(self._module.objective.head) is not nn.Linear
 
     def answer(self, request: Message) -> dict[str, RawArray]:
         """Return the arrays that answer a request.
@@ -109,10 +123,16 @@ class HostedNet:
             yield batch.to(self._device)
 
     def _hidden_vectors(self, batch: Batch, keep_state: bool) -> Tensor:
-        """Return one hidden vector for each target; the state after a chunk of a stream stays in this process."""
+        """Return one hidden vector for each target, or the output of the head if the architecture brings the head.
+
+        The state after a chunk of a stream stays in this process.
+        """
         hidden, carried = continue_stream(self._module.body, batch, self._carried)
         if keep_state:
             self._carried = carried
+        if self._own_head:
+            outputs: Tensor = self._module.objective.head(hidden)
+            return outputs
         return hidden
 
     def _decode(self, batch: Batch) -> dict[str, RawArray]:
@@ -141,6 +161,27 @@ def _build_config(values: Mapping[str, JsonValue]) -> RunConfig:
         threads=_whole_number(values["threads"]),
     )
     return dataclasses.replace(config, trainer=engine)
+
+
+def _costs(module: SequenceModule) -> dict[str, JsonValue]:
+    """Return the size of the state and the operations of a token, with the reason for one that is unknown."""
+    figures: Mapping[str, object] = cost.module_cost(module)
+    return {name: _plain(value) for name, value in figures.items()}
+
+
+def _matched_width(config: RunConfig, spec: SequenceSpec, match: JsonValue) -> int | None:
+    """Return the width whose number of parameters is nearest to a target; None without a target.
+
+    Raises:
+        SeqbenchError: no width is near enough.
+    """
+    if match is None:
+        return None
+    target, tolerance = _mapping(match)["target"], _mapping(match)["tolerance"]
+    assert isinstance(tolerance, float | int)
+    fixed = set(config.arch_options) - {"d_model"}
+    chosen = parameter_matching.match_parameters(config, _whole_number(target), float(tolerance), fixed, spec)
+    return int(chosen.arch_options["d_model"])
 
 
 def _load_weights(module: SequenceModule, weights: Mapping[str, Tensor]) -> None:

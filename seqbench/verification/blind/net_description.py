@@ -26,6 +26,9 @@ class NetDescription(StrictModel):
     own_training: list[str] | None = Field(
         description="Methods that the architecture overrides, if it brings its own training; null for a backbone."
     )
+    own_head: bool = Field(
+        description="Whether the architecture brings the head of the task, whose outputs are then those of the net."
+    )
     options: dict[str, PlainMapping] = Field(
         description="Options of the architectures by group, with the defaults of their signatures."
     )
@@ -34,6 +37,10 @@ class NetDescription(StrictModel):
     )
     device: str = Field(description="Device of the net, as PyTorch writes it.")
     precision: str = Field(description="Precision of the arithmetic, as Lightning writes it.")
+    costs: PlainMapping = Field(description="`state_bytes` and `flops_per_token`; empty if they were not asked for.")
+    matched_width: WholeNumber | None = Field(
+        description="Width for the requested number of parameters; null if none was requested."
+    )
     isolation: str = Field(description="How the process is confined, in words.")
 
     @property

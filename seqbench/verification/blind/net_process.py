@@ -17,10 +17,12 @@ from types import TracebackType
 from typing import IO, TYPE_CHECKING, Self
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from seqbench.models.objectives import build_objective
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceClass, SequenceSpec, SequenceValue, TokenSequence
+from seqbench.running.parameter_matching import parse_tolerance
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 from seqbench.utils.plain_data import short_repr
 from seqbench.utils.strict_model import validate
@@ -57,9 +59,11 @@ class NetProcess:
 
     Args:
         record: record of the run; its options and its spec describe the net.
-        weights: weights and buffers by name, from the checkpoint; they are sent to the process.
+        weights: weights and buffers by name, from the checkpoint; they are sent to the process. Empty for a net with
+            its initial weights.
         accelerator: ``cpu``, ``gpu`` or ``auto``, as in ``trainer.accelerator``.
         threads: CPU threads of the run, on which results may depend; 0 for PyTorch's choice.
+        costs: whether the costs of the net are measured, and a recorded number of parameters is matched again.
         start_seconds: longest time until the net is built (s).
         request_seconds: longest time of one answer (s).
 
@@ -74,6 +78,7 @@ class NetProcess:
         *,
         accelerator: str = "auto",
         threads: int = 0,
+        costs: bool = False,
         start_seconds: float = START_SECONDS,
         request_seconds: float = REQUEST_SECONDS,
     ) -> None:
@@ -87,7 +92,7 @@ class NetProcess:
         self._folder = tempfile.TemporaryDirectory(prefix="seqbench-net-", ignore_cleanup_errors=True)
         try:
             self._process, self._pipes = self._start(Path(self._folder.name))
-            self._send(_start_message(record, weights, accelerator, threads), start_seconds)
+            self._send(_start_message(record, weights, accelerator, threads, costs), start_seconds)
         except BaseException:
             self.close()
             raise
@@ -114,6 +119,7 @@ class NetProcess:
     def hidden_vectors(self, batch: BlindBatch, *, keep_state: bool = True) -> Tensor:
         """Return one hidden vector for each target, ``(batch, out_time, d_model)``, on the CPU.
 
+        A net that brings the head of the task returns the outputs of the head instead, ``(batch, out_time, width)``.
         The state after a chunk of a stream stays in the process of the net.
 
         Args:
@@ -124,9 +130,9 @@ class NetProcess:
         Raises:
             SeqbenchError: the net raised an error, or its answer is late, malformed, of another shape, or not finite.
         """
-        self.describe()
+        width = _output_width(self._spec) if self.describe().own_head else self._width
         self._send(batch_message("hidden_vectors", batch, keep_state), self._request_seconds)
-        shape = (len(batch), self._hidden_time(batch), self._width)
+        shape = (len(batch), self._hidden_time(batch), width)
         limits = Limits(array_bytes=8 * shape[0] * shape[1] * shape[2], arrays=1, dtypes=FLOATS)
         answer = self._receive(net_worker.ANSWER, self._request_seconds, limits)
         hidden = from_raw(_only_array(answer, "hidden", shape))
@@ -262,14 +268,27 @@ def _recorded_width(record: Record) -> int:
     return width
 
 
-def _start_message(record: Record, weights: Mapping[str, Tensor], accelerator: str, threads: int) -> Message:
+def _output_width(spec: SequenceSpec) -> int:
+    """Return the number of outputs of the head of a task for each target."""
+    head = build_objective(spec, 1).head
+    assert isinstance(head, nn.Linear)
+    return head.out_features
+
+
+def _start_message(
+    record: Record, weights: Mapping[str, Tensor], accelerator: str, threads: int, costs: bool
+) -> Message:
     config = record.config
+    tolerance = config.size_match.tolerance if config.size_match else parse_tolerance(None)
+    match: JsonValue = {"target": config.match_params, "tolerance": tolerance} if config.match_params else None
     values: dict[str, JsonValue] = {
         "options": config.options.to_dict(),
         "spec": config.spec.to_dict() if config.spec else None,
         "sources": {name: source.to_dict() for name, source in config.sources.items()},
         "accelerator": accelerator,
         "threads": threads,
+        "costs": costs,
+        "match": match if costs else None,
     }
     return Message(net_worker.START, values, {name: to_raw(tensor) for name, tensor in weights.items()})
 

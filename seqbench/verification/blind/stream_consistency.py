@@ -92,7 +92,7 @@ def compare_streams(
             for number, (kept, answer) in enumerate(zip(chunk, answers, strict=True)):
                 if same[number]:
                     steps = steps_before_another_output(kept, answer, head)
-                    agreement.add(kept, answer[:steps], None, head.autocast)
+                    agreement.add(kept, answer[:steps], None, head)
                     # A state after another output is another state.
                     same[number] = steps == len(answer)
     return agreement
@@ -125,7 +125,7 @@ def _compare_altered(
     for number, (kept, answer, (_, cut)) in enumerate(zip(chunk, answers, changed, strict=True)):
         if same[number]:
             steps = steps_before_another_output(kept, answer[:cut], head)
-            agreement.add(kept, answer[:steps], cut, head.autocast)
+            agreement.add(kept, answer[:steps], cut, head)
 
 
 def _first_steps(row: BlindBatch, steps: int) -> BlindBatch:

@@ -39,6 +39,8 @@ def start_message(config: RunConfig, module: SequenceModule, **changes: Any) -> 
         "sources": {},
         "accelerator": "cpu",
         "threads": 1,
+        "costs": False,
+        "match": None,
     }
     return Message("start", {**values, **changes}, {n: to_raw(tensor) for n, tensor in module.state_dict().items()})
 

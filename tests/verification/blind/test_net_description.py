@@ -19,6 +19,9 @@ VALUES = {
     "class_files": {},
     "device": "cpu",
     "precision": "32-true",
+    "own_head": False,
+    "costs": {},
+    "matched_width": None,
     "isolation": "not confined",
 }
 

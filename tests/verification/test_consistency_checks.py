@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import seqbench
+from seqbench.models.contract import module_probe
+from seqbench.utils.errors import SeqbenchError
+from seqbench.verification import consistency_checks, verify
+from seqbench.verification.blind.consistency import Agreement, Difference
+from seqbench.verification.blind_results import Comparison
+from seqbench.verification.record_subject import SkippedError, Subject
+from tests.verification.helpers import message_of, states, wrong
+
+CHEATS = "tests.models.contract.cheats"
+FEW = {"steps": 20, "validate_every": 10}
+
+
+def test_a_score_of_a_net_that_looks_ahead_is_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:  # As an older seqbench, which did not probe.
+        patch.setattr(module_probe, "probe_module", lambda *args: None)
+        arch = {"name": f"{CHEATS}:Next", "d_model": 8}
+        folder = seqbench.run(arch, "copy", tier="smoke", optim=FEW, logger="none", runs=tmp_path).folder
+    report = verify.verify_record(folder, trust=True)
+    assert wrong(report)["causality"].startswith("the net looks ahead: its hidden vectors depend on later inputs: when")
+    assert states(report)["consistency"] == "ok"
+    assert not report.ok
+
+
+def test_an_architecture_that_declares_to_look_ahead_is_said(tmp_path: Path) -> None:
+    arch = {"name": "bigru", "d_model": 8}
+    folder = seqbench.run(arch, "adding", tier="smoke", optim=FEW, logger="none", runs=tmp_path).folder
+    report = verify.verify_record(folder)
+    assert message_of(report, "causality") == "the architecture looks ahead, which the task allows"
+    assert "a second process gave the same outputs for 256 rows" in message_of(report, "consistency")
+
+
+def test_a_difference_without_replaced_inputs_is_one_of_the_evaluation(
+    monkeypatch: pytest.MonkeyPatch, subject: Subject
+) -> None:
+    different = Agreement(compared=9, differences=[Difference("test", 3, 2, None, 0.5)], tolerance=1e-5)
+    monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: Comparison(different, different))
+    with pytest.raises(SeqbenchError, match=r"of step 2 of test sample 3 changed by 0\.5"):
+        consistency_checks.check_consistency(subject)
+    with pytest.raises(SkippedError, match="differ without replaced inputs too"):
+        consistency_checks.check_causality(subject)
