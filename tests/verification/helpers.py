@@ -15,18 +15,9 @@ from seqbench.verification import verify
 
 TASK = {"name": "parity", "samples": 20, "max_length": 8, "probe_lengths": [10, 20], "probe_samples": 16}
 OPTIM = {"steps": 60, "batch_size": 8, "validate_every": 20, "lr": 2e-3}
-CHECKS = [
-    "record",
-    "card",
-    "configuration",
-    "size",
-    "lines",
-    "weights",
-    "scores",
-    "fresh test",
-    "causality",
-    "consistency",
-]
+NET_CHECKS = ["scores", "fresh test", "causality", "consistency"]
+"""Checks that need the net with the weights that were scored."""
+CHECKS = ["record", "card", "configuration", "size", "lines", "weights", *NET_CHECKS]
 REBUILT = ["configuration", "size", "lines", *NET_CHECKS]
 """Checks that need the configuration rebuilt; the digest of the weights is checked without it."""
 
