@@ -19,7 +19,7 @@ class Machine:
     Args:
         device: accelerator, or processor and threads; empty if unknown.
         processor: model of the processor; empty if unknown.
-        load: load of the machine by other processes while the run was timed, for each core; None if unknown.
+        load: share of the machine's processor time that other processes used meanwhile; None if unknown.
         attempts: number of attempts in the folder of the run; None if unknown.
     """
 
@@ -36,7 +36,7 @@ def recorded_machine(record: Record) -> Machine:
     processor, load, attempts = (getattr(measured, name, None) for name in ("processor", "load", "attempts"))
     return Machine(
         measured.device or "",
-        processor if isinstance(processor, str) else "",
+        str(getattr(processor, "name", "")),
         float(load) if isinstance(load, int | float) else None,
         attempts if isinstance(attempts, int) else None,
     )

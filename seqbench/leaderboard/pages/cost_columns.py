@@ -35,6 +35,10 @@ class Column:
     timed: bool = False
 
 
+def _format_share(value: float) -> str:
+    return f"{100 * value:.0f} %"
+
+
 def _provenance(key: str, title: str, meaning: str, format_value: Callable[[float], str] | None = None) -> Column:
     return Column(key, title, meaning, format_value, "provenance")
 
@@ -83,8 +87,8 @@ COLUMNS = {
         _provenance(
             "load",
             "Load",
-            "median load of the machine by other processes while the run was timed, for each core",
-            number_format.format_number,
+            "median share of the machine's processor time that other processes used while the run was timed",
+            _format_share,
         ),
         _provenance("lr", "Learning rate", "learning rate of the run"),
         _provenance("tried", "Rates tried", "learning rates that were tried on validation", number_format.format_count),

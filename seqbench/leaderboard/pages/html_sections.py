@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
-from seqbench.leaderboard.pages import charts, cost_columns, series_style, table_cells, wording
+from seqbench.leaderboard.pages import charts, cost_columns, overall_charts, series_style, table_cells, wording
 from seqbench.leaderboard.pages.charts import Chart
 from seqbench.leaderboard.pages.table_cells import Reference, TableRow
 from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
 from seqbench.utils import number_format
-from seqbench.utils.drawing.svg import MARKERS
 
 SOLVED_HEAD = ("Solved", "seeds that reached 99 % of the way from chance to the best possible score")
 SCORE_HEAD = ("Score", "mean over seeds, rescaled from chance (0) to the best possible score or the anchor (1)")
@@ -90,13 +89,15 @@ class OverallSection:
 
     Args:
         data: the comparison.
-        forest: the forest plot; empty without rows.
+        charts: the charts across tasks.
+        legend: labels of the rows that have a colour in these charts, each with its line and marker.
         matrix: each label with its line of the matrix of probabilities.
         labels: the labels of the rows, best first.
     """
 
     data: OverallData
-    forest: Markup
+    charts: list[Chart]
+    legend: list[tuple[str, Markup]]
     matrix: list[tuple[str, Sequence[float]]]
     labels: list[str]
 
@@ -188,15 +189,21 @@ def _draw_strips(task: TaskData, rows: Sequence[RowData], slots: series_style.Sl
     return {row.label: series_style.draw_strip(task, row, axis, slots.get(row.label)) for row in rows}
 
 
-def build_overall_section(overall: OverallData, top: int) -> OverallSection:
-    """Return the section that compares rows across tasks; the drawing and the matrix show the first ``top`` rows."""
+def build_overall_section(data: BoardData, overall: OverallData, top: int) -> OverallSection:
+    """Return the section that compares rows across tasks.
+
+    Args:
+        data: the board.
+        overall: its comparison across tasks.
+        top: number of rows that the charts and the matrix show.
+    """
     shown = replace(overall, rows=overall.rows[:top], improvement=[line[:top] for line in overall.improvement[:top]])
     labels = [row.label for row in shown.rows]
-    # The same slots as those of ``series_style.assign_slots``.
-    slots = {label: slot for slot, label in enumerate(labels[: len(MARKERS)])}
+    slots = series_style.board_slots(data)
     return OverallSection(
         data=overall,
-        forest=series_style.draw_forest(shown, slots) if labels else Markup(),
+        charts=overall_charts.draw_overall_charts(data.tasks, shown, slots) if labels else [],
+        legend=series_style.draw_legend(slots),
         matrix=list(zip(labels, shown.improvement, strict=True)),
         labels=labels,
     )

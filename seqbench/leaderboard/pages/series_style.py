@@ -1,4 +1,4 @@
-"""Colours, markers and dashes of a page's series, and the small drawings in its tables: legend, strips, forest plot.
+"""Colours, markers and dashes of a page's series, and the small drawings in its tables: legend and strips.
 
 A *slot* is the number of a series' style. It chooses the colour (by a class of the style sheet), the marker and the
 dash pattern. Series without a slot are grey.
@@ -10,22 +10,17 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.board_data import BoardData, OverallData, OverallRow
+from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.utils.drawing.axis import Axis
-from seqbench.utils.drawing.plot_area import axis_text, series_group
 from seqbench.utils.drawing.svg import (
     DASHES,
     MARKERS,
-    format_coordinate,
     horizontal_line,
-    shorten,
     svg_marker,
     svg_tag,
-    svg_text,
     vertical_line,
 )
-from seqbench.utils.number_format import format_tick
 
 Slots = Mapping[str, int]
 """Slots by the label of a row."""
@@ -43,14 +38,19 @@ def assign_slots(data: BoardData) -> dict[str, dict[str, int]]:
     Returns:
         By task and label a number below ``len(MARKERS)``, best row first; rows without one are grey.
     """
+    fixed = board_slots(data)
+    return {task.task: _task_slots(fixed, [row.label for row in rows_with_scores(task)]) for task in data.tasks}
+
+
+def board_slots(data: BoardData) -> dict[str, int]:
+    """Assign a slot to the ten rows that are best over the whole board; they have it in every task."""
     order = [row.label for row in data.overall.rows] if data.overall else []
     best_place: dict[str, int] = {}
     for task in data.tasks:
         for number, row in enumerate(rows_with_scores(task)):
             best_place[row.label] = min(best_place.get(row.label, number), number)
     order += sorted(best_place.keys() - set(order), key=lambda label: (best_place[label], label))
-    fixed = {label: slot for slot, label in enumerate(order[: len(MARKERS)])}
-    return {task.task: _task_slots(fixed, [row.label for row in rows_with_scores(task)]) for task in data.tasks}
+    return {label: slot for slot, label in enumerate(order[: len(MARKERS)])}
 
 
 def _task_slots(fixed: Slots, labels: Sequence[str]) -> dict[str, int]:
@@ -127,35 +127,3 @@ def draw_strip(task: TaskData, row: RowData, axis: Axis, slot: int | None) -> Ma
     grid = svg_tag("path", class_="grid", d=levels or None)
     size = f"0 0 {STRIP_WIDTH} {STRIP_HEIGHT}"
     return svg_tag("svg", grid, series, class_="strip", viewBox=size, aria_hidden="true")
-
-
-FOREST_LEFT, FOREST_RIGHT, FOREST_STEP, FOREST_TOP = 118.0, 350.0, 20, 6.0
-"""Ends of the forest plot's axis, the height of a row, and the top of the first row, in pixels."""
-
-
-def draw_forest(overall: OverallData, slots: Slots) -> Markup:
-    """Draw the interquartile means of all rows with their intervals, one row below the other."""
-    rows = overall.rows
-    ends = [value for row in rows for value in (row.iqm, row.low, row.high) if value is not None]
-    axis = Axis.over([0.0, 1.0, *ends], FOREST_LEFT, FOREST_RIGHT, pad=0.02)
-    bottom = FOREST_TOP + FOREST_STEP * len(rows)
-    parts: list[str] = []
-    for value in axis.ticks(5):
-        parts.append(svg_tag("path", class_="grid", d=vertical_line(axis(value), 4.0, bottom)))
-        parts.append(axis_text(format_tick(value), axis(value), bottom + 13))
-    for number, row in enumerate(rows):
-        parts += _draw_forest_row(row, FOREST_TOP + FOREST_STEP * (number + 0.5), axis, slots.get(row.label))
-    title = "interquartile mean of scores"
-    parts.append(axis_text(title, (FOREST_LEFT + FOREST_RIGHT) / 2, bottom + 28))
-    size = f"0 0 360 {format_coordinate(bottom + 34)}"
-    return svg_tag("svg", *parts, class_="chart", viewBox=size, role="img", aria_label=f"Forest plot: {title}")
-
-
-def _draw_forest_row(row: OverallRow, y: float, axis: Axis, slot: int | None) -> list[Markup]:
-    title, bars = f"{row.label}: {row.iqm:.4g}", []
-    if row.low is not None and row.high is not None:
-        title += f", 95 % interval {row.low:.4g} to {row.high:.4g}"
-        bars.append(svg_tag("path", class_="bar", d=horizontal_line(y, axis(row.low), axis(row.high))))
-    name = svg_tag("title", svg_text(row.label)) + svg_text(shorten(row.label, 19))
-    text = svg_tag("text", name, class_="label", x=FOREST_LEFT - 8, y=y + 3.5, text_anchor="end")
-    return [text, series_group(row.label, slot, *bars, svg_marker(axis(row.iqm), y, slot, title))]

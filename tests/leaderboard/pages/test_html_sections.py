@@ -50,10 +50,10 @@ def test_rows_beyond_the_tenth_are_counted_as_grey(data: BoardData) -> None:
 
 def test_the_comparison_across_tasks_has_a_line_of_the_matrix_for_each_row(data: BoardData) -> None:
     assert data.overall
-    section = html_sections.build_overall_section(data.overall, 30)
+    section = html_sections.build_overall_section(data, data.overall, 30)
     assert [label for label, _ in section.matrix] == section.labels == [row.label for row in data.overall.rows]
-    empty = html_sections.build_overall_section(replace(data.overall, rows=[], improvement=[]), 30)
-    assert empty.forest == ""
+    empty = html_sections.build_overall_section(data, replace(data.overall, rows=[], improvement=[]), 30)
+    assert empty.charts == []
 
 
 def test_the_kind_of_a_published_row_is_the_first_word_of_its_verdict(data: BoardData) -> None:
@@ -82,5 +82,5 @@ def test_charts_and_the_matrix_show_the_first_rows_only(data: BoardData) -> None
     assert 'data-key="transformer"' in section.charts[0].drawing
     assert 'data-key="rnn"' not in section.charts[0].drawing
     assert data.overall
-    overall = html_sections.build_overall_section(data.overall, 2)
+    overall = html_sections.build_overall_section(data, data.overall, 2)
     assert [len(line) for _, line in overall.matrix] == [2, 2]

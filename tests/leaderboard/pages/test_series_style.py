@@ -69,11 +69,17 @@ def test_the_anchor_counts_as_1_where_the_best_possible_is_unknown(data: BoardDa
     assert series_style.full_score(task_data(data, "music-jsb")) == 8.1
 
 
-def test_the_forest_has_a_row_for_each_label_with_its_interval(data: BoardData) -> None:
-    assert data.overall
-    forest = str(series_style.draw_forest(data.overall, {"gru": 1}))
-    assert re.search(r"<title>gru: 0\.9\d+, 95 % interval 0\.9\d* to 0\.9\d+</title>", forest)
-    assert forest.count("data-key") == len(data.overall.rows)
+def test_the_rows_that_are_best_over_the_board_have_one_style_in_every_task(data: BoardData) -> None:
+    fixed = series_style.board_slots(data)
+    for slots in series_style.assign_slots(data).values():
+        assert all(slot == fixed[label] for label, slot in slots.items() if label in fixed)
+
+
+def test_the_legend_has_the_order_of_the_table(data: BoardData) -> None:
+    slots = series_style.assign_slots(data)
+    for task in data.tasks:
+        labels = [label for label, _ in series_style.draw_legend(slots[task.task])]
+        assert labels == [row.label for row in series_style.rows_with_scores(task)][:10]
 
 
 def test_the_legend_has_a_sample_of_each_style() -> None:

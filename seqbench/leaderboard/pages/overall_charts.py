@@ -1,0 +1,197 @@
+"""Charts across tasks: performance profiles, intervals of estimates, and the groups of ranks in each task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Protocol
+
+from markupsafe import Markup
+
+from seqbench.leaderboard.board_data import OverallData
+from seqbench.leaderboard.pages.charts import Chart
+from seqbench.leaderboard.pages.series_style import Slots
+from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
+from seqbench.utils.drawing.axis import Axis
+from seqbench.utils.drawing.chart_parts import CHART_WIDTH, HEIGHT, WIDTH, Line, Point
+from seqbench.utils.drawing.plot_area import Plot, axis_text, series_group
+from seqbench.utils.drawing.svg import (
+    format_coordinate,
+    horizontal_line,
+    shorten,
+    svg_marker,
+    svg_tag,
+    svg_text,
+    vertical_line,
+)
+from seqbench.utils.number_format import format_tick
+
+LEFT, RIGHT, STEP, TOP = 118.0, 350.0, 20, 6.0
+"""Ends of the horizontal axis, the height of a row, and the top of the first row, in pixels."""
+MOST_BANDS = 3
+"""Largest number of profiles with a band; more bands hide each other."""
+DOT, GAP = 13.0, 12.0
+"""Distance of two markers of a group, and of two groups, in pixels."""
+
+
+class Shares(Protocol):
+    """A performance profile: the share of runs above each threshold, with its interval."""
+
+    @property
+    def share(self) -> Sequence[float]:
+        """The shares."""
+
+    @property
+    def low(self) -> Sequence[float]:
+        """The lower ends of the intervals; empty without intervals."""
+
+    @property
+    def high(self) -> Sequence[float]:
+        """The upper ends of the intervals; empty without intervals."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of a row with its 95 % interval; None for an unknown end."""
+
+    label: str
+    value: float
+    low: float | None
+    high: float | None
+
+
+def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: Slots) -> list[Chart]:
+    """Draw the charts across tasks: the groups of each task, and the interquartile means of the rows.
+
+    Args:
+        tasks: the tasks.
+        overall: the comparison across tasks.
+        slots: slots of the rows that are best over the whole board.
+    """
+    estimates = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows]
+    charts = [Chart("IQM and its 95 % interval", draw_estimates("interquartile mean of scores", estimates, slots))]
+    if any(map(_ranked_rows, tasks)):
+        caption = "Rows of each task in groups of equal rank, the best group at the left; +2: two rows without a colour"
+        charts.insert(0, Chart(caption, draw_rank_groups(tasks, slots)))
+    return charts
+
+
+def draw_profiles(thresholds: Sequence[float], profiles: Mapping[str, Shares], slots: Slots) -> Markup:
+    """Draw the share of runs whose score is above each threshold, a line for each row.
+
+    Args:
+        thresholds: the thresholds, increasing.
+        profiles: the profile of each row by its label, best row first.
+        slots: the slots of the rows; others are grey.
+    """
+    x = Axis(0.0, 1.0, 0.0, WIDTH)
+    plot = Plot(x, Axis(0.0, 1.03, HEIGHT, 0.0, most=1.0), "Performance profiles", "score τ", y_label="runs above τ")
+    lines = []
+    for place, (label, profile) in reversed(list(enumerate(profiles.items()))):
+        slot = slots.get(label)
+        ends = (profile.low, profile.high) if profile.low and place < MOST_BANDS else (profile.share, profile.share)
+        columns = zip(thresholds, profile.share, *ends, strict=True)
+        points = [Point(*values) for values in columns]
+        solved = f"{100 * points[-1].value:.0f} % of runs above {points[-1].x:g}"
+        lines.append(Line(label, slot, points, f"{label}: {solved}"))
+    lines.sort(key=lambda line: line.slot is not None)
+    plot.add_lines(lines)
+    return plot.render()
+
+
+def draw_estimates(title: str, estimates: Sequence[Estimate], slots: Slots) -> Markup:
+    """Draw numbers from 0 to 1 with their intervals, one row below the other.
+
+    Args:
+        title: the text below the axis.
+        estimates: the numbers, in the order of the rows.
+        slots: the slots of the rows; others are grey.
+    """
+    ends = [end for one in estimates for end in (one.value, one.low, one.high) if end is not None]
+    axis = Axis.over([0.0, 1.0, *ends], LEFT, RIGHT, pad=0.02)
+    bottom = TOP + STEP * len(estimates)
+    parts: list[str] = []
+    for value in axis.ticks(5):
+        parts.append(svg_tag("path", class_="grid", d=vertical_line(axis(value), 4.0, bottom)))
+        parts.append(axis_text(format_tick(value), axis(value), bottom + 13))
+    for number, one in enumerate(estimates):
+        parts += _estimate_row(one, TOP + STEP * (number + 0.5), axis, slots.get(one.label))
+    parts.append(axis_text(title, (LEFT + RIGHT) / 2, bottom + 28))
+    return _drawing(parts, bottom + 34, f"Forest plot: {title}")
+
+
+def _estimate_row(one: Estimate, y: float, axis: Axis, slot: int | None) -> list[Markup]:
+    title, bars = f"{one.label}: {one.value:.4g}", []
+    if one.low is not None and one.high is not None:
+        title += f", 95 % interval {one.low:.4g} to {one.high:.4g}"
+        bars.append(svg_tag("path", class_="bar", d=horizontal_line(y, axis(one.low), axis(one.high))))
+    marker = svg_marker(axis(one.value), y, slot, title)
+    return [_row_name(one.label, y), series_group(one.label, slot, *bars, marker)]
+
+
+def draw_rank_groups(tasks: Sequence[TaskData], slots: Slots) -> Markup:
+    """Draw the rows of each task in the groups of equal rank, the first group at the left.
+
+    Coloured rows have their marker; a number stands for the others of a group. Tasks without ranks are left out.
+
+    Args:
+        tasks: the tasks.
+        slots: the slots of the rows, the same in every task.
+    """
+    ranked = [(task, rows) for task in tasks if (rows := _ranked_rows(task))]
+    bottom = TOP + STEP * len(ranked)
+    parts: list[str] = []
+    for number, (task, rows) in enumerate(ranked):
+        y = TOP + STEP * (number + 0.5)
+        parts.append(_row_name(task.task, y))
+        parts += _group_row(rows, y, slots)
+    parts.append(axis_text("← first group", LEFT, bottom + 13, "start"))
+    return _drawing(parts, bottom + 18, "Groups of equal rank in each task")
+
+
+def _ranked_rows(task: TaskData) -> list[RowData]:
+    rows = [row for row in task.rows if row.state == RANKED and row.rank is not None]
+    return sorted(rows, key=lambda row: row.rank or 0)
+
+
+def _group_row(rows: Sequence[RowData], y: float, slots: Slots) -> list[str]:
+    """Return the markers of one task, with a line between its groups.
+
+    Args:
+        rows: its rows by rank.
+        y: coordinate of the middle of its row.
+        slots: the slots of its rows.
+    """
+    groups = [list(group) for _, group in groupby(rows, key=lambda row: row.rank)]
+    shown = sum(row.label in slots for row in rows)
+    # Each group may end in a number, which takes as much room as two markers.
+    room = (RIGHT - LEFT) / (DOT * (shown + 2 * len(groups)) + GAP * len(groups))
+    dot, gap = (length * min(room, 1.0) for length in (DOT, GAP))
+    parts: list[str] = []
+    x = LEFT + dot / 2
+    for number, group in enumerate(groups):
+        if number:
+            parts.append(svg_tag("path", class_="axis", d=vertical_line(x - (dot - gap) / 2 - gap, y - 7, y + 7)))
+        for row in group:
+            if row.label in slots:
+                slot = slots[row.label]
+                title = f"{row.label}: rank {row.rank}, {row.mean:.4g}"
+                parts.append(series_group(row.label, slot, svg_marker(x, y, slot, title)))
+                x += dot
+        more = sum(row.label not in slots for row in group)
+        if more:
+            parts.append(axis_text(f"+{more}", x - dot / 2 + 2, y + 3.5, "start"))
+            x += 2 * dot
+        x += gap
+    return parts
+
+
+def _row_name(label: str, y: float) -> Markup:
+    name = svg_tag("title", svg_text(label)) + svg_text(shorten(label, 19))
+    return svg_tag("text", name, class_="label", x=LEFT - 8, y=y + 3.5, text_anchor="end")
+
+
+def _drawing(parts: Sequence[str], height: float, label: str) -> Markup:
+    size = f"0 0 {CHART_WIDTH + 4} {format_coordinate(height)}"
+    return svg_tag("svg", *parts, class_="chart", viewBox=size, role="img", aria_label=label)
