@@ -98,16 +98,17 @@ def results_in(folder: Path) -> Any:
     return json.loads(path.read_text())["results"]
 
 
+@pytest.mark.timeout(900)  # Two runs, and the limits of their processes.
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_path: Path) -> None:
     words = ["--task", "copy", "--tier", "smoke", "--arch.dropout", "0.3", "--arch.num_layers", "2"]
-    words += ["--optim.steps", "1000", "--optim.validate_every", "100", "--task.samples", "100"]
-    subprocess.run(command(*words, "--runs", str(tmp_path / "whole")), check=True, capture_output=True, timeout=200)
+    words += ["--optim.steps", "600", "--optim.validate_every", "100", "--task.samples", "100"]
+    subprocess.run(command(*words, "--runs", str(tmp_path / "whole")), check=True, capture_output=True, timeout=400)
     parts = tmp_path / "parts"
     with subprocess.Popen(command(*words, "--runs", str(parts)), stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for line in iter(process.stderr.readline, ""):
-            if line.startswith("step 300/"):
+            if line.startswith("step 200/"):
                 break
         time.sleep(0.3)
         process.send_signal(how)
@@ -116,7 +117,7 @@ def test_a_stopped_process_resumes_to_the_same_results(how: signal.Signals, tmp_
     if how is not signal.SIGKILL:
         assert results_in(parts)["status"] == "interrupted"
     done = subprocess.run(
-        command(*words, "--runs", str(parts), "--resume"), check=True, capture_output=True, text=True, timeout=200
+        command(*words, "--runs", str(parts), "--resume"), check=True, capture_output=True, text=True, timeout=400
     )
     assert "resumed at step" in done.stderr
     assert results_in(parts) == results_in(tmp_path / "whole")
