@@ -8,7 +8,7 @@ from seqbench.leaderboard import reproduction
 from seqbench.leaderboard.board_data import BoardData, BoardFacts
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.record_collection import CollectedRecord
-from seqbench.leaderboard.selection import overall_comparison, task_rows
+from seqbench.leaderboard.selection import overall_comparison, row_groups, task_rows
 from seqbench.leaderboard.selection.record_eligibility import Selection, select_records
 from seqbench.leaderboard.task_data import count_verifications
 
@@ -26,6 +26,7 @@ def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardD
         task_rows.build_task_data(board, task, card, selection.cells[task], labels)
         for task, card in selection.cards.items()
     ]
+    groups = row_groups.group_rows(tasks)
     return BoardData(
         board=BoardFacts(
             name=board.name,
@@ -41,7 +42,8 @@ def build_board_data(board: Board, records: Iterable[CollectedRecord]) -> BoardD
         records=sum(len(seeds) for cells in selection.cells.values() for seeds in cells.values()),
         verification=count_verifications(tasks),
         tasks=tasks,
-        overall=overall_comparison.compare_across_tasks(board, tasks),
+        overall=overall_comparison.compare_across_tasks(board, tasks, groups),
+        groups=groups,
         published=reproduction.compare_with_published(board, selection),
         set_aside=selection.excluded,
         unrelated=dict(sorted(selection.unrelated.items())),

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from seqbench.leaderboard.data.checked_records import VerificationState
 from seqbench.leaderboard.data.record_collection import ExcludedRecord
-from seqbench.leaderboard.stats.interquartile_mean import Estimate
+from seqbench.leaderboard.stats.intervals import Estimate
+from seqbench.leaderboard.stats.performance_profiles import Profile
 from seqbench.leaderboard.task_data import OPTIONAL, TaskData, fields_to_plain
 from seqbench.utils.plain_data import to_json
 
@@ -40,19 +41,42 @@ class OverallRow:
 
     Args:
         label: name of the row.
-        iqm: interquartile mean of the normalised scores of all runs.
+        iqm: interquartile mean of the normalised scores of all runs; None below ``OverallData.least_tasks`` tasks.
         low: lower end of its 95 % interval; None if unknown.
         high: upper end of its 95 % interval; None if unknown.
-        means: mean normalised score in each task.
-        first_beats: probability that a run of the first row is better than one of this row; None for the first row.
+        means: mean normalised score in each task; 0 for a mean below chance.
+        first_beats: probability that a run of the first row is better than one of this row; None for the first row, and
+            below ``OverallData.least_tasks`` tasks.
+        gap: optimality gap, the mean distance of the runs from a score of 1; None below ``least_tasks`` tasks.
+        average_rank: mean over tasks of the place of this row's mean (1 is best; equal means share a place); None below
+            ``least_tasks`` tasks.
+        profile: performance profile.
     """
 
     label: str
-    iqm: float
+    iqm: float | None
     low: float | None
     high: float | None
     means: Sequence[float]
     first_beats: Estimate | None
+    gap: Estimate | None = None
+    average_rank: float | None = None
+    profile: Profile = field(default_factory=Profile)
+
+
+@dataclass(frozen=True)
+class AverageRankTest:
+    """Friedman's test of the average ranks over tasks, with the correction of Iman and Davenport (Demsar 2006).
+
+    Args:
+        statistic: Iman and Davenport's F; None if every task has the same order (it is infinite then).
+        p: its p value.
+        critical_difference: difference of two average ranks from which it is significant at 5 % (Nemenyi).
+    """
+
+    statistic: float | None
+    p: float
+    critical_difference: float
 
 
 @dataclass(frozen=True)
@@ -62,9 +86,15 @@ class OverallData:
     Args:
         tasks: the tasks that are compared.
         left_out: reason for each task that is not compared, by name.
-        rows: the rows that have all these tasks, best first.
-        improvement: probability that a run of row i is better than one of row j, ``(rows, rows)``.
+        rows: the rows that have all these tasks: best IQM first, or in the order of ``BoardData.groups`` if there are
+            too few tasks for an overall order.
+        improvement: probability that a run of row i is better than one of row j, ``(rows, rows)``; empty below
+            ``least_tasks`` tasks.
         incomplete: reason for each row that is left out, by label.
+        ordered: whether the tasks are enough for an overall order.
+        least_tasks: number of tasks from which there is an overall order.
+        thresholds: thresholds of the profiles, increasing.
+        rank_test: test of the average ranks; None below ``least_tasks`` tasks or two rows.
     """
 
     tasks: Sequence[str]
@@ -72,6 +102,28 @@ class OverallData:
     rows: Sequence[OverallRow]
     improvement: Sequence[Sequence[float]]
     incomplete: Mapping[str, str]
+    ordered: bool = False
+    least_tasks: int = 10
+    thresholds: Sequence[float] = ()
+    rank_test: AverageRankTest | None = None
+
+
+@dataclass(frozen=True)
+class RowGroups:
+    """The ranks of one row over the tasks of a board: the groups that do not differ significantly.
+
+    Args:
+        label: name of the row.
+        ranks: its rank by task; None where it has none.
+        firsts: number of tasks whose test separates rows, where no row is significantly better and this row is clearly
+            above chance.
+        lasts: number of tasks whose test separates rows, and where this row is in the last group.
+    """
+
+    label: str
+    ranks: Mapping[str, int | None]
+    firsts: int
+    lasts: int
 
 
 @dataclass(frozen=True)
@@ -146,6 +198,7 @@ class BoardData:
         verification: number of these records by who verified them: ``ci``, ``submitter``, or nobody (``unverified``).
         tasks: the tasks, in the order of the card.
         overall: comparison across tasks; None if fewer than two tasks have a scale.
+        groups: ranks of each row over the tasks: the most firsts first, then the fewest lasts, then by label.
         published: cells of the published table; empty without one.
         set_aside: records of the board's tasks that do not count, each with the reason.
         unrelated: number of records that do not belong to the board, by kind.
@@ -158,6 +211,7 @@ class BoardData:
     verification: Mapping[VerificationState, int]
     tasks: Sequence[TaskData]
     overall: OverallData | None
+    groups: Sequence[RowGroups]
     published: Sequence[PublishedCell]
     set_aside: Sequence[ExcludedRecord]
     unrelated: Mapping[str, int]

@@ -40,7 +40,8 @@ class SeedData:
         status: the record's status, or ``missing``.
         reason: why the run did not end with the status ``ok``; empty if it did.
         value: the test score; the chance score for a diverged run; None without a score.
-        score: ``value`` on a scale from chance (0) to the best possible or the anchor (1); None if either is unknown.
+        score: ``value`` on a scale from chance (0) to the best possible or the anchor (1), negative if it is worse than
+            chance; None if either is unknown.
         secondary: the secondary metrics by name; None for one that the record lacks.
         record: path or W&B run of the record; None without a record.
         checksum: checksum of the record.
@@ -103,7 +104,8 @@ class RowData:
         reason: why the row is not ranked; empty if it is.
         rank: 1 + the number of rows that are significantly better; None without a rank.
         mean: mean score over seeds; None without a score.
-        half_width: half the width of the 95 % interval of the mean; None for fewer than two seeds.
+        half_width: half the width of the 95 % interval of the mean over seeds; None for fewer than two seeds, 0 for
+            equal seeds, which show no spread (pages print no interval then).
         secondary: mean and half width of each secondary metric, by name.
         above_chance: whether the mean is clearly above chance; None if that is unknown.
         below_chance: whether the mean is worse than chance.
@@ -117,6 +119,13 @@ class RowData:
         curve: validation score over training steps; None without one.
         lengths: test score over sequence lengths; None without one.
         budget: expected best validation score after 1, 2, ... learning rates tried.
+        rank_range: smallest and largest rank that further draws of the test could give; empty if the rank is decided.
+        p_first: p value of the difference from the row with the best mean; None for that row, and without a rank.
+        p_above: p value of the difference from the ranked row above; None for the first row, and without a rank.
+        mean_score: the mean on a scale from chance (0, also for a mean below chance) to the best possible or the anchor
+            (1); None if either is unknown.
+        sample_half_width: half the width of the 95 % interval over seeds and test samples; None if the records do not
+            hold the error over test samples.
         configurations: number of configurations of the architecture that have records on this task; the one with the
             best validation score ranks.
     """
@@ -141,6 +150,11 @@ class RowData:
     curve: Curve | None = None
     lengths: Curve | None = None
     budget: Sequence[float] = ()
+    rank_range: Sequence[int] = ()
+    p_first: float | None = None
+    p_above: float | None = None
+    mean_score: float | None = None
+    sample_half_width: float | None = None
     configurations: int = 1
 
     @property
@@ -154,6 +168,39 @@ class RowData:
         if not self.seeds:
             return {key: data[key] for key in ("label", "architecture", "state", "reason", "rank", "seeds")}
         return {**data, "curve": data["curve"] or {}, "lengths": data["lengths"] or {}}
+
+
+@dataclass(frozen=True)
+class RankTest:
+    """The test behind the ranks of a task, and what it can detect with the seeds of the board.
+
+    Args:
+        rows: number of rows that are ranked.
+        seeds: number of seeds of each of them.
+        alpha: probability that any two rows have different ranks if all are equally good.
+        groups: number of different ranks.
+        draws: number of draws of the largest statistic.
+        undecided: labels of the rows whose rank could change with further draws.
+        detectable: difference, in standard deviations of one architecture, that is significant in 80 % of boards with
+            this number of rows and seeds; None for a single row.
+        needed: median, over the pairs of rows, of the difference of their means from which it would have been
+            significant, in the unit of the metric; None for a single row.
+        solve_or_fail: whether some row solved the task with some of its seeds, and not with others. The test then
+            errs more often than ``alpha`` (see ``board_error``).
+        board_error: measured share of boards that give different ranks to equally good rows, where each seed solves the
+            task or fails at even odds; None unless ``solve_or_fail``.
+    """
+
+    rows: int
+    seeds: int
+    alpha: float
+    groups: int
+    draws: int
+    undecided: Sequence[str]
+    detectable: float | None
+    needed: float | None
+    solve_or_fail: bool = False
+    board_error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +261,7 @@ class TaskData:
         published: published figures of the card for the board's tier.
         secondary: metrics shown beside the one that decides.
         rows: the table's rows, best first.
+        test: the test behind the ranks; None if no row is ranked.
     """
 
     task: str
@@ -233,6 +281,7 @@ class TaskData:
     published: Sequence[PublishedFigure]
     secondary: Sequence[SecondaryMetric]
     rows: Sequence[RowData]
+    test: RankTest | None = None
 
 
 def count_verifications(tasks: Iterable[TaskData]) -> dict[VerificationState, int]:

@@ -11,6 +11,7 @@ from seqbench.leaderboard import board_builder
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.data import record_collection
 from seqbench.leaderboard.data.board_card import Board, parse_board
+from seqbench.leaderboard.selection import overall_comparison
 from seqbench.leaderboard.task_data import RowData, TaskData
 from seqbench.protocol import cards
 from seqbench.protocol.record_fields import VerificationStamp
@@ -154,6 +155,17 @@ def example_board(**changes: object) -> Board:
 def board_data(board: Board, *folders: Path) -> BoardData:
     """Return the data of a board over the records of folders."""
     return board_builder.build_board_data(board, record_collection.collect_records(folders))
+
+
+def with_overall_order(data: BoardData) -> BoardData:
+    """Return a board as if its tasks were enough for an overall order."""
+    least = overall_comparison.LEAST_ORDERED_TASKS
+    overall_comparison.LEAST_ORDERED_TASKS = 2
+    try:
+        overall = overall_comparison.compare_across_tasks(example_board(), data.tasks, data.groups)
+    finally:
+        overall_comparison.LEAST_ORDERED_TASKS = least
+    return replace(data, overall=overall)
 
 
 def task_data(data: BoardData, name: str) -> TaskData:

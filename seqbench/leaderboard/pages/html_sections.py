@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
-from seqbench.leaderboard.pages import charts, cost_columns, overall_charts, series_style, table_cells, wording
+from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell, RowGroups
+from seqbench.leaderboard.pages import (
+    charts,
+    cost_columns,
+    overall_charts,
+    series_style,
+    statistics_wording,
+    table_cells,
+    wording,
+)
 from seqbench.leaderboard.pages.charts import Chart
 from seqbench.leaderboard.pages.table_cells import Reference, TableRow
 from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
@@ -58,6 +66,7 @@ class TaskSection:
         size: the size of models, in words.
         heads: the columns after the score.
         common: phrases on what all rows have in common.
+        test: sentences on what the ranks can show.
         rows: the rows of the table, all of them with a score.
         without_score: the other rows.
         strips: the drawing of each row's seeds, by label.
@@ -73,6 +82,7 @@ class TaskSection:
     size: str
     heads: list[Head]
     common: list[str]
+    test: list[str]
     rows: list[TableRow]
     without_score: list[RowsWithoutScore]
     strips: dict[str, Markup]
@@ -93,6 +103,9 @@ class OverallSection:
         legend: labels of the rows that have a colour in these charts, each with its line and marker.
         matrix: each label with its line of the matrix of probabilities.
         labels: the labels of the rows, best first.
+        groups: the groups of each row over the tasks, by label.
+        no_order: why there is no overall order; empty if there is one.
+        friedman: p value of the test of the average ranks, as text; empty without one.
     """
 
     data: OverallData
@@ -100,6 +113,9 @@ class OverallSection:
     legend: list[tuple[str, Markup]]
     matrix: list[tuple[str, Sequence[float]]]
     labels: list[str]
+    groups: Mapping[str, RowGroups]
+    no_order: str
+    friedman: str
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,7 @@ def build_task_section(
             *(Head(column.title, column.meaning, column.format_value is not None, column.group) for column in chosen),
         ],
         common=[text for text in (wording.secondary_summary(task), *common) if text],
+        test=statistics_wording.test_sentences(task.test),
         rows=rows,
         without_score=_rows_without_score(task),
         strips=_draw_strips(task, [row.source for row in rows], slots),
@@ -204,8 +221,11 @@ def build_overall_section(data: BoardData, overall: OverallData, top: int) -> Ov
         data=overall,
         charts=overall_charts.draw_overall_charts(data.tasks, shown, slots) if labels else [],
         legend=series_style.draw_legend(slots),
-        matrix=list(zip(labels, shown.improvement, strict=True)),
+        matrix=list(zip(labels, shown.improvement, strict=overall.ordered)),
         labels=labels,
+        groups={row.label: row for row in data.groups},
+        no_order=statistics_wording.order_sentence(overall),
+        friedman=statistics_wording.format_p(overall.rank_test.p) if overall.rank_test else "",
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from seqbench.leaderboard.board_data import BoardData, PublishedCell
+from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.overview.overview_table import TOP, build_overview
 from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
@@ -94,12 +94,17 @@ def escape_latex(text: object) -> str:
     return "".join(_ESCAPES.get(letter, letter) for letter in visible_line(text))
 
 
+def _ordered(data: BoardData) -> OverallData | None:
+    """Return the comparison across tasks if it has an overall order; otherwise None."""
+    return data.overall if data.overall and data.overall.ordered else None
+
+
 def _results_table(data: BoardData, top: int) -> _Table:
     """Return the table with a line for each row of the board, and columns for the metrics of each task."""
-    tasks, overall = data.tasks, data.overall
+    tasks, overall = data.tasks, _ordered(data)
     first = [row.label for row in build_overview(data).rows]
     by_label = {task.task: {row.label: row for row in task.rows} for task in tasks}
-    means = {row.label: row.iqm for row in overall.rows} if overall else {}
+    means = {row.label: row.iqm or 0.0 for row in overall.rows} if overall else {}
     others = sorted({label for rows in by_label.values() for label in rows} - set(first))
     labels = [*first, *others]
     body = []
@@ -123,7 +128,7 @@ def _metric_names(task: TaskData) -> list[str]:
 
 def _reference_lines(data: BoardData) -> list[list[str]]:
     """Return the lines of the best possible scores, the anchors where there are any, and chance."""
-    tasks, overall = data.tasks, data.overall
+    tasks, overall = data.tasks, _ordered(data)
     best = [value for task in tasks for value in (task.best, *(line.best for line in task.secondary))]
     chance = [value for task in tasks for value in (task.chance, *(line.chance for line in task.secondary))]
     anchor = [value for task in tasks for value in (task.anchor, *(None for _ in task.secondary))]
@@ -181,11 +186,12 @@ def _caption(data: BoardData, count: int, top: int) -> str:
         sentences.append("Bold: no other row is significantly better.")
     if any(task.secondary for task in data.tasks):
         sentences.append("Metrics without an arrow are not used for ranking.")
-    if data.overall:
+    overall = _ordered(data)
+    if overall:
         sentences.append(
             "IQM: interquartile mean of the scores, rescaled from chance (0) to the best possible or the anchor (1)."
         )
-        left_out = [escape_latex(task) for task in data.overall.left_out]
+        left_out = [escape_latex(task) for task in overall.left_out]
         sentences += [f"It leaves out the tasks {', '.join(left_out)}."] if left_out else []
     used = {mark for task in data.tasks for row in task.rows for mark in _marks(row)}
     sentences += [f"${mark}$: {meaning}." for mark, meaning in MARKS.items() if mark in used]

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqbench.leaderboard.board_commands import CheckCommands, committed_commands
-from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell
-from seqbench.leaderboard.pages import cost_columns, markdown_overview, score_text, wording
+from seqbench.leaderboard.board_data import BoardData, BoardFacts, OverallData, PublishedCell, RowGroups
+from seqbench.leaderboard.pages import cost_columns, markdown_overview, score_text, statistics_wording, wording
 from seqbench.leaderboard.pages.markdown_overview import more_rows
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.leaderboard.pages.overview.overview_table import TOP
@@ -49,7 +49,7 @@ def render_markdown(data: BoardData, commands: CheckCommands | None = None, top:
         *markdown_overview.render_overview(data, top),
         escape_markdown(board.summary),
         *_published_section(data.published, board),
-        *(_overall_section(data.overall, top) if data.overall else []),
+        *(_overall_section(data.overall, data.groups, top) if data.overall else []),
         *(part for task in data.tasks for part in _task_section(task, board.columns, top)),
         *_left_out_sections(data),
         _rules(data),
@@ -80,26 +80,19 @@ def _rules(data: BoardData) -> str:
   has solved the task if it reaches 99 % of that way."""
 
 
-def _overall_section(overall: OverallData, top: int) -> list[str]:
-    """Return the comparison of the rows that have all tasks."""
-    heads = ["architecture", "IQM", "95 % interval", "the first is better"]
-    table = [[*heads, *(inline_code(task) for task in overall.tasks)]]
-    for row in overall.rows[:top]:
-        beats = row.first_beats
-        better = score_text.format_estimate(beats.value, beats.low, beats.high, 2) if beats else ""
-        interval = score_text.format_ends(row.low, row.high)
-        means = (f"{mean:.3f}" for mean in row.means)
-        table.append([inline_code(row.label), f"{row.iqm:.3f}", interval, better, *means])
-    text = (
-        "Scores are rescaled, so that chance is 0 and the best possible score or the anchor is 1. IQM is the "
-        "interquartile mean over all tasks with such a scale, with its stratified bootstrap interval. "
-        "*The first is better* is the probability that a run of the first row is better than a run of this row on a "
-        "randomly drawn task (Agarwal et al. 2021, arXiv 2108.13264)."
-    )
+def _overall_section(overall: OverallData, groups: Sequence[RowGroups], top: int) -> list[str]:
+    """Return the comparison of the rows that have all tasks.
+
+    Args:
+        overall: the comparison across tasks.
+        groups: the ranks of each row over the tasks.
+        top: number of rows that are shown.
+    """
     notes = [
         f"- {inline_code(task)} is left out: {escape_markdown(reason)}" for task, reason in overall.left_out.items()
     ]
     notes += [f"- {inline_code(label)}: {escape_markdown(reason)}" for label, reason in overall.incomplete.items()]
+    text, table = _order_table(overall, top) if overall.ordered else _groups_table(overall, groups, top)
     return [
         "## Across tasks",
         text,
@@ -107,6 +100,51 @@ def _overall_section(overall: OverallData, top: int) -> list[str]:
         more_rows(len(overall.rows), top),
         "\n".join(notes),
     ]
+
+
+def _order_table(overall: OverallData, top: int) -> tuple[str, list[list[str]]]:
+    """Return the text and the table of an overall order, with the first ``top`` rows."""
+    heads = ["architecture", "IQM", "95 % interval", "optimality gap", "average rank", "the first is better"]
+    table = [[*heads, *(inline_code(task) for task in overall.tasks)]]
+    for row in overall.rows[:top]:
+        gap, beats = (score_text.format_optional(figure, 3) for figure in (row.gap, row.first_beats))
+        figures = [f"{row.iqm:.3f}", score_text.format_ends(row.low, row.high), gap, f"{row.average_rank:.2f}"]
+        table.append([inline_code(row.label), *figures, beats, *(f"{mean:.3f}" for mean in row.means)])
+    text = (
+        "Scores are rescaled, so that chance is 0 and the best possible score or the anchor is 1. IQM is the "
+        "interquartile mean over all tasks with such a scale, and the optimality gap the mean distance from 1, with "
+        "their 95 % intervals over seeds. *The first is better* is the probability that a run of the first row is "
+        "better than a run of this row on a randomly drawn task (Agarwal et al. 2021, arXiv 2108.13264)."
+    )
+    if overall.rank_test:
+        test = overall.rank_test
+        text += (
+            f" Average ranks differ significantly from {test.critical_difference:.2f} on (Nemenyi); Friedman's test of "
+            f"all rows: p = {statistics_wording.format_p(test.p)} (Demšar 2006)."
+        )
+    return text, table
+
+
+def _groups_table(overall: OverallData, groups: Sequence[RowGroups], top: int) -> tuple[str, list[list[str]]]:
+    """Return the text and the table of a board without an overall order.
+
+    Args:
+        overall: the comparison across tasks.
+        groups: the ranks of each row over the tasks.
+        top: number of rows that are shown.
+    """
+    table = [["architecture", "first in", "last in", *(inline_code(task) for task in overall.tasks)]]
+    by_label = {row.label: row for row in groups}
+    for row in overall.rows[:top]:
+        group = by_label.get(row.label)
+        counts = [str(group.firsts), str(group.lasts)] if group else ["", ""]
+        table.append([inline_code(row.label), *counts, *(f"{mean:.3f}" for mean in row.means)])
+    text = (
+        f"{statistics_wording.order_sentence(overall)} *First in* and *last in* count the tasks where a row is in the "
+        "first and in the last group of rows that do not differ significantly; tasks that separate no rows do not "
+        "count. Scores are rescaled, so that chance is 0 and the best possible score or the anchor is 1."
+    )
+    return text, table
 
 
 def _task_section(task: TaskData, columns: Sequence[str], top: int) -> list[str]:
@@ -135,10 +173,11 @@ def _task_section(task: TaskData, columns: Sequence[str], top: int) -> list[str]
     more = more_rows(len(scored), top)
     shown = replace(task, rows=scored[:top])
     table, notes = _task_table(shown, [column for column in columns if column not in shared])
+    test = escape_markdown(" ".join(statistics_wording.test_sentences(task.test)))
     below = [f"In all rows: {'; '.join(shared_texts)}."] if shared_texts else []
     below += [wording.as_sentence(note[0].upper() + note[1:]) for note in cost_columns.machine_notes(task, columns)]
     notes = "\n".join(filter(None, (notes, _without_score(task))))
-    return [heading, text, table, more, notes, *below, _references(task)]
+    return [heading, text, *[test] * bool(test), table, more, notes, *below, _references(task)]
 
 
 def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
@@ -152,7 +191,7 @@ def _task_table(task: TaskData, columns: Sequence[str]) -> tuple[str, str]:
     for row in task.rows:
         table.append(
             [
-                str(row.rank or ""),
+                statistics_wording.format_rank(row),
                 inline_code(row.label),
                 format_mean(row.mean, row.half_width),
                 *(wording.format_secondary(row, metric) for metric in secondary),

@@ -62,15 +62,26 @@ class Estimate:
 
 
 def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: Slots) -> list[Chart]:
-    """Draw the charts across tasks: the groups of each task, and the interquartile means of the rows.
+    """Draw the charts across tasks: the groups of each task, the profiles of the rows, and their interquartile means.
+
+    There are no interquartile means without an overall order.
 
     Args:
         tasks: the tasks.
         overall: the comparison across tasks.
         slots: slots of the rows that are best over the whole board.
     """
-    estimates = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows]
-    charts = [Chart("IQM and its 95 % interval", draw_estimates("interquartile mean of scores", estimates, slots))]
+    profiles = {row.label: row.profile for row in overall.rows}
+    charts = [
+        Chart(
+            "Performance profiles, with pointwise 95 % intervals of the first rows",
+            draw_profiles(overall.thresholds, profiles, slots),
+        )
+    ]
+    estimates = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None]
+    if estimates:
+        drawing = draw_estimates("interquartile mean of scores", estimates, slots)
+        charts.append(Chart("IQM and its 95 % interval", drawing))
     if any(map(_ranked_rows, tasks)):
         caption = "Rows of each task in groups of equal rank, the best group at the left; +2: two rows without a colour"
         charts.insert(0, Chart(caption, draw_rank_groups(tasks, slots)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from seqbench.leaderboard.stats.intervals import Estimate
 from seqbench.leaderboard.task_data import RowData
 from seqbench.utils import number_format
 
@@ -10,12 +11,6 @@ ALL_SEEDS = "all seeds"
 
 MOST_PLACES = 6
 """Largest number of decimal places of the ends of an interval."""
-
-
-def normalised_mean(row: RowData) -> float | None:
-    """Return the mean normalised score of a row; None where no seed has one."""
-    scores = [seed.score for seed in row.seeds if seed.score is not None]
-    return sum(scores) / len(scores) if scores else None
 
 
 def metric_with_arrow(metric: str, direction: str) -> str:
@@ -57,6 +52,16 @@ def format_estimate(value: float, low: float | None, high: float | None, places:
     """
     interval = format_ends(low, high, places)
     return f"{value:.{places}f} ({interval})" if interval else f"{value:.{places}f}"
+
+
+def format_optional(estimate: Estimate | None, places: int) -> str:
+    """Return an estimate as ``format_estimate`` does; an empty string without one.
+
+    Args:
+        estimate: the estimate, or None.
+        places: least number of decimal places.
+    """
+    return "" if estimate is None else format_estimate(estimate.value, estimate.low, estimate.high, places)
 
 
 def format_ends(low: float | None, high: float | None, places: int = 3) -> str:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from seqbench.leaderboard.pages import cost_columns, score_text, wording
+from seqbench.leaderboard.pages import cost_columns, score_text, statistics_wording, wording
 from seqbench.leaderboard.pages.cost_columns import COLUMNS, Column
 from seqbench.leaderboard.pages.series_style import rows_with_scores
 from seqbench.leaderboard.task_data import RowData, SeedData, TaskData
@@ -109,7 +109,7 @@ def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: 
         source=row,
         distribution=str(row.costs.get("distribution", "")),
         remarks=[": ".join(filter(None, remark)) for remark in wording.row_remarks(row)],
-        rank=Cell("–", None, "not ranked") if row.rank is None else Cell(str(row.rank), row.rank),
+        rank=_rank(row),
         score=Cell(number_format.format_score(mean, places), mean),
         half_width=score_text.spread_text(row, places),
         seeds=seed_lines(row.seeds),
@@ -135,13 +135,20 @@ def seed_lines(seeds: Sequence[SeedData]) -> list[str]:
     return [*(ends if known else []), *states, f"seeds {seeds[0].seed} to {seeds[-1].seed}: {values}"]
 
 
+def _rank(row: RowData) -> Cell:
+    """Return the cell of a row's rank, with its p values as its title."""
+    if row.rank is None:
+        return Cell("–", None, "not ranked")
+    return Cell(statistics_wording.format_rank(row), row.rank, statistics_wording.p_text(row))
+
+
 def _seed_line(seed: SeedData) -> str:
     score = "no score" if seed.value is None else f"{seed.value:.6g}"
     return f"seed {seed.seed}: {score}{'' if seed.status == 'ok' else ', ' + seed.status}"
 
 
 def _normalised_score(row: RowData) -> Cell:
-    mean = score_text.normalised_mean(row)
+    mean = row.mean_score
     if mean is None:
         return Cell()
     return Cell(number_format.format_score(mean, 3) if mean else "0.000", mean)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from seqbench.leaderboard.data.board_card import Board
 from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
-from seqbench.leaderboard.selection import row_costs, secondary_metrics
+from seqbench.leaderboard.selection import row_costs, secondary_metrics, task_ranks
 from seqbench.leaderboard.selection.record_eligibility import Cells
-from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking
+from seqbench.leaderboard.stats import interquartile_mean, intervals
 from seqbench.leaderboard.stats.expected_best import expected_best
 from seqbench.leaderboard.task_data import (
     INCOMPLETE,
@@ -94,7 +94,8 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
     problems += secondary_metrics.secondary_problems(rules.secondary, cells)
     configurations = Counter(_configured(next(iter(seeds.values()))) for seeds in cells.values())
     common = _Task(task, board, card, cells, reference, anchor, secondary, configurations)
-    rows = [*_ranked_rows(common), *_rows_without_records(common, labels)]
+    ranked, test = task_ranks.rank_rows(_rows_with_records(common), card.metric.direction)
+    rows = [*ranked, *_rows_without_records(common, labels)]
     return TaskData(
         task=task,
         name=card.name,
@@ -113,6 +114,7 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
         published=_published_figures(card, board),
         secondary=secondary,
         rows=sorted(rows, key=lambda row: _sort_key(row, card.metric.direction)),
+        test=test,
     )
 
 
@@ -124,6 +126,8 @@ def own_title(board: Board, architecture: str) -> str:
 
 def rescale_score(value: float | None, chance: float | None, best: float | None) -> float | None:
     """Return ``value`` on a scale where ``chance`` is 0 and ``best`` is 1; None if that is unknown.
+
+    The result is negative if the value is worse than chance.
 
     Args:
         value: the score, or None.
@@ -187,16 +191,11 @@ def _published_figures(card: Card, board: Board) -> list[PublishedFigure]:
     ]
 
 
-def _ranked_rows(task: _Task) -> list[RowData]:
-    """Return the rows that have records, with their ranks."""
+def _rows_with_records(task: _Task) -> list[RowData]:
+    """Return the rows that have records, without ranks."""
     scores = [r.test[r.metric].value for r in _records(task.cells) if r.status == "ok"]
     worst = diverged_score(task.reference.chance, scores, task.direction)
-    rows = _mark_outdone([_row(task, label, worst) for label in task.cells], task)
-    samples = [
-        [seed.value for seed in row.seeds if seed.value is not None] if row.state == RANKED else [] for row in rows
-    ]
-    ranks = ranking.rank_samples(samples, task.direction)
-    return [replace(row, rank=rank) for row, rank in zip(rows, ranks, strict=True)]
+    return _mark_outdone([_row(task, label, worst) for label in task.cells], task)
 
 
 def _row(task: _Task, label: str, worst: float | None) -> RowData:
@@ -205,6 +204,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
     values = [seed.value for seed in seeds if seed.value is not None]
     spread = intervals.mean_interval(values) if values else None
     mean, reference = spread.mean if spread else None, task.reference
+    place = rescale_score(mean, reference.chance, task.top)
     missing = [f"seed {seed.seed}: {seed.reason or seed.status}" for seed in seeds if seed.value is None]
     solved = [seed.score >= SOLVED for seed in seeds if seed.score is not None and reference.best is not None]
     ended = [record for record in records if record.status == "ok"]
@@ -215,6 +215,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         state=INCOMPLETE if missing else RANKED,
         reason="; ".join(missing),
         mean=mean,
+        mean_score=None if place is None else max(place, 0.0),
         half_width=spread.half_width if spread else None,
         secondary=secondary_metrics.row_secondary_means(seeds, task.secondary),
         above_chance=None if mean is None else above_chance(mean, reference.chance, reference.best, task.direction),

@@ -16,11 +16,27 @@ class Interval:
 
     Args:
         mean: mean of the values.
-        half_width: half the width of the interval; None for a single value, 0.0 for equal values.
+        half_width: half the width of the interval; None for a single value, 0.0 for equal values. Equal values show no
+            spread, so 0.0 is no interval, and pages print none.
     """
 
     mean: float
     half_width: float | None
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval, which need not be symmetric.
+
+    Args:
+        value: the figure of the scores themselves.
+        low: lower end of the interval; None if it is unknown.
+        high: upper end of the interval; None if it is unknown.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
 
 
 def mean_interval(values: Iterable[float]) -> Interval:
@@ -38,9 +54,65 @@ def mean_interval(values: Iterable[float]) -> Interval:
     mean, deviation = mean_and_deviation(known)
     if len(known) < 2:
         return Interval(mean, None)
+    return Interval(mean, _t_quantile(len(known) - 1) / math.sqrt(len(known)) * deviation)
+
+
+def sampled_mean_interval(values: Iterable[float], errors: Iterable[float]) -> Interval:
+    """Return the mean of scores with its 95 % interval over seeds and test samples.
+
+    Every seed is scored on the same test samples, so the error of these samples does not become smaller with more
+    seeds. All of it is taken to be shared: the variance of the mean is the variance over seeds, divided by their
+    number, plus the mean squared error over samples. The part of that error that differs between seeds is counted
+    twice, so the interval is slightly too wide where seeds scatter as much as test samples. The degrees of freedom
+    are those of Welch and Satterthwaite; the number of test samples counts as infinite.
+
+    Args:
+        values: score of each seed.
+        errors: standard error of each score over the test samples.
+
+    Raises:
+        SeqbenchError: there is no value, a number is not finite, or there is not one error for each value.
+
+    >>> sampled_mean_interval([0.5, 0.5, 0.5], [0.01, 0.01, 0.01]).half_width
+    0.0196
+    """
+    known, sizes = check_finite(values), check_finite(errors)
+    if len(known) != len(sizes):
+        raise SeqbenchError(f"Expected a standard error for each of {len(known)} scores, got {len(sizes)}.")
+    mean, deviation = mean_and_deviation(known)
+    seeds = deviation**2 / len(known)
+    samples = math.fsum(size**2 for size in sizes) / len(sizes)
+    half_width = combined_half_width([(seeds, max(len(known) - 1, 1)), (samples, math.inf)])
+    return Interval(mean, half_width if len(known) > 1 else None)
+
+
+def combined_half_width(parts: Iterable[tuple[float, float]]) -> float | None:
+    """Return half the width of the 95 % interval of a sum of independent estimates; None if no part has a variance.
+
+    The degrees of freedom of the sum are those of Welch and Satterthwaite (1946).
+
+    Args:
+        parts: variance of each estimate, with its degrees of freedom, which may be infinite.
+
+    >>> round(combined_half_width([(1.0, 2)]), 3)
+    4.303
+    """
+    known = [(variance, freedom) for variance, freedom in parts if variance > 0]
+    if not known:
+        return None
+    # Divided by the largest, so that no square is too large or zero.
+    largest = max(variance for variance, _ in known)
+    total = math.fsum(variance / largest for variance, _ in known)
+    squares = math.fsum((variance / largest) ** 2 / freedom for variance, freedom in known)
+    freedom = total**2 / squares if squares else math.inf
+    return _t_quantile(freedom) * math.sqrt(total) * math.sqrt(largest)
+
+
+def _t_quantile(freedom: float) -> float:
+    """Return the 97.5 % quantile of Student's t distribution."""
     from scipy.special import stdtrit  # scipy.stats takes half a second to import.
 
-    return Interval(mean, float(stdtrit(len(known) - 1, 0.975)) / math.sqrt(len(known)) * deviation)
+    return float(stdtrit(min(freedom, 1e9), 0.975))
 
 
 def mean_and_deviation(values: Iterable[float]) -> tuple[float, float]:

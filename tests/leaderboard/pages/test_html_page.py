@@ -18,6 +18,7 @@ from seqbench.leaderboard.pages import html_page, html_sections, wording
 from seqbench.leaderboard.task_data import RowData
 from tests.leaderboard import kit, sample
 from tests.leaderboard.hostile import insert_attacks
+from tests.leaderboard.kit import with_overall_order
 
 VOID = {"meta", "link", "input"}
 
@@ -203,17 +204,26 @@ def test_a_device_that_all_rows_share_has_no_column(page: str) -> None:
     assert ">Distribution<" in section(page, "copy"), "one row is of another package"
 
 
-def test_the_comparison_across_tasks_names_rows_and_left_out_rows(page: str, data: BoardData) -> None:
+def test_a_board_of_few_tasks_counts_firsts_and_lasts_and_says_why(page: str) -> None:
     part = section(page, "Overall")
     text = visible_text(part)
+    assert "no overall order, because 3 tasks cannot carry one" in text
     assert "copy, parity, music-jsb" in text
     assert re.search(r"mamba : [^:]*copy, parity", text)
+    assert re.match(r"gru \d \d 0\.9\d\d 0\.9\d\d 0\.9\d\d", row_text(part, "gru"))
+    assert "IQM" not in text
+    assert not re.findall(r'<td class="p\d+">', part)
+
+
+def test_the_overall_order_names_rows_and_their_figures(data: BoardData) -> None:
+    ordered = with_overall_order(data)
+    part = section(html_page.render_html(ordered), "Overall")
+    assert "Friedman" in visible_text(part)
     gru = row_text(part, "gru")
-    assert re.match(
-        r"gru 0\.9\d\d \(0\.9\d\d to 0\.9\d\d\) 0\.9\d\d 0\.9\d\d 0\.9\d\d 0\.\d\d \(0\.\d\d to 1\.00\)", gru
-    ), gru
-    assert data.overall
-    count = len(data.overall.rows)
+    number = r"0\.\d{3} \(-?0\.\d{3} to \d\.\d{3}\)"
+    assert re.match(rf"gru {number} {number} [12]\.\d\d (0\.9\d\d ){{3}}0\.\d\d \(", gru), gru
+    assert ordered.overall
+    count = len(ordered.overall.rows)
     assert len(re.findall(r'<td class="p\d+">', part)) == count * (count - 1)
 
 

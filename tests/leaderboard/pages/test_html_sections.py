@@ -10,7 +10,7 @@ from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_sections, series_style
 from seqbench.leaderboard.pages.html_sections import TaskSection
 from tests.leaderboard import sample
-from tests.leaderboard.kit import task_data
+from tests.leaderboard.kit import task_data, with_overall_order
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +49,16 @@ def test_rows_beyond_the_tenth_are_counted_as_grey(data: BoardData) -> None:
 
 
 def test_the_comparison_across_tasks_has_a_line_of_the_matrix_for_each_row(data: BoardData) -> None:
-    assert data.overall
-    section = html_sections.build_overall_section(data, data.overall, 30)
-    assert [label for label, _ in section.matrix] == section.labels == [row.label for row in data.overall.rows]
-    empty = html_sections.build_overall_section(data, replace(data.overall, rows=[], improvement=[]), 30)
+    overall = with_overall_order(data).overall
+    assert overall
+    section = html_sections.build_overall_section(data, overall, 30)
+    assert [label for label, _ in section.matrix] == section.labels == [row.label for row in overall.rows]
+    empty = html_sections.build_overall_section(data, replace(overall, rows=[], improvement=[]), 30)
     assert empty.charts == []
+    assert data.overall
+    few = html_sections.build_overall_section(data, data.overall, 30)
+    assert (few.matrix, set(few.groups)) == ([], {row.label for row in data.groups})
+    assert [chart.caption.partition(",")[0] for chart in few.charts][1:] == ["Performance profiles"]
 
 
 def test_the_kind_of_a_published_row_is_the_first_word_of_its_verdict(data: BoardData) -> None:
@@ -81,6 +86,7 @@ def test_charts_and_the_matrix_show_the_first_rows_only(data: BoardData) -> None
     assert len(section.rows) == 5
     assert 'data-key="transformer"' in section.charts[0].drawing
     assert 'data-key="rnn"' not in section.charts[0].drawing
-    assert data.overall
-    overall = html_sections.build_overall_section(data, data.overall, 2)
+    ordered = with_overall_order(data).overall
+    assert ordered
+    overall = html_sections.build_overall_section(data, ordered, 2)
     assert [len(line) for _, line in overall.matrix] == [2, 2]

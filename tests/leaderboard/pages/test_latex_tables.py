@@ -11,7 +11,7 @@ import pytest
 from seqbench.leaderboard.board_data import BoardData, OverallData
 from seqbench.leaderboard.pages import latex_tables
 from seqbench.protocol import cards
-from tests.leaderboard.kit import board_data, example_board, example_record, write_records
+from tests.leaderboard.kit import board_data, example_board, example_record, with_overall_order, write_records
 
 HOSTILE = [
     r"\input{/etc/passwd}",
@@ -74,7 +74,7 @@ def read_lines(text: str) -> dict[str, list[str]]:
 
 
 def test_first_ranks_are_bold_and_marks_are_explained(data: BoardData) -> None:
-    text = latex_tables.render_latex(data)
+    text = latex_tables.render_latex(with_overall_order(data))
     assert "% test, version 1, digest " in text.splitlines()[0]
     assert r"\caption{5 \% \& more. Test scores at tier small: means over 3 seeds, $\pm$ " in text
     assert r"\label{tab:test}" in text
@@ -93,6 +93,12 @@ def test_first_ranks_are_bold_and_marks_are_explained(data: BoardData) -> None:
     assert table["chance"] == ["$0.1250$", "$11.09$", "$0$"]
     for mark, meaning in latex_tables.MARKS.items():
         assert f"${mark}$: {meaning}." in text
+
+
+def test_a_board_of_few_tasks_has_no_column_across_tasks(data: BoardData) -> None:
+    text = latex_tables.render_latex(data)
+    assert read_lines(text)["architecture"] == ["copy", "music-jsb"]
+    assert "IQM" not in text
 
 
 def test_marks_that_do_not_occur_are_not_explained(data: BoardData) -> None:
@@ -154,7 +160,7 @@ def test_a_text_of_a_record_is_printed_as_it_is(text: str, data: BoardData, tmp_
         data,
         board=replace(data.board, title=text, source=text),
         tasks=[replace(task, task=text, metric=text, rows=[row])],
-        overall=OverallData(tasks=[], left_out={text: "x"}, rows=[], improvement=[], incomplete={}),
+        overall=OverallData([], {text: "x"}, [], [], {}, ordered=True, least_tasks=10, thresholds=[], rank_test=None),
         published=[cell],
     )
     latex = latex_tables.render_latex(changed)

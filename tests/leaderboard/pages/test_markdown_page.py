@@ -17,7 +17,7 @@ from seqbench.leaderboard.task_data import RowData
 from seqbench.protocol import cards
 from seqbench.utils.visible_text import visible_line
 from tests.leaderboard.hostile import MARKDOWN_TEXTS
-from tests.leaderboard.kit import board_data, example_board, example_record, write_records
+from tests.leaderboard.kit import board_data, example_board, example_record, with_overall_order, write_records
 
 CELL = PublishedCell(
     row="x",
@@ -150,12 +150,22 @@ def test_costs_have_units_and_a_cost_that_all_rows_share_is_stated_once(page: st
 
 def test_rows_are_compared_across_tasks(page: str) -> None:
     across = section(page, "## Across tasks")
-    heads, _, first, second, *_ = table_cells(across)
-    assert heads == ["architecture", "IQM", "95 % interval", "the first is better", "`copy`", "`music-jsb`"]
-    assert (first[0], first[3], first[4]) == ("`gru`", "", "0.967")
-    assert second[0] == "<code>&#60;b&#62;&#124;&#96;x&#96;</code>"
-    assert re.fullmatch(r"[01]\.\d\d \([01]\.\d\d to [01]\.\d\d\)", second[3])
+    heads, _, first, *_ = table_cells(across)
+    assert heads == ["architecture", "first in", "last in", "`copy`", "`music-jsb`"]
+    assert (first[0], first[1], first[3]) == ("`gru`", "1", "0.967")
+    assert "2 tasks cannot carry one" in across
     assert re.search(r"- `lstm`: .*music-jsb", across)
+
+
+def test_rows_have_an_overall_order_where_there_are_tasks_enough(data: BoardData) -> None:
+    across = section(markdown_page.render_markdown(with_overall_order(data)), "## Across tasks")
+    heads, _, first, second, *_ = table_cells(across)
+    figures = ["IQM", "95 % interval", "optimality gap", "average rank", "the first is better"]
+    assert heads == ["architecture", *figures, "`copy`", "`music-jsb`"]
+    assert (first[0], first[5], first[6]) == ("`gru`", "", "0.967")
+    assert second[0] == "<code>&#60;b&#62;&#124;&#96;x&#96;</code>"
+    assert re.fullmatch(r"[01]\.\d{3} \([01]\.\d{3} to [01]\.\d{3}\)", second[5])
+    assert "Friedman's test" in across
 
 
 def test_published_figures_are_beside_ours(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from seqbench.leaderboard.pages import score_text
-from seqbench.leaderboard.task_data import RowData, SeedData
+from seqbench.leaderboard.stats.intervals import Estimate
+from seqbench.leaderboard.task_data import RowData
 
 ROW = RowData("gru", "gru", "ranked", "", mean=1.0, half_width=0.0)
 
@@ -33,7 +34,6 @@ def test_the_ends_of_an_interval_differ_or_are_left_out(low: float | None, high:
     assert score_text.format_estimate(0.973, low, high) == text
 
 
-def test_the_normalised_mean_is_over_the_seeds_with_a_score() -> None:
-    seeds = [SeedData(0, "ok", "", 0.9, 0.8), SeedData(1, "ok", "", 0.7, 0.4), SeedData(2, "missing", "", None, None)]
-    assert score_text.normalised_mean(replace(ROW, seeds=seeds)) == pytest.approx(0.6)
-    assert score_text.normalised_mean(ROW) is None
+def test_an_estimate_may_be_absent() -> None:
+    assert score_text.format_optional(None, 3) == ""
+    assert score_text.format_optional(Estimate(0.5, 0.4, 0.6), 2) == "0.50 (0.40 to 0.60)"

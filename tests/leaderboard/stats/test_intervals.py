@@ -6,12 +6,19 @@ import sys
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from seqbench.leaderboard.stats.intervals import Interval, mean_and_deviation, mean_interval
+from seqbench.leaderboard.stats.intervals import (
+    Interval,
+    combined_half_width,
+    mean_and_deviation,
+    mean_interval,
+    sampled_mean_interval,
+)
 from seqbench.utils.errors import SeqbenchError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -67,6 +74,43 @@ def test_a_value_that_is_not_a_finite_number_is_refused(odd: Any) -> None:
         mean_interval([0.5, odd])
 
 
+def test_the_interval_over_seeds_and_samples_adds_the_two_variances() -> None:
+    values, errors = [0.80, 0.82, 0.84, 0.81], [0.009, 0.010, 0.011, 0.010]
+    seeds, samples = stats.sem(values) ** 2, sum(error**2 for error in errors) / 4
+    freedom = (seeds + samples) ** 2 / (seeds**2 / 3)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(seeds + samples)
+    found = sampled_mean_interval(values, errors)
+    assert (found.mean, found.half_width) == (pytest.approx(0.8175), pytest.approx(half))
+    # Without an error over samples it is the interval over seeds.
+    assert sampled_mean_interval(values, [0.0] * 4).half_width == pytest.approx(mean_interval(values).half_width)
+    # Equal seeds have the error of the samples, which more seeds do not make smaller.
+    for count in (3, 30):
+        assert sampled_mean_interval([0.8] * count, [0.01] * count).half_width == pytest.approx(0.0196, rel=1e-3)
+    assert sampled_mean_interval([0.8], [0.01]).half_width is None
+    with pytest.raises(SeqbenchError, match="error for each of 2 scores, got 1"):
+        sampled_mean_interval([0.8, 0.9], [0.01])
+
+
+@pytest.mark.parametrize("shared", [0.3, 0.7, 1.0])
+@pytest.mark.parametrize("seeds", [3, 5, 10])
+def test_the_interval_over_seeds_and_samples_covers_the_mean_of_all_samples(seeds: int, shared: float) -> None:
+    generator, covered = np.random.default_rng(seeds), 0
+    for _ in range(600):
+        common = math.sqrt(shared) * generator.normal()
+        values = common + math.sqrt(1 - shared) * generator.normal(size=seeds) + 0.5 * generator.normal(size=seeds)
+        half = sampled_mean_interval(values.tolist(), [1.0] * seeds).half_width
+        covered += half is not None and abs(values.mean()) <= half
+    assert covered / 600 >= 0.93
+
+
+def test_half_widths_of_tiny_and_huge_variances_are_finite() -> None:
+    assert combined_half_width([]) is None
+    assert combined_half_width([(0.0, 3)]) is None
+    for size in (1e-300, 1e-12, 1.0, 1e300):
+        found = combined_half_width([(size, 2), (size, 2)])
+        assert found == pytest.approx(stats.t.ppf(0.975, 4) * math.sqrt(2 * size))
+
+
 def test_an_empty_list_is_refused() -> None:
     with pytest.raises(SeqbenchError, match="at least one score"):
         mean_interval([])
@@ -74,8 +118,8 @@ def test_an_empty_list_is_refused() -> None:
 
 def test_statistics_import_neither_torch_nor_scipy_stats() -> None:
     script = (
-        "import sys; from seqbench.leaderboard.stats import interquartile_mean, intervals, ranking;"
-        "intervals.mean_interval([1, 2]);"
+        "import sys; from seqbench.leaderboard.stats import average_ranks, intervals, performance_profiles, ranking;"
+        "intervals.mean_interval([1, 2]); average_ranks.critical_difference(3, 10);"
         "print([name for name in ('torch', 'scipy.stats', 'pandas', 'matplotlib') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from seqbench.leaderboard.stats.ranking import pairwise_p_values, rank_samples
+from seqbench.leaderboard.stats.ranking import (
+    FIRST_DRAWS,
+    MOST_WORK,
+    compute_ranking,
+    pairwise_p_values,
+    rank_samples,
+)
 from seqbench.utils.errors import SeqbenchError
 
 SOLVED, HALF, CHANCE = (1.0, 1.0, 1.0), (0.5, 0.52, 0.49), (0.125, 0.126, 0.124)
@@ -24,7 +30,10 @@ def reference_p_values(samples: Sequence[Sequence[float]], draws: int) -> NDArra
     """Compute the parametric bootstrap pair by pair, with other random numbers."""
     generator = np.random.default_rng(7)
     counts = [len(s) for s in samples]
-    means, squares = [np.mean(s) for s in samples], [np.var(s, ddof=1) / len(s) for s in samples]
+    values = sorted({value for sample in samples for value in sample})
+    step = float(np.diff(values).min())
+    means = [np.mean(s) for s in samples]
+    squares = [max(float(np.var(s, ddof=1)), (step / 2) ** 2) / len(s) for s in samples]
     largest = []
     for _ in range(draws):
         centre = [generator.normal(0, math.sqrt(square)) for square in squares]
@@ -99,32 +108,49 @@ def test_three_seeds_are_enough_for_large_differences() -> None:
     assert rank_samples([(1.0, 1.0, 0.5), (0.5, 1.0, 0.5)], "max") == [1, 1]
 
 
-def test_samples_without_spread_are_equal_or_differ_significantly() -> None:
-    other = (0.2, 0.4, 0.9)
-    p = pairwise_p_values([SOLVED, SOLVED, (0.9, 0.9, 0.9), other])
+def test_equal_seeds_have_the_spread_of_half_the_resolution() -> None:
+    # Two outcomes only: three seeds of each do not show that the outcomes never mix.
+    assert rank_samples([SOLVED, (0.9, 0.9, 0.9), SOLVED], "max") == [1, 1, 1]
+    assert rank_samples([(1.0,) * 10, (0.9,) * 10, (1.0,) * 10], "max") == [1, 3, 1]
+    # Scores that scatter show a finer resolution.
+    p = pairwise_p_values([SOLVED, SOLVED, CHANCE, HALF])
     assert p[0, 1] == 1
-    assert p[0, 2] == p.min() == pytest.approx(1e-4, rel=1e-3)
-    # The number of samples without spread has no effect on the other p values.
-    np.testing.assert_array_equal(
-        pairwise_p_values([SOLVED, other]), pairwise_p_values([SOLVED, SOLVED, other])[1:, 1:]
-    )
+    assert p[0, 2] <= 0.001
     assert pairwise_p_values([SOLVED, SOLVED]).tolist() == [[1, 1], [1, 1]]
-    assert rank_samples([SOLVED, (0.9, 0.9, 0.9), SOLVED], "max") == [1, 3, 1]
+    mixed = [(0.5, 1.0, 1.0), (0.5, 0.5, 0.5), (1.0, 1.0, 1.0)]
+    assert pairwise_p_values(mixed, 40_000) == pytest.approx(reference_p_values(mixed, 4000), abs=0.03)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda generator, seeds: np.where(generator.random((6, seeds)) < 0.5, 1.0, 0.5),
+        lambda generator, seeds: np.round(generator.normal(size=(6, seeds))),
+        lambda generator, seeds: generator.choice([0.4, 0.5, 0.6], p=[0.25, 0.5, 0.25], size=(6, seeds)),
+        lambda generator, seeds: generator.binomial(20, 0.5, size=(6, seeds)) / 20,
+    ],
+    ids=["two values", "rounded", "three values", "right answers to 20 questions"],
+)
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_scores_of_a_few_values_rarely_differ_significantly(draw: Callable[[Any, int], Any], seeds: int) -> None:
+    generator = np.random.default_rng(3)
+    wrong = sum(bool((pairwise_p_values(draw(generator, seeds).tolist(), 299) <= 0.05).any()) for _ in range(400))
+    assert wrong / 400 <= 0.075  # .05 plus the sampling error of 400 draws.
 
 
 def test_rounding_errors_are_not_a_difference() -> None:
     a, b = (0.1 + 0.2,) * 3, (0.3, 0.3, 0.1 + 0.2)
     assert pairwise_p_values([a, b])[0, 1] == 1
     others = [SOLVED, (0.2, 0.4, 0.9)]
-    np.testing.assert_array_equal(pairwise_p_values([b, *others]), pairwise_p_values([a, *others]))
+    np.testing.assert_allclose(pairwise_p_values([b, *others]), pairwise_p_values([a, *others]), atol=1e-3)
 
 
-def test_alpha_is_the_largest_significant_p_value() -> None:
-    samples = [HALF, (0.4, 0.45, 0.5)]
+def test_a_larger_alpha_gives_more_ranks() -> None:
+    samples = [HALF, (0.38, 0.45, 0.52)]
     p = pairwise_p_values(samples)[0, 1]
     assert 0.05 < p < 0.5
-    assert rank_samples(samples, "max", alpha=p) == [1, 2]
-    assert rank_samples(samples, "max", alpha=p - 1e-9) == rank_samples(samples, "max") == [1, 1]
+    assert rank_samples(samples, "max", alpha=p + 0.02) == [1, 2]
+    assert rank_samples(samples, "max", alpha=p - 0.02) == rank_samples(samples, "max") == [1, 1]
 
 
 def test_a_sample_of_fewer_than_two_seeds_has_no_rank_and_no_effect() -> None:
@@ -195,3 +221,31 @@ def test_no_architecture_ranks_before_one_with_a_better_mean() -> None:
     assert rank_samples([scattered, close, steady], "max") == [2, 2, 1]
     losses = [[1 - value for value in sample] for sample in (steady, close, scattered)]
     assert rank_samples(losses, "min") == [1, 2, 2]
+
+
+def test_draws_are_made_until_every_rank_is_decided() -> None:
+    clear = compute_ranking([SOLVED, HALF, CHANCE], "max")
+    assert (clear.draws, clear.undecided) == (FIRST_DRAWS, [False] * 3)
+    # With this alpha the p value of the first look is too close to it, and more draws are made.
+    samples = [HALF, (0.38, 0.45, 0.52)]
+    p = float(pairwise_p_values(samples, 200_000)[0, 1])
+    close = compute_ranking(samples, "max", alpha=p + 0.003)
+    assert close.draws > FIRST_DRAWS
+    assert close.undecided == [False, False]
+    assert close.ranks == close.lowest == close.highest == [1, 2]
+    # An alpha that equals the p value is never decided. Both ranks are shown.
+    equal = compute_ranking(samples, "max", alpha=p)
+    assert equal.undecided == [False, True]
+    assert (equal.lowest, equal.highest) == ([1, 1], [1, 2])
+    assert equal.draws <= MOST_WORK
+
+
+def test_the_needed_difference_is_that_from_which_p_is_at_most_alpha() -> None:
+    generator = np.random.default_rng(2)
+    samples = (generator.normal(size=(3, 4)) * 100).tolist()
+    needed = compute_ranking(samples, "max").needed
+    assert needed[0, 1] == needed[1, 0]
+    for factor, significant in ((1.02, True), (0.98, False)):
+        apart = [samples[0], [value - np.mean(samples[1]) for value in samples[1]], samples[2]]
+        apart[1] = [value + np.mean(samples[0]) + factor * needed[0, 1] for value in apart[1]]
+        assert bool(pairwise_p_values(apart, 10_000)[0, 1] <= 0.05) is significant

@@ -25,9 +25,6 @@ TOP = 30
 LEVELS = 10
 """Number of the darkest colour of a cell; the lightest is 0."""
 
-LEAST_TASKS_FOR_ORDER = 10
-"""Number of compared tasks from which the overview is in the order of the comparison across tasks."""
-
 RELATIVE_COSTS = {"flops_per_token": "FLOPs", "seconds": "Time"}
 """Costs that the overview compares between rows, with the heads of their columns."""
 
@@ -175,9 +172,11 @@ def build_overview(data: BoardData) -> Overview:
 def overall_texts(data: BoardData) -> dict[str, str]:
     """Return the interquartile means with their intervals by label, best first; nothing below ten compared tasks."""
     overall = data.overall
-    if overall is None or len(overall.tasks) < LEAST_TASKS_FOR_ORDER:
+    if overall is None or not overall.ordered:
         return {}
-    return {row.label: score_text.format_estimate(row.iqm, row.low, row.high) for row in overall.rows}
+    return {
+        row.label: score_text.format_estimate(row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None
+    }
 
 
 def relative_costs(tasks: Sequence[TaskData], key: str) -> dict[str, float]:
@@ -208,7 +207,7 @@ def _relative_cost(ratio: float | None) -> tuple[str, float | None]:
 
 
 def _has_scale(task: TaskData) -> bool:
-    return any(score_text.normalised_mean(row) is not None for row in task.rows)
+    return any(row.mean_score is not None for row in task.rows)
 
 
 def _cell(task: TaskData, row: RowData | None, scaled: bool, group: Sequence[str], mark: bool) -> OverviewCell:
@@ -227,7 +226,7 @@ def _cell(task: TaskData, row: RowData | None, scaled: bool, group: Sequence[str
         reason = visible_line(row.reason) if row else "no record that counts"
         state_text = state if state in (MISSING, NOT_APPLICABLE) else "no score"
         return OverviewCell(text, absent=True, title=f"{state_text}: {reason}")
-    score = score_text.normalised_mean(row)
+    score = row.mean_score
     known = "–" if score is None else f"{score:.2f}"
     sign = 1.0 if task.direction == "max" else -1.0
     return OverviewCell(

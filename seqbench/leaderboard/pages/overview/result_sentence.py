@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.pages import score_text
 from seqbench.leaderboard.pages.overview.first_groups import first_group, is_at_chance, name_list, ranked_rows
-from seqbench.leaderboard.pages.overview.overview_table import LEAST_TASKS_FOR_ORDER
+from seqbench.leaderboard.selection.overall_comparison import LEAST_ORDERED_TASKS
 from seqbench.leaderboard.task_data import TaskData
 from seqbench.utils import number_format
 from seqbench.utils.visible_text import visible_line
@@ -46,7 +46,7 @@ def _winner_sentences(data: BoardData, ranked: Sequence[TaskData]) -> list[str]:
         data: the board's data.
         ranked: the tasks with at least two ranked rows.
     """
-    if data.overall and len(data.overall.tasks) >= LEAST_TASKS_FOR_ORDER and data.overall.rows:
+    if data.overall and data.overall.ordered and data.overall.rows:
         return [_overall_sentence(data.overall)]
     groups = {task.task: first_group(task) for task in ranked}
     separated = [task for task in ranked if groups[task.task]]
@@ -60,7 +60,7 @@ def _winner_sentences(data: BoardData, ranked: Sequence[TaskData]) -> list[str]:
     verb = "is" if len(leaders) == 1 else "are"
     share = f"on {most} of the {number_format.counted(len(separated), 'task')} that separate architectures"
     sentences = [
-        f"No overall winner: an order over tasks needs {LEAST_TASKS_FOR_ORDER} tasks.",
+        f"No overall winner: an order over tasks needs {LEAST_ORDERED_TASKS} tasks.",
         f"Most often in the first group {verb} {name_list(leaders)}, {share}.",
     ]
     alone = [task for task in separated if len(groups[task.task]) == 1]
@@ -107,7 +107,7 @@ def _overall_sentence(overall: OverallData) -> str:
         for row in others
         if row.first_beats is None or row.first_beats.low is None or row.first_beats.low <= 0.5
     ]
-    mean = score_text.format_estimate(first.iqm, first.low, first.high)
+    mean = score_text.format_estimate(first.iqm or 0.0, first.low, first.high)
     text = f"Over {len(overall.tasks)} tasks, {visible_line(first.label)} is first with an interquartile mean of {mean}"
     return f"{text}; {name_list(equal)} cannot be told apart from it." if equal else f"{text}."
 

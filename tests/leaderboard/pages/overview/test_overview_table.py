@@ -71,7 +71,7 @@ def test_an_absent_score_has_its_reason_and_no_colour(data: BoardData) -> None:
 
 def test_a_task_without_a_scale_shows_its_own_metric(data: BoardData) -> None:
     def without_scale(row: RowData) -> RowData:
-        return replace(row, seeds=[replace(seed, score=None) for seed in row.seeds])
+        return replace(row, mean_score=None, seeds=[replace(seed, score=None) for seed in row.seeds])
 
     music = kit.change_rows(task_data(data, "music-jsb"), without_scale)
     overview = overview_table.build_overview(kit.change_task(data, music))
@@ -95,12 +95,12 @@ def test_from_ten_tasks_on_rows_are_in_the_order_of_the_comparison(data: BoardDa
         OverallRow(label, iqm, low, high, [iqm], None)
         for label, iqm, low, high in (("rnn", 0.9, 0.8, 0.95), ("gru", 0.8, 0.8, 0.8))
     ]
-    overall = OverallData([f"t{k}" for k in range(10)], {}, rows, [], {})
+    overall = OverallData([f"t{k}" for k in range(10)], {}, rows, [], {}, ordered=True)
     overview = overview_table.build_overview(replace(data, overall=overall))
     assert overview.has_order
     assert [row.label for row in overview.rows][:2] == ["rnn", "gru"]
     assert [row.overall for row in overview.rows][:2] == ["0.900 (0.800 to 0.950)", "0.800"]
-    nine = replace(overall, tasks=overall.tasks[:9])
+    nine = replace(overall, tasks=overall.tasks[:9], ordered=False)
     assert not overview_table.build_overview(replace(data, overall=nine)).has_order
 
 

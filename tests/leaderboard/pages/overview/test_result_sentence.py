@@ -94,7 +94,7 @@ def test_ten_tasks_have_a_first_row_and_rows_that_cannot_be_told_apart(data: Boa
     rows = [
         OverallRow(label, 0.9 - k / 10, 0.85 - k / 10, 0.95 - k / 10, [], beats[k]) for k, label in enumerate("abc")
     ]
-    overall = OverallData([task.task for task in board.tasks], {}, rows, [], {})
+    overall = OverallData([task.task for task in board.tasks], {}, rows, [], {}, ordered=True)
     text = result(replace(board, overall=overall))
     assert text.startswith(
         "Over 10 tasks, a is first with an interquartile mean of 0.900 (0.850 to 0.950); b cannot be"
