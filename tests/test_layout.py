@@ -49,6 +49,7 @@ SAME_MEANING = {
 
 CROSS_CUTTING = {
     "leaderboard/pages/test_browser.py",
+    "leaderboard/pages/test_page_layout.py",
     "verification/test_attempts.py",
     "test_all_architectures.py",
     "test_architectures_on_tasks.py",
