@@ -58,6 +58,11 @@ def add_action(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         action="store_true",
         help="take the stamps of the request as they are: an earlier job of the same workflow wrote them",
     )
+    parser.add_argument(
+        "--install-plugins",
+        action="store_true",
+        help="install the plug-ins that records name, as wheels from the package index, for their nets alone",
+    )
     parser.add_argument("--report", metavar="FILE", type=Path, help="also write the summary in Markdown to a file")
     parser.set_defaults(act=run_request)
 
@@ -81,6 +86,7 @@ def run_request(options: argparse.Namespace) -> int:
         retrain=options.retrain,
         stamp=options.stamp,
         stamped=options.stamped,
+        install=options.install_plugins,
         log=lambda line: logger.info(visible_line(line)),
     )
     text = request_report.render_report(report)

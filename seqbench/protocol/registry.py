@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
+PLUGIN_FOLDERS = "SEQBENCH_PLUGINS"
+"""Variable that names folders of plug-ins for the process of a net under verification."""
 FORWARD_ARGUMENTS = ("y_previous", "lengths", "memory", "memory_lengths")
 """Arguments that the ``forward`` of a backbone may require after ``x``."""
 _KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
@@ -235,14 +238,34 @@ def list_entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
 
 @cache
 def _installed_entry_points() -> tuple[EntryPoint, ...]:
-    """Return the entry points of both groups; cached, because reading the metadata of all distributions takes 35 ms."""
+    """Return the entry points of both groups; cached, because reading the metadata of all distributions takes 35 ms.
+
+    Those of ``plugin_folders`` come last. Their modules cannot be imported in this process.
+    """
     try:
         every = entry_points()  # `entry_points(group=...)` reads as much.
         points: Iterable[EntryPoint] = [point for group in _KINDS for point in every.select(group=group)]
     # The metadata of one distribution may be malformed in any way; those of the others are still read.
     except Exception:
         points = [point for distribution in distributions() for point in _readable_entry_points(distribution)]
-    return tuple(points)
+    elsewhere = distributions(path=list(plugin_folders())) if plugin_folders() else ()
+    found = (point for distribution in elsewhere for point in _readable_entry_points(distribution))
+    # Only the net of an architecture has a process of its own; a task would be imported here.
+    return (*points, *(point for point in found if point.group == ARCHITECTURES))
+
+
+def plugin_folders() -> tuple[str, ...]:
+    """Return the folders of plug-ins that only the process of a net under verification may import.
+
+    ``SEQBENCH_PLUGINS`` names them. This process reads their metadata alone.
+    """
+    return tuple(filter(None, os.environ.get(PLUGIN_FOLDERS, "").split(os.pathsep)))
+
+
+def forget_entries() -> None:
+    """Let the next call read the entry points again, after ``SEQBENCH_PLUGINS`` has changed."""
+    _installed_entry_points.cache_clear()
+    list_entries.cache_clear()
 
 
 def _readable_entry_points(distribution: Distribution) -> Iterable[EntryPoint]:

@@ -27,7 +27,7 @@ def test_the_action_gives_its_options_and_returns_1_for_a_refused_request(
     words = ["leaderboard", "request", "--base", "base", "--request", "request", "--checkpoints", "runs"]
     assert main([*words, "--retrain", "2", "--stamp", "--report", "summary.md"]) == 1
     assert (seen["base"], seen["request"], seen["checkpoints"]) == (Path("base"), Path("request"), Path("runs"))
-    assert (seen["retrain"], seen["stamp"], seen["stamped"]) == (2, True, False)
+    assert (seen["retrain"], seen["stamp"], seen["stamped"], seen["install"]) == (2, True, False, False)
     assert Path("summary.md").read_text() == capsys.readouterr().out
     assert "- `seqbench/verify.py`: it changes code" in Path("summary.md").read_text()
     assert main([*words, "--retrain", "0"]) == 0

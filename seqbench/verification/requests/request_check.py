@@ -23,7 +23,7 @@ from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import short_repr
 from seqbench.verification import stamps, verify
-from seqbench.verification.requests import offered_checkpoints, request_changes
+from seqbench.verification.requests import offered_checkpoints, plugin_wheels, request_changes
 from seqbench.verification.requests.request_changes import Refusal
 from seqbench.verification.requests.request_report import RecordResult, RequestReport
 
@@ -55,6 +55,7 @@ def check_request(
     retrain: int = RETRAINED,
     stamp: bool = False,
     stamped: bool = False,
+    install: bool = False,
     verify_record: Verify = verify.verify_record,
     log: Callable[[str], object] = lambda line: None,
 ) -> RequestReport:
@@ -67,6 +68,7 @@ def check_request(
         retrain: number of records with a checkpoint that are trained again; a record without one always is.
         stamp: whether to write the records with their stamps, and the pages, into the base.
         stamped: whether the records hold the stamps of an earlier check of the same request; they are not verified.
+        install: whether to install the plug-ins that records name from the package index, for the nets alone.
         verify_record: verifies one record.
         log: receives one line on each record.
 
@@ -78,21 +80,25 @@ def check_request(
     changes = request_changes.find_changes(base, request)
     refused = list(changes.refused)
     candidates, results = _read_candidates(request, changes.records, offered, stamped)
+    notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="seqbench-request-") as folder:
         merged = Path(folder, ROOT)
         refused += _board_problems(base, merged, candidates)
         if stamped:
             results += [_result(one, one.record) for one in candidates]
         elif not refused:  # Records that cannot be accepted in any case are not verified.
+            plugins = Path(folder, "plugins")
+            notes = _install_plugins(candidates, plugins) if install else []
             chosen = _choose_retrained(candidates, retrain)
-            for number, one in enumerate(candidates):
-                work = Path(folder, str(number))
-                results.append(_verify_candidate(one, one.path in chosen, work, verify_record))
-                log(f"{one.path}: {'refused' if results[-1].problems else 'verified'}")
+            with plugin_wheels.use_plugin_folder(plugins):
+                for number, one in enumerate(candidates):
+                    work = Path(folder, str(number))
+                    results.append(_verify_candidate(one, one.path in chosen, work, verify_record))
+                    log(f"{one.path}: {'refused' if results[-1].problems else 'verified'}")
         else:
             reason = "it was not verified, because other parts of the request are refused"
             results += [RecordResult(str(one.path), one.record.headline(), [reason]) for one in candidates]
-    report = RequestReport(sorted(results, key=lambda result: result.path), refused, changes.pages)
+    report = RequestReport(sorted(results, key=lambda result: result.path), refused, changes.pages, notes=notes)
     if stamp and report.ok and report.records:
         _write_records(base, candidates, report.records)
         report = replace(report, written=True)
@@ -186,6 +192,14 @@ def _board_problems(base: Path, merged: Path, candidates: Sequence[_Candidate]) 
         after = submissions.check_records(merged, board, stamped=False)[1]
         refused += [Refusal(f"{ROOT}/{board}", problem) for problem in after if problem not in before]
     return refused
+
+
+def _install_plugins(candidates: Sequence[_Candidate], folder: Path) -> list[str]:
+    """Install the plug-ins of the records into a folder for the processes of their nets; return what went wrong."""
+    try:
+        return plugin_wheels.install_plugins(plugin_wheels.named_plugins(one.record for one in candidates), folder)
+    except SeqbenchError as error:
+        return [str(error)]
 
 
 def _choose_retrained(candidates: Sequence[_Candidate], number: int) -> set[PurePosixPath]:

@@ -11,8 +11,9 @@ from seqbench.protocol import records
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError
+from seqbench.verification.requests import plugin_wheels
 from seqbench.verification.requests.request_check import check_request
-from seqbench.verification.requests.request_report import RequestReport
+from seqbench.verification.requests.request_report import RequestReport, render_report
 from tests.leaderboard.kit import example_record
 from tests.record_data import changed_record
 from tests.verification.requests.kit import FakeVerification, add_record, build_folders, offer_run
@@ -108,6 +109,28 @@ def test_a_plugin_is_never_trained_here_and_so_needs_a_checkpoint(folders: tuple
     offer_run(tmp_path / "offered", record)
     assert check(folders, verify, checkpoints=tmp_path / "offered", retrain=5).ok
     assert verify.asked == [("seed 0", True, False)]
+
+
+def test_plugins_are_installed_for_the_nets_and_a_failure_is_said(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, request = folders
+    record = example_record(arch="theirs", distribution="their-package", version="1.0")
+    add_record(request, record)
+    offer_run(tmp_path / "offered", record)
+    seen: list[object] = []
+
+    def install(plugins: list[tuple[str, str]], folder: Path) -> list[str]:
+        seen.extend(plugins)
+        return ["their-package 1.0 could not be installed"]
+
+    monkeypatch.setattr(plugin_wheels, "install_plugins", install)
+    report = check(folders, checkpoints=tmp_path / "offered", install=True)
+    assert seen == [("their-package", "1.0")]
+    assert "could not be installed" in render_report(report)
+    seen.clear()
+    check(folders, checkpoints=tmp_path / "offered")
+    assert seen == []
 
 
 def test_a_plugin_that_does_not_exist_is_refused_with_any_stamp(folders: tuple[Path, Path], tmp_path: Path) -> None:
