@@ -211,15 +211,28 @@ def test_all_files_state_the_same_version() -> None:
 
 def test_the_error_rates_of_ranks_are_those_that_were_measured() -> None:
     errors = results("ranking")["errors"]
-    page = " ".join((ROOT / "docs" / "leaderboards.md").read_text(encoding="utf-8").split())
-    normal = [line["3"] for kind, line in errors.items() if kind.startswith("normal")]
-    assert f"boards err in {100 * min(normal):.1f} % (equal variances) to {100 * max(normal):.1f} % (very" in page
-    even = errors["solve or fail, even odds"]
-    assert f"at even odds, {100 * even['3']:.1f} % of boards with three seeds err, and {100 * even['5']:.1f} %" in page
-    assert max(normal) < 0.06, "the boards' own pages say: one in twenty"
+    normal = [share for kind, line in errors.items() if kind.startswith("normal") for share in line.values()]
+    even = errors["solve or fail with noise, even odds"]
+    assert max(normal) < 0.065, "the boards' own pages say: one in twenty"
     assert round(1 / even["3"]) == 4
     assert 0.02 < even["5"] < 0.05
     assert all(words in wording.RANK_ERRORS for words in ("one board in twenty", "one board in four", "a few percent"))
+
+
+def test_the_page_on_statistics_has_the_figures_that_were_measured() -> None:
+    page = (ROOT / "docs" / "statistics.md").read_text(encoding="utf-8")
+    ranks, coverage = results("ranking"), results("intervals")["coverage"]
+    for kind, line in ranks["errors"].items():
+        shares = " | ".join(f"{100 * line[seeds]:.1f} %" for seeds in ("3", "5", "10"))
+        assert f"| {kind} | {shares} |" in page or f"| {kind} |" not in page
+    power = ranks["power"]["deviations"]
+    for seeds in ("3", "5", "10", "20", "50"):
+        cells = " | ".join(f"{power[seeds][rows]:.1f}" for rows in ("3", "6", "10", "20", "100"))
+        assert f"| {seeds} | {cells} |" in page
+    for name in ("interquartile mean, 10 tasks", "optimality gap, 10 tasks", "probability of improvement, 10 tasks"):
+        shares = [figure["coverage"] for line in coverage[name].values() for figure in line.values()]
+        assert f"| {name} | {100 * min(shares):.1f}-{100 * max(shares):.1f} % |" in page
+        assert 0.90 <= min(shares) <= max(shares) <= 0.98
 
 
 def network_of(page: str) -> str:

@@ -44,6 +44,7 @@ def example_record(
     lr: float = 5e-3,
     secondary: Mapping[str, float] | None = None,
     verified: VerificationStamp | None = STATED,
+    standard_error: float | None = None,
     **measured: object,
 ) -> Record:
     """Return a record as a submitter writes it after a run with this outcome; its secondary metrics are in [0, 1]."""
@@ -62,6 +63,9 @@ def example_record(
     if status == "ok":
         weights = json_digest([task, arch, distribution, seed, value, arch_options or {}, lr])
         results |= {"weights": weights, **_scores(task, card.metric.name, value, secondary or {})}
+        if standard_error is not None:
+            line = results["metrics"]["test"][card.metric.name]
+            results["metrics"]["test"][card.metric.name] = {**line, "standard_error": standard_error}
     record = complete_record(
         results,
         {

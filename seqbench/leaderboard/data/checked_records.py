@@ -40,12 +40,14 @@ class MetricScore:
         chance: score of a predictor that knows nothing; None if unknown.
         best: best possible score; None if unknown.
         best_unknown: why the best possible score is unknown.
+        standard_error: standard error of the score over the test samples; None if unknown.
     """
 
     value: float
     chance: float | None
     best: float | None
     best_unknown: str
+    standard_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,8 @@ def _metric_score(score: Score, path: str) -> MetricScore:
     chance = None if score.chance is None else _score(score.chance, f"{path}.chance")
     best = None if score.best is None else _score(score.best, f"{path}.best")
     assert score.value is not None, "undefined scores are left out"
-    return MetricScore(_score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT])
+    error = _optional_score(score.standard_error, f"{path}.standard_error")
+    return MetricScore(_score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT], error)
 
 
 def _options(config: RunDescription) -> dict[str, OptionValue]:

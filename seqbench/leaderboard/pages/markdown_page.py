@@ -67,7 +67,8 @@ def _rules(data: BoardData) -> str:
 
 - Tier {inline_code(board.tier)}, {seeds} for each row; {counted(data.records, "record")} {count}.
 - Verified: {wording.verification_summary(data)}. {wording.SUBMITTERS_WORD}
-- A score is the mean over seeds on the test split, ± the half width of its 95 % interval (Student's t).
+- A score is the mean over seeds on the test split, ± the half width of its 95 % interval over seeds only
+  (Student's t); `index.html` shows the interval over seeds and test samples where the records hold its figures.
 - Only runs that follow the task's card without changes count. A seed whose training diverged counts with the chance
   score.
 - The rank of a row is 1 + the number of rows that are significantly better. The test is a parametric bootstrap of the

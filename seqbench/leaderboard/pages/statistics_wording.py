@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from seqbench.leaderboard.board_data import OverallData
 from seqbench.leaderboard.task_data import RankTest, RowData
-from seqbench.utils import number_format
 from seqbench.utils.number_format import counted
 from seqbench.utils.visible_text import visible_line
 
@@ -105,8 +104,10 @@ def format_rank(row: RowData) -> str:
     return "" if row.rank is None else f"{row.rank}{'?' if row.rank_range else ''}"
 
 
-def interval_scope(row: RowData) -> str:
-    """Return what a row's interval covers, and its half width over seeds and test samples if that is known."""
-    if row.sample_half_width is None:
-        return "over seeds only" if row.half_width is not None else ""
-    return f"over seeds and test samples ± {number_format.format_score(row.sample_half_width, 4)}"
+def sample_interval(row: RowData) -> str:
+    """Return the half width of a row's interval over seeds and test samples; an empty string if it is unknown.
+
+    >>> sample_interval(RowData("gru", "gru", "ranked", "", sample_half_width=0.018))
+    '± 0.018 over seeds and test samples'
+    """
+    return "" if row.sample_half_width is None else f"± {row.sample_half_width:.2g} over seeds and test samples"

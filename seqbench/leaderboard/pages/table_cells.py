@@ -112,7 +112,7 @@ def _table_row(task: TaskData, row: RowData, columns: Sequence[Column], places: 
         rank=_rank(row),
         score=Cell(number_format.format_score(mean, places), mean),
         half_width=score_text.spread_text(row, places),
-        seeds=seed_lines(row.seeds),
+        seeds=[*seed_lines(row.seeds), *filter(None, [statistics_wording.sample_interval(row)])],
         cells=[
             Cell(wording.format_solved(row), row.solved),
             _normalised_score(row),

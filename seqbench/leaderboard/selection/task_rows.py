@@ -217,6 +217,7 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         mean=mean,
         mean_score=None if place is None else max(place, 0.0),
         half_width=spread.half_width if spread else None,
+        sample_half_width=_sample_half_width(task, label, seeds),
         secondary=secondary_metrics.row_secondary_means(seeds, task.secondary),
         above_chance=None if mean is None else above_chance(mean, reference.chance, reference.best, task.direction),
         below_chance=mean is not None
@@ -234,6 +235,25 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         budget=expected_best(records[0].tried, task.direction),
         configurations=task.configurations[_configured(records[0])],
     )
+
+
+def _sample_half_width(task: _Task, label: str, seeds: Sequence[SeedData]) -> float | None:
+    """Return half the width of the interval of a row's mean over seeds and test samples.
+
+    It is None unless every seed of the row ended with a score and its error over the test samples.
+
+    Args:
+        task: the task.
+        label: name of the row.
+        seeds: the seeds of the row.
+    """
+    records = [task.cells[label].get(seed.seed) for seed in seeds if seed.value is not None]
+    scores = [record.test.get(task.card.metric.name) for record in records if record is not None]
+    errors = [score.standard_error for score in scores if score is not None and score.standard_error is not None]
+    if not errors or len(errors) < len(records):
+        return None
+    values = (seed.value for seed in seeds if seed.value is not None)
+    return intervals.sampled_mean_interval(values, errors).half_width
 
 
 def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | None) -> SeedData:

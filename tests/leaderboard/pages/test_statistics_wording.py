@@ -38,7 +38,8 @@ def test_a_board_of_few_tasks_says_why_it_has_no_order() -> None:
     assert statistics_wording.order_sentence(replace(overall, ordered=True)) == ""
 
 
-def test_an_interval_says_what_it_covers() -> None:
-    assert statistics_wording.interval_scope(ROW) == "over seeds only"
-    assert statistics_wording.interval_scope(replace(ROW, half_width=None)) == ""
-    assert statistics_wording.interval_scope(replace(ROW, sample_half_width=0.018)).endswith("test samples ± 0.0180")
+def test_the_interval_with_test_samples_stands_where_it_is_known() -> None:
+    assert statistics_wording.sample_interval(ROW) == ""
+    assert statistics_wording.sample_interval(replace(ROW, sample_half_width=0.018)) == (
+        "± 0.018 over seeds and test samples"
+    )

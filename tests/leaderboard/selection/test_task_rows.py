@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from seqbench.leaderboard.selection import task_rows
+from seqbench.leaderboard.stats.intervals import sampled_mean_interval
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import (
@@ -184,3 +185,16 @@ def test_a_row_says_who_verified_each_seed_and_how_many_configurations_were_trie
     assert (row.unverified, row.configurations) == ([2], 2)
     assert row_data(task_data(data, "copy"), "rnn").configurations == 1
     assert data.verification == {"ci": 1, "submitter": 7, "unverified": 1}
+
+
+def test_an_interval_includes_the_test_samples_where_every_seed_has_their_error(tmp_path: Path) -> None:
+    values, error = (0.8, 0.81, 0.83), 0.02
+    records = [example_record("copy", "gru", seed, value, standard_error=error) for seed, value in enumerate(values)]
+    records += [example_record("copy", "lstm", seed, value - 0.1) for seed, value in enumerate(values)]
+    task = example_task_data(example_board(), write_records(tmp_path, *records))
+    gru, lstm = row_data(task, "gru"), row_data(task, "lstm")
+    assert gru.sample_half_width == sampled_mean_interval(values, [error] * 3).half_width
+    assert gru.half_width is not None
+    assert gru.sample_half_width is not None
+    assert gru.sample_half_width > gru.half_width
+    assert lstm.sample_half_width is None
