@@ -235,6 +235,7 @@ def test_published_figures_are_beside_ours(page: str) -> None:
     ), gru
     assert "--arch gru --task copy --tier small" in gru
     assert re.match(r"tcn copy memory accuracy ↑ 0\.5 not run: needs ten minutes T = 1000", tcn), tcn
+    assert "published figures without one of ours" in visible_text(part) or "1 published figure without" in part
     assert "recipe" in visible_text(part), "records with other options than the recipe are listed with the reason"
 
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from seqbench.leaderboard.board_data import BoardData, OverallData, PublishedCell
 from seqbench.leaderboard.pages import score_text
 from seqbench.leaderboard.pages.overview.first_groups import first_group, is_at_chance, name_list, ranked_rows
+from seqbench.leaderboard.pages.statistics_wording import format_deviations
 from seqbench.leaderboard.selection.overall_comparison import LEAST_ORDERED_TASKS
 from seqbench.leaderboard.task_data import TaskData
 from seqbench.utils import number_format
@@ -32,7 +33,7 @@ def result_sentences(data: BoardData) -> list[str]:
     elif not ranked:
         sentences = ["No task has two architectures with all their seeds, so nothing is compared yet."]
     else:
-        sentences = _winner_sentences(data, ranked)
+        sentences = [*_winner_sentences(data, ranked), *_power_sentence(ranked)]
     at_chance = [visible_line(task.task) for task in data.tasks if is_at_chance(task)]
     if at_chance:
         sentences.append(f"No architecture is clearly above chance on {name_list(at_chance)}.")
@@ -71,6 +72,20 @@ def _winner_sentences(data: BoardData, ranked: Sequence[TaskData]) -> list[str]:
     else:
         sentences.append("No architecture is first alone on any task.")
     return sentences
+
+
+def _power_sentence(tasks: Sequence[TaskData]) -> list[str]:
+    """Return which difference the seeds of the board can show, so that nobody takes equal ranks for equal rows."""
+    tests = [task.test for task in tasks if task.test and task.test.detectable is not None]
+    if not tests:
+        return []
+    sizes = sorted(test.detectable for test in tests if test.detectable is not None)
+    ends = list(dict.fromkeys(format_deviations(size) for size in (sizes[0], sizes[-1])))
+    seeds = number_format.counted(tests[0].seeds, "seed")
+    return [
+        f"With {seeds}, a difference of {' to '.join(ends)} standard deviations of the seeds is seen in 80 % of "
+        "boards, so rows of one group may still differ."
+    ]
 
 
 def _tasks(tasks: Sequence[TaskData]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -75,6 +76,16 @@ def test_several_leaders_are_all_named(data: BoardData) -> None:
     text = result(board_with_ranks(data, {"x": [1, 1, 3], "y": [1, 1, 3]}))
     assert "Most often in the first group are a and b, on 2 of the 2 tasks" in text
     assert "No architecture is first alone on any task." in text
+
+
+def test_the_power_of_the_seeds_is_said(data: BoardData) -> None:
+    text = result(data)
+    assert re.search(
+        r"With 3 seeds, a difference of \d\.\d( to \d\.\d)? standard deviations of the seeds is seen", text
+    )
+    assert text.count("80 %") == 1
+    without = replace(data, tasks=[replace(task, test=None) for task in data.tasks])
+    assert "80 %" not in result(without)
 
 
 def test_a_board_at_chance_says_so(data: BoardData) -> None:
