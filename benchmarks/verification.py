@@ -1,8 +1,8 @@
 """Measure blind verification against one in a single process: ``python -m benchmarks.verification PLAIN RUN``.
 
-PLAIN is a checkout of the last commit whose `seqbench verify` runs in one process (093db82: `git worktree add`), and RUN a
-finished run, such as that of a gru on music-jsb. Each measurement is the whole command, from start to exit. The two
-versions alternate, so that both have the same load of the machine. The claim is a median ratio of at most 3.
+PLAIN is a checkout of the last commit whose `seqbench verify` runs in one process (093db82: `git worktree add`). RUN is
+a run of that version, such as that of a gru on music-jsb. Each measurement is the whole command, from start to exit.
+The two versions alternate, so that both have the same load of the machine. The claim is a median ratio of at most 3.
 """
 
 from __future__ import annotations

@@ -39,6 +39,10 @@ def test_an_architecture_that_declares_to_look_ahead_is_said(tmp_path: Path) -> 
 def test_a_difference_without_replaced_inputs_is_one_of_the_evaluation(
     monkeypatch: pytest.MonkeyPatch, subject: Subject
 ) -> None:
+    gradual = Agreement(compared=9, differences=[Difference("test", 3, 2, None, 0.5, True)], largest=0.5)
+    monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: Comparison(gradual, gradual))
+    assert "rounding grows along the rows of this net, so 1 row of 9" in consistency_checks.check_consistency(subject)
+    consistency_checks.check_causality(subject)
     different = Agreement(compared=9, differences=[Difference("test", 3, 2, None, 0.5)], tolerance=1e-5)
     monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: Comparison(different, different))
     with pytest.raises(SeqbenchError, match=r"of step 2 of test sample 3 changed by 0\.5"):

@@ -294,23 +294,32 @@ class Change:
 
 
 def largest_change(before: Tensor, after: Tensor, kept: Tensor) -> Change:
-    """Return the largest change of the outputs that are kept.
-
-    Outputs that were not finite before are not compared. An output that is no longer finite has changed infinitely.
+    """Return the largest change of the outputs that are kept; see ``relative_gaps``.
 
     Args:
         before: outputs ``(batch, time, d_model)``.
         after: outputs after the inputs were altered, of the same shape.
         kept: the outputs to compare, ``(batch, time)``; later steps are not kept.
     """
-    before, after = (y.detach() if y.dtype == torch.float64 else y.detach().float() for y in (before, after))
     kept = kept[:, : before.shape[1]].to(before.device)
-    finite = before.isfinite()
-    scale = torch.maximum(_largest_finite(before), _largest_finite(after))
-    gaps = torch.where(finite & (before != after), (before - after).abs() / scale, 0.0).nan_to_num(nan=torch.inf)
-    gaps = torch.where(kept, gaps[:, : kept.shape[1]].amax(-1), 0.0)
+    gaps = torch.where(kept, relative_gaps(before, after)[:, : kept.shape[1]], 0.0)
     place = int(gaps.argmax())
     return Change(float(gaps.flatten()[place]), *divmod(place, gaps.shape[1]))
+
+
+def relative_gaps(before: Tensor, after: Tensor) -> Tensor:
+    """Return the change of the outputs of each step, relative to the largest output, ``(batch, time)``.
+
+    Outputs that were not finite before are not compared. An output that is no longer finite has changed infinitely.
+
+    Args:
+        before: outputs ``(batch, time, d_model)``.
+        after: other outputs of the same shape.
+    """
+    before, after = (y.detach() if y.dtype == torch.float64 else y.detach().float() for y in (before, after))
+    scale = torch.maximum(_largest_finite(before), _largest_finite(after))
+    differs = before.isfinite() & (before != after)
+    return torch.where(differs, (before - after).abs() / scale, 0.0).nan_to_num(nan=torch.inf).amax(-1)
 
 
 def _largest_finite(y: Tensor) -> Tensor:

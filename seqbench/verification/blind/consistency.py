@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from seqbench.models.contract.causality import largest_change, rounding_tolerance
+from seqbench.models.contract.causality import relative_gaps, rounding_tolerance
 from seqbench.protocol.specs import (
     Batch,
     SequenceClass,
@@ -35,6 +35,9 @@ from seqbench.verification.blind.blind_scoring import BlindNet, Head
 COMPARISONS = 256
 """Number of rows that are compared; each row of a split with fewer rows is compared several times, with other cuts."""
 
+LARGEST_GROWTH = 30
+"""Largest factor by which rounding grows from one step to the next in a chaotic net."""
+
 LARGEST_GROUP = 32
 """Largest number of rows in a group of the second process."""
 
@@ -49,6 +52,7 @@ class Difference:
         step: step with the largest difference.
         cut: first step whose input was altered; None if none was.
         size: the difference, relative to the largest hidden vector.
+        gradual: whether the difference has grown from rounding along the row.
     """
 
     split: str
@@ -56,6 +60,7 @@ class Difference:
     step: int
     cut: int | None
     size: float
+    gradual: bool = False
 
 
 @dataclass
@@ -76,7 +81,7 @@ class Agreement:
     tolerance: float = 0.0
     differences: list[Difference] = field(default_factory=list)
 
-    def add(self, kept: KeptRow, answer: Tensor, cut: int | None, head: Head) -> None:
+    def add(self, kept: KeptRow, answer: Tensor, cut: int | None, head: Head, earlier: float = 0.0) -> float:
         """Compare an answer with that of the first process, as it is and behind the head.
 
         A net could hide what it must not know in differences below rounding, which the weights of the head enlarge.
@@ -86,18 +91,31 @@ class Agreement:
             answer: ``(time, d_model)``; only the steps of the first answer, up to the cut, are compared.
             cut: first step whose input was altered; None if none was.
             head: head of the task.
+            earlier: difference at the step before the first one; 0 at the start of a sequence.
+
+        Returns:
+            The difference at the last step.
         """
         time = min(len(kept.hidden), len(answer), len(answer) if cut is None else cut)
-        before, after, every = kept.hidden[None, :time], answer[None, :time], torch.ones(1, time, dtype=torch.bool)
+        before, after = kept.hidden[None, :time], answer[None, :time]
         tolerance = rounding_tolerance(before, head.autocast)
-        behind = largest_change(head.outputs(before), head.outputs(after), every)
-        change = max(largest_change(before, after, every), behind, key=lambda found: found.size)
+        behind = relative_gaps(head.outputs(before), head.outputs(after))
+        gaps = torch.maximum(relative_gaps(before, after).float(), behind.float())[0]
         self.compared += 1
         self.cut += cut is not None
         self.tolerance = max(self.tolerance, tolerance)
-        self.largest = max(self.largest, change.size)
-        if change.size > tolerance:
-            self.differences.append(Difference(kept.split, kept.sample, change.step, cut, change.size))
+        step = int(gaps.argmax())
+        self.largest = max(self.largest, float(gaps[step]))
+        if gaps[step] > tolerance:
+            first = int((gaps > tolerance).nonzero()[0])
+            gradual = (float(gaps[first - 1]) if first else earlier) >= tolerance / LARGEST_GROWTH
+            self.differences.append(Difference(kept.split, kept.sample, step, cut, float(gaps[step]), gradual))
+        return float(gaps[-1])
+
+    @property
+    def only_rounding(self) -> bool:
+        """Whether all differences have grown from rounding along their rows, as in a chaotic net."""
+        return all(difference.gradual for difference in self.differences)
 
 
 class KeptRows:

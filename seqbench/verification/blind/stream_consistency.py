@@ -84,17 +84,18 @@ def compare_streams(
     """
     agreement = Agreement()
     for chunks in streams.chunks.values():
-        same = [True] * len(chunks[0])
+        same, gaps = [True] * len(chunks[0]), [0.0] * len(chunks[0])
         for chunk in chunks:
             if can_be_cut(head.spec) and rng.random() < altered:
-                _compare_altered(net, head, chunk, rng.choice(chunks), same, rng, agreement)
+                _compare_altered(net, head, chunk, rng.choice(chunks), same, gaps, rng, agreement)
             answers = net.hidden_vectors(join_rows([kept.row for kept in chunk]), keep_state=True)
             for number, (kept, answer) in enumerate(zip(chunk, answers, strict=True)):
                 if same[number]:
                     steps = steps_before_another_output(kept, answer, head)
-                    agreement.add(kept, answer[:steps], None, head)
-                    # A state after another output is another state.
-                    same[number] = steps == len(answer)
+                    found = len(agreement.differences)
+                    gaps[number] = agreement.add(kept, answer[:steps], None, head, gaps[number])
+                    # A state after another output or after a difference is another state.
+                    same[number] = steps == len(answer) and len(agreement.differences) == found
     return agreement
 
 
@@ -104,6 +105,7 @@ def _compare_altered(
     chunk: Sequence[KeptRow],
     donors: Sequence[KeptRow],
     same: Sequence[bool],
+    gaps: Sequence[float],
     rng: random.Random,
     agreement: Agreement,
 ) -> None:
@@ -115,6 +117,7 @@ def _compare_altered(
         chunk: rows of the chunk with the answers of the first process.
         donors: rows whose inputs replace those after the cuts.
         same: for each row, whether the states of both processes are the same.
+        gaps: for each row, the difference at the step before the chunk.
         rng: source of cuts and other inputs.
         agreement: the result, to which the comparisons are added.
     """
@@ -125,7 +128,7 @@ def _compare_altered(
     for number, (kept, answer, (_, cut)) in enumerate(zip(chunk, answers, changed, strict=True)):
         if same[number]:
             steps = steps_before_another_output(kept, answer[:cut], head)
-            agreement.add(kept, answer[:steps], cut, head)
+            agreement.add(kept, answer[:steps], cut, head, gaps[number])
 
 
 def _first_steps(row: BlindBatch, steps: int) -> BlindBatch:

@@ -9,7 +9,8 @@ import torch
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.specs import TokenSequence
 from seqbench.verification.blind import consistency
-from seqbench.verification.blind.altered_rows import can_be_cut
+from seqbench.verification.blind.altered_rows import KeptRow, can_be_cut
+from seqbench.verification.blind.blind_batches import hide_targets
 from seqbench.verification.blind.blind_scoring import BlindScorer, Head
 from seqbench.verification.blind.consistency import Agreement, KeptRows, compare_rows, explain_differences
 from tests.verification.blind import cheating_nets
@@ -124,3 +125,20 @@ def test_the_sentence_names_the_kind_of_the_difference_and_its_place(text_folder
 
 def test_no_two_verifications_draw_the_same_numbers() -> None:
     assert len({consistency.secret_random().random() for _ in range(20)}) == 20
+
+
+def test_rounding_that_grows_along_a_chaotic_net_is_told_from_a_jump(text_folder: Path, small_data: Path) -> None:
+    module = build("classes of steps", text_folder, small_data)
+    assert module.data is not None
+    head = Head(module.context.config, module.data, module.state_dict())
+    hidden = torch.ones(16, head.objective.head.in_features)  # type: ignore[arg-type]  # The head is a linear map.
+    row = KeptRow(
+        "test", 0, 0, hide_targets(module.data.stream("test", 0), module.spec).rows(torch.tensor([0])), hidden
+    )
+    growth, jump = 1e-8 * 3.0 ** torch.arange(16)[:, None], torch.zeros(16, 1)
+    jump[9:] = 0.1
+    for change, gradual in ((growth, True), (jump, False)):
+        agreement = Agreement()
+        agreement.add(row, hidden + change, None, head)
+        assert [difference.gradual for difference in agreement.differences] == [gradual]
+        assert agreement.only_rounding == gradual
