@@ -21,6 +21,7 @@ from seqbench.utils.errors import NotAtHand, SeqbenchError
 from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
 from seqbench.verification.blind.net_description import NetDescription
+from seqbench.verification.divergence import require_consistent_divergence
 from seqbench.verification.record_subject import (
     EXACT,
     NOT_REBUILT,
@@ -43,6 +44,7 @@ def check_record(subject: Subject) -> str:
     if record.status == "diverged":
         if fields := [key for key in SCORE_FIELDS if key in record.results.model_fields_set]:
             raise SeqbenchError(f"the run diverged and cannot have scores, but the record holds {', '.join(fields)}")
+        require_consistent_divergence(record)
         return f"intact; the run diverged: {record.results.reason}"
     if record.status != "ok":
         raise SeqbenchError(f"the run ended as {record.status}, not with a result; resume it, or repeat it")

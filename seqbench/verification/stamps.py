@@ -15,8 +15,11 @@ from seqbench.verification.verify import OK, SKIPPED, WRONG, Report
 
 RETRAIN = "retrain"
 """Name of the check that trains again."""
-REPLACED = frozenset({"lines", "weights", "scores"})
-"""Checks that a second run with equal results replaces: it computes the same scores from the same data."""
+REPLACED = frozenset({"lines", "weights", "scores", "fresh test", "causality", "consistency"})
+"""Checks that a second run with equal results replaces: it computes the same scores from the same data.
+
+The last three look for a net that cheats. Code that may cheat is not trained again in CI, but needs its checkpoint.
+"""
 
 
 def find_problems(report: Report) -> list[str]:
@@ -46,5 +49,6 @@ def build_stamp(report: Report, by: Verifier, record: Record | None = None) -> V
         "commit": provenance.git_commit(),
         "source": seqbench_digest(),
         "checksum": record.digest() if record else None,
+        "isolation": report.isolation or None,
     }
     return VerificationStamp.model_validate({name: value for name, value in facts.items() if value is not None})

@@ -54,10 +54,12 @@ class Report:
     Args:
         path: path of the record.
         checks: results in the order of the checks.
+        isolation: how the process of the net was confined, in words; empty if no net was scored.
     """
 
     path: str
     checks: tuple[Check, ...]
+    isolation: str = ""
 
     @property
     def ok(self) -> bool:
@@ -105,7 +107,9 @@ def verify_record(
     subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir))
     checks = {**CHECKS, **({"retrain": check_second_run} if retrain else {})}
     with subject.start_nets(), evaluation.use_threads(subject.threads):
-        return Report(str(path), tuple(_run_check(name, check, subject) for name, check in checks.items()))
+        results = tuple(_run_check(name, check, subject) for name, check in checks.items())
+        isolation = subject.describe_net().isolation if subject.blind is not None else ""
+        return Report(str(path), results, isolation)
 
 
 def _place_of_data(record: Record, data_dir: Path | None) -> dict[str, object]:

@@ -104,7 +104,11 @@ def invent_parameters(data: RecordData) -> None:
 def invent_divergence(data: RecordData) -> None:
     """Turn the record of a run that ended well into one that diverged."""
     results = data["results"]
-    kept = {"curves": {"train": {}, "validation": {}}, "status": "diverged", "reason": "the loss is nan at step 3"}
+    kept = {
+        "curves": {"train": {}, "validation": {}},
+        "status": "diverged",
+        "reason": "the training loss is nan at step 3",
+    }
     results.clear()
     results.update(kept)
 

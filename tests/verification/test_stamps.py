@@ -23,9 +23,7 @@ def test_only_a_second_run_that_agrees_replaces_the_checks_of_the_checkpoint() -
     assert find_problems(report(lines="skipped", weights="skipped", scores="skipped", retrain="ok")) == []
     for state in ("skipped", "wrong"):
         assert len(find_problems(report(weights="skipped", retrain=state))) == 2
-    assert find_problems(report(causality="skipped", retrain="ok")) == [
-        "causality was not checked: causality is skipped"
-    ]
+    assert find_problems(report(size="skipped", retrain="ok")) == ["size was not checked: size is skipped"]
 
 
 def test_a_stamp_names_the_method_the_verifier_the_code_and_the_record() -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.models.objectives import build_objective
+from seqbench.protocol import registry
 from seqbench.protocol.records import Record
 from seqbench.protocol.specs import SequenceClass, SequenceSpec, SequenceValue, TokenSequence
 from seqbench.running.parameter_matching import parse_tolerance
@@ -343,7 +344,7 @@ def _split_rows(counts: Tensor, tokens: Tensor, rows: int, output: TokenSequence
 
 def _absolute_path() -> list[str]:
     """Return where this process finds modules, for a process in any folder."""
-    return [str(Path(entry or ".").resolve()) for entry in sys.path]
+    return [str(Path(entry or ".").resolve()) for entry in (*sys.path, *registry.plugin_folders())]
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

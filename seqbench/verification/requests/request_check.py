@@ -30,6 +30,9 @@ from seqbench.verification.requests.request_report import RecordResult, RequestR
 RETRAINED = 3
 """Number of records with a checkpoint that are trained again by default, chosen at random."""
 
+UNCONFINED = "not confined"
+"""Start of the description of a net's process that may do what its user may do."""
+
 
 class Verify(Protocol):
     """The function that verifies a record or a run folder, as ``verify.verify_record`` does."""
@@ -243,6 +246,10 @@ def _verify_candidate(one: _Candidate, retrain: bool, folder: Path, verify_recor
             place = offered_checkpoints.build_run_folder(record, one.checkpoint, folder)
         report = verify_record(place, retrain=retrain)
         problems = stamps.find_problems(report)
+        if not _brings_no_code(record) and report.isolation.startswith(UNCONFINED):
+            problems.append(
+                "the process of its net was not confined on this machine, and its code is not seqbench's own"
+            )
     except SeqbenchError as error:
         return RecordResult(path, record.headline(), [str(error)])
     finally:

@@ -55,10 +55,11 @@ class FakeVerification:
     def __init__(self, **states: CheckState) -> None:
         self.states = states or {"record": "ok", "scores": "ok", "retrain": "ok"}
         self.asked: list[tuple[str, bool, bool]] = []
+        self.isolation = "confined: reads inputs only"
 
     def __call__(self, path: Path, *, retrain: bool) -> Report:
         """Return the report, and note the seed, whether there is a checkpoint, and whether to train again."""
         seed = records.read_record(path).config.seed
         self.asked.append((f"seed {seed}", (path / "checkpoints" / "best.ckpt").is_file(), retrain))
         names = [name for name in self.states if retrain or name != "retrain"]
-        return Report(str(path), tuple(Check(name, self.states[name], f"{name} so") for name in names))
+        return Report(str(path), tuple(Check(name, self.states[name], f"{name} so") for name in names), self.isolation)

@@ -109,6 +109,8 @@ def test_a_plugin_is_never_trained_here_and_so_needs_a_checkpoint(folders: tuple
     offer_run(tmp_path / "offered", record)
     assert check(folders, verify, checkpoints=tmp_path / "offered", retrain=5).ok
     assert verify.asked == [("seed 0", True, False)]
+    verify.isolation = "not confined"
+    assert "was not confined on this machine" in problems(check(folders, verify, checkpoints=tmp_path / "offered"))
 
 
 def test_plugins_are_installed_for_the_nets_and_a_failure_is_said(
