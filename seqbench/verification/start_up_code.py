@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from seqbench.protocol.identity.package_sources import SEQBENCH
 from seqbench.utils.errors import SeqbenchError
@@ -57,7 +57,8 @@ def list_start_up_files(installed: Distribution) -> Iterator[str]:
         parts = [part for part in name.parts if part != ".."]
         is_start_up = name.stem in START_UP_MODULES and len(parts) == 1
         if name.suffix == ".pth" and not _is_editable(installed):
-            text = path.locate().read_text(encoding="utf-8", errors="replace") if path.locate().is_file() else "import"
+            file = Path(str(path.locate()))
+            text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else "import"
             is_start_up = any(re.match(r"import\s", line + " ") for line in text.splitlines())
         # `bin/..` and the metadata of the distribution itself have other parents.
         overwrites = len(name.parts) > 1 and name.parts[0] in foreign

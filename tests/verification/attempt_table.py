@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from tests.verification.plugin_trials import PLUGIN_TRIALS
 from tests.verification.record_trials import RECORD_TRIALS
+from tests.verification.request_trials import REQUEST_TRIALS
 from tests.verification.trials import Trial
 
 ATTEMPTS: Mapping[int, str] = {
@@ -31,7 +32,7 @@ ATTEMPTS: Mapping[int, str] = {
     20: "invented `diverged` records of a rival",
     21: "a request that changes `verify` itself",
     22: "a seed hidden in an option of a plug-in (the best of many)",
-    23: "as 6, with the digests of initial weights and first batch of a true run of seed 0",
+    23: "as 6, with the digests and the first losses of a true run of seed 0",
     24: "training curve edited in the record and in the checkpoint",
     25: "weights of another training (longer, other data) as those of the recorded one",
     26: "checkpoint whose pickle runs a command",
@@ -50,5 +51,7 @@ ATTEMPTS: Mapping[int, str] = {
 }
 """What is attempted, by number; 1 to 22 are those of the review that led to blind verification."""
 
-TRIALS: tuple[Trial, ...] = tuple(sorted((*RECORD_TRIALS, *PLUGIN_TRIALS), key=lambda trial: trial.attempt))
+TRIALS: tuple[Trial, ...] = tuple(
+    sorted((*RECORD_TRIALS, *PLUGIN_TRIALS, *REQUEST_TRIALS), key=lambda trial: trial.attempt)
+)
 """All trials, in the order of the attempts."""

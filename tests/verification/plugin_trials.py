@@ -140,7 +140,7 @@ def tried_options(trial: TrialFolder) -> Path:
 
 
 PLUGIN_TRIALS = (
-    Trial(11, "files", altered_seqbench, "caught", "proofs", "source"),
+    Trial(11, "files", altered_seqbench, "caught", "sources", "altered|source"),
     Trial(11, "in memory", altered_memory, "named", TRUST, "second run"),
     Trial(11, "in memory, trained again", altered_memory, "caught", "retrain", "", judge_by_second_run),
     Trial(12, "future_in_forward", on_tunes("future_in_forward"), "caught", "causality", "look"),
@@ -182,7 +182,7 @@ PLUGIN_TRIALS = (
     Trial(31, "random outputs", on_parity("random_outputs"), "caught", "scores", ""),
     Trial(32, "small amounts", small_amounts, "caught", "scores", ""),
     Trial(33, "rows of the batch", on_text("rows_of_the_batch"), "caught", "causality", ""),
-    Trial(34, "start-up code", start_up_code, "caught", "proofs", "pth"),
+    Trial(34, "start-up code", start_up_code, "caught", "sources", "pth"),
     Trial(35, "weights in the package", weights_in_package, "named", TRUST, "initial weights"),
     Trial(36, "trained on test", on_parity("trained_on_test", FAST), "named", TRUST, "training of its own"),
     Trial(37, "solved by hand", on_parity("solved_by_hand", FAST), "impossible", TRUST, "written for the task"),

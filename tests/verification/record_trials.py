@@ -46,16 +46,24 @@ def other_seed_with_its_proofs(trial: TrialFolder) -> Path:
     folder = other_seed(trial)
     true = recorded(trial.run)["config"]
 
+    losses = recorded(trial.run)["results"]["curves"]["train"]
+
     def take_proofs(data: forgeries.RecordData) -> None:
         for name in PROOFS:
             if name in true:
                 data["config"][name] = true[name]
+        data["results"]["curves"]["train"]["loss"][0] = losses["loss"][0]
 
-    return copy_run(folder, trial.folder / "with-proofs", take_proofs)
+    def take_loss(checkpoint: dict[str, Any]) -> None:
+        checkpoint["callbacks"]["Curve"]["train"]["loss"][0] = losses["loss"][0]
+
+    false = copy_run(folder, trial.folder / "with-proofs", take_proofs)
+    edit_checkpoint(false, take_loss)
+    return false
 
 
 PROOFS = ("initial_weights", "first_batch")
-"""Fields of ``config`` that follow from the seed alone."""
+"""Fields of ``config`` that follow from the seed alone, and so can be taken from any true run of it."""
 
 
 def changed_ulp(trial: TrialFolder) -> Path:
@@ -130,6 +138,12 @@ def other_weights(trial: TrialFolder) -> Path:
     return folder
 
 
+def negative_likelihood(trial: TrialFolder) -> Path:
+    """State a negative log-likelihood below 0."""
+    run = trial.train("gru", task=trial.write_tunes(), arch={"d_model": 8})
+    return copy_run(run, trial.folder / "false", forgeries.state_score(-5.0, "nll_per_frame"))
+
+
 RECORD_TRIALS = (
     Trial(1, "checksum left", edited_text, "caught", "record", "edited after it was written"),
     Trial(2, "JSON alone", edited(raise_test_score, alone=True), "caught", REQUEST, "scores was not checked"),
@@ -144,16 +158,18 @@ RECORD_TRIALS = (
         "configuration",
         "digest",
     ),
-    Trial(6, "rewritten", other_seed, "caught", "proofs", "initial"),
-    Trial(7, "one ulp", changed_ulp, "caught", "proofs", "initial"),
+    Trial(6, "rewritten", other_seed, "caught", "start", "first training batch"),
+    Trial(7, "one ulp", changed_ulp, "caught", "start", "first training batch"),
     Trial(8, "digest", edited(replace_value("results", "weights", value="0" * 64)), "caught", "weights", "weights"),
     Trial(8, "checkpoint", other_checkpoint, "caught", "weights", "results.weights"),
     Trial(9, "record", edited(raise_early_loss), "caught", "weights", "curves.train.loss"),
     Trial(10, "costs and versions", edited(forgeries.invent_costs), "named", TRUST, "submitter's word"),
     Trial(10, "parameters", edited(forgeries.invent_parameters), "caught", "size", "config.parameters"),
     Trial(18, "no such plug-in", no_such_plugin, "caught", REQUEST, "was not checked"),
-    Trial(19, "accuracy 1e20", edited(forgeries.state_score(1e20), alone=True), "caught", "lines", "best possible"),
+    Trial(19, "accuracy 1e20", edited(forgeries.state_score(1e20), alone=True), "caught", "record", "best possible"),
+    Trial(19, "likelihood of -5", negative_likelihood, "caught", "record", "below 0|lowest possible"),
     Trial(20, "invented", edited(forgeries.invent_divergence, alone=True), "caught", REQUEST, "not checked"),
+    Trial(20, "trained again", edited(forgeries.invent_divergence, True), "caught", "retrain", "", judge_by_second_run),
     Trial(23, "proofs of the stated seed", other_seed_with_its_proofs, "named", TRUST, "second run"),
     Trial(23, "trained again", other_seed_with_its_proofs, "caught", "retrain", "", judge_by_second_run),
     Trial(24, "record and checkpoint", edited_curves, "named", TRUST, "second run"),
