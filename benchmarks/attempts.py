@@ -1,9 +1,9 @@
 """Try to get false scores onto a board: ``python -m benchmarks.attempts [NUMBER ...]``, by default all attempts.
 
 The command makes each false record of ``tests/verification/attempt_table.py``, verifies it, prints the score that it
-claims beside the score that the verification computes, and writes all outcomes as JSON. With all attempts it also
-writes the tables of ``docs/trust.md``; ``python -m benchmarks.attempts page`` writes these from the last JSON. It fails
-if an outcome is not the expected one.
+claims beside the score that the verification computes, and writes the outcomes as JSON and into the tables of
+``docs/trust.md``. Outcomes of other attempts stay as they are; ``page`` instead of numbers writes the tables alone. It
+fails if an outcome is not the expected one.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from benchmarks._results import RESULTS, write_results
 from seqbench.utils import atomic_files, plain_data
+from seqbench.utils.errors import SeqbenchError
 from seqbench.verification import checked_fields
 from tests.verification import cheat_runs
 from tests.verification.attempt_table import ATTEMPTS, TRIALS
@@ -42,17 +43,41 @@ def main() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ["SEQBENCH_CACHE"] = str(root / "cache")
         run = Path(call(CheatSite.install(root / "site"), True, cheat_runs.train, "gru", root / "runs", {}))
-        rows = [try_one(trial, root / f"trial-{k}", run) for k, trial in enumerate(TRIALS) if trial.attempt in chosen]
-    mistakes = [row for row in rows if row["mistake"]]
-    if chosen == set(ATTEMPTS):
-        attempts = [
-            {"number": number, "attempt": what, "trials": [row for row in rows if row["number"] == number]}
-            for number, what in ATTEMPTS.items()
-        ]
-        write_results("attempts", {"command": "python -m benchmarks.attempts", "attempts": attempts})
-        write_page()
-    print(f"{len(rows) - len(mistakes)} of {len(rows)} trials ended as expected")
+        rows = known_rows()
+        tried = [(k, trial) for k, trial in enumerate(TRIALS) if trial.attempt in chosen]
+        for k, trial in tried:
+            rows[trial.attempt, trial.name] = try_one(trial, root / f"trial-{k}", run)
+            write_rows(rows)
+    write_page()
+    mistakes = [trial.name for _, trial in tried if rows[trial.attempt, trial.name]["mistake"]]
+    print(f"{len(tried) - len(mistakes)} of {len(tried)} trials ended as expected")
     sys.exit(1 if mistakes else 0)
+
+
+Rows = dict[tuple[int, str], dict[str, Any]]
+"""Outcomes by the number of the attempt and the name of the trial."""
+
+
+def known_rows() -> Rows:
+    """Return the outcomes in the file of earlier runs of this command."""
+    path = RESULTS / "attempts.json"
+    data: Any = plain_data.read_json(path) if path.is_file() else {"attempts": []}
+    return {(row["number"], row["name"]): row for attempt in data["attempts"] for row in attempt["trials"]}
+
+
+def write_rows(rows: Rows) -> None:
+    """Write the outcomes of all trials that were made so far."""
+    attempts = [
+        {
+            "number": number,
+            "attempt": what,
+            "trials": [
+                rows[one.attempt, one.name] for one in TRIALS if one.attempt == number and (number, one.name) in rows
+            ],
+        }
+        for number, what in ATTEMPTS.items()
+    ]
+    write_results("attempts", {"command": "python -m benchmarks.attempts", "attempts": attempts})
 
 
 def try_one(trial: Trial, folder: Path, run: Path) -> dict[str, Any]:
@@ -62,10 +87,11 @@ def try_one(trial: Trial, folder: Path, run: Path) -> dict[str, Any]:
     row: dict[str, Any] = {"number": trial.attempt, "name": trial.name, "outcome": trial.outcome, "by": trial.by}
     try:
         findings = trial.run(TrialFolder(folder, run, CheatSite.install(folder / "site")))
-    except AssertionError as error:
+    except (AssertionError, SeqbenchError) as error:
         row |= {"mistake": str(error)[-2000:], "message": "", "claimed": None, "blind": None}
     else:
-        row |= {"mistake": trial.mistake(findings), "message": trial.message(findings, folder)}
+        row["by"] = trial.found_by(findings) or trial.by
+        row |= {"mistake": trial.mistake(findings), "message": trial.message(findings).replace(str(folder), "FOLDER")}
         row |= {"claimed": findings.claimed, "blind": findings.blind}
     print(
         f"{trial.attempt:2} {trial.name:28} {trial.outcome:10} {trial.by:14} claimed {_number(row['claimed'])} blind "

@@ -46,6 +46,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "config.seed",
         "config.digest",
         "config.data",
+        "config.own_training",
     ),
     "size": (
         "config.parameters",
@@ -86,7 +87,6 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "config.packages",
         "config.git_commit",
         "config.sources.*",
-        "config.own_training",
         "config.initial_weights",
         "config.first_batch",
         "config.state_bytes_error",

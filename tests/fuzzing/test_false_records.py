@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from seqbench import verification
 from seqbench.protocol import records
+from seqbench.protocol.records import Record
 from seqbench.running import runner
 from seqbench.utils.errors import SeqbenchError
-from seqbench.verification import checked_fields, verify
+from seqbench.verification import checked_fields, record_subject, verify
+from seqbench.verification.blind.hosted_net import HostedNet
+from seqbench.verification.blind.net_description import NetDescription
+from seqbench.verification.blind.net_process import _start_message
 from seqbench.verification.checked_fields import RETRAIN, WORD, find_check
 from tests.fuzzing.strategies import FAST, tried
-from tests.verification.helpers import RecordData, resolve
+from tests.verification.helpers import NET_CHECKS, RecordData, resolve
 
-SLOW_CHECKS = ("causality", "scores")
+SLOW_CHECKS = tuple(NET_CHECKS)
 """Checks that run the net."""
 
 Place = tuple[str | int, ...]
@@ -111,12 +116,34 @@ def found_by(folder: Path, data: RecordData) -> dict[str, str]:
     return {one.name: one.message for one in verify.verify_record(folder).checks if one.state != "ok"}
 
 
+class LocalPair:
+    """Describes the net of a record in this process, which is faster than two new ones.
+
+    Args:
+        record: record of the run.
+        weights: weights of the checkpoint by name.
+        threads: CPU threads of the run.
+    """
+
+    def __init__(self, record: Record, weights: Mapping[str, Tensor], threads: int) -> None:
+        self.start = _start_message(record, weights, "cpu", threads, costs=True)
+
+    def __enter__(self) -> LocalPair:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def describe(self) -> NetDescription:
+        return NetDescription.model_validate({**HostedNet(self.start).describe(), "isolation": "none"})
+
+
 @pytest.fixture
 def without_net(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the checks that run the net."""
-    monkeypatch.setattr(
-        verify, "CHECKS", {name: check for name, check in verification.CHECKS.items() if name not in SLOW_CHECKS}
-    )
+    """Leave out the checks that run the net, and build it in this process for the others."""
+    checks = {name: check for name, check in verification.CHECKS.items() if name not in SLOW_CHECKS}
+    monkeypatch.setattr(verify, "CHECKS", checks)
+    monkeypatch.setattr(record_subject, "NetPair", LocalPair)
 
 
 @pytest.mark.usefixtures("without_net")

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from seqbench.leaderboard import submissions
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.verification import verify
@@ -65,13 +64,12 @@ def changed_file(name: str, text: str) -> Callable[[TrialFolder], Path]:
 
 
 def edited_board(trial: TrialFolder) -> Path:
-    """Edit a record that the board has, and build its pages again."""
+    """Edit a record that the board has."""
     _, request = build_folders(trial.folder)
     file = next((request / "leaderboards" / "mine" / "results").rglob("*.json"))
     data = json.loads(file.read_text())
     data["results"]["metrics"]["test"]["accuracy"]["value"] = 0.99
     file.write_text(json.dumps(data))
-    submissions.write_board_pages(request / "leaderboards", "mine")
     return trial.folder
 
 

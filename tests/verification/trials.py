@@ -32,7 +32,7 @@ class Findings:
     Args:
         wrong: message of each check that found the record wrong, by check; ``REQUEST`` for what a request refuses.
         notes: message of every other check.
-        claimed: the deciding test score that the record claims.
+        claimed: the first score that differs from the computed one, or the deciding test score of the record.
         blind: the score that the verification computed; None if it computed none, the claimed one if they agree.
         imported: modules of cheats that the judging process has imported.
     """
@@ -103,8 +103,8 @@ def judge_by_verification(trial: TrialFolder, path: Path, **options: Any) -> Fin
     notes = {one["name"]: one["message"] for one in report["checks"] if one["name"] not in wrong}
     config = (record := cheat_runs.recorded(path))["config"]
     metrics = record["results"].get("metrics", {}).get("test", {})
-    claimed = metrics.get(config["card"]["metric"], {}).get("value")
-    blind = claimed if not wrong else _computed(wrong.get("scores", ""))
+    value = metrics.get(config["card"]["metric"], {}).get("value")
+    claimed, blind = _claimed_and_computed(wrong.get("scores", "")) or (value, None if wrong else value)
     return Findings(wrong, notes, claimed, blind, tuple(report["imported"]))
 
 
@@ -122,7 +122,7 @@ class Trial:
         name: name of the trial.
         make: makes the false record, and returns its path.
         outcome: the expected outcome.
-        by: check that must find it; for ``named`` and ``impossible``, the page that must say so.
+        by: check that must find it, or several with `or` between them; for ``named`` and ``impossible``, the page that must say so.
         says: regular expression that the message of this check, or the page, must match.
         judge: judges the record.
     """
@@ -144,8 +144,8 @@ class Trial:
         if findings.imported:
             return f"the process with the targets has imported {', '.join(findings.imported)}"
         if self.outcome == "caught":
-            message = findings.wrong.get(self.by)
-            if message is None:
+            message = self.message(findings)
+            if not message:
                 return f"expected {self.by} to be wrong, found {dict(findings.wrong) or 'nothing wrong'}"
             return "" if re.search(self.says, message) else f"{self.by} says {message!r}, expected {self.says!r}"
         if findings.wrong:
@@ -155,10 +155,13 @@ class Trial:
         text = findings.notes.get(self.by) or (ROOT / self.by).read_text(encoding="utf-8")
         return "" if re.search(self.says, " ".join(text.split())) else f"{self.by} does not say {self.says!r}"
 
-    def message(self, findings: Findings, folder: Path) -> str:
-        """Return the message that shows the outcome, without the path of the trial's folder."""
-        message = findings.wrong.get(self.by) or findings.notes.get(self.by) or ""
-        return message.replace(str(folder), "FOLDER")
+    def found_by(self, findings: Findings) -> str:
+        """Return the first of the expected checks that found the record wrong; empty if none did."""
+        return next((name for name in self.by.split(" or ") if name in findings.wrong), "")
+
+    def message(self, findings: Findings) -> str:
+        """Return the message that shows the outcome; empty if there is none."""
+        return findings.wrong.get(self.found_by(findings)) or findings.notes.get(self.by) or ""
 
 
 def read_report(data: Mapping[str, Any]) -> verify.Report:
@@ -166,7 +169,7 @@ def read_report(data: Mapping[str, Any]) -> verify.Report:
     return verify.Report(data["path"], tuple(verify.Check(**one) for one in data["checks"]))
 
 
-def _computed(message: str) -> float | None:
-    """Return the test score that a message of the check of scores has computed."""
-    found = re.search(r"test\.\S+ is recorded as \S+ and is (-?[\d.e+-]+)", message)
-    return float(found[1]) if found else None
+def _claimed_and_computed(message: str) -> tuple[float, float] | None:
+    """Return the two scores in a message of the check of scores; None if it names none."""
+    found = re.search(r"(?:validation|test)\.\S+ is recorded as (-?[\d.e+-]+) and is (-?[\d.e+-]+\d)", message)
+    return (float(found[1]), float(found[2])) if found else None
