@@ -122,7 +122,8 @@ class Trial:
         name: name of the trial.
         make: makes the false record, and returns its path.
         outcome: the expected outcome.
-        by: check that must find it, or several with `or` between them; for ``named`` and ``impossible``, the page that must say so.
+        by: check that must find it, or several with `or` between them; for ``named`` and ``impossible``, the page that
+            must say so.
         says: regular expression that the message of this check, or the page, must match.
         judge: judges the record.
     """
