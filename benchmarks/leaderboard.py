@@ -7,6 +7,7 @@ Records of realistic size, of 100 architectures (20 for the small board), are wr
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import statistics
@@ -38,6 +39,8 @@ def main() -> None:
             assert records == int(name)
             Path(folder, "board.yaml").write_text(to_json(board_card(seeds)))
             rounds = [build_board(Path(folder)) for _ in range(ROUNDS)]
+            counted = json.loads(Path(folder, "out", "board.json").read_text())["records"]
+            assert counted == records, f"{counted} of {records} records count"
         seconds, peak = statistics.median(s for s, _ in rounds), max(p for _, p in rounds)
         print(f"{name} records: {seconds:.2f} s (median of {ROUNDS}, at most {claim} claimed), {peak:.0f} MiB")
         figures[name] = {"seconds": seconds, "all": [s for s, _ in rounds], "mib": peak, "claim_seconds": claim}
@@ -80,16 +83,20 @@ def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
     chance, best = LINES.get(card.name, (10.0, None))
     value = chance + min(max(skill, 0.0), 1.0) * ((best if best is not None else 5.0) - chance)
     names = (card.metric.name, "loss", "another_metric")
-    lines = {name: {"value": value, "chance": chance, "best": best, "best_unknown": "unknown"} for name in names}
+    unknown = {"value": 0.5, "chance": 1.0, "best": None, "best_unknown": "unknown"}
+    lines = {name: unknown for name in names} | {
+        card.metric.name: {"value": value, "chance": chance, "best": best, "best_unknown": "unknown"}
+    }
     steps = list(range(50, 50 * (POINTS + 1), 50))
-    curve = {name: [value + 1 / step for step in steps] for name in names}
+    curve = {name: [value + (chance - value) * steps[0] / (10 * step) for step in steps] for name in names}
     options = {
         "arch": {"name": arch, "d_model": 128},
         "task": {"name": card.name},
         "tier": "small",
         "seed": seed,
         "optim": {
-            **dict.fromkeys(("steps", "batch_size", "validate_every", "warmup"), 50),
+            "steps": steps[-1],
+            **dict.fromkeys(("batch_size", "validate_every", "warmup"), 50),
             **dict.fromkeys(("lr", "weight_decay", "momentum", "clip"), 1e-3),
             "optimizer": "adam",
             "schedule": "cosine",

@@ -139,7 +139,9 @@ def _draw_front(plot: Plot, rows: Sequence[RowData], costs: Mapping[str, Cost], 
     if not front:
         return "no Pareto front: no row has a rank"
     if len(front) == 1:
-        least = f"the spread over seeds (a factor of {spread:.3g})" if timed else f"{100 * SAME_SIZE:g}\N{NO-BREAK SPACE}%"
+        least = (
+            f"the spread over seeds (a factor of {spread:.3g})" if timed else f"{100 * SAME_SIZE:g}\N{NO-BREAK SPACE}%"
+        )
         return f"no Pareto front: no rank is cheaper than all better ones by more than {least}"
     points = [(plot.x(costs[row.label].median / unit), plot.y(row.mean or 0.0)) for row in front]
     for (x, y), (next_x, next_y) in pairwise(points):

@@ -31,8 +31,8 @@ LEFT, RIGHT, STEP, TOP = 118.0, 350.0, 20, 6.0
 """Ends of the horizontal axis, the height of a row, and the top of the first row, in pixels."""
 MOST_BANDS = 3
 """Largest number of profiles with a band; more bands hide each other."""
-DOT, GAP = 13.0, 12.0
-"""Distance of two markers of a group, and of two groups, in pixels."""
+DOT, GAP, NUMBER = 13.0, 12.0, 26.0
+"""Width of a marker, of the gap between two groups, and of a number of rows, in pixels."""
 
 
 class Shares(Protocol):
@@ -83,7 +83,7 @@ def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: 
         drawing = draw_estimates("interquartile mean of scores", estimates, slots)
         charts.append(Chart("IQM and its 95 % interval", drawing))
     if any(map(_ranked_rows, tasks)):
-        caption = "Rows of each task in groups of equal rank, the best group at the left; +2: two rows without a colour"
+        caption = "Rows of each task in groups of equal rank, the best group at the left; +2: two rows without a colour or a place"
         charts.insert(0, Chart(caption, draw_rank_groups(tasks, slots)))
     return charts
 
@@ -144,7 +144,8 @@ def _estimate_row(one: Estimate, y: float, axis: Axis, slot: int | None) -> list
 def draw_rank_groups(tasks: Sequence[TaskData], slots: Slots) -> Markup:
     """Draw the rows of each task in the groups of equal rank, the first group at the left.
 
-    Coloured rows have their marker; a number stands for the others of a group. Tasks without ranks are left out.
+    Coloured rows have their marker; a number stands for the others of a group, and for the groups that have no room.
+    Tasks without ranks are left out.
 
     Args:
         tasks: the tasks.
@@ -167,7 +168,7 @@ def _ranked_rows(task: TaskData) -> list[RowData]:
 
 
 def _group_row(rows: Sequence[RowData], y: float, slots: Slots) -> list[str]:
-    """Return the markers of one task, with a line between its groups.
+    """Return the markers of one task, with a line between its groups; groups without room are counted at the end.
 
     Args:
         rows: its rows by rank.
@@ -175,26 +176,23 @@ def _group_row(rows: Sequence[RowData], y: float, slots: Slots) -> list[str]:
         slots: the slots of its rows.
     """
     groups = [list(group) for _, group in groupby(rows, key=lambda row: row.rank)]
-    shown = sum(row.label in slots for row in rows)
-    # Each group may end in a number, which takes as much room as two markers.
-    room = (RIGHT - LEFT) / (DOT * (shown + 2 * len(groups)) + GAP * len(groups))
-    dot, gap = (length * min(room, 1.0) for length in (DOT, GAP))
     parts: list[str] = []
-    x = LEFT + dot / 2
+    x, left = LEFT, len(rows)
     for number, group in enumerate(groups):
+        coloured = [row for row in group if row.label in slots]
+        more = len(group) - len(coloured)
+        end = x + DOT * len(coloured) + NUMBER * bool(more)
+        if end > RIGHT - (NUMBER if number < len(groups) - 1 else 0.0):
+            return [*parts, axis_text(f"…+{left}", x, y + 3.5, "start")]
         if number:
-            parts.append(svg_tag("path", class_="axis", d=vertical_line(x - (dot - gap) / 2 - gap, y - 7, y + 7)))
-        for row in group:
-            if row.label in slots:
-                slot = slots[row.label]
-                title = f"{row.label}: rank {row.rank}, {row.mean:.4g}"
-                parts.append(series_group(row.label, slot, svg_marker(x, y, slot, title)))
-                x += dot
-        more = sum(row.label not in slots for row in group)
+            parts.append(svg_tag("path", class_="axis", d=vertical_line(x - GAP / 2, y - 7, y + 7)))
+        for place, row in enumerate(coloured):
+            title = f"{row.label}: rank {row.rank}, {row.mean:.4g}"
+            marker = svg_marker(x + DOT * (place + 0.5), y, slots[row.label], title)
+            parts.append(series_group(row.label, slots[row.label], marker))
         if more:
-            parts.append(axis_text(f"+{more}", x - dot / 2 + 2, y + 3.5, "start"))
-            x += 2 * dot
-        x += gap
+            parts.append(axis_text(f"+{more}", end - NUMBER + 2, y + 3.5, "start"))
+        x, left = end + GAP, left - len(group)
     return parts
 
 

@@ -74,6 +74,16 @@ def test_rows_without_a_colour_are_counted_in_their_group(data: BoardData) -> No
     assert "| +150 |" in texts(chart)
 
 
+def test_groups_without_room_are_counted_at_the_end() -> None:
+    rows = [sample_row(f"net-{k}", k + 1) for k in range(200)]
+    drawing = str(
+        overall_charts.draw_rank_groups([replace(SAMPLE_TASK, rows=rows)], {f"net-{k}": k for k in range(10)})
+    )
+    shown = drawing.count("data-key")
+    assert 5 < shown < 10
+    assert f"…+{200 - shown}<" in drawing
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=60), st.integers(0, 10))
 def test_the_groups_of_any_task_fit_into_the_width(ranks: list[int], coloured: int) -> None:
