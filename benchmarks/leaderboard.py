@@ -84,7 +84,7 @@ def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
     value = chance + min(max(skill, 0.0), 1.0) * ((best if best is not None else 5.0) - chance)
     names = (card.metric.name, "loss", "another_metric")
     unknown = {"value": 0.5, "chance": 1.0, "best": None, "best_unknown": "unknown"}
-    lines = {name: unknown for name in names} | {
+    lines: dict[str, dict[str, Any]] = dict.fromkeys(names, unknown) | {
         card.metric.name: {"value": value, "chance": chance, "best": best, "best_unknown": "unknown"}
     }
     steps = list(range(50, 50 * (POINTS + 1), 50))

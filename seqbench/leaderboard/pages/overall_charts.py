@@ -83,7 +83,9 @@ def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: 
         drawing = draw_estimates("interquartile mean of scores", estimates, slots)
         charts.append(Chart("IQM and its 95 % interval", drawing))
     if any(map(_ranked_rows, tasks)):
-        caption = "Rows of each task in groups of equal rank, the best group at the left; +2: two rows without a colour or a place"
+        caption = (
+            "Rows of each task in groups of equal rank, the best at the left; +2: two rows without a colour or a place"
+        )
         charts.insert(0, Chart(caption, draw_rank_groups(tasks, slots)))
     return charts
 
