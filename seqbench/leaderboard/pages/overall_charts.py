@@ -62,26 +62,28 @@ class Estimate:
 
 
 def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: Slots) -> list[Chart]:
-    """Draw the charts across tasks: the groups of each task, the profiles of the rows, and their interquartile means.
+    """Draw the charts across tasks: the groups of each task, profiles, interquartile means and optimality gaps.
 
-    There are no interquartile means without an overall order.
+    There are no means and no gaps without an overall order.
 
     Args:
         tasks: the tasks.
         overall: the comparison across tasks.
         slots: slots of the rows that are best over the whole board.
     """
-    profiles = {row.label: row.profile for row in overall.rows}
-    charts = [
-        Chart(
-            "Performance profiles, with pointwise 95 % intervals of the first rows",
-            draw_profiles(overall.thresholds, profiles, slots),
-        )
-    ]
-    estimates = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None]
-    if estimates:
-        drawing = draw_estimates("interquartile mean of scores", estimates, slots)
-        charts.append(Chart("IQM and its 95 % interval", drawing))
+    charts = []
+    if overall.thresholds:
+        profiles = {row.label: row.profile for row in overall.rows}
+        caption = "Performance profiles, with pointwise 95 % intervals of the first rows"
+        charts.append(Chart(caption, draw_profiles(overall.thresholds, profiles, slots)))
+    means = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None]
+    gaps = [Estimate(row.label, row.gap.value, row.gap.low, row.gap.high) for row in overall.rows if row.gap]
+    for caption, axis, estimates in (
+        ("IQM and its 95 % interval", "interquartile mean of scores", means),
+        ("Optimality gap and its 95 % interval", "mean distance of the runs from a score of 1", gaps),
+    ):
+        if estimates:
+            charts.append(Chart(caption, draw_estimates(axis, estimates, slots)))
     if any(map(_ranked_rows, tasks)):
         caption = (
             "Rows of each task in groups of equal rank, the best at the left; +2: two rows without a colour or a place"

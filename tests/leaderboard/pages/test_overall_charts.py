@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import overall_charts, series_style
 from seqbench.leaderboard.pages.overall_charts import MOST_BANDS, Estimate
+from seqbench.leaderboard.stats import intervals as interval
 from seqbench.leaderboard.task_data import CardVersion, RowData, TaskData
 from seqbench.utils.drawing.chart_parts import CHART_WIDTH
 from tests.leaderboard import sample
@@ -119,3 +120,13 @@ def test_a_row_has_one_style_in_all_charts_across_tasks(data: BoardData) -> None
     for chart in overall_charts.draw_overall_charts(data.tasks, data.overall, slots):
         for slot, label in re.findall(r'class="series s(\d)" data-key="([^"]+)"', str(chart.drawing)):
             assert slots[label] == int(slot)
+
+
+def test_means_and_gaps_are_drawn_only_with_an_overall_order(data: BoardData) -> None:
+    assert data.overall
+    overall = replace(data.overall, rows=[replace(row, iqm=None, gap=None) for row in data.overall.rows])
+    assert not any("IQM" in chart.caption for chart in overall_charts.draw_overall_charts(data.tasks, overall, {}))
+    gap = interval.Estimate(0.2, 0.1, 0.3)
+    ordered = replace(overall, rows=[replace(row, iqm=0.8, gap=gap) for row in overall.rows])
+    captions = [chart.caption for chart in overall_charts.draw_overall_charts(data.tasks, ordered, {})]
+    assert [caption.split()[0] for caption in captions] == ["Rows", "Performance", "IQM", "Optimality"]
