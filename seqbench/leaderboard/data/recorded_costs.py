@@ -30,16 +30,10 @@ class Machine:
 
 
 def recorded_machine(record: Record) -> Machine:
-    """Return the machine of a run; what a record does not state, or states as another type, is unknown."""
+    """Return the machine of a run; what an older record does not state is unknown."""
     measured = record.measured
-    # Records of earlier versions of seqbench lack these fields.
-    processor, load, attempts = (getattr(measured, name, None) for name in ("processor", "load", "attempts"))
-    return Machine(
-        measured.device or "",
-        str(getattr(processor, "name", "")),
-        float(load) if isinstance(load, int | float) else None,
-        attempts if isinstance(attempts, int) else None,
-    )
+    processor = measured.processor.name if measured.processor else ""
+    return Machine(measured.device or "", processor, measured.load, measured.attempts)
 
 
 def recorded_costs(record: Record) -> dict[str, float]:
