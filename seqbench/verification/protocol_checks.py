@@ -149,7 +149,9 @@ def _compare_with_checkpoint(net: NetDescription, weights: Mapping[str, Tensor])
             raise SeqbenchError(f"the checkpoint holds no parameter {short_repr(name)} of shape {shape}")
     if net.trainable > sum(net.sizes.values()):
         raise SeqbenchError(f"it has {counted(net.trainable, 'trainable parameter')} among {sum(net.sizes.values()):,}")
-    others = sum(value.numel() for name, value in weights.items() if name not in net.parameters)
+    # A parameter that two modules share has two names and one place in memory.
+    own = {weights[name].data_ptr() for name in net.parameters}
+    others = sum(value.numel() for value in weights.values() if value.data_ptr() not in own)
     return f"; the checkpoint holds {others:,} more numbers, which are not trained" if others else ""
 
 
