@@ -156,7 +156,7 @@ PLUGIN_TRIALS = (
     Trial(14, "patched_sums", on_parity("patched_sums"), "caught", "scores", "accuracy"),
     Trial(14, "patched_cross_entropy", on_parity("patched_cross_entropy"), "caught", "scores", "loss"),
     Trial(14, "patched_argmax", on_parity("patched_argmax"), "caught", "scores", "accuracy"),
-    Trial(14, "patched_load", on_parity("patched_load"), "caught", "scores", ""),
+    Trial(14, "patched_load", on_parity("patched_load"), "caught", "weights", "results.weights"),
     Trial(14, "patched_verification", on_parity("patched_verification"), "no effect"),
     Trial(14, "replaced_evaluation", on_parity("replaced_evaluation"), "caught", "scores", "accuracy"),
     Trial(15, "targets_from_stack", on_parity("targets_from_stack", FAST), "caught", "scores", ""),

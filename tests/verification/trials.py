@@ -145,10 +145,10 @@ class Trial:
         if findings.imported:
             return f"the process with the targets has imported {', '.join(findings.imported)}"
         if self.outcome == "caught":
-            message = self.message(findings)
-            if not message:
+            if not (name := self.found_by(findings)):
                 return f"expected {self.by} to be wrong, found {dict(findings.wrong) or 'nothing wrong'}"
-            return "" if re.search(self.says, message) else f"{self.by} says {message!r}, expected {self.says!r}"
+            message = findings.wrong[name]
+            return "" if re.search(self.says, message) else f"{name} says {message!r}, expected {self.says!r}"
         if findings.wrong:
             return f"expected nothing wrong, found {dict(findings.wrong)}"
         if self.outcome == "no effect":
