@@ -13,7 +13,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from seqbench.verification import checkpoint_checks, consistency_checks, fresh_test_check, protocol_checks
+from seqbench.verification import (
+    checkpoint_checks,
+    consistency_checks,
+    fresh_test_check,
+    prediction_check,
+    protocol_checks,
+    source_check,
+    start_check,
+)
 from seqbench.verification.record_subject import SkippedError, Subject
 
 __all__ = ["CHECKS", "SkippedError", "Subject"]
@@ -22,10 +30,13 @@ CHECKS: Mapping[str, Callable[[Subject], str]] = {
     "record": protocol_checks.check_record,
     "card": protocol_checks.check_card,
     "configuration": protocol_checks.check_configuration,
+    "sources": source_check.check_sources,
     "size": protocol_checks.check_size,
     "lines": protocol_checks.check_chance_and_best,
+    "start": start_check.check_start,
     "weights": checkpoint_checks.check_weights,
     "scores": checkpoint_checks.check_scores,
+    "predictions": prediction_check.check_predictions,
     "fresh test": fresh_test_check.check_fresh_test,
     "causality": consistency_checks.check_causality,
     "consistency": consistency_checks.check_consistency,

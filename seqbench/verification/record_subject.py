@@ -41,6 +41,8 @@ class Subject:
         record: record of the run.
         tolerance: largest accepted difference of a number, relative to its size or to 1.
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported.
+        beside: folder with records of other seeds, whose spread is the tolerance of a second run on other hardware;
+            None to look beside the record.
         task_options: options that replace the recorded place of the data; empty to read them where the run read them.
         config: the configuration, rebuilt from the recorded options.
         data: the data of the task, for this configuration.
@@ -57,6 +59,7 @@ class Subject:
     tolerance: float
     trust: bool = False
     task_options: Mapping[str, object] = field(default_factory=dict)
+    beside: Path | None = None
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
     nets: NetPair | None = None

@@ -15,7 +15,7 @@ from seqbench.verification.verify import OK, SKIPPED, WRONG, Report
 
 RETRAIN = "retrain"
 """Name of the check that trains again."""
-REPLACED = frozenset({"lines", "weights", "scores", "fresh test", "causality", "consistency"})
+REPLACED = frozenset({"lines", "start", "weights", "scores", "predictions", "fresh test", "causality", "consistency"})
 """Checks that a second run with equal results replaces: it computes the same scores from the same data.
 
 The last three look for a net that cheats. Code that may cheat is not trained again in CI, but needs its checkpoint.

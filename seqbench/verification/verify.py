@@ -7,7 +7,6 @@ depend on the machine and are not verified.
 from __future__ import annotations
 
 import dataclasses
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,21 +14,17 @@ from typing import Literal
 
 from seqbench.protocol import records
 from seqbench.protocol.config import FILE_SOURCES
-from seqbench.protocol.differences import compare_values
 from seqbench.protocol.records import Record
-from seqbench.running import evaluation, reload, run_config, runner
+from seqbench.running import evaluation
 from seqbench.utils import redaction
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
-from seqbench.utils.plain_data import json_digest, short_repr
-from seqbench.verification import CHECKS, SkippedError, Subject, protocol_checks
+from seqbench.utils.plain_data import short_repr
+from seqbench.verification import CHECKS, SkippedError, Subject, second_run
 
 CheckState = Literal["ok", "wrong", "skipped"]
 OK: CheckState = "ok"
 WRONG: CheckState = "wrong"
 SKIPPED: CheckState = "skipped"
-
-ROUNDING_FIELDS = ("weights", "best_step")
-"""Fields of ``results`` that the smallest difference of rounding may change completely."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,12 @@ class Report:
 
 
 def verify_record(
-    path: Path, retrain: bool = False, tolerance: float = 1e-6, trust: bool = False, data_dir: Path | None = None
+    path: Path,
+    retrain: bool = False,
+    tolerance: float = 1e-6,
+    trust: bool = False,
+    data_dir: Path | None = None,
+    beside: Path | None = None,
 ) -> Report:
     """Check a record, and the checkpoint beside it if there is one.
 
@@ -99,13 +99,18 @@ def verify_record(
         trust: whether an architecture that is given by its path (``my_file:Net``) may be imported; otherwise the checks
             that need it are skipped.
         data_dir: folder or file of the run's data, if they have been moved; None for the recorded place.
+        beside: folder with records of other seeds, for a second run on other hardware or with other software; None to
+            look beside the record.
 
     Raises:
-        SeqbenchError: there is no record, or ``data_dir`` does not exist or does not apply to the record.
+        SeqbenchError: there is no record or no folder ``beside``, or ``data_dir`` does not exist or does not apply to
+            the record.
     """
     record = records.read_record(path)
-    subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir))
-    checks = {**CHECKS, **({"retrain": check_second_run} if retrain else {})}
+    if beside is not None and not beside.is_dir():
+        raise SeqbenchError(f"--beside {beside} is no folder; give one with records of other seeds.")
+    subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir), beside)
+    checks = {**CHECKS, **({"retrain": second_run.check_second_run} if retrain else {})}
     with subject.start_nets(), evaluation.use_threads(subject.threads):
         results = tuple(_run_check(name, check, subject) for name, check in checks.items())
         isolation = subject.describe_net().isolation if subject.blind is not None else ""
@@ -146,36 +151,3 @@ def _run_check(name: str, check: Callable[[Subject], str], subject: Subject) -> 
         state, message = WRONG, f"this part of the record cannot be read ({type(error).__name__}: {error})"
     line = redaction.redact(one_line(message))[:600].removesuffix(".")
     return Check(name, state, "".join(letter if letter.isprintable() else "\ufffd" for letter in line))
-
-
-def check_second_run(subject: Subject) -> str:
-    """Repeat the run in a temporary folder, and compare its results with the record."""
-    record, (rebuilt, _) = subject.record, subject.rebuilt
-    # The run imports the architecture, after all checks that must not.
-    config = dataclasses.replace(
-        run_config.resolve_config(protocol_checks.requested_run(subject)), class_files=rebuilt.class_files
-    )
-    trainer = dataclasses.replace(reload.recorded_config(record, subject.task_options).trainer, threads=subject.threads)
-    with tempfile.TemporaryDirectory(prefix="seqbench-verify-") as folder:
-        second = runner.run(dataclasses.replace(config, trainer=trainer, logger="none"), Path(folder))
-        if second.stopped_by is not None:
-            raise KeyboardInterrupt
-        repeated = records.read_record(second.folder)
-    then, now = (one.without_sample().results.to_dict() for one in (record, repeated))
-    if json_digest(then) == json_digest(now):
-        return "run again, with the same results bit for bit"
-    note = _compare_environments(record, repeated)
-    for results in (then, now):
-        for key in ROUNDING_FIELDS:
-            results.pop(key, None)
-    try:
-        return f"run again: {compare_values(then, now, subject.tolerance, 'results')}{note}"
-    except SeqbenchError as error:
-        raise SeqbenchError(f"the results of a second run differ: {error}{note}") from error
-
-
-def _compare_environments(record: Record, repeated: Record) -> str:
-    """Return a sentence on different devices and packages, which may explain different results."""
-    then, now = ({**one.config.packages, "device": one.measured.device} for one in (record, repeated))
-    changes = [f"{key} {short_repr(then.get(key))}, here {now[key]}" for key in now if then.get(key) != now[key]]
-    return f" (recorded with {'; '.join(changes)})" if changes else " (on the same device, with the same versions)"

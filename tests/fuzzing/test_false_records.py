@@ -26,8 +26,8 @@ from seqbench.verification.checked_fields import RETRAIN, WORD, find_check
 from tests.fuzzing.strategies import FAST, tried
 from tests.verification.helpers import NET_CHECKS, RecordData, resolve
 
-SLOW_CHECKS = tuple(NET_CHECKS)
-"""Checks that run the net."""
+SLOW_CHECKS = ("start", *NET_CHECKS)
+"""Checks that run or train the net."""
 
 Place = tuple[str | int, ...]
 

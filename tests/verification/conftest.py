@@ -7,7 +7,9 @@ import pytest
 
 from seqbench.datamodules import loading
 from seqbench.protocol import records
+from seqbench.protocol.config import RunConfig
 from seqbench.running import reload, runner
+from seqbench.verification import training_process
 from seqbench.verification.record_subject import Subject
 from tests.verification.helpers import resolve
 
@@ -34,3 +36,21 @@ def subject(run: Path) -> Subject:
     subject.config = reload.recorded_config(record)
     subject.data = loading.build_datamodule(subject.config)
     return subject
+
+
+@pytest.fixture(autouse=True)
+def train_in_this_process(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train again in this process, because a new one takes seconds; tests of the process import its functions."""
+
+    def repeat_start(subject: Subject) -> training_process.Start:
+        return training_process.train_first_steps(config_of(subject), tmp_path_factory.mktemp("start"))
+
+    def repeat_run(subject: Subject) -> records.Record:
+        return records.read_record(runner.run(config_of(subject), tmp_path_factory.mktemp("second")).folder)
+
+    monkeypatch.setattr(training_process, "repeat_start", repeat_start)
+    monkeypatch.setattr(training_process, "repeat_run", repeat_run)
+
+
+def config_of(subject: Subject) -> RunConfig:
+    return reload.recorded_config(subject.record, subject.task_options)

@@ -143,8 +143,8 @@ def tried_options(trial: TrialFolder) -> Path:
 
 
 PLUGIN_TRIALS = (
-    Trial(11, "files", altered_seqbench, "caught", "sources", "altered|source"),
-    Trial(11, "in memory", altered_memory, "named", TRUST, "second run"),
+    Trial(11, "files", altered_seqbench, "caught", "start", "first training batch"),
+    Trial(11, "in memory", altered_memory, "caught", "start", ""),
     Trial(11, "in memory, trained again", altered_memory, "caught", "retrain", "", judge_by_second_run),
     Trial(12, "future_in_forward", on_tunes("future_in_forward"), "caught", AHEAD),
     Trial(12, "future_in_unroll", on_text("future_in_unroll"), "caught", AHEAD),

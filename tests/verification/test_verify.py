@@ -3,7 +3,6 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,10 @@ import pytest
 
 from seqbench import verification
 from seqbench.protocol import records, registry
-from seqbench.running import runner
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError
-from seqbench.verification import verify
+from seqbench.verification import training_process, verify
+from seqbench.verification.training_process import repeat_start
 from tests.verification.helpers import (
     CHECKS,
     RecordData,
@@ -22,10 +21,7 @@ from tests.verification.helpers import (
     edit_record,
     message_of,
     negate_above_chance,
-    raise_early_loss,
-    raise_test_score,
     remove_last_validation,
-    replace_value,
     skipped,
     states,
     wrong,
@@ -50,6 +46,7 @@ def test_this_process_never_imports_the_architecture(run: Path, monkeypatch: pyt
         return load(entry)
 
     monkeypatch.setattr(registry.Entry, "load", load_no_architecture)
+    monkeypatch.setattr(training_process, "repeat_start", repeat_start)
     assert states(verify.verify_record(run)) == dict.fromkeys(CHECKS, "ok")
 
 
@@ -68,55 +65,19 @@ def test_without_the_checkpoint_its_checks_are_skipped(run: Path, tmp_path: Path
     lone = tmp_path / "parity-gru-0.json"
     lone.write_bytes((run / records.NAME).read_bytes())
     report = verify.verify_record(lone)
-    unchecked = "weights, scores, fresh test, causality, consistency"
+    unchecked = "weights, scores, predictions, fresh test, causality, consistency"
     assert (report.ok, report.verdict) == (True, f"Nothing is wrong; not checked: {unchecked}.")
-    assert all("best.ckpt is not beside the record" in check.message for check in report.checks[-5:])
+    assert all(
+        "best.ckpt is not beside the record" in check.message
+        for check in report.checks[-6:]
+        if check.name != "predictions"
+    )
     for change in (change_best_step, remove_last_validation, negate_above_chance):
         folder = tmp_path / "lone"
         folder.mkdir(exist_ok=True)
         shutil.copy(run / records.NAME, folder)
         edit_record(folder, change)
         assert set(wrong(verify.verify_record(folder))) == {"scores"}
-
-
-def test_a_second_run_agrees_bit_for_bit_and_finds_invented_results(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
-    shutil.copy(run / records.NAME, tmp_path)
-    report = verify.verify_record(tmp_path, retrain=True)
-    assert (report.checks[-1].name, report.checks[-1].message) == (
-        "retrain",
-        "run again, with the same results bit for bit",
-    )
-    assert report.verdict == "Everything agrees with the record, and so does a second run."
-    # Without the checkpoint no other check can find these.
-    for change in (raise_test_score, raise_early_loss):
-        edit_record(tmp_path, change)
-    edit_record(tmp_path, replace_value("measured", "device", value="an abacus"))
-    messages = wrong(verify.verify_record(tmp_path, retrain=True))
-    assert set(messages) == {"retrain"}
-    assert "the results of a second run differ: results.curves.train.loss[0] is recorded as" in messages["retrain"]
-    assert "recorded with device 'an abacus', here " in messages["retrain"]
-    assert verify.verify_record(tmp_path, retrain=True, tolerance=0.2).ok
-    assert list((tmp_path / "temporary").iterdir()) == []
-
-
-def test_ctrl_c_in_a_second_run_leaves_no_temporary_files(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    real = runner.run
-
-    def stop(*args: Any) -> runner.Run:
-        finished = real(*args)
-        return runner.Run(finished.record, finished.folder, "Ctrl-C")
-
-    monkeypatch.setattr(runner, "run", stop)
-    with pytest.raises(KeyboardInterrupt):
-        verify.verify_record(run, retrain=True)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_library_skips_the_check(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

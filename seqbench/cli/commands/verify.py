@@ -44,6 +44,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FOLDER",
         help="folder or file of the run's data, if they have been moved since the run",
     )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with records of other seeds; their spread is the tolerance of --retrain on other hardware "
+        "(default: beside the record)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report to a JSON file")
 
 
@@ -66,6 +73,7 @@ def main(options: argparse.Namespace) -> int:
         tolerance=options.tolerance,
         trust=options.trust,
         data_dir=options.data_dir,
+        beside=options.beside,
     )
     if options.json is not None:
         atomic_files.write_text(options.json, plain_data.to_json(report.to_dict()))

@@ -87,6 +87,7 @@ class CheckedRecord:
         tried: validation score of each learning rate that was tried; None for one without a score.
         verified: how the record was verified; empty if it was not.
         verification: who verified it: ``ci`` or ``submitter``, or ``unverified``.
+        altered: whether the run was trained in a checkout whose files differ from their commit.
     """
 
     origin: str
@@ -121,6 +122,7 @@ class CheckedRecord:
     tried: Sequence[float | None]
     verified: str
     verification: VerificationState
+    altered: bool = False
 
     @property
     def diverged(self) -> bool:
@@ -188,6 +190,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         tried=_tried(config.tuning),
         verified=record.verified.how[:MOST_TEXT] if record.verified else "",
         verification=record.verified.by if record.verified else UNVERIFIED,
+        altered=(config.git_commit or "").endswith("+changes"),
     )
 
 

@@ -121,6 +121,8 @@ def _broken_rule(board: Board, record: CheckedRecord, task: str) -> str | None:
     """Return the rule of the board that a record does not satisfy; None if it satisfies all."""
     if record.modified:
         return f"it departs from the card in {', '.join(record.modified)}; only unmodified runs rank"
+    if record.altered:
+        return "it was trained in a checkout of seqbench with uncommitted changes; only known code ranks"
     if record.seed not in range(board.seeds):
         return f"its seed is {record.seed}; the board's seeds are 0 to {board.seeds - 1}"
     if reason := _wrong_size(board, record, task):

@@ -17,6 +17,11 @@ def with_card(**changed: Any) -> Record:
     return replace(record, config=record.config.with_values(card={**record.config.card.to_dict(), **changed}))
 
 
+def with_commit(commit: str) -> Record:
+    """Return a record of another commit of seqbench."""
+    return changed_record(example_record(seed=1), "config.git_commit", commit)
+
+
 def with_chance(record: Record, chance: float) -> Record:
     """Return a record with another chance score."""
     return changed_record(record, "results.metrics.test.accuracy.chance", chance)
@@ -26,6 +31,7 @@ def with_chance(record: Record, chance: float) -> Record:
     ("record", "reason"),
     [
         (example_record(seed=1, modified=("optim.steps", "task.delay")), "in optim.steps, task.delay"),
+        (with_commit("1234abcd+changes"), "a checkout of seqbench with uncommitted changes"),
         (example_record(seed=3), "its seed is 3; the board's seeds are 0 to 2"),
         (example_record(seed=1, parameters=120_000), "it has 120,000 parameters; the board asks for 100,000 ± 2 %"),
         (example_record(seed=1, matched=99_000, parameters=99_000), "its width was chosen for 99,000 parameters"),

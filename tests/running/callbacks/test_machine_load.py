@@ -32,9 +32,9 @@ def test_the_time_of_the_run_is_a_part_of_the_busy_time() -> None:
 
 def test_the_load_is_unknown_where_the_system_does_not_tell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(machine_load, "STATISTICS", tmp_path / "stat")
-    load, nothing = MachineLoad(), Any
-    load.on_train_start(nothing, nothing)
-    load.on_train_end(nothing, nothing)
+    load: Any = MachineLoad()
+    load.on_train_start(None, None)
+    load.on_train_end(None, None)
     assert load.share is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ def test_a_run_keeps_numerators_and_denominators_whose_ratio_is_its_score(tmp_pa
 
 
 def test_a_file_of_objects_is_not_executed(tmp_path: Path) -> None:
-    np.savez(tmp_path / run_folder.TEST_SCORES, **{"test/index": np.array([print], dtype=object)})
+    arrays: Any = {"test/index": np.array([print], dtype=object)}
+    np.savez(tmp_path / run_folder.TEST_SCORES, **arrays)
     with pytest.raises(ValueError, match="allow_pickle"):
         sample_file.read_samples(tmp_path)
