@@ -73,7 +73,7 @@ def sampled_mean_interval(values: Iterable[float], errors: Iterable[float]) -> I
     Raises:
         SeqbenchError: there is no value, a number is not finite, or there is not one error for each value.
 
-    >>> sampled_mean_interval([0.5, 0.5, 0.5], [0.01, 0.01, 0.01]).half_width
+    >>> round(sampled_mean_interval([0.5, 0.5, 0.5], [0.01, 0.01, 0.01]).half_width or 0.0, 4)
     0.0196
     """
     known, sizes = check_finite(values), check_finite(errors)

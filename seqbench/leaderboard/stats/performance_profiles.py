@@ -96,7 +96,7 @@ def wilson_interval(share: float, runs: float) -> tuple[float, float]:
         runs: number of observations, which need not be whole.
 
     >>> [round(end, 3) for end in wilson_interval(1.0, 3)]
-    [0.438, 1.0]
+    [0.439, 1.0]
     """
     square = NORMAL**2 / runs
     centre = (share + square / 2) / (1 + square)
