@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Self
 
 from torch import Tensor
@@ -23,12 +24,17 @@ class NetPair:
         record: record of the run.
         weights: weights of the checkpoint by name; without them only the first process starts, with initial weights.
         threads: CPU threads of the run; 0 for PyTorch's choice.
+        hidden: files and folders that the processes must not read, such as the run's folder.
     """
 
-    def __init__(self, record: Record, weights: Mapping[str, Tensor], threads: int) -> None:
+    def __init__(
+        self, record: Record, weights: Mapping[str, Tensor], threads: int, hidden: Sequence[Path] = ()
+    ) -> None:
         with contextlib.ExitStack() as stack:
-            self.first = stack.enter_context(NetProcess(record, weights, threads=threads, costs=True))
-            self.second = stack.enter_context(NetProcess(record, weights, threads=1)) if weights else None
+            self.first = stack.enter_context(NetProcess(record, weights, threads=threads, costs=True, hidden=hidden))
+            self.second = None
+            if weights:
+                self.second = stack.enter_context(NetProcess(record, weights, threads=1, hidden=hidden))
             self._stack = stack.pop_all()
 
     def __enter__(self) -> Self:

@@ -103,11 +103,17 @@ class Subject:
         try:
             require_trust(self.record, self.trust)
             weights = self.checkpoint["state_dict"] if self.checkpoint is not None else {}
-            self.nets = NetPair(self.record, weights, self.threads)
+            self.nets = NetPair(self.record, weights, self.threads, self._hidden_files())
         except (SkippedError, SeqbenchError) as error:
             self.no_net = error
             return contextlib.nullcontext()
         return self.nets
+
+    def _hidden_files(self) -> list[Path]:
+        """Return what the processes of the net must not read: the record, its folder, and data that have been moved."""
+        moved = self.task_options.get("data_dir")
+        data = [Path(moved).expanduser()] if isinstance(moved, str) else []
+        return [self.path if self.folder is None else self.folder, *data]
 
     @property
     def running(self) -> NetPair:

@@ -41,7 +41,8 @@ class NetDescription(StrictModel):
     matched_width: WholeNumber | None = Field(
         description="Width for the requested number of parameters; null if none was requested."
     )
-    isolation: str = Field(description="How the process is confined, in words.")
+    isolation: str = Field(description="How the process is confined, in words; said before the plug-in is imported.")
+    confined_by_kernel: bool = Field(description="Whether the kernel keeps the process from files and network.")
 
     @property
     def sizes(self) -> dict[str, int]:

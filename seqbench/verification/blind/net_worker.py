@@ -1,29 +1,26 @@
-"""The main function of a net process: confine it, then build the net and answer requests until the pipe is closed.
-
-Nothing but the standard library and small modules of seqbench is imported before the process is confined: a thread that
-a library has started by then would stay outside of the confinement.
-"""
+"""The main function of a net process: build the net and answer requests until the pipe is closed."""
 
 from __future__ import annotations
 
-import json
 import os
 import select
 import sys
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line, raised_at
 from seqbench.verification.blind.messages import Limits, Message, decode_message, encode_message
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
+    from seqbench.utils.confinement.confine import Isolation
     from seqbench.verification.blind.hosted_net import HostedNet
 
 TRUSTED = Limits(header_bytes=2**28, array_bytes=2**42, arrays=2**20)
 """Limits of requests, which come from seqbench's own process."""
 
-START, READY, ANSWER, ERROR, STOP = "start", "ready", "answer", "error", "stop"
+CONFINED, START, READY, ANSWER, ERROR, STOP = "confined", "start", "ready", "answer", "error", "stop"
 """Kinds of messages. The kinds of requests are the names of the methods of ``HostedNet``."""
 
 
@@ -74,20 +71,22 @@ class Pipes:
         return data
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Run a net process.
+def main(requests: int, answers: int, isolation: Isolation) -> None:
+    """Run a net process, which is confined already.
 
     Args:
-        arguments: one JSON text with the plan that ``NetProcess`` has made: the pipes, the paths of modules, and the
-            confinement.
+        requests: file descriptor of the requests.
+        answers: file descriptor of the answers.
+        isolation: how this process is confined.
     """
-    plan = json.loads(arguments[0])
-    pipes = Pipes(plan["requests"], plan["answers"])
+    pipes = Pipes(requests, answers)
     try:
+        words: dict[str, JsonValue] = {"isolation": isolation.describe(), "confined_by_kernel": isolation.by_kernel}
+        pipes.send(Message(CONFINED, words))
         start = pipes.receive()
         pipes.end_with_parent()
         net = _build_net(start)
-        pipes.send(Message(READY, {**net.describe(), "isolation": "not confined"}))
+        pipes.send(Message(READY, net.describe()))
         while (request := pipes.receive()).kind != STOP:
             pipes.send(_answer(net, request))
     except EOFError:
@@ -127,7 +126,3 @@ def describe_error(error: BaseException) -> Message:
         reason, place = f"{type(error).__name__}: {one_line(error)}", raised_at(error)
     text = f"{reason[:500]}{f' ({place})' if place else ''}"
     return Message(ERROR, {"reason": text, "not_at_hand": isinstance(error, NotAtHand)})
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -18,7 +18,7 @@ from seqbench.utils.errors import SeqbenchError
 from seqbench.verification.blind.blind_batches import BlindBatch, hide_targets
 from seqbench.verification.blind.hosted_net import HostedNet
 from seqbench.verification.blind.messages import Message
-from seqbench.verification.blind.net_process import batch_message
+from seqbench.verification.blind.net_requests import batch_message
 from seqbench.verification.blind.raw_tensors import from_raw, to_raw
 
 

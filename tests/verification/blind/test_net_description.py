@@ -23,6 +23,7 @@ VALUES = {
     "costs": {},
     "matched_width": None,
     "isolation": "not confined",
+    "confined_by_kernel": False,
 }
 
 
