@@ -17,6 +17,7 @@ from seqbench.protocol.record_fields import SourceDescription
 from seqbench.running import provenance
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.plain_data import short_repr
+from seqbench.verification import start_up_code
 from seqbench.verification.record_subject import SkippedError, Subject
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -42,6 +43,8 @@ def check_sources(subject: Subject) -> str:
     assert isinstance(here, dict)
     known = []
     for owner, source in recorded.sources.items():
+        if owner != SEQBENCH:
+            start_up_code.require_no_start_up_code(owner)
         if owner == SEQBENCH:
             known.append(_explain_seqbench(source, recorded.git_commit))
         elif source.digest == here.get(owner, {}).get("digest"):

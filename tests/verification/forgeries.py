@@ -96,6 +96,11 @@ def invent_costs(data: RecordData) -> None:
     data["config"]["tuning"] = tuning
 
 
+def name_another_processor(data: RecordData) -> None:
+    """State a processor with other instructions, so that a difference may count as rounding."""
+    data["measured"]["processor"] |= {"name": "another processor", "capability": "NO AVX"}
+
+
 def invent_parameters(data: RecordData) -> None:
     """State a smaller number of parameters, which the board shows as a cost."""
     data["config"]["parameters"] = data["config"]["parameters"] // 2

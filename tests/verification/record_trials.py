@@ -41,6 +41,11 @@ def other_seed(trial: TrialFolder) -> Path:
     return copy_run(run, trial.folder / "false", forgeries.state_seed(0))
 
 
+def other_seed_elsewhere(trial: TrialFolder) -> Path:
+    """Present the run of seed 5 as that of seed 0, from a processor on which rounding may differ."""
+    return copy_run(other_seed(trial), trial.folder / "elsewhere", forgeries.name_another_processor)
+
+
 def other_seed_with_its_proofs(trial: TrialFolder) -> Path:
     """Present the run of seed 5 as that of seed 0, with the proofs of a true run of seed 0."""
     folder = other_seed(trial)
@@ -159,6 +164,7 @@ RECORD_TRIALS = (
         "digest",
     ),
     Trial(6, "rewritten", other_seed, "caught", "start", "first training batch"),
+    Trial(6, "another processor", other_seed_elsewhere, "caught", "start", "first training batch"),
     Trial(7, "one ulp", changed_ulp, "caught", "start", "first training batch"),
     Trial(8, "digest", edited(replace_value("results", "weights", value="0" * 64)), "caught", "weights", "weights"),
     Trial(8, "checkpoint", other_checkpoint, "caught", "weights", "results.weights"),
