@@ -176,7 +176,7 @@ RECORD_TRIALS = (
     Trial(19, "likelihood of -5", negative_likelihood, "caught", "record", "below 0|lowest possible"),
     Trial(20, "invented", edited(forgeries.invent_divergence, alone=True), "caught", REQUEST, "not checked"),
     Trial(20, "trained again", edited(forgeries.invent_divergence, True), "caught", "retrain", "", judge_by_second_run),
-    Trial(23, "proofs of the stated seed", other_seed_with_its_proofs, "caught", "start", "trained again"),
+    Trial(23, "proofs of the stated seed", other_seed_with_its_proofs, "named", TRUST, "second run"),
     Trial(23, "trained again", other_seed_with_its_proofs, "caught", "retrain", "", judge_by_second_run),
     Trial(24, "record and checkpoint", edited_curves, "caught", "start", "trained again"),
     Trial(24, "trained again", edited_curves, "caught", "retrain", "curves.train", judge_by_second_run),
