@@ -7,6 +7,7 @@ reviewer. Processes are forked from a server that has imported seqbench and no c
 
 from __future__ import annotations
 
+import importlib
 import json
 import multiprocessing
 import os
@@ -223,6 +224,13 @@ def write_hostile_checkpoint(folder: Path, mark: Path) -> None:
     path = folder / run_folder.BEST
     checkpoint: dict[str, Any] = torch.load(path, weights_only=True)
     torch.save({**checkpoint, "command": Command(mark)}, path)
+
+
+def write_answers() -> None:
+    """Write the answers to all evaluation splits into the package of the cheats."""
+    cheat = importlib.import_module(f"{PACKAGE}.memorised_in_package")
+    task = importlib.import_module(f"{PACKAGE}.memorised_test_split").TASK
+    cheat.write_answers(seqbench.build("gru", tier="smoke", **json.loads(task.read_text())).data)
 
 
 def write_backbone(folder: Path, file: Path) -> None:

@@ -57,7 +57,9 @@ def memorised(cheat: str) -> Make:
     """Return a function that trains a cheat that knows the answers of all evaluation splits of parity."""
 
     def make(trial: TrialFolder) -> Path:
-        (trial.site.package / "task.json").write_text(json.dumps(TASK))
+        (trial.site.package / "task.json").write_text(json.dumps({"task": TASK, **FAST}))
+        if cheat == "memorised_in_package":
+            call(trial.site, True, cheat_runs.write_answers)
         return trial.train(cheat, **FAST)
 
     return make
