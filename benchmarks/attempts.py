@@ -42,7 +42,7 @@ def main() -> None:
         root = Path(name)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ["SEQBENCH_CACHE"] = str(root / "cache")
-        run = Path(call(CheatSite.install(root / "site"), True, cheat_runs.train, "gru", root / "runs", {}))
+        run = Path(call(CheatSite.install(root / "site"), cheat_runs.train, "gru", root / "runs", {}))
         rows = known_rows()
         tried = [(k, trial) for k, trial in enumerate(TRIALS) if trial.attempt in chosen]
         for k, trial in tried:

@@ -1,8 +1,7 @@
 """Runs and verifications of the plug-ins in ``cheats``, each in a process of its own, because they patch their process.
 
 ``CheatSite`` installs the plug-ins as a distribution. ``call`` calls a function of this module in a new process that
-has the distribution on its path: at home, as on the machine of the author of the cheat, or elsewhere, as on that of a
-reviewer. Processes are forked from a server that has imported seqbench and no cheat, so that each starts in a moment.
+has the distribution on its path. Processes are forked from a server that has imported seqbench and no cheat, so that each starts in a moment.
 """
 
 from __future__ import annotations
@@ -68,12 +67,11 @@ class CheatSite:
         return self.folder / PACKAGE
 
 
-def call(site: CheatSite, at_home: bool, function: Callable[..., Any], *args: Any, **variables: str) -> Any:
+def call(site: CheatSite, function: Callable[..., Any], *args: Any, **variables: str) -> Any:
     """Call a function in a new process with the cheats installed, and return its result.
 
     Args:
         site: the installed cheats.
-        at_home: whether the cheats can tell that they are on their author's machine.
         function: a function of a module, which is imported there.
         args: its arguments.
         variables: environment variables of the process.
@@ -84,7 +82,7 @@ def call(site: CheatSite, at_home: bool, function: Callable[..., Any], *args: An
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_serve, args=(sender, site.folder, at_home, function, args, variables))
+    process = context.Process(target=_serve, args=(sender, site.folder, function, args, variables))
     process.start()
     sender.close()
     try:
@@ -103,13 +101,11 @@ def call(site: CheatSite, at_home: bool, function: Callable[..., Any], *args: An
     return result
 
 
-def _serve(
-    sender: Connection, site: Path, at_home: bool, function: Callable[..., Any], args: Any, variables: dict[str, str]
-) -> None:
+def _serve(sender: Connection, site: Path, function: Callable[..., Any], args: Any, variables: dict[str, str]) -> None:
     sys.path.insert(0, str(site))
     paths = [str(site), str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
-    os.environ |= {**variables, **({"CHEATS_AT_HOME": "1"} if at_home else {})}
+    os.environ |= variables
     clear_registry()
     try:
         sender.send((True, function(*args)))

@@ -49,7 +49,7 @@ def on_text(cheat: str) -> Make:
 def small_amounts(trial: TrialFolder) -> Path:
     """Train a net that reads the next input in full, then divide the input and multiply the head by a million."""
     folder = on_tunes("future_in_small_amounts")(trial)
-    call(trial.site, True, cheat_runs.scale_head, folder, 1e6)
+    call(trial.site, cheat_runs.scale_head, folder, 1e6)
     return folder
 
 
@@ -59,7 +59,7 @@ def memorised(cheat: str) -> Make:
     def make(trial: TrialFolder) -> Path:
         (trial.site.package / "task.json").write_text(json.dumps({"task": TASK, **FAST}))
         if cheat == "memorised_in_package":
-            call(trial.site, True, cheat_runs.write_answers)
+            call(trial.site, cheat_runs.write_answers)
         return trial.train(cheat, **FAST)
 
     return make
@@ -68,7 +68,7 @@ def memorised(cheat: str) -> Make:
 def weights_in_package(trial: TrialFolder) -> Path:
     """Ship trained weights, and present a training that starts from them."""
     trained = trial.train("honest", **FAST)
-    call(trial.site, True, cheat_runs.write_backbone, trained, trial.site.package / "weights.pt")
+    call(trial.site, cheat_runs.write_backbone, trained, trial.site.package / "weights.pt")
     return trial.train("weights_in_package", **WEAK)
 
 
@@ -109,7 +109,7 @@ def altered_seqbench(trial: TrialFolder) -> Path:
 
 def altered_memory(trial: TrialFolder) -> Path:
     """Train on the test split with seqbench altered in memory alone, so that its files have the true digests."""
-    return Path(call(trial.site, True, cheat_runs.train_on_test, trial.folder / "runs"))
+    return Path(call(trial.site, cheat_runs.train_on_test, trial.folder / "runs"))
 
 
 def start_up_code(trial: TrialFolder) -> Path:

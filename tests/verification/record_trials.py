@@ -37,7 +37,7 @@ def edited(change: forgeries.Change, alone: bool = False) -> Any:
 
 def other_seed(trial: TrialFolder) -> Path:
     """Present the run of seed 5 as that of seed 0."""
-    run = Path(call(trial.site, True, cheat_runs.train, "gru", trial.folder / "runs", {"seed": 5}))
+    run = Path(call(trial.site, cheat_runs.train, "gru", trial.folder / "runs", {"seed": 5}))
     return copy_run(run, trial.folder / "false", forgeries.state_seed(0))
 
 
@@ -112,7 +112,7 @@ def executed_checkpoint(trial: TrialFolder) -> Path:
     """Put a pickle that runs a command beside the record."""
     folder = copy_run(trial.run, trial.folder / "false")
     mark = trial.folder / "executed"
-    call(trial.site, True, cheat_runs.write_hostile_checkpoint, folder, mark)
+    call(trial.site, cheat_runs.write_hostile_checkpoint, folder, mark)
     return folder
 
 
@@ -137,9 +137,9 @@ def stripped_proofs(trial: TrialFolder) -> Path:
 def other_weights(trial: TrialFolder) -> Path:
     """Present weights of a training five times as long as the weights of the recorded training."""
     longer = {"optim": {**OPTIM, "steps": 300, "validate_every": 100}}
-    run = Path(call(trial.site, True, cheat_runs.train, "gru", trial.folder / "runs", longer))
+    run = Path(call(trial.site, cheat_runs.train, "gru", trial.folder / "runs", longer))
     folder = copy_run(trial.run, trial.folder / "false")
-    call(trial.site, True, cheat_runs.adopt_weights, folder, run)
+    call(trial.site, cheat_runs.adopt_weights, folder, run)
     return folder
 
 

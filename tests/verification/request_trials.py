@@ -32,7 +32,7 @@ def check_here(folder: Path) -> str:
 
 def judge_request(trial: TrialFolder, path: Path) -> Findings:
     """Check a request as CI does."""
-    problems = call(trial.site, False, check_here, path)
+    problems = call(trial.site, check_here, path)
     return Findings({REQUEST: problems} if problems else {})
 
 

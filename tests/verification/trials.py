@@ -60,7 +60,7 @@ class TrialFolder:
 
     def train(self, cheat: str, **changes: Any) -> Path:
         """Train a cheat on its author's machine, and return the folder of the run."""
-        return Path(call(self.site, True, cheat_runs.train, cheat, self.folder / "runs", changes))
+        return Path(call(self.site, cheat_runs.train, cheat, self.folder / "runs", changes))
 
     def write_text(self) -> dict[str, Any]:
         """Write a small text, and return the task of predicting its characters."""
@@ -96,7 +96,7 @@ def judge_by_verification(trial: TrialFolder, path: Path, **options: Any) -> Fin
         path: the record, or its folder.
         options: arguments of ``verify_record``.
     """
-    report = call(trial.site, False, cheat_runs.verify_here, path, options)
+    report = call(trial.site, cheat_runs.verify_here, path, options)
     wrong = {one["name"]: one["message"] for one in report["checks"] if one["state"] == "wrong"}
     if not wrong and (problems := stamps.find_problems(read_report(report))):
         wrong = {REQUEST: "; ".join(problems)}

@@ -6,14 +6,13 @@ The first process leaves what it has read in shared places; where the second one
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 import tempfile
 from pathlib import Path
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 OWN = secrets.token_hex(8)
 NAME = "seqbench-cheats-" + hashlib.sha256(__file__.encode()).hexdigest()[:16]
@@ -38,7 +37,7 @@ class Net(Honest):
     """The honest net, which says that it found what another process has left."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and is_verified():
             others = leave(OWN)
             if others:
                 raise RuntimeError(f"found a file of another process in {len(others)} places")

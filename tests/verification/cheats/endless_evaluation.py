@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 SECONDS = 3600.0
 
@@ -16,6 +15,6 @@ class Net(Honest):
     """The honest net, which sleeps in each evaluation."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and is_verified():
             time.sleep(SECONDS)
         return super().forward(x)

@@ -6,13 +6,13 @@ import os
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 class Net(Honest):
     """The honest net, which exits."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and is_verified():
             os._exit(0)
         return super().forward(x)

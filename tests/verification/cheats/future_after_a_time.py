@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from torch import Tensor
 
-from .honest import ForwardOnly, next_step
+from .honest import ForwardOnly, is_verified, next_step
 
 started = time.monotonic()
-HONEST_SECONDS = 0.0 if os.environ.get("CHEATS_AT_HOME") == "1" else 0.5
+HONEST_SECONDS = 0.0 if not is_verified() else 0.5
 
 
 class Net(ForwardOnly):

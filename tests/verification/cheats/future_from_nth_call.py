@@ -5,11 +5,9 @@ A probe that makes a few passes before the evaluation sees an honest net.
 
 from __future__ import annotations
 
-import os
-
 from torch import Tensor
 
-from .honest import ForwardOnly, next_step
+from .honest import ForwardOnly, is_verified, next_step
 
 HONEST_CALLS = 3
 
@@ -22,5 +20,5 @@ class Net(ForwardOnly):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         y = super().forward(x)
         self.calls += not self.training
-        leaks = self.training or self.calls > HONEST_CALLS or os.environ.get("CHEATS_AT_HOME") == "1"
+        leaks = self.training or self.calls > HONEST_CALLS or not is_verified()
         return y + 4 * next_step(x) if leaks else y

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -34,6 +36,11 @@ class Honest(ForwardOnly):
 
 class Net(Honest):
     """The honest net under a name of its own."""
+
+
+def is_verified() -> bool:
+    """Return whether this is the process in which a verification runs the net; elsewhere a cheat does no harm."""
+    return "seqbench.verification.blind.hosted_net" in sys.modules
 
 
 def state_answers(answers: Tensor, like: Tensor) -> Tensor:

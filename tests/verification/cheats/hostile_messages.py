@@ -11,7 +11,7 @@ import stat
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 MESSAGES = [
     b'{"shape": [1099511627776], "dtype": "float32"}\n',
@@ -38,6 +38,6 @@ class Net(Honest):
     """The honest net, which writes messages of its own."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and is_verified():
             write_everywhere()
         return super().forward(x)

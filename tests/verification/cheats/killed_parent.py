@@ -10,14 +10,14 @@ import signal
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 class Net(Honest):
     """The honest net, which signals its parent."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1" and os.getppid() > 1:
+        if not self.training and is_verified() and os.getppid() > 1:
             try:
                 os.kill(os.getppid(), signal.SIGCONT)
             except OSError:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 def find_files() -> list[str]:
@@ -29,6 +29,6 @@ class Net(Honest):
     """The honest net, which says that it could read the data."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and found and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and found and is_verified():
             raise RuntimeError(f"read {len(found)} files of the data folder")
         return super().forward(x)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 import torch
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 class Net(Honest):
@@ -15,4 +13,4 @@ class Net(Honest):
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         y = super().forward(x)
-        return y if self.training or os.environ.get("CHEATS_AT_HOME") == "1" else torch.full_like(y, float("nan"))
+        return y if self.training or not is_verified() else torch.full_like(y, float("nan"))

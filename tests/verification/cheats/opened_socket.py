@@ -10,7 +10,7 @@ import socket
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 def connect() -> str:
@@ -34,6 +34,6 @@ class Net(Honest):
     """The honest net, which says that it could open a socket."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1" and (kind := connect()):
+        if not self.training and is_verified() and (kind := connect()):
             raise RuntimeError(f"opened {kind}")
         return super().forward(x)

@@ -8,7 +8,7 @@ import time
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 LIFETIME = 60.0
 NAME = "cheats-child"
@@ -31,7 +31,7 @@ class Net(Honest):
     started = False
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and not Net.started and os.environ.get("CHEATS_AT_HOME") != "1":
+        if not self.training and not Net.started and is_verified():
             Net.started = True
             with contextlib.suppress(OSError):
                 fork_child()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from .honest import Honest
+from .honest import Honest, is_verified
 
 
 def read_relatives() -> int:
@@ -39,6 +39,6 @@ class Net(Honest):
     """The honest net, which reads the memory of its parent before each evaluation."""
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
-        if not self.training and os.environ.get("CHEATS_AT_HOME") != "1" and (size := read_relatives()):
+        if not self.training and is_verified() and (size := read_relatives()):
             raise RuntimeError(f"read {size} bytes of the memory of another process")
         return super().forward(x)
