@@ -1,7 +1,8 @@
 """Runs and verifications of the plug-ins in ``cheats``, each in a process of its own, because they patch their process.
 
 ``CheatSite`` installs the plug-ins as a distribution. ``call`` calls a function of this module in a new process that
-has the distribution on its path. Processes are forked from a server that has imported seqbench and no cheat, so that each starts in a moment.
+has the distribution on its path. Processes are forked from a server that has imported seqbench and no cheat, so that
+each starts in a moment.
 """
 
 from __future__ import annotations
