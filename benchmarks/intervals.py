@@ -20,6 +20,8 @@ from seqbench.leaderboard.stats.intervals import Estimate
 from seqbench.leaderboard.stats.performance_profiles import THRESHOLDS
 
 SEEDS, REPETITIONS, MANY = (3, 5, 10), 1000, 20_000
+GROUPS = 20
+"""Groups of test samples in a record."""
 Draw = Callable[[np.random.Generator, np.ndarray, int], np.ndarray]
 """Function that draws scores ``(tasks, seeds)`` from a generator, the means of the tasks, and the number of seeds."""
 
@@ -117,9 +119,11 @@ def sample_coverage(shared: float, seeds: int) -> dict[str, float]:
     """
     generator, found = np.random.default_rng(seeds), []
     for _ in range(4 * REPETITIONS):
-        own = math.sqrt(1 - shared) * generator.normal(size=seeds) + 0.5 * generator.normal(size=seeds)
-        values = math.sqrt(shared) * generator.normal() + own
-        one = intervals.sampled_mean_interval(values.tolist(), [1.0] * seeds)
+        common = math.sqrt(shared / GROUPS) * generator.normal(size=GROUPS)
+        moved = common + math.sqrt((1 - shared) / GROUPS) * generator.normal(size=(seeds, GROUPS))
+        values = moved.sum(1) + 0.5 * generator.normal(size=seeds)
+        groups = (moved - moved.mean(1, keepdims=True)).tolist()
+        one = intervals.sampled_mean_interval(values.tolist(), [1.0] * seeds, intervals.shared_share(groups))
         half = one.half_width or 0.0
         found.append(Estimate(one.mean, one.mean - half, one.mean + half))
     return covered(found, 0.0)

@@ -233,6 +233,11 @@ def test_the_page_on_statistics_has_the_figures_that_were_measured() -> None:
         shares = [figure["coverage"] for line in coverage[name].values() for figure in line.values()]
         assert f"| {name} | {100 * min(shares):.1f}-{100 * max(shares):.1f} % |" in page
         assert 0.90 <= min(shares) <= max(shares) <= 0.98
+    shares = [
+        figure["coverage"] for line in coverage["mean over seeds and test samples"].values() for figure in line.values()
+    ]
+    assert f"100 % of the samples' error | {100 * min(shares):.1f}-{100 * max(shares):.1f} % |" in page
+    assert 0.90 <= min(shares) <= max(shares) <= 0.97
 
 
 def network_of(page: str) -> str:

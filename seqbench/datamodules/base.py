@@ -169,6 +169,18 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         """
         return {}
 
+    def decoded_group_influences(
+        self, split: str, decoded: Mapping[int, list[int]], groups: int
+    ) -> Mapping[str, list[float]]:
+        """Return how far each group of samples moves the scores of ``score_decoded``; only where that is defined.
+
+        Args:
+            split: evaluation split of the samples.
+            decoded: token ids that the model generated, by the index of the sample.
+            groups: number of groups; sample i is in group i modulo this number.
+        """
+        return {}
+
     def scores_by_length(self, decoded: Mapping[int, list[int]]) -> Mapping[str, list[float]]:
         """Return test scores by sequence length as columns of a table, for tasks without probes.
 

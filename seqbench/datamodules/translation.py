@@ -284,6 +284,19 @@ class Translation(SequenceDataModule):
         """
         return bleu.bleu_standard_errors(self.decoded_texts(decoded), self.references[split], self.bleu_tokenizer)
 
+    def decoded_group_influences(
+        self, split: str, decoded: Mapping[int, list[int]], groups: int
+    ) -> dict[str, list[float]]:
+        """Return how far each group of pairs moves BLEU and chrF.
+
+        Args:
+            split: evaluation split of the samples.
+            decoded: token ids of each translation, by the index of its pair.
+            groups: number of groups; pair i is in group i modulo this number.
+        """
+        texts = self.decoded_texts(decoded)
+        return bleu.bleu_group_influences(texts, self.references[split], groups, self.bleu_tokenizer)
+
     def decoded_texts(self, decoded: Mapping[int, list[int]]) -> list[str]:
         """Return translations as text, each in one line, in the order of the pairs."""
         return [" ".join(self.tokenizer.decode(decoded[index]).split()) for index in sorted(decoded)]

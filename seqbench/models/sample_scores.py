@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqbench.models.objectives import ScoredBatch
-from seqbench.models.sampling_error import ratio_standard_error
+from seqbench.models.sampling_error import GROUPS, group_influences, ratio_standard_error
 from seqbench.protocol.specs import Batch
 
 DIGEST_BYTES = 32
@@ -48,6 +48,17 @@ class SampleScores:
         rows = self.index if self.streaming else None
         errors = {name: ratio_standard_error(above, below, rows) for name, (above, below) in self.sums.items()}
         return {name: error for name, error in errors.items() if error is not None}
+
+    def group_influences(self, metric: str) -> list[float] | None:
+        """Return how far each of ``GROUPS`` groups of samples moves the score of a metric; None if that is undefined.
+
+        Sample i is in group i modulo ``GROUPS``. The chunks of streams depend on their neighbours, so their groups are
+        parts of the streams, in the order of time.
+        """
+        if metric not in self.sums:
+            return None
+        groups = self.chunks * GROUPS // (self.chunks.max() + 1) if self.streaming else self.index % GROUPS
+        return group_influences(*self.sums[metric], groups)
 
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the predictions of all samples, in the order of their numbers."""

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+GROUPS = 20
+"""Number of groups into which the samples of a split are divided."""
+
 
 def ratio_standard_error(
     numerators: Floats, denominators: Floats, rows: NDArray[np.int64] | None = None
@@ -32,16 +35,49 @@ def ratio_standard_error(
     >>> round(ratio_standard_error(values, np.ones((4, 1))), 4)
     0.2887
     """
+    influences = _influences(numerators, denominators)
+    if influences is None:
+        return None
+    variance = float(influences @ influences)
+    if rows is not None:
+        variance += _covariance_of_neighbours(influences, rows)
+    return math.sqrt(max(variance, 0.0) * len(influences) / (len(influences) - 1))
+
+
+def group_influences(numerators: Floats, denominators: Floats, groups: NDArray[np.int64]) -> list[float] | None:
+    """Return how far each group of samples moves the score; the sum over all groups is 0.
+
+    The groups of two runs on the same samples show how much of their sampling errors is shared.
+
+    Args:
+        numerators: ``(samples, entries)``, as in ``ratio_standard_error``.
+        denominators: ``(samples, entries)``.
+        groups: ``(samples,)`` number of the group of each sample, below ``GROUPS``.
+
+    Returns:
+        ``GROUPS`` numbers; None if the score is undefined, or for fewer samples than groups.
+
+    >>> values = np.repeat([[0.0], [1.0]], GROUPS, axis=0)
+    >>> moved = group_influences(values, np.ones((2 * GROUPS, 1)), np.repeat(np.arange(GROUPS), 2))
+    >>> moved[0], moved[-1]
+    (-0.025, 0.025)
+    """
+    influences = _influences(numerators, denominators)
+    if influences is None or len(influences) < GROUPS:
+        return None
+    sums: list[float] = np.bincount(groups, influences, GROUPS).tolist()
+    return sums
+
+
+def _influences(numerators: Floats, denominators: Floats) -> Floats | None:
+    """Return how far each sample moves the score, ``(samples,)``; None if the score is undefined, or for one sample."""
     totals = denominators.sum(0)
     used = totals != 0
     if len(numerators) < 2 or not used.any():
         return None
     ratios = numerators[:, used].sum(0) / totals[used]
-    influences = ((numerators[:, used] - ratios * denominators[:, used]) / totals[used]).mean(1)
-    variance = float(influences @ influences)
-    if rows is not None:
-        variance += _covariance_of_neighbours(influences, rows)
-    return math.sqrt(max(variance, 0.0) * len(influences) / (len(influences) - 1))
+    influences: Floats = ((numerators[:, used] - ratios * denominators[:, used]) / totals[used]).mean(1)
+    return influences
 
 
 def newey_west_lags(length: int) -> int:

@@ -42,6 +42,12 @@ class Score(StrictModel):
         description="Standard error of a test score over the test samples, for these weights; absent where it is "
         "undefined, on validation, and in older records.",
     )
+    sample_groups: list[Number] = Field(
+        default_factory=list,
+        description="How far each of 20 groups of test samples moves the score, for the deciding metric on test: "
+        "sample i is in group i modulo 20, and the chunks of streams are in 20 parts in the order of time. Absent "
+        "where it is undefined.",
+    )
 
 
 class Curves(StrictModel):

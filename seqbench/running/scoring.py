@@ -9,6 +9,7 @@ from typing import NotRequired, Protocol, TypedDict
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models.module import SequenceModule
 from seqbench.models.sample_scores import SampleScores
+from seqbench.models.sampling_error import GROUPS
 from seqbench.models.weights import weights_digest
 from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
@@ -26,7 +27,11 @@ class ScoreFields(TypedDict):
     best_unknown: NotRequired[str]
     undefined: NotRequired[str]
     standard_error: NotRequired[float]
+    sample_groups: NotRequired[list[float]]
 
+
+LONGER = "accuracy_longer"
+"""Name of the mean accuracy over the probed lengths above those of training."""
 
 UNDEFINED = "0/0: the split holds nothing that this metric counts"
 """Reason why a score is undefined."""
@@ -76,6 +81,8 @@ def score_run(
     test = split_metrics(module, "test")
     primary = test[metric.name]
     value = require_defined(primary["value"], "test", metric.name)
+    if groups := sample_groups(module, metric.name):
+        primary["sample_groups"] = groups
     scores: dict[str, object] = {
         "best_step": best_step,
         "weights": weights_digest(module),
@@ -152,7 +159,32 @@ def standard_errors(module: Evaluated, split: str) -> dict[str, float]:
     probes = {n: module.samples[probe] for n, probe in data.probes.items() if probe in module.samples}
     accuracies = {length: samples.standard_errors().get("accuracy") for length, samples in probes.items()}
     error = length_curve.standard_error_beyond(accuracies, data.trained_length or 0)
-    return errors if error is None else {**errors, "accuracy_longer": error}
+    return errors if error is None else {**errors, LONGER: error}
+
+
+def sample_groups(module: Evaluated, metric: str) -> list[float] | None:
+    """Return how far each of ``GROUPS`` groups of test samples moves a score of the test split; None if undefined.
+
+    Args:
+        module: module that was tested.
+        metric: name of the metric.
+    """
+    data = _require_data(module)
+    if "test" not in module.samples:
+        return None
+    if metric == LONGER:
+        lengths = {n: module.samples[probe] for n, probe in data.probes.items() if probe in module.samples}
+        beyond = [samples for length, samples in lengths.items() if length > (data.trained_length or 0)]
+        parts = [samples.group_influences("accuracy") for samples in beyond]
+        known = [part for part in parts if part is not None]
+        if not known or len(known) < len(parts):
+            return None
+        return [sum(moved) / len(known) for moved in zip(*known, strict=True)]
+    if module.decoded.get("test"):
+        moved = data.decoded_group_influences("test", module.decoded["test"], GROUPS).get(metric)
+        if moved is not None:
+            return list(moved)
+    return module.samples["test"].group_influences(metric)
 
 
 def prediction_digests(module: Evaluated) -> dict[str, str]:
@@ -216,5 +248,5 @@ def _length_metrics(data: SequenceDataModule, accuracies: Mapping[int, float]) -
     if beyond is not None:
         split = next(iter(data.probes.values()))
         chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]
-        metrics["accuracy_longer"] = {"value": beyond, "chance": chance, "best": best}
+        metrics[LONGER] = {"value": beyond, "chance": chance, "best": best}
     return metrics

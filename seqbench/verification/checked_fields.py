@@ -69,7 +69,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     "start": ("config.initial_weights", "config.first_batch"),
     "weights": ("results.weights", "results.best_step", "results.curves.train", "results.curves.validation"),
     "scores": ("results.metrics.*.*.value", "results.above_chance", "results.lengths"),
-    "predictions": ("results.predictions", "results.metrics.*.*.standard_error"),
+    "predictions": ("results.predictions", "results.metrics.*.*.standard_error", "results.metrics.*.*.sample_groups"),
     RETRAIN: (
         "results.reason",
         "results.metrics.*.*.best_unknown",

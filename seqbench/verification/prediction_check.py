@@ -62,10 +62,24 @@ def _compare_standard_errors(subject: Subject, scored: scoring.Evaluated, exact:
     computed = {name: error for name, error in scoring.standard_errors(scored, "test").items() if name in metrics}
     if exact:
         compare_values(recorded, computed, subject.tolerance, "the standard error of test")
+        _compare_groups(subject, scored)
     elif any(
         abs(recorded.get(name, 0.0) - error) > 0.1 * error + subject.tolerance for name, error in computed.items()
     ):
         raise SeqbenchError("its standard errors are not those of its test samples")
+
+
+def _compare_groups(subject: Subject, scored: scoring.Evaluated) -> None:
+    """Compare the recorded influences of the groups of test samples on the deciding metric with those of the samples.
+
+    Raises:
+        SeqbenchError: they differ.
+    """
+    metric = subject.record.config.card.metric
+    for name, score in subject.record.results.metrics["test"].items():
+        if score.sample_groups:
+            computed = scoring.sample_groups(scored, metric) if name == metric else None
+            compare_values(score.sample_groups, computed or [], subject.tolerance, "sample_groups of test")
 
 
 def _share_of_changed(subject: Subject, split: str, scored: SampleScores) -> str:

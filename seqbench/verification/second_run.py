@@ -16,6 +16,9 @@ from seqbench.utils.plain_data import json_digest
 from seqbench.verification import environment, seed_spread, training_process
 from seqbench.verification.record_subject import SkippedError, Subject
 
+NEW_SCORE_FIELDS = ("standard_error", "sample_groups")
+"""Fields of a score that older records lack."""
+
 ROUNDING_FIELDS = ("weights", "best_step", "predictions")
 """Fields of ``results`` that the smallest difference of rounding may change completely."""
 
@@ -107,8 +110,7 @@ def _without_new_fields(then: Mapping[str, object], now: Mapping[str, object]) -
 def _without_new_errors(then: object, now: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
     if not isinstance(then, Mapping):
         return dict(now)
-    known = {name for name, score in then.items() if "standard_error" in score}
     return {
-        name: {key: value for key, value in score.items() if key != "standard_error" or name in known}
+        name: {key: value for key, value in score.items() if key not in NEW_SCORE_FIELDS or key in then.get(name, ())}
         for name, score in now.items()
     }

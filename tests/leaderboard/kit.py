@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ def example_record(
     secondary: Mapping[str, float] | None = None,
     verified: VerificationStamp | None = STATED,
     standard_error: float | None = None,
+    sample_groups: Sequence[float] = (),
     **measured: object,
 ) -> Record:
     """Return a record as a submitter writes it after a run with this outcome; its secondary metrics are in [0, 1]."""
@@ -65,7 +66,11 @@ def example_record(
         results |= {"weights": weights, **_scores(task, card.metric.name, value, secondary or {})}
         if standard_error is not None:
             line = results["metrics"]["test"][card.metric.name]
-            results["metrics"]["test"][card.metric.name] = {**line, "standard_error": standard_error}
+            results["metrics"]["test"][card.metric.name] = {
+                **line,
+                "standard_error": standard_error,
+                **({"sample_groups": list(sample_groups)} if sample_groups else {}),
+            }
     record = complete_record(
         results,
         {

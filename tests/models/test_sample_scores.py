@@ -45,6 +45,7 @@ def test_digest_and_errors_do_not_depend_on_order_batches_or_padding() -> None:
     regrouped = not_none(join_samples(parts))
     assert regrouped.digest() == whole.digest()
     assert regrouped.standard_errors() == whole.standard_errors()
+    assert whole.group_influences("accuracy") is None  # Twelve samples cannot fill twenty groups.
     assert {name: array.tolist() for name, array in regrouped.arrays().items()} == {
         name: array.tolist() for name, array in whole.arrays().items()
     }
@@ -108,3 +109,20 @@ def test_the_scores_of_a_test_follow_from_those_of_its_samples(task: str) -> Non
         assert np.array_equal(samples.index, np.arange(len(samples)))
     build_trainer().validate(module, verbose=False)
     assert "validation" not in module.samples
+
+
+def test_groups_are_those_of_the_numbers_of_samples_or_of_the_time_of_streams() -> None:
+    def with_one_error(streaming: bool, chunk: int, row: int) -> list[float]:
+        chunks, rows = (grid.ravel() for grid in np.meshgrid(np.arange(40), np.arange(3), indexing="ij"))
+        above = np.ones((120, 1))
+        above[(chunks == chunk) & (rows == row)] = 0.0
+        index = rows if streaming else np.arange(120)
+        sums = {"accuracy": (above, np.ones((120, 1)))}
+        samples = SampleScores(
+            chunks if streaming else 0 * chunks, index, sums, np.zeros((120, 32), np.uint8), streaming
+        )
+        assert samples.group_influences("unknown") is None
+        return not_none(samples.group_influences("accuracy"))
+
+    assert int(np.argmin(with_one_error(True, chunk=7, row=2))) == 3  # 7 of 40 chunks is in part 3 of 20.
+    assert int(np.argmin(with_one_error(False, chunk=7, row=2))) == (7 * 3 + 2) % 20

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seqbench.models.sampling_error import newey_west_lags, ratio_standard_error
+from seqbench.models.sampling_error import GROUPS, group_influences, newey_west_lags, ratio_standard_error
 from tests.optional import not_none
 
 Floats = np.ndarray
@@ -69,3 +69,29 @@ def test_chunks_of_one_row_that_depend_on_each_other_have_a_larger_error() -> No
 
 def test_a_series_has_fewer_lags_than_points() -> None:
     assert [newey_west_lags(length) for length in (1, 2, 3, 100, 1000)] == [0, 1, 1, 4, 6]
+
+
+def test_a_group_moves_the_score_as_leaving_it_out_does() -> None:
+    generator = np.random.default_rng(2)
+    below = generator.integers(1, 9, size=(4000, 1)).astype(float)
+    above = below * generator.random((4000, 1))
+    groups = np.arange(4000) % GROUPS
+    moved = not_none(group_influences(above, below, groups))
+    whole = above.sum() / below.sum()
+    without = [above[groups != g].sum() / below[groups != g].sum() for g in range(GROUPS)]
+    assert moved == pytest.approx([(whole - score) * (GROUPS - 1) / GROUPS for score in without], rel=0.02, abs=1e-5)
+    assert sum(moved) == pytest.approx(0, abs=1e-12)
+
+
+def test_the_groups_give_the_standard_error_of_the_score() -> None:
+    values = np.random.default_rng(3).normal(size=(200_000, 1))
+    ones = np.ones_like(values)
+    moved = not_none(group_influences(values, ones, np.arange(len(values)) % GROUPS))
+    # The estimate from 20 groups has a relative error of about 16 %.
+    assert np.std(moved, ddof=1) * GROUPS**0.5 == pytest.approx(not_none(ratio_standard_error(values, ones)), rel=0.5)
+
+
+def test_few_samples_have_no_groups() -> None:
+    few = np.ones((GROUPS - 1, 1))
+    assert group_influences(few, few, np.arange(len(few))) is None
+    assert group_influences(np.zeros((50, 1)), np.zeros((50, 1)), np.arange(50) % GROUPS) is None

@@ -81,6 +81,13 @@ def test_an_invented_standard_error_is_wrong(folder: Path, scored: Any) -> None:
     assert "the standard error of test.accuracy is recorded as 0.001" in text
 
 
+def test_invented_influences_of_samples_are_wrong(folder: Path, scored: Any) -> None:
+    edit_record(folder, replace_value("results", "metrics", "test", "accuracy", "sample_groups", value=[0.0] * 20))
+    state, text = message(folder, scored)
+    assert state == "wrong"
+    assert "sample_groups of test" in text
+
+
 def test_an_older_record_has_no_digest_to_compare(folder: Path, scored: Any) -> None:
     def forget(data: RecordData) -> None:
         del data["results"]["predictions"]

@@ -99,6 +99,36 @@ def bleu_signatures(tokenizer: str = SPACED) -> dict[str, str]:
     return signatures
 
 
+def bleu_group_influences(
+    hypotheses: Sequence[str], references: Sequence[str], groups: int, tokenizer: str = SPACED
+) -> dict[str, list[float]]:
+    """Return how far each group of pairs moves BLEU and chrF; empty for fewer pairs than groups.
+
+    Pair i is in group i modulo ``groups``. The figure of a group is the difference of the score without it, times
+    ``(groups - 1) / groups``, less the mean of all groups (the jackknife).
+
+    Args:
+        hypotheses: one translation for each reference.
+        references: raw, cased text.
+        groups: number of groups.
+        tokenizer: tokenizer of BLEU, which ``choose_tokenizer`` returns.
+
+    >>> moved = bleu_group_influences(["A man", "A cat"], ["A man", "A dog"], 2)
+    >>> [round(value, 6) for value in moved["chrf"]] == [-round(value, 6) for value in reversed(moved["chrf"])]
+    True
+    """
+    pairs = len(references)
+    if pairs < groups:
+        return {}
+    kept = np.arange(pairs) % groups != np.arange(groups)[:, None]
+    influences = {}
+    for name, metric in _metrics(tokenizer).items():
+        counts = np.asarray(metric._extract_corpus_statistics(list(hypotheses), [list(references)]))
+        without = np.asarray([metric._compute_score_from_stats(row).score for row in (kept @ counts).tolist()])
+        influences[name] = ((without.mean() - without) * (groups - 1) / groups).tolist()
+    return influences
+
+
 def bleu_standard_errors(
     hypotheses: Sequence[str], references: Sequence[str], tokenizer: str = SPACED
 ) -> dict[str, float]:

@@ -41,6 +41,7 @@ class MetricScore:
         best: best possible score; None if unknown.
         best_unknown: why the best possible score is unknown.
         standard_error: standard error of the score over the test samples; None if unknown.
+        sample_groups: how far each group of test samples moves the score; empty if unknown.
     """
 
     value: float
@@ -48,6 +49,7 @@ class MetricScore:
     best: float | None
     best_unknown: str
     standard_error: float | None = None
+    sample_groups: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,12 @@ def _metric_score(score: Score, path: str) -> MetricScore:
     best = None if score.best is None else _score(score.best, f"{path}.best")
     assert score.value is not None, "undefined scores are left out"
     error = _optional_score(score.standard_error, f"{path}.standard_error")
-    return MetricScore(_score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT], error)
+    if error is not None and error < 0:
+        raise SeqbenchError(f"it is no record of a run: {path}.standard_error is {error:g}, below 0")
+    groups = tuple(_score(value, f"{path}.sample_groups") for value in score.sample_groups[:MOST_POINTS])
+    return MetricScore(
+        _score(score.value, f"{path}.value"), chance, best, score.best_unknown[:MOST_TEXT], error, groups
+    )
 
 
 def _options(config: RunDescription) -> dict[str, OptionValue]:

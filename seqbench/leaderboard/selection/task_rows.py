@@ -253,7 +253,8 @@ def _sample_half_width(task: _Task, label: str, seeds: Sequence[SeedData]) -> fl
     if not errors or len(errors) < len(records):
         return None
     values = (seed.value for seed in seeds if seed.value is not None)
-    return intervals.sampled_mean_interval(values, errors).half_width
+    shared = intervals.shared_share([score.sample_groups for score in scores if score is not None])
+    return intervals.sampled_mean_interval(values, errors, shared).half_width
 
 
 def _seed(task: _Task, seed: int, record: CheckedRecord | None, worst: float | None) -> SeedData:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seqbench.utils.errors import SeqbenchError
@@ -57,18 +57,21 @@ def mean_interval(values: Iterable[float]) -> Interval:
     return Interval(mean, _t_quantile(len(known) - 1) / math.sqrt(len(known)) * deviation)
 
 
-def sampled_mean_interval(values: Iterable[float], errors: Iterable[float]) -> Interval:
+def sampled_mean_interval(values: Iterable[float], errors: Iterable[float], shared: float = 1.0) -> Interval:
     """Return the mean of scores with its 95 % interval over seeds and test samples.
 
-    Every seed is scored on the same test samples, so the error of these samples does not become smaller with more
-    seeds. All of it is taken to be shared: the variance of the mean is the variance over seeds, divided by their
-    number, plus the mean squared error over samples. The part of that error that differs between seeds is counted
-    twice, so the interval is slightly too wide where seeds scatter as much as test samples. The degrees of freedom
-    are those of Welch and Satterthwaite; the number of test samples counts as infinite.
+    Every seed is scored on the same test samples. The part of their error that all seeds share does not become smaller
+    with more seeds. The other part differs between seeds, so it is also a part of the variance over seeds, where it
+    must not count twice. The variance of the mean is therefore ``s² / n + shared m - (1 - shared) m / (n - 1)``, and at
+    least ``s² / n``, for the variance ``s²`` over ``n`` seeds and the mean squared error ``m`` over samples: the
+    analysis of variance of a crossed design (Searle, Casella and McCulloch 1992, "Variance components", chapter 4).
+    The degrees of freedom are those of Welch and Satterthwaite; the number of test samples counts as infinite.
 
     Args:
         values: score of each seed.
         errors: standard error of each score over the test samples.
+        shared: variance of the samples' error of the mean over seeds, as a share of that of one seed; see
+            ``shared_share``. If it is not known, 1 gives an interval that is wide enough.
 
     Raises:
         SeqbenchError: there is no value, a number is not finite, or there is not one error for each value.
@@ -80,10 +83,41 @@ def sampled_mean_interval(values: Iterable[float], errors: Iterable[float]) -> I
     if len(known) != len(sizes):
         raise SeqbenchError(f"Expected a standard error for each of {len(known)} scores, got {len(sizes)}.")
     mean, deviation = mean_and_deviation(known)
+    if len(sizes) == 1:
+        return Interval(mean, None)
     seeds = deviation**2 / len(known)
     samples = math.fsum(size**2 for size in sizes) / len(sizes)
-    half_width = combined_half_width([(seeds, max(len(known) - 1, 1)), (samples, math.inf)])
-    return Interval(mean, half_width if len(known) > 1 else None)
+    common = samples * max(shared - (1 - shared) / (len(known) - 1), 0.0)
+    return Interval(mean, combined_half_width([(seeds, len(known) - 1), (common, math.inf)]))
+
+
+def shared_share(groups: Sequence[Sequence[float]]) -> float:
+    """Return the variance of the samples' error of the mean over seeds, as a share of the mean variance of one seed.
+
+    It is 1 if the same samples move the scores of all seeds alike, and ``1 / seeds`` if their errors are independent.
+    It is estimated from groups of samples (the method of random groups: Wolter 2007, "Introduction to variance
+    estimation", chapter 2).
+
+    Args:
+        groups: how far each group of samples moves the score of each seed, ``(seeds, groups)``.
+
+    Returns:
+        The share; 1 where it is unknown, because a seed lacks its groups or no group moves a score.
+
+    >>> shared_share([(0.1, -0.1), (0.1, -0.1)]), shared_share([(0.1, -0.1), (0.0, 0.0)])
+    (1.0, 0.5)
+    """
+    sizes = {len(seed) for seed in groups}
+    if len(groups) < 2 or len(sizes) != 1 or sizes <= {0, 1}:
+        return 1.0
+    units, _ = rescale(value for seed in groups for value in seed)
+    count = sizes.pop()
+    rows = [units[start : start + count] for start in range(0, len(units), count)]
+    means = [math.fsum(column) / len(rows) for column in zip(*rows, strict=True)]
+    single = math.fsum(mean_and_deviation(row)[1] ** 2 for row in rows) / len(rows)
+    if single == 0:
+        return 1.0
+    return min(max(mean_and_deviation(means)[1] ** 2 / single, 1 / len(rows)), 1.0)
 
 
 def combined_half_width(parts: Iterable[tuple[float, float]]) -> float | None:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import sacrebleu
 
-from seqbench.datamodules.text.bleu import bleu_scores, bleu_signatures, bleu_standard_errors, choose_tokenizer
+from seqbench.datamodules.text.bleu import (
+    bleu_group_influences,
+    bleu_scores,
+    bleu_signatures,
+    bleu_standard_errors,
+    choose_tokenizer,
+)
 
 REFERENCES = [
     "Ein Mann fährt mit dem Fahrrad nach Berlin.",
@@ -103,3 +109,18 @@ def test_standard_errors_are_those_of_corpora_that_are_drawn_and_scored_one_by_o
         assert errors[name] == pytest.approx(np.std(values), rel=0.2)
     assert bleu_standard_errors(hypotheses, references) == errors
     assert bleu_standard_errors(hypotheses[:1], references[:1]) == {}
+
+
+def test_a_group_of_pairs_moves_the_scores_as_leaving_it_out_does() -> None:
+    references, hypotheses = REFERENCES * 4, [*HYPOTHESES, *REFERENCES, *HYPOTHESES, *REFERENCES]
+    moved = bleu_group_influences(hypotheses, references, groups=5)
+    for name, values in moved.items():
+        without = [
+            bleu_scores(
+                [text for place, text in enumerate(hypotheses) if place % 5 != group],
+                [text for place, text in enumerate(references) if place % 5 != group],
+            )[name]
+            for group in range(5)
+        ]
+        assert values == pytest.approx([0.8 * (np.mean(without) - score) for score in without])
+    assert bleu_group_influences(hypotheses[:4], references[:4], groups=5) == {}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from seqbench.leaderboard.selection import task_rows
-from seqbench.leaderboard.stats.intervals import sampled_mean_interval
+from seqbench.leaderboard.stats.intervals import sampled_mean_interval, shared_share
 from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from tests.leaderboard.kit import (
@@ -198,3 +198,15 @@ def test_an_interval_includes_the_test_samples_where_every_seed_has_their_error(
     assert gru.sample_half_width is not None
     assert gru.sample_half_width > gru.half_width
     assert lstm.sample_half_width is None
+
+
+def test_the_groups_of_samples_say_how_much_of_their_error_the_seeds_share(tmp_path: Path) -> None:
+    values, errors = (0.8, 0.81, 0.83), [0.02] * 3
+    moved = [(0.01, -0.01, 0.0), (-0.01, 0.01, 0.0), (0.0, 0.01, -0.01)]
+    records = [
+        example_record("copy", "gru", seed, value, standard_error=0.02, sample_groups=list(moved[seed]))
+        for seed, value in enumerate(values)
+    ]
+    row = row_data(example_task_data(example_board(), write_records(tmp_path, *records)), "gru")
+    assert row.sample_half_width == sampled_mean_interval(values, errors, shared_share(moved)).half_width
+    assert row.sample_half_width != sampled_mean_interval(values, errors).half_width

@@ -18,6 +18,7 @@ from seqbench.leaderboard.stats.intervals import (
     mean_and_deviation,
     mean_interval,
     sampled_mean_interval,
+    shared_share,
 )
 from seqbench.utils.errors import SeqbenchError
 
@@ -91,16 +92,47 @@ def test_the_interval_over_seeds_and_samples_adds_the_two_variances() -> None:
         sampled_mean_interval([0.8, 0.9], [0.01])
 
 
-@pytest.mark.parametrize("shared", [0.3, 0.7, 1.0])
+def test_the_part_of_the_samples_error_that_seeds_do_not_share_counts_once() -> None:
+    """The variance of the mean is that of a two-way analysis of variance without replication."""
+    values, errors, shared = [0.80, 0.82, 0.84, 0.81], [0.01] * 4, 0.7
+    seeds = stats.sem(values) ** 2
+    samples = 1e-4 * (shared - (1 - shared) / 3)
+    freedom = (seeds + samples) ** 2 / (seeds**2 / 3)
+    half = stats.t.ppf(0.975, freedom) * math.sqrt(seeds + samples)
+    assert sampled_mean_interval(values, errors, shared).half_width == pytest.approx(half)
+    # If seeds share nothing, their scatter holds all of it.
+    alone = sampled_mean_interval(values, errors, 0.25).half_width
+    assert alone == pytest.approx(mean_interval(values).half_width)
+
+
+def test_the_shared_share_is_that_of_the_simulated_errors() -> None:
+    generator = np.random.default_rng(0)
+    for share in (0.25, 0.5, 1.0):
+        common = math.sqrt(share) * generator.normal(size=20_000)
+        moved = common + math.sqrt(1 - share) * generator.normal(size=(4, 20_000))
+        expected = share + (1 - share) / 4
+        assert shared_share(moved.tolist()) == pytest.approx(expected, abs=0.02)
+        # The variances of numpy, as a second implementation.
+        assert shared_share(moved.tolist()) == pytest.approx(moved.mean(0).var(ddof=1) / moved.var(1, ddof=1).mean())
+
+
+@pytest.mark.parametrize("groups", [[], [(0.1, -0.1)], [(0.1, -0.1), ()], [(), ()], [(0.0, 0.0), (0.0, 0.0)]])
+def test_an_unknown_share_is_taken_to_be_all(groups: list[tuple[float, ...]]) -> None:
+    assert shared_share(groups) == 1.0
+
+
+@pytest.mark.parametrize("shared", [0.0, 0.3, 0.7, 1.0])
 @pytest.mark.parametrize("seeds", [3, 5, 10])
 def test_the_interval_over_seeds_and_samples_covers_the_mean_of_all_samples(seeds: int, shared: float) -> None:
     generator, covered = np.random.default_rng(seeds), 0
-    for _ in range(600):
-        common = math.sqrt(shared) * generator.normal()
-        values = common + math.sqrt(1 - shared) * generator.normal(size=seeds) + 0.5 * generator.normal(size=seeds)
-        half = sampled_mean_interval(values.tolist(), [1.0] * seeds).half_width
+    for _ in range(1000):
+        common = math.sqrt(shared / 20) * generator.normal(size=20)
+        moved = common + math.sqrt((1 - shared) / 20) * generator.normal(size=(seeds, 20))
+        values = moved.sum(1) + 0.5 * generator.normal(size=seeds)
+        share = shared_share((moved - moved.mean(1, keepdims=True)).tolist())
+        half = sampled_mean_interval(values.tolist(), [1.0] * seeds, share).half_width
         covered += half is not None and abs(values.mean()) <= half
-    assert covered / 600 >= 0.93
+    assert 0.91 <= covered / 1000 <= 0.98
 
 
 def test_half_widths_of_tiny_and_huge_variances_are_finite() -> None:

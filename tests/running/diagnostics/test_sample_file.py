@@ -26,6 +26,9 @@ def test_a_run_keeps_numerators_and_denominators_whose_ratio_is_its_score(tmp_pa
         expected = np.sqrt(len(above) / (len(above) - 1) * (residuals**2).sum()) / below.sum()
         assert score.standard_error == pytest.approx(expected, rel=1e-9)
     assert samples["index"].tolist() == list(range(len(samples["index"])))
+    deciding = run.record.results.metrics["test"]["accuracy"]
+    assert len(deciding.sample_groups) == 20
+    assert sum(deciding.sample_groups) == pytest.approx(0, abs=1e-12)
     assert all(score.standard_error is None for score in run.record.results.metrics["validation"].values())
 
 
