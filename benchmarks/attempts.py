@@ -43,12 +43,12 @@ def main() -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ["SEQBENCH_CACHE"] = str(root / "cache")
         run = Path(call(CheatSite.install(root / "site"), cheat_runs.train, "gru", root / "runs", {}))
-        rows = known_rows()
         tried = [(k, trial) for k, trial in enumerate(TRIALS) if trial.attempt in chosen]
         for k, trial in tried:
-            rows[trial.attempt, trial.name] = try_one(trial, root / f"trial-{k}", run)
-            write_rows(rows)
+            row = try_one(trial, root / f"trial-{k}", run)
+            write_rows({**known_rows(), (trial.attempt, trial.name): row})
     write_page()
+    rows = known_rows()
     mistakes = [trial.name for _, trial in tried if rows[trial.attempt, trial.name]["mistake"]]
     print(f"{len(tried) - len(mistakes)} of {len(tried)} trials ended as expected")
     sys.exit(1 if mistakes else 0)

@@ -28,19 +28,20 @@ SHOWN = 3
 def require_no_start_up_code(name: str) -> None:
     """Check that a distribution installs nothing that runs in, or replaces a part of, the process with the targets.
 
+    The distributions that it requires are checked too, except for those that seqbench requires itself.
+
     Args:
         name: name of the distribution that offers an architecture or a task.
 
     Raises:
         SeqbenchError: it does.
     """
-    try:
-        found = sorted(list_start_up_files(distribution(name)))
-    except PackageNotFoundError:
-        return
-    if found:
+    for owner in sorted(needed_distributions(name) - needed_distributions()):
+        found = sorted(list_start_up_files(distribution(owner)))
+        if not found:
+            continue
         raise SeqbenchError(
-            f"the distribution {short_repr(name)} installs {', '.join(map(short_repr, found[:SHOWN]))}, which changes "
+            f"the distribution {short_repr(owner)} installs {', '.join(map(short_repr, found[:SHOWN]))}, which changes "
             f"processes that do not import it; verify it only in an environment without it"
         )
 

@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import seqbench
-from tests.distributions import Site
 from tests.verification import cheat_runs
-from tests.verification.cheat_runs import DISTRIBUTION, call
+from tests.verification.cheat_runs import PACKAGE, call
 from tests.verification.forgeries import copy_run
 from tests.verification.helpers import OPTIM, TASK, RecordData
 from tests.verification.trials import Findings, Trial, TrialFolder, judge_by_second_run, judge_by_verification
@@ -118,9 +117,11 @@ def start_up_code(trial: TrialFolder) -> Path:
         "cheats.pth": "import seqbench_cheats_start\n",
         "seqbench_cheats_start.py": "import os\nos.environ['CHEATS_STARTED'] = '1'\n",
     }
-    Site(trial.site.folder).install(DISTRIBUTION + "-start", files=files)
-    info = next(trial.site.folder.glob("seqbench_cheats_start-*.dist-info"))
-    (info / "RECORD").write_text("".join(f"{name},,\n" for name in files))
+    for name, text in files.items():
+        (trial.site.folder / name).write_text(text)
+    info = next(trial.site.folder.glob("seqbench_cheats-*.dist-info"))
+    package = [f"{PACKAGE}/{path.name}" for path in trial.site.package.glob("*.py")]
+    (info / "RECORD").write_text("".join(f"{name},,\n" for name in [*files, *package]))
     return trial.train("start_up_code", **WEAK)
 
 
@@ -191,6 +192,6 @@ PLUGIN_TRIALS = (
     Trial(35, "weights in the package", weights_in_package, "named", TRUST, "initial weights"),
     Trial(36, "trained on test", on_parity("trained_on_test", FAST), "named", TRUST, "training of its own"),
     Trial(37, "solved by hand", on_parity("solved_by_hand", FAST), "impossible", TRUST, "written for the task"),
-    Trial(38, "false description", false_description, "named", TRUST, "initial weights"),
+    Trial(38, "false description", false_description, "caught", "start", "curves.train.loss"),
 )
 """Trials in the order of the table."""
