@@ -92,9 +92,9 @@ def _compare(nets: NetPair, head: Head, kept: KeptRows | KeptStreams, rng: rando
     assert nets.second is not None, "a net with weights has two processes"
     if isinstance(kept, KeptStreams):
         altered = compare_streams(nets.second, head, kept, rng)
-        again = compare_streams(nets.second, head, kept, rng, 0.0) if altered.differences else None
+        again = compare_streams(nets.second, head, kept, rng, 0.0) if altered.is_different else None
         return Comparison(altered, again)
     rows = kept.rows()
     altered = compare_rows(nets.second, head, rows, rng)
-    again = compare_rows(nets.second, head, rows, rng, alters=False) if altered.differences and altered.cut else None
+    again = compare_rows(nets.second, head, rows, rng, alters=False) if altered.is_different and altered.cut else None
     return Comparison(altered, again)

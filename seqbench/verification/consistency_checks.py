@@ -23,7 +23,11 @@ def check_causality(subject: Subject) -> str:
         if subject.describe_net().looks_ahead:
             return "the architecture looks ahead, which the task allows"
         return "the task allows outputs that look ahead, so no inputs were replaced"
-    agreement = comparison.altered
+    agreement, scores = comparison.altered, comparison.altered.scores.worst()
+    if scores is not None and _unaltered(comparison).scores.worst() is None:
+        raise SeqbenchError(
+            f"the net looks ahead: its scores depend on later inputs: when these were replaced, {scores.explain()}"
+        )
     if looks_ahead(comparison):
         raise SeqbenchError(f"the net looks ahead: {explain_differences(agreement, comparison.unaltered)}")
     if agreement.differences and not _grows_from_rounding(comparison):
@@ -45,6 +49,8 @@ def check_consistency(subject: Subject) -> str:
     if comparison.altered.differences and not looks_ahead(comparison) and not _grows_from_rounding(comparison):
         raise SeqbenchError(explain_differences(_unaltered(comparison), None))
     agreement = _unaltered(comparison)
+    if (scores := agreement.scores.worst()) is not None:
+        raise SeqbenchError(f"the net scores otherwise in another process, in other batches: {scores.explain()}")
     if agreement.differences:
         return (
             f"rounding grows along the rows of this net, so {counted(len(agreement.differences), 'row')} of "

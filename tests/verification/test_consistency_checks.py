@@ -49,3 +49,20 @@ def test_a_difference_without_replaced_inputs_is_one_of_the_evaluation(
         consistency_checks.check_consistency(subject)
     with pytest.raises(SkippedError, match="differ without replaced inputs too"):
         consistency_checks.check_causality(subject)
+
+
+def test_a_score_that_depends_on_later_inputs_is_wrong_though_no_output_differs(
+    monkeypatch: pytest.MonkeyPatch, subject: Subject
+) -> None:
+    same, other = Agreement(compared=40), Agreement(compared=40)
+    for row in range(40):
+        same.scores.add(("test", row, 0), {"accuracy": 9.0}, {"accuracy": 9.0})
+        other.scores.add(("test", row, 0), {"accuracy": 9.0}, {"accuracy": 3.0})
+    monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: Comparison(other, same))
+    with pytest.raises(SeqbenchError, match=r"the net looks ahead: its scores depend on later inputs.*changed by 67 %"):
+        consistency_checks.check_causality(subject)
+    consistency_checks.check_consistency(subject)
+    monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: Comparison(other, other))
+    consistency_checks.check_causality(subject)
+    with pytest.raises(SeqbenchError, match="the net scores otherwise in another process"):
+        consistency_checks.check_consistency(subject)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from seqbench.protocol.specs import Context, SequenceClass, SequenceSpec, SequenceValue, TokenSequence
+from seqbench.protocol.specs import Batch, Context, SequenceClass, SequenceSpec, SequenceValue, TokenSequence
 from seqbench.verification.blind.blind_batches import BlindBatch
 
 TRIES = 8
@@ -26,6 +26,7 @@ class KeptRow:
         sample: number of the sample in its split, or of the row of the streams.
         row: the row, a blind batch with one row and without padding.
         hidden: hidden vectors of the targets that are not padding, ``(time, d_model)``.
+        scored: the row with its targets, which no net is given; None if its scores are not compared.
     """
 
     split: str
@@ -33,6 +34,7 @@ class KeptRow:
     sample: int
     row: BlindBatch
     hidden: Tensor
+    scored: Batch | None = None
 
 
 def can_be_cut(spec: SequenceSpec) -> bool:

@@ -24,6 +24,7 @@ from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.running import trainer
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.verification.blind.blind_batches import BlindBatch, hide_targets
+from seqbench.verification.blind.score_differences import cut_targets, numerators
 
 HEAD = "objective."
 """First part of the names of the head's weights in a checkpoint."""
@@ -114,6 +115,18 @@ class Head:
         with torch.inference_mode(), self.precision.test_step_context():
             placed: Batch = self.precision.convert_input(batch)
             return self.objective.update_metrics(metrics, hidden.to(self.device), placed.to(self.device))
+
+    def numerators(self, hidden: Tensor, batch: Batch) -> dict[str, float]:
+        """Return the numerator of each metric over the first targets of a batch with one row.
+
+        Args:
+            hidden: ``(time, d_model)``, from the net; only the targets of these steps are scored.
+            batch: the row with its targets.
+        """
+        with torch.inference_mode(), self.precision.test_step_context():
+            placed: Batch = self.precision.convert_input(cut_targets(batch, len(hidden)))
+            scored = self.objective.score_batch(hidden[None].to(self.device), placed.to(self.device))
+            return numerators(scored.sums())
 
     def outputs(self, hidden: Tensor) -> Tensor:
         """Return the outputs of the head, ``(batch, out_time, width)``, on the CPU.

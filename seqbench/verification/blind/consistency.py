@@ -31,6 +31,7 @@ from seqbench.utils.number_format import counted
 from seqbench.verification.blind.altered_rows import KeptRow, alter_row, can_be_cut, draw_groups, join_rows
 from seqbench.verification.blind.blind_batches import BlindBatch, hide_targets
 from seqbench.verification.blind.blind_scoring import BlindNet, Head
+from seqbench.verification.blind.score_differences import ScoreDifferences
 
 COMPARISONS = 256
 """Number of rows that are compared; each row of a split with fewer rows is compared several times, with other cuts."""
@@ -73,6 +74,7 @@ class Agreement:
         largest: largest difference, relative to the largest hidden vector of the row.
         tolerance: largest difference that counts as rounding.
         differences: the differences beyond it.
+        scores: the scores of both processes on the compared steps.
     """
 
     compared: int = 0
@@ -80,6 +82,7 @@ class Agreement:
     largest: float = 0.0
     tolerance: float = 0.0
     differences: list[Difference] = field(default_factory=list)
+    scores: ScoreDifferences = field(default_factory=ScoreDifferences)
 
     def add(self, kept: KeptRow, answer: Tensor, cut: int | None, head: Head, earlier: float = 0.0) -> float:
         """Compare an answer with that of the first process, as it is and behind the head.
@@ -101,6 +104,7 @@ class Agreement:
         tolerance = rounding_tolerance(before, head.autocast)
         behind = relative_gaps(head.outputs(before), head.outputs(after))
         gaps = torch.maximum(relative_gaps(before, after).float(), behind.float())[0]
+        self.add_scores(kept, answer[:time], head)
         self.compared += 1
         self.cut += cut is not None
         self.tolerance = max(self.tolerance, tolerance)
@@ -111,6 +115,23 @@ class Agreement:
             gradual = (float(gaps[first - 1]) if first else earlier) >= tolerance / LARGEST_GROWTH
             self.differences.append(Difference(kept.split, kept.sample, step, cut, float(gaps[step]), gradual))
         return float(gaps[-1])
+
+    def add_scores(self, kept: KeptRow, answer: Tensor, head: Head) -> None:
+        """Add the scores of an answer and those of the first process on the same steps.
+
+        Args:
+            kept: the row with the answer of the first process.
+            answer: ``(time, d_model)``, up to the cut.
+            head: head of the task.
+        """
+        if kept.scored is not None and len(answer):
+            one, two = (head.numerators(hidden, kept.scored) for hidden in (kept.hidden[: len(answer)], answer))
+            self.scores.add((kept.split, kept.sample, kept.step), one, two)
+
+    @property
+    def is_different(self) -> bool:
+        """Whether an answer or a score differs by more than rounding."""
+        return bool(self.differences) or self.scores.worst() is not None
 
     @property
     def only_rounding(self) -> bool:
@@ -153,7 +174,8 @@ class KeptRows:
             if len(self._heap) == self.count and priority < self._heap[0][0]:
                 continue
             blind = blind or hide_targets(batch, self.spec, self.feeds_back_output)
-            kept = KeptRow(split, step, int(batch.index[row]), *trim_row(blind, batch, hidden, row, self.spec))
+            trimmed = trim_row(blind, batch, hidden, row, self.spec)
+            kept = KeptRow(split, step, int(batch.index[row]), *trimmed, batch.rows(torch.tensor([row])))
             entry = (priority, self._seen, kept)
             (heapq.heappush if len(self._heap) < self.count else heapq.heapreplace)(self._heap, entry)
 

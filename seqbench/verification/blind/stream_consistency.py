@@ -59,7 +59,13 @@ class KeptStreams:
         blind = hide_targets(batch, self.data.spec, self.feeds_back_output)
         self.chunks[split].append(
             [
-                KeptRow(split, step, int(batch.index[row]), *trim_row(blind, batch, hidden, row, self.data.spec))
+                KeptRow(
+                    split,
+                    step,
+                    int(batch.index[row]),
+                    *trim_row(blind, batch, hidden, row, self.data.spec),
+                    batch.rows(torch.tensor([row])),
+                )
                 for row in self._rows[split]
             ]
         )
@@ -96,6 +102,8 @@ def compare_streams(
                     gaps[number] = agreement.add(kept, answer[:steps], None, head, gaps[number])
                     # A state after another output or after a difference is another state.
                     same[number] = steps == len(answer) and len(agreement.differences) == found
+                else:
+                    agreement.add_scores(kept, answer, head)
     return agreement
 
 
@@ -129,6 +137,8 @@ def _compare_altered(
         if same[number]:
             steps = steps_before_another_output(kept, answer[:cut], head)
             agreement.add(kept, answer[:steps], cut, head, gaps[number])
+        else:
+            agreement.add_scores(kept, answer[:cut], head)
 
 
 def _first_steps(row: BlindBatch, steps: int) -> BlindBatch:
