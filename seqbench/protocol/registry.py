@@ -262,6 +262,19 @@ def plugin_folders() -> tuple[str, ...]:
     return tuple(filter(None, os.environ.get(PLUGIN_FOLDERS, "").split(os.pathsep)))
 
 
+def is_apart(name: str | None) -> bool:
+    """Return whether a distribution is in a folder of plug-ins alone, so that this process cannot import it.
+
+    Args:
+        name: name of the distribution; None for a class given by its path.
+    """
+    return name is not None and _is_in(name, plugin_folders()) and not _is_in(name, sys.path)
+
+
+def _is_in(name: str, folders: Iterable[str]) -> bool:
+    return next(iter(distributions(name=name, path=list(folders))), None) is not None
+
+
 def forget_entries() -> None:
     """Let the next call read the entry points again, after ``SEQBENCH_PLUGINS`` has changed."""
     _installed_entry_points.cache_clear()

@@ -44,6 +44,7 @@ class Subject:
         beside: folder with records of other seeds, whose spread is the tolerance of a second run on other hardware;
             None to look beside the record.
         task_options: options that replace the recorded place of the data; empty to read them where the run read them.
+        second_run: empty folder that receives the folder of a second run; None to keep none.
         config: the configuration, rebuilt from the recorded options.
         data: the data of the task, for this configuration.
         nets: the processes of the net; None if they could not be started.
@@ -60,6 +61,7 @@ class Subject:
     trust: bool = False
     task_options: Mapping[str, object] = field(default_factory=dict)
     beside: Path | None = None
+    second_run: Path | None = None
     config: RunConfig | None = None
     data: SequenceDataModule | None = None
     nets: NetPair | None = None

@@ -19,6 +19,9 @@ from seqbench.verification.record_subject import SkippedError, Subject
 NEW_SCORE_FIELDS = ("standard_error", "sample_groups")
 """Fields of a score that older records lack."""
 
+CHECKPOINT_CHECKS = frozenset({"weights", "scores", "predictions", "fresh test", "causality", "consistency"})
+"""Checks that need a checkpoint; that of a second run serves if none is beside the record."""
+
 ROUNDING_FIELDS = ("weights", "best_step", "predictions")
 """Fields of ``results`` that the smallest difference of rounding may change completely."""
 

@@ -1,7 +1,8 @@
 """Stamps of verified records, and the rule by which the result of a verification counts as a pass.
 
 What could not be checked is no pass: a skipped check is a problem. A second run replaces the checks that need the
-checkpoint, and no other check.
+checkpoint, and no other check. The checkpoint of a second run is scored blind, so they are skipped only where there is
+none, as for a run that diverged.
 """
 
 from __future__ import annotations
@@ -32,6 +33,26 @@ def find_problems(report: Report) -> list[str]:
     problems = [f"{check.name}: {check.message}" for check in report.checks if check.state == WRONG]
     skipped = [check for check in report.checks if check.state == SKIPPED and check.name not in replaced]
     return problems + [f"{check.name} was not checked: {check.message}" for check in skipped]
+
+
+def find_missing_proofs(record: Record) -> str:
+    """Return why a new record cannot be verified, because it holds no digests; empty if it holds them.
+
+    Records that a board has already keep their stamps.
+
+    Args:
+        record: a record that is to be submitted.
+    """
+    config = record.config
+    digests = {
+        "config.initial_weights": config.initial_weights,
+        "config.first_batch": config.first_batch,
+        "config.sources": config.sources,
+        "results.predictions": record.results.predictions or record.status != "ok",
+    }
+    if missing := [name for name, digest in digests.items() if not digest]:
+        return f"it was written by an older seqbench, without {', '.join(missing)}; run it again with this version"
+    return ""
 
 
 def build_stamp(report: Report, by: Verifier, record: Record | None = None) -> VerificationStamp:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqbench.models.weights import batch_digest
+from seqbench.protocol import registry
 from seqbench.protocol.differences import compare_values
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import counted
@@ -21,11 +22,20 @@ def check_start(subject: Subject) -> str:
 
     The first batch follows from the seed on every machine. The digest of the initial weights must be equal on equal
     hardware and software; elsewhere the last bit of a weight may differ, and the first losses must agree.
+
+    A plug-in that only the process of its net may import is not trained: it would run in a process with targets. That
+    process then states the digest of the initial weights.
     """
     config, data = subject.rebuilt
     differences = environment.list_differences(subject.record, config, subject.threads)
     # The batch is drawn here, because the other process trains the net and could state any digest.
     first_batch = batch_digest(data.stream("train", 0))
+    entries = [entry for entry in (config.arch_entry, config.encoder_entry) if entry is not None]
+    if any(registry.is_apart(entry.distribution) for entry in entries):
+        stated = subject.describe_net().initial_digest
+        start = Start(initial_weights=stated, first_batch=first_batch, step=None, loss=None)
+        text = compare_start(subject, start, differences)
+        return f"{text}; the weights by the word of the plug-in, whose code is not trained beside targets"
     start = training_process.repeat_start(subject).with_values(first_batch=first_batch)
     return compare_start(subject, start, differences)
 

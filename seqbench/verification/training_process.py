@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,7 @@ class Request(StrictModel):
     data_dir: str | None
     threads: WholeNumber
     whole: bool
+    keep: bool
     show: bool
 
 
@@ -103,7 +105,7 @@ def repeat_start(subject: Subject) -> Start:
 
 
 def repeat_run(subject: Subject) -> records.Record:
-    """Return the record of a second run.
+    """Return the record of a second run, whose folder is moved to ``subject.second_run`` if that is given.
 
     Raises:
         SeqbenchError: the process failed.
@@ -114,6 +116,8 @@ def repeat_run(subject: Subject) -> records.Record:
         if len(found) != 1:
             raise SeqbenchError("the second run left no record")
         record = records.read_record(found[0])
+        if subject.second_run is not None:
+            shutil.copytree(found[0].parent, subject.second_run, dirs_exist_ok=True)
     interrupted: Status = "interrupted"
     if record.status == interrupted:
         raise KeyboardInterrupt
@@ -135,6 +139,7 @@ def _trained(subject: Subject, whole: bool) -> Iterator[Path]:
         data_dir=None if data_dir is None else str(Path(str(data_dir)).expanduser().absolute()),
         threads=subject.threads,
         whole=whole,
+        keep=subject.second_run is not None,
         show=show,
     )
     with tempfile.TemporaryDirectory(prefix="seqbench-verify-", ignore_cleanup_errors=True) as name:
@@ -193,7 +198,7 @@ def main(folder: Path) -> None:
     place = {} if request.data_dir is None else {"data_dir": request.data_dir, "source": "auto"}
     config = reload.recorded_config(record, place)
     options = dataclasses.replace(config.trainer, threads=request.threads)
-    config = dataclasses.replace(config, trainer=options, logger="none", keep="none")
+    config = dataclasses.replace(config, trainer=options, logger="none", keep="best" if request.keep else "none")
     if request.whole:
         runner.run(config, folder / RUNS)
     else:

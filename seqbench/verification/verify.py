@@ -7,6 +7,7 @@ depend on the machine and are not verified.
 from __future__ import annotations
 
 import dataclasses
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from seqbench.utils import redaction
 from seqbench.utils.errors import NotAtHand, SeqbenchError, one_line
 from seqbench.utils.plain_data import short_repr
 from seqbench.verification import CHECKS, SkippedError, Subject, second_run
+from seqbench.verification.blind.net_description import NetDescription
 
 CheckState = Literal["ok", "wrong", "skipped"]
 OK: CheckState = "ok"
@@ -50,11 +52,13 @@ class Report:
         path: path of the record.
         checks: results in the order of the checks.
         isolation: how the process of the net was confined, in words; empty if no net was scored.
+        confined: whether the kernel confined it; None if no net was scored.
     """
 
     path: str
     checks: tuple[Check, ...]
     isolation: str = ""
+    confined: bool | None = None
 
     @property
     def ok(self) -> bool:
@@ -111,10 +115,42 @@ def verify_record(
         raise SeqbenchError(f"--beside {beside} is no folder; give one with records of other seeds.")
     subject = Subject(path, record, tolerance, trust, _place_of_data(record, data_dir), beside)
     checks = {**CHECKS, **({"retrain": second_run.check_second_run} if retrain else {})}
-    with subject.start_nets(), evaluation.use_threads(subject.threads):
-        results = tuple(_run_check(name, check, subject) for name, check in checks.items())
-        isolation = subject.describe_net().isolation if subject.blind is not None else ""
-        return Report(str(path), results, isolation)
+    with tempfile.TemporaryDirectory(prefix="seqbench-second-", ignore_cleanup_errors=True) as folder:
+        if retrain and subject.folder is None:
+            subject.second_run = Path(folder)
+        with subject.start_nets(), evaluation.use_threads(subject.threads):
+            results = tuple(_run_check(name, check, subject) for name, check in checks.items())
+            net = subject.describe_net() if subject.blind is not None else None
+        if subject.second_run is not None and results[-1].state == OK:
+            results, net = _check_second_checkpoint(subject, results)
+    confined = (net.isolation, net.confined_by_kernel) if net is not None else ("", None)
+    return Report(str(path), results, *confined)
+
+
+def _check_second_checkpoint(
+    subject: Subject, results: tuple[Check, ...]
+) -> tuple[tuple[Check, ...], NetDescription | None]:
+    """Make the skipped checks of the checkpoint with that of a second run, which has agreed with the record.
+
+    Args:
+        subject: the record under verification.
+        results: results of its checks.
+
+    Returns:
+        The results with those of the second run, and the description of its net; None if no net was scored.
+    """
+    assert subject.second_run is not None, "a second run was kept"
+    record = records.read_record(subject.second_run)
+    second = dataclasses.replace(subject, path=subject.second_run, record=record, nets=None, no_net=None)
+    with second.start_nets(), evaluation.use_threads(second.threads):
+        made = {
+            check.name: _run_check(check.name, CHECKS[check.name], second)
+            for check in results
+            if check.state == SKIPPED and check.name in second_run.CHECKPOINT_CHECKS
+        }
+        net = second.describe_net() if second.blind is not None else None
+    named = {name: dataclasses.replace(one, message=f"second run: {one.message}") for name, one in made.items()}
+    return tuple(named.get(check.name, check) for check in results), net
 
 
 def _place_of_data(record: Record, data_dir: Path | None) -> dict[str, object]:

@@ -46,7 +46,10 @@ def train_in_this_process(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
         return training_process.train_first_steps(config_of(subject), tmp_path_factory.mktemp("start"))
 
     def repeat_run(subject: Subject) -> records.Record:
-        return records.read_record(runner.run(config_of(subject), tmp_path_factory.mktemp("second")).folder)
+        folder = runner.run(config_of(subject), tmp_path_factory.mktemp("second")).folder
+        if subject.second_run is not None:
+            shutil.copytree(folder, subject.second_run, dirs_exist_ok=True)
+        return records.read_record(folder)
 
     monkeypatch.setattr(training_process, "repeat_start", repeat_start)
     monkeypatch.setattr(training_process, "repeat_run", repeat_run)

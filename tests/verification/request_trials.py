@@ -10,15 +10,14 @@ from seqbench.protocol.record_fields import VerificationStamp
 from seqbench.protocol.records import Record
 from seqbench.verification import verify
 from seqbench.verification.requests.request_check import check_request
-from tests.leaderboard.kit import example_record
 from tests.verification.cheat_runs import call
-from tests.verification.requests.kit import add_record, build_folders
+from tests.verification.requests.kit import add_record, build_folders, new_record
 from tests.verification.trials import REQUEST, Findings, Trial, TrialFolder
 
 STAMP = VerificationStamp(how="trained again")
 
 
-def verify_without_training(path: Path, *, retrain: bool) -> verify.Report:
+def verify_without_training(path: Path, *, retrain: bool, beside: Path | None) -> verify.Report:
     """Verify a record, but train no record again, which takes minutes on the tasks of a board."""
     return verify.verify_record(path)
 
@@ -57,7 +56,7 @@ def changed_file(name: str, text: str) -> Callable[[TrialFolder], Path]:
         target = request / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
-        add_record(request, example_record(seed=1))
+        add_record(request, new_record(seed=1))
         return trial.folder
 
     return make
@@ -74,15 +73,15 @@ def edited_board(trial: TrialFolder) -> Path:
 
 
 def _diverged() -> Record:
-    return example_record(arch="lstm", status="diverged", reason="the loss is nan at step 3")
+    return new_record(arch="lstm", status="diverged", reason="the loss is nan at step 3")
 
 
 REQUEST_TRIALS = (
-    Trial(2, "request", requested(lambda: example_record(seed=1)), "caught", REQUEST, "not checked", judge_request),
+    Trial(2, "request", requested(lambda: new_record(seed=1)), "caught", REQUEST, "not checked", judge_request),
     Trial(
         18,
         "stamp by hand",
-        requested(lambda: example_record(seed=1, arch="ghost", distribution="no-such-package", verified=STAMP)),
+        requested(lambda: new_record(seed=1, arch="ghost", distribution="no-such-package", verified=STAMP)),
         "caught",
         REQUEST,
         "no checkpoint",
@@ -91,7 +90,7 @@ REQUEST_TRIALS = (
     Trial(
         18,
         "stamp of CI",
-        requested(lambda: example_record(seed=1, verified=STAMP.model_copy(update={"by": "ci"}))),
+        requested(lambda: new_record(seed=1, verified=STAMP.model_copy(update={"by": "ci"}))),
         "caught",
         REQUEST,
         "stamp of CI",
@@ -100,7 +99,7 @@ REQUEST_TRIALS = (
     Trial(
         19,
         "request",
-        requested(lambda: example_record(seed=1, value=1e20)),
+        requested(lambda: new_record(seed=1, value=1e20)),
         "caught",
         REQUEST,
         "best possible|cannot",

@@ -55,11 +55,24 @@ def test_a_second_run_agrees_bit_for_bit_and_finds_invented_results(folder: Path
     assert "on equal hardware, with the same versions and sources" in check.message
 
 
-def test_a_report_says_that_a_second_run_agrees(run: Path, tmp_path: Path) -> None:
+def test_without_a_checkpoint_that_of_a_second_run_is_scored_blind(run: Path, tmp_path: Path) -> None:
     shutil.copy(run / records.NAME, tmp_path)
     report = verify.verify_record(tmp_path, retrain=True)
     assert report.checks[-1].name == "retrain"
     assert report.verdict == "Everything agrees with the record, and so does a second run."
+    assert report.names("skipped") == []
+    made = {check.name for check in report.checks if check.message.startswith("second run: ")}
+    assert made == second_run.CHECKPOINT_CHECKS
+    assert report.isolation
+    assert sorted(path.name for path in tmp_path.iterdir()) == [records.NAME]
+
+
+def test_after_a_second_run_that_differs_nothing_of_it_is_scored(folder: Path) -> None:
+    shutil.rmtree(folder / "checkpoints")
+    edit_record(folder, raise_test_score)
+    report = verify.verify_record(folder, retrain=True)
+    assert report.names("wrong") == ["retrain"]
+    assert "scores" in report.names("skipped")
 
 
 def test_a_changed_loss_is_found_by_a_second_run_and_by_the_start(folder: Path) -> None:

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from seqbench.leaderboard.submissions import SCORED, TRAINED
 from seqbench.protocol.identity.package_sources import seqbench_digest
-from seqbench.verification.stamps import build_stamp, find_problems
+from seqbench.verification.stamps import build_stamp, find_missing_proofs, find_problems
 from seqbench.verification.verify import Check, CheckState, Report
 from tests.leaderboard.kit import example_record
+from tests.verification.requests.kit import new_record
 
 
 def report(**states: CheckState) -> Report:
@@ -24,6 +25,12 @@ def test_only_a_second_run_that_agrees_replaces_the_checks_of_the_checkpoint() -
     for state in ("skipped", "wrong"):
         assert len(find_problems(report(weights="skipped", retrain=state))) == 2
     assert find_problems(report(size="skipped", retrain="ok")) == ["size was not checked: size is skipped"]
+
+
+def test_a_new_record_holds_digests_and_a_diverged_one_has_no_predictions() -> None:
+    assert find_missing_proofs(new_record()) == ""
+    assert find_missing_proofs(new_record(status="diverged", reason="the training loss is nan at step 3")) == ""
+    assert "written by an older seqbench, without config.initial_weights" in find_missing_proofs(example_record())
 
 
 def test_a_stamp_names_the_method_the_verifier_the_code_and_the_record() -> None:

@@ -177,8 +177,11 @@ def _verify_run(folder: Path, retrain: bool, tolerance: float) -> Verification:
         tolerance: the largest difference that is accepted, relative to the value or to 1.
     """
     from seqbench.leaderboard import submissions
+    from seqbench.protocol import records
     from seqbench.verification import stamps, verify  # Imports torch.
 
+    if reason := stamps.find_missing_proofs(records.read_record(folder)):
+        raise SeqbenchError(reason)
     report = verify.verify_record(folder, retrain=retrain, tolerance=tolerance)
     return submissions.Verification(stamps.build_stamp(report, "submitter"), stamps.find_problems(report))
 

@@ -11,9 +11,12 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.machinery import PathFinder
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 from types import ModuleType
+
+from seqbench.protocol.registry import plugin_folders
 
 SOURCE_SUFFIXES = frozenset({".py", ".pyx", ".so", ".pyd", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h"})
 """Ends of the names of source files and compiled extensions."""
@@ -51,9 +54,10 @@ def distribution_digest(name: str, packages: tuple[str, ...] = ()) -> str | None
     """
     if name == SEQBENCH:
         return seqbench_digest()
-    try:
-        installed = distribution(name)
-    except PackageNotFoundError:
+    # Those in folders of plug-ins, which this process does not import, come last.
+    places = [*sys.path, *plugin_folders()]
+    installed = next(iter(distributions(name=name, path=places)), None)
+    if installed is None:
         return None
     files = _listed_files(installed)
     # An editable distribution lists only files that lead to its packages.
@@ -82,6 +86,7 @@ def _package_files(name: str) -> dict[str, Path]:
     module = sys.modules.get(name)
     try:
         spec = module.__spec__ if module else importlib.util.find_spec(name)
+        spec = spec or PathFinder.find_spec(name, list(plugin_folders()))
     except (ImportError, ValueError):
         spec = None
     if spec is None:

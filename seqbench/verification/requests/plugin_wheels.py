@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from seqbench.protocol.identity.package_sources import SEQBENCH
+from seqbench.protocol.identity.package_sources import SEQBENCH, distribution_digest
 from seqbench.protocol.records import Record
 from seqbench.protocol.registry import PLUGIN_FOLDERS, forget_entries, plugin_folders
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -90,14 +90,19 @@ def use_plugin_folder(folder: Path) -> Iterator[None]:
     """
     before = os.environ.get(PLUGIN_FOLDERS)
     os.environ[PLUGIN_FOLDERS] = os.pathsep.join((*plugin_folders(), str(folder)))
-    forget_entries()
+    _forget_distributions()
     try:
         yield
     finally:
         del os.environ[PLUGIN_FOLDERS]
         if before is not None:
             os.environ[PLUGIN_FOLDERS] = before
-        forget_entries()
+        _forget_distributions()
+
+
+def _forget_distributions() -> None:
+    forget_entries()
+    distribution_digest.cache_clear()
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -30,15 +30,12 @@ from seqbench.verification.requests.request_report import RecordResult, RequestR
 RETRAINED = 3
 """Number of records with a checkpoint that are trained again by default, chosen at random."""
 
-UNCONFINED = "not confined"
-"""Start of the description of a net's process that may do what its user may do."""
-
 
 class Verify(Protocol):
     """The function that verifies a record or a run folder, as ``verify.verify_record`` does."""
 
-    def __call__(self, path: Path, *, retrain: bool) -> verify.Report:
-        """Return the result of each check."""
+    def __call__(self, path: Path, *, retrain: bool, beside: Path | None) -> verify.Report:
+        """Return the result of each check; ``beside`` holds the records of the base, among them other seeds."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ def check_request(
             with plugin_wheels.use_plugin_folder(plugins):
                 for number, one in enumerate(candidates):
                     work = Path(folder, str(number))
-                    results.append(_verify_candidate(one, one.path in chosen, work, verify_record))
+                    results.append(_verify_candidate(one, one.path in chosen, base, work, verify_record))
                     log(f"{one.path}: {'refused' if results[-1].problems else 'verified'}")
         else:
             reason = "it was not verified, because other parts of the request are refused"
@@ -157,7 +154,7 @@ def _read_candidates(
 
 
 def _own_problem(record: Record, stamped: bool) -> str:
-    """Return why a record is refused at once, because of its checksum or its stamp; empty if it is not."""
+    """Return why a record is refused at once, because of its checksum, its stamp or its age; empty if it is not."""
     if not record.intact():  # The later steps write it again, with a new checksum.
         return "it was edited after it was written: its checksum does not match its contents"
     by_ci = record.verified is not None and record.verified.by == "ci"
@@ -165,7 +162,7 @@ def _own_problem(record: Record, stamped: bool) -> str:
         return "it has no stamp of CI that belongs to it; check the request without --stamped"
     if by_ci and not stamped:
         return "it holds a stamp of CI, which the request wrote itself; only this check writes such stamps"
-    return ""
+    return stamps.find_missing_proofs(record)
 
 
 def _board_problems(base: Path, merged: Path, candidates: Sequence[_Candidate]) -> list[Refusal]:
@@ -221,12 +218,13 @@ def _brings_no_code(record: Record) -> bool:
     return owners | ({config.encoder.distribution} if config.encoder else set()) == {SEQBENCH}
 
 
-def _verify_candidate(one: _Candidate, retrain: bool, folder: Path, verify_record: Verify) -> RecordResult:
+def _verify_candidate(one: _Candidate, retrain: bool, base: Path, folder: Path, verify_record: Verify) -> RecordResult:
     """Verify one record, with its checkpoint if there is one.
 
     Args:
         one: the record.
         retrain: whether to train again.
+        base: folder of the base, whose records show the spread of the seeds.
         folder: new folder for the record and its checkpoint.
         verify_record: verifies a record.
     """
@@ -244,11 +242,14 @@ def _verify_candidate(one: _Candidate, retrain: bool, folder: Path, verify_recor
             place = record.write(folder, "record.json")
         else:
             place = offered_checkpoints.build_run_folder(record, one.checkpoint, folder)
-        report = verify_record(place, retrain=retrain)
+        # Records of the request could state any spread.
+        results = base / ROOT / one.path.parts[1] / RESULTS
+        report = verify_record(place, retrain=retrain, beside=results if results.is_dir() else None)
         problems = stamps.find_problems(report)
-        if not _brings_no_code(record) and report.isolation.startswith(UNCONFINED):
+        if report.confined is False:
             problems.append(
-                "the process of its net was not confined on this machine, and its code is not seqbench's own"
+                f"the kernel of this machine does not confine the process of a net ({report.isolation}); check the "
+                f"request on Linux 5.13 or later with Landlock"
             )
     except SeqbenchError as error:
         return RecordResult(path, record.headline(), [str(error)])

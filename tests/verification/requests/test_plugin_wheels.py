@@ -1,17 +1,22 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from seqbench.protocol import registry
+from seqbench.running import runner
 from seqbench.utils.errors import NotAtHand, SeqbenchError
+from seqbench.verification import verify
 from seqbench.verification.requests import plugin_wheels
 from seqbench.verification.requests.plugin_wheels import install_plugins, named_plugins, use_plugin_folder
-from tests.distributions import Site
+from tests import distributions
+from tests.distributions import NET, Site
 from tests.leaderboard.kit import example_record
 from tests.record_data import SECTIONS, changed_record
+from tests.verification.helpers import resolve
 
 
 def test_the_plugins_of_architectures_and_encoders_are_named_once() -> None:
@@ -87,3 +92,22 @@ def test_this_process_reads_the_metadata_of_plugins_and_cannot_import_them(tmp_p
             entry.load()
     assert registry.plugin_folders() == ()
     assert "their-net" not in registry.list_entries(registry.ARCHITECTURES)
+
+
+def test_only_the_process_of_a_net_imports_its_plugin_and_every_check_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with distributions.site(tmp_path / "plugins", monkeypatch) as installed:
+        installed.install("their-nets", {"their-net": "their_nets:Net"}, files={"their_nets.py": NET})
+        run = runner.run(resolve(arch={"name": "their-net", "d_model": 8}), tmp_path / "runs").folder
+    assert "their_nets" not in sys.modules
+    with use_plugin_folder(tmp_path / "plugins"):
+        report = verify.verify_record(run)
+    assert (report.names("wrong"), report.names("skipped")) == ([], [])
+    messages = {check.name: check.message for check in report.checks}
+    assert "whose code is not trained beside targets" in messages["start"]
+    assert "their-nets as installed" in messages["sources"]
+    assert "their_nets" not in sys.modules
+    with use_plugin_folder(tmp_path / "plugins"):
+        (tmp_path / "plugins" / "their_nets.py").write_text(f"{NET}\n# Another source.\n")
+        assert "sources" in verify.verify_record(run).names("skipped")
