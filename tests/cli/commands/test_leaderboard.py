@@ -175,8 +175,10 @@ def test_a_user_error_ends_with_status_2_and_a_message(
 def test_a_run_with_a_skipped_check_is_not_submitted(
     place: Path, monkeypatch: pytest.MonkeyPatch, states: dict[str, CheckState], retrain: bool, submitted: bool
 ) -> None:
+    from seqbench.verification import stamps as proofs
     from seqbench.verification import verify
 
+    monkeypatch.setattr(proofs, "find_missing_proofs", lambda record: "")
     checks = tuple(verify.Check(name, state, "so") for name, state in states.items())
     monkeypatch.setattr(verify, "verify_record", lambda path, **options: verify.Report(str(path), checks))
     Path("roots").mkdir()
@@ -185,6 +187,15 @@ def test_a_run_with_a_skipped_check_is_not_submitted(
     assert main(words) == (0 if submitted else 1)
     stamps = [json.loads(path.read_text())["verified"]["how"] for path in Path("roots/mine/results").rglob("*.json")]
     assert set(stamps) == ({"trained again" if retrain else "checkpoint scored again"} if submitted else set())
+
+
+def test_a_run_of_an_older_seqbench_is_not_submitted(place: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Path("roots").mkdir()
+    Path("roots/mine.yaml").write_text(CARD)
+    with caplog.at_level("INFO"):
+        assert main(["leaderboard", "submit", "mine", "--root", "roots"]) == 1
+    assert "it was written by an older seqbench" in caplog.text
+    assert not list(Path("roots/mine").rglob("results/**/*.json"))
 
 
 def test_a_file_in_place_of_the_folder_is_not_overwritten(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
