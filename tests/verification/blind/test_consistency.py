@@ -131,7 +131,7 @@ def test_rounding_that_grows_along_a_chaotic_net_is_told_from_a_jump(text_folder
     module = build("classes of steps", text_folder, small_data)
     assert module.data is not None
     head = Head(module.context.config, module.data, module.state_dict())
-    hidden = torch.ones(16, head.objective.head.in_features)  # type: ignore[arg-type]  # The head is a linear map.
+    hidden = torch.ones(16, head.objective.head.in_features)  # type: ignore[call-overload]  # The head is a linear map.
     row = KeptRow(
         "test", 0, 0, hide_targets(module.data.stream("test", 0), module.spec).rows(torch.tensor([0])), hidden
     )
