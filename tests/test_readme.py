@@ -230,14 +230,14 @@ def test_the_page_on_statistics_has_the_figures_that_were_measured() -> None:
         cells = " | ".join(f"{power[seeds][rows]:.1f}" for rows in ("3", "6", "10", "20", "100"))
         assert f"| {seeds} | {cells} |" in page
     for name in ("interquartile mean, 10 tasks", "optimality gap, 10 tasks", "probability of improvement, 10 tasks"):
-        shares = [figure["coverage"] for line in coverage[name].values() for figure in line.values()]
-        assert f"| {name} | {100 * min(shares):.1f}-{100 * max(shares):.1f} % |" in page
-        assert 0.90 <= min(shares) <= max(shares) <= 0.98
-    shares = [
+        found = [figure["coverage"] for line in coverage[name].values() for figure in line.values()]
+        assert f"| {name} | {100 * min(found):.1f}-{100 * max(found):.1f} % |" in page
+        assert 0.90 <= min(found) <= max(found) <= 0.98
+    found = [
         figure["coverage"] for line in coverage["mean over seeds and test samples"].values() for figure in line.values()
     ]
-    assert f"100 % of the samples' error | {100 * min(shares):.1f}-{100 * max(shares):.1f} % |" in page
-    assert 0.90 <= min(shares) <= max(shares) <= 0.97
+    assert f"100 % of the samples' error | {100 * min(found):.1f}-{100 * max(found):.1f} % |" in page
+    assert 0.90 <= min(found) <= max(found) <= 0.97
 
 
 def network_of(page: str) -> str:

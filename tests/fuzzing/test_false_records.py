@@ -21,7 +21,7 @@ from seqbench.utils.errors import SeqbenchError
 from seqbench.verification import checked_fields, record_subject, verify
 from seqbench.verification.blind.hosted_net import HostedNet
 from seqbench.verification.blind.net_description import NetDescription
-from seqbench.verification.blind.net_process import _start_message
+from seqbench.verification.blind.net_requests import start_message
 from seqbench.verification.checked_fields import RETRAIN, WORD, find_check
 from tests.fuzzing.strategies import FAST, tried
 from tests.verification.helpers import NET_CHECKS, RecordData, resolve
@@ -126,7 +126,7 @@ class LocalPair:
     """
 
     def __init__(self, record: Record, weights: Mapping[str, Tensor], threads: int) -> None:
-        self.start = _start_message(record, weights, "cpu", threads, costs=True)
+        self.start = start_message(record, weights, "cpu", threads, costs=True)
 
     def __enter__(self) -> LocalPair:
         return self
