@@ -2,8 +2,8 @@
 
 The command makes each false record of ``tests/verification/attempt_table.py``, verifies it, prints the score that it
 claims beside the score that the verification computes, and writes the outcomes as JSON and into the tables of
-``docs/trust.md``. Outcomes of other attempts stay as they are; ``page`` instead of numbers writes the tables alone. It
-fails if an outcome is not the expected one.
+``docs/trust.md``. Outcomes of other attempts stay as they are; ``missing`` instead of numbers makes the trials without
+an expected outcome, and ``page`` writes the tables alone. It fails if an outcome is not the expected one.
 """
 
 from __future__ import annotations
@@ -37,13 +37,17 @@ def main() -> None:
     if sys.argv[1:] == ["page"]:
         write_page()
         return
-    chosen = {int(number) for number in sys.argv[1:]} or set(ATTEMPTS)
+    only_missing = sys.argv[1:] == ["missing"]
+    chosen = set(ATTEMPTS) if only_missing else {int(number) for number in sys.argv[1:]} or set(ATTEMPTS)
     with tempfile.TemporaryDirectory(prefix="seqbench-attempts-") as name:
         root = Path(name)
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ["SEQBENCH_CACHE"] = str(root / "cache")
         run = Path(call(CheatSite.install(root / "site"), cheat_runs.train, "gru", root / "runs", {}))
         tried = [(k, trial) for k, trial in enumerate(TRIALS) if trial.attempt in chosen]
+        if only_missing:
+            known = {key for key, row in known_rows().items() if not row["mistake"]}
+            tried = [(k, trial) for k, trial in tried if (trial.attempt, trial.name) not in known]
         for k, trial in tried:
             row = try_one(trial, root / f"trial-{k}", run)
             write_rows({**known_rows(), (trial.attempt, trial.name): row})

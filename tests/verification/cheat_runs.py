@@ -172,6 +172,7 @@ def rescore(folder: Path) -> None:
         results["metrics"][split] = {name: dict(score) for name, score in scoring.split_metrics(module, split).items()}
     results["lengths"] = dict(scoring.length_curves(module)) or results.get("lengths", {})
     results["weights"] = weights_digest(module)
+    results["predictions"] = scoring.prediction_digests(module)
     for curves in (results["curves"]["validation"], checkpoint["callbacks"]["Curve"]["validation"]):
         for name, column in curves.items():
             if name != "step":
