@@ -122,7 +122,9 @@ def render_table(results: Mapping[str, Any]) -> str:
     for attempt in results["attempts"]:
         for outcome, by, trials in _grouped(attempt["trials"]):
             names = "" if len(attempt["trials"]) == len(trials) else f" ({', '.join(row['name'] for row in trials)})"
-            where = f"[{by}](#{'what-no-check-can-see'})" if by.endswith(".md") else f"`{by}`" if by else ""
+            where = (
+                "[what cannot be checked](#what-cannot-be-checked)" if by.endswith(".md") else f"`{by}`" if by else ""
+            )
             pairs = [row for row in trials if row["claimed"] is not None and row["blind"] not in (None, row["claimed"])]
             scores = "; ".join(f"{_number(row['claimed'])}, {_number(row['blind'])}" for row in pairs)
             lines.append(f"| {attempt['number']} | {attempt['attempt']}{names} | {outcome} | {where} | {scores} |")
