@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from seqbench.protocol.record_fields import RecordFile
 from seqbench.protocol.record_reference import inner_models
+from seqbench.utils.number_format import counted
 
 RETRAIN, WORD = "retrain", "the submitter's word"
 
@@ -120,7 +121,9 @@ def find_check(field: str) -> str:
     matching = [check for check, patterns in FIELDS.items() if any(fnmatch.fnmatchcase(field, x) for x in patterns)]
     found = exact or matching
     if len(found) != 1:
-        raise LookupError(f"the field {field} is in {len(found)} rows of the table of checked fields, expected 1")
+        raise LookupError(
+            f"the field {field} is in {counted(len(found), 'row')} of the table of checked fields, expected 1"
+        )
     return found[0]
 
 

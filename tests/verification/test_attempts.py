@@ -21,12 +21,15 @@ FAST = {
     (21, "workflow"),
     (21, "record of the board"),
 }
-"""Trials that take a few seconds; the others start many processes."""
+"""Trials that take a few seconds. Of the others, the first of each attempt is slow, and more are exhaustive."""
 
 
 def marked(trial: Trial) -> object:
     name = f"{trial.attempt}-{trial.name.replace(' ', '_')}"
-    marks = () if (trial.attempt, trial.name) in FAST else pytest.mark.slow
+    if (trial.attempt, trial.name) in FAST:
+        return pytest.param(trial, id=name)
+    others = [one for one in TRIALS if one.attempt == trial.attempt and (one.attempt, one.name) not in FAST]
+    marks = [pytest.mark.slow] if trial is others[0] else [pytest.mark.slow, pytest.mark.exhaustive]
     return pytest.param(trial, id=name, marks=marks)
 
 

@@ -231,7 +231,7 @@ def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, m
     assert not marker.exists()
     monkeypatch.syspath_prepend(tmp_path)
     assert "'my_file:Net' could not be imported" in skipped(verify.verify_record(finished.folder, trust=True), REBUILT)
-    assert marker.exists()
+    assert not marker.exists()  # The file was imported in a process that may not write.
     sys.modules.pop("my_file", None)  # Other tests have another file of this name.
 
 

@@ -11,6 +11,7 @@ from seqbench.leaderboard.pages import wording
 from seqbench.leaderboard.pages.overview.overview_table import TOP, build_overview
 from seqbench.leaderboard.task_data import INCOMPLETE, MISSING, NOT_APPLICABLE, RowData, TaskData
 from seqbench.utils import number_format
+from seqbench.utils.number_format import counted
 from seqbench.utils.visible_text import visible_line
 
 DAGGER, DOUBLE_DAGGER, CIRCLE = r"\dagger", r"\ddagger", r"\circ"
@@ -179,7 +180,7 @@ def _caption(data: BoardData, count: int, top: int) -> str:
         f"Test scores at tier {escape_latex(board.tier)}: means over {seeds}.",
     ]
     if count > top:
-        sentences.append(f"The first {top} of {count} architectures.")
+        sentences.append(f"The first {top} of {counted(count, 'architecture')}.")
     if any(row.half_width == 0 for task in data.tasks for row in task.rows):
         sentences.append("A mean without $\\pm$ is the score of all seeds.")
     if any(row.rank == 1 for task in data.tasks for row in task.rows):

@@ -6,6 +6,7 @@ from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages.markdown_text import escape_markdown, inline_code, render_table
 from seqbench.leaderboard.pages.overview.overview_table import Overview, OverviewCell, build_overview
 from seqbench.leaderboard.pages.overview.result_sentence import result_sentences
+from seqbench.utils.number_format import counted
 
 
 def render_result(data: BoardData) -> str:
@@ -48,7 +49,7 @@ def more_rows(count: int, top: int) -> str:
         count: number of rows.
         top: number of rows that are shown.
     """
-    return f"The first {top} of {count:,} rows; `index.html` and `board.csv` hold all." if count > top else ""
+    return f"The first {top} of {counted(count, 'row')}; `index.html` and `board.csv` hold all." if count > top else ""
 
 
 def _cell_text(cell: OverviewCell) -> str:

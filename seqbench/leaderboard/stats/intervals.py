@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
 
 
@@ -81,7 +82,7 @@ def sampled_mean_interval(values: Iterable[float], errors: Iterable[float], shar
     """
     known, sizes = check_finite(values), check_finite(errors)
     if len(known) != len(sizes):
-        raise SeqbenchError(f"Expected a standard error for each of {len(known)} scores, got {len(sizes)}.")
+        raise SeqbenchError(f"Expected a standard error for each of {counted(len(known), 'score')}, got {len(sizes)}.")
     mean, deviation = mean_and_deviation(known)
     if len(sizes) == 1:
         return Interval(mean, None)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import parse_json, short_repr
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _described_arrays(items: JsonValue, limits: Limits, sender: str) -> dict[str
     """
     assert isinstance(items, list)
     if len(items) > limits.arrays:
-        raise SeqbenchError(f"{sender} sent {len(items)} arrays; at most {limits.arrays} are accepted")
+        raise SeqbenchError(f"{sender} sent {counted(len(items), 'array')}; at most {limits.arrays} are accepted")
     arrays: dict[str, RawArray] = {}
     for item in items:
         name, array = _described_array(item, limits, sender)
@@ -183,7 +184,7 @@ def _described_arrays(items: JsonValue, limits: Limits, sender: str) -> dict[str
     size = sum(array.size for array in arrays.values())
     if size > limits.array_bytes:
         raise SeqbenchError(
-            f"{sender} sent arrays of {size:,} bytes; at most {limits.array_bytes:,} bytes are accepted"
+            f"{sender} sent arrays of {counted(size, 'byte')}; at most {limits.array_bytes:,} bytes are accepted"
         )
     return arrays
 

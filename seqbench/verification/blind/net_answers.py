@@ -94,7 +94,10 @@ def checked_tokens(answer: Message, rows: int, output: TokenSequence) -> list[li
         raise SeqbenchError(f"the net answered with the arrays {short_repr(sorted(answer.arrays))}, expected tokens")
     counts, tokens = (from_raw(answer.arrays[name]) for name in ("counts", "tokens"))
     if counts.shape != (rows,) or tokens.dim() != 1:
-        raise SeqbenchError(f"the net decoded {tuple(counts.shape)} rows of {tuple(tokens.shape)} tokens, not {rows}")
+        raise SeqbenchError(
+            f"the net decoded lengths of shape {tuple(counts.shape)} and tokens of shape {tuple(tokens.shape)}, for "
+            f"{rows} rows"
+        )
     fits = bool(((counts >= 0) & (counts <= output.longest)).all()) and int(counts.sum()) == len(tokens)
     if not fits:
         raise SeqbenchError(f"the net decoded rows of other lengths than 0 to {output.longest}")

@@ -94,15 +94,20 @@ def _confinement(folder: Path, here: Path, hidden: Sequence[Path], uses_gpu: boo
     hidden = [path.resolve() for path in hidden]
     modules = [*map(Path, registry.plugin_folders()), *([here] if here != folder else [])]
     readable, listable = readable_files.python_files(hidden, modules)
-    cards = Path(str(seqbench.__file__)).parent.parent / "tasks"
     return confine.Plan(
-        readable=[str(path) for path in (*readable, cards)],
+        readable=[str(path) for path in (*readable, *_card_folders())],
         listable=[str(path) for path in listable],
         writable=str(folder),
         hidden=[str(path) for path in hidden],
         memory=0 if uses_gpu else int(MEMORY_SHARE * _machine_memory()),
         uses_gpu=uses_gpu,
     )
+
+
+def _card_folders() -> list[Path]:
+    """Return the folders of cards beside each seqbench that the process may import: this one, or another checkout."""
+    roots = [Path(str(seqbench.__file__)).parent.parent, *(Path(entry).absolute() for entry in sys.path)]
+    return [root / "tasks" for root in dict.fromkeys(roots) if (root / "seqbench" / "__init__.py").is_file()]
 
 
 def _has_class_path(record: Record) -> bool:

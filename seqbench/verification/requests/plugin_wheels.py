@@ -19,6 +19,7 @@ from seqbench.protocol.identity.package_sources import SEQBENCH, distribution_di
 from seqbench.protocol.records import Record
 from seqbench.protocol.registry import PLUGIN_FOLDERS, forget_entries, plugin_folders
 from seqbench.utils.errors import SeqbenchError, one_line
+from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
 
 MOST_PLUGINS = 20
@@ -52,7 +53,9 @@ def named_plugins(records: Iterable[Record]) -> list[tuple[str, str]]:
                 )
             found.add((name, version))
     if len(found) > MOST_PLUGINS:
-        raise SeqbenchError(f"the records name {len(found)} distributions; send at most {MOST_PLUGINS} at once")
+        raise SeqbenchError(
+            f"the records name {counted(len(found), 'distribution')}; send at most {MOST_PLUGINS} at once"
+        )
     return sorted(found)
 
 

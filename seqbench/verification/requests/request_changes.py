@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from seqbench.leaderboard.data.board_paths import ROOT
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 LARGEST_RECORD = 2 * 2**20
 """Largest size of a record (bytes)."""
@@ -83,7 +84,9 @@ def find_changes(base: Path, request: Path) -> RequestChanges:
         else:
             records.append(PurePosixPath(name))
     if len(records) > MOST_RECORDS:
-        refused.append(Refusal(ROOT, f"it adds {len(records):,} records; send at most {MOST_RECORDS:,} at once"))
+        refused.append(
+            Refusal(ROOT, f"it adds {counted(len(records), 'record')}; send at most {MOST_RECORDS:,} at once")
+        )
     return RequestChanges(tuple(records), pages, tuple(refused))
 
 
@@ -103,7 +106,7 @@ def _objection(name: str, before: Path | None, after: Path | None) -> str:
             return f"it {change} a record that the board has; {OWN_REQUEST}, and say why"
         assert after is not None, "a file is in the base or in the request"
         if (size := os.lstat(after).st_size) > LARGEST_RECORD:
-            return f"it has {size:,} bytes; a record has at most {LARGEST_RECORD:,}"
+            return f"it has {counted(size, 'byte')}; a record has at most {LARGEST_RECORD:,}"
         return ""
     if PAGE.fullmatch(name) and after is not None:
         return ""

@@ -36,7 +36,9 @@ def test_a_changed_record_has_status_1_and_names_the_failed_checks(
 ) -> None:
     shutil.copy(run / records.NAME, tmp_path / "lone.json")
     assert main(["verify", str(tmp_path / "lone.json")]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Nothing is wrong; not checked: weights, scores, predictions."
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "Nothing is wrong; not checked: weights, scores, predictions, fresh test, causality, consistency."
+    )
     data = json.loads((run / records.NAME).read_text())
     data["config"]["parameters"] -= 1
     (tmp_path / "lone.json").write_text(json.dumps(data))

@@ -16,6 +16,7 @@ from seqbench.leaderboard.pages.statistics_wording import format_deviations
 from seqbench.leaderboard.selection.overall_comparison import LEAST_ORDERED_TASKS
 from seqbench.leaderboard.task_data import TaskData
 from seqbench.utils import number_format
+from seqbench.utils.number_format import counted
 from seqbench.utils.visible_text import visible_line
 
 MOST_NAMED = 3
@@ -123,7 +124,8 @@ def _overall_sentence(overall: OverallData) -> str:
         if row.first_beats is None or row.first_beats.low is None or row.first_beats.low <= 0.5
     ]
     mean = score_text.format_estimate(first.iqm or 0.0, first.low, first.high)
-    text = f"Over {len(overall.tasks)} tasks, {visible_line(first.label)} is first with an interquartile mean of {mean}"
+    tasks = counted(len(overall.tasks), "task")
+    text = f"Over {tasks}, {visible_line(first.label)} is first with an interquartile mean of {mean}"
     return f"{text}; {name_list(equal)} cannot be told apart from it." if equal else f"{text}."
 
 
