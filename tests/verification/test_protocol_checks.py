@@ -288,6 +288,8 @@ def test_a_record_without_sources_is_verified_by_its_digest_without_sources(
 
 def test_another_source_of_a_distribution_is_reported_and_not_wrong(folder: Path) -> None:
     edit_record(folder, replace_value("config", "sources", "seqbench", "digest", value="0" * 64))
+    # The source of a stated commit is known, and another one would be wrong.
+    edit_record(folder, replace_value("config", "git_commit", value=None))
     report = verify.verify_record(folder)
     assert report.ok
     assert report.checks[2].message.endswith("; recorded with another source of seqbench")
