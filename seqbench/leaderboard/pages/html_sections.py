@@ -72,7 +72,7 @@ class TaskSection:
         strips: the drawing of each row's seeds, by label.
         references: the rows at the end of the table.
         charts: the charts.
-        one_size: whether all models are about equally large.
+        one_size: whether there are several models and all are about equally large.
         legend: labels of the rows that have a colour, each with its line and marker.
         grey: number of rows without a colour.
     """
@@ -188,7 +188,7 @@ def build_task_section(
         strips=_draw_strips(task, [row.source for row in rows], slots),
         references=table_cells.reference_rows(task),
         charts=charts.task_charts(shown, slots),
-        one_size=charts.sizes_are_equal(task),
+        one_size=len(slots) > 1 and charts.sizes_are_equal(task),
         legend=series_style.draw_legend(slots),
         grey=len(shown.rows) - len(slots),
     )

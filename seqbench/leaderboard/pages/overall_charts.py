@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol
 
 from markupsafe import Markup
 
 from seqbench.leaderboard.board_data import OverallData
 from seqbench.leaderboard.pages.charts import Chart
 from seqbench.leaderboard.pages.series_style import Slots
+from seqbench.leaderboard.stats.intervals import Estimate
+from seqbench.leaderboard.stats.performance_profiles import Profile
 from seqbench.leaderboard.task_data import RANKED, RowData, TaskData
 from seqbench.utils.drawing.axis import Axis
 from seqbench.utils.drawing.chart_parts import CHART_WIDTH, HEIGHT, WIDTH, Line, Point
@@ -35,32 +35,6 @@ DOT, GAP, NUMBER = 13.0, 12.0, 26.0
 """Width of a marker, of the gap between two groups, and of a number of rows, in pixels."""
 
 
-class Shares(Protocol):
-    """A performance profile: the share of runs above each threshold, with its interval."""
-
-    @property
-    def share(self) -> Sequence[float]:
-        """The shares."""
-
-    @property
-    def low(self) -> Sequence[float]:
-        """The lower ends of the intervals; empty without intervals."""
-
-    @property
-    def high(self) -> Sequence[float]:
-        """The upper ends of the intervals; empty without intervals."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number of a row with its 95 % interval; None for an unknown end."""
-
-    label: str
-    value: float
-    low: float | None
-    high: float | None
-
-
 def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: Slots) -> list[Chart]:
     """Draw the charts across tasks: the groups of each task, profiles, interquartile means and optimality gaps.
 
@@ -76,8 +50,8 @@ def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: 
         profiles = {row.label: row.profile for row in overall.rows}
         caption = "Performance profiles, with pointwise 95 % intervals of the first rows"
         charts.append(Chart(caption, draw_profiles(overall.thresholds, profiles, slots)))
-    means = [Estimate(row.label, row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None]
-    gaps = [Estimate(row.label, row.gap.value, row.gap.low, row.gap.high) for row in overall.rows if row.gap]
+    means = {row.label: Estimate(row.iqm, row.low, row.high) for row in overall.rows if row.iqm is not None}
+    gaps = {row.label: row.gap for row in overall.rows if row.gap is not None}
     for caption, axis, estimates in (
         ("IQM and its 95 % interval", "interquartile mean of scores", means),
         ("Optimality gap and its 95 % interval", "mean distance of the runs from a score of 1", gaps),
@@ -92,7 +66,7 @@ def draw_overall_charts(tasks: Sequence[TaskData], overall: OverallData, slots: 
     return charts
 
 
-def draw_profiles(thresholds: Sequence[float], profiles: Mapping[str, Shares], slots: Slots) -> Markup:
+def draw_profiles(thresholds: Sequence[float], profiles: Mapping[str, Profile], slots: Slots) -> Markup:
     """Draw the share of runs whose score is above each threshold, a line for each row.
 
     Args:
@@ -115,34 +89,43 @@ def draw_profiles(thresholds: Sequence[float], profiles: Mapping[str, Shares], s
     return plot.render()
 
 
-def draw_estimates(title: str, estimates: Sequence[Estimate], slots: Slots) -> Markup:
+def draw_estimates(title: str, estimates: Mapping[str, Estimate], slots: Slots) -> Markup:
     """Draw numbers from 0 to 1 with their intervals, one row below the other.
 
     Args:
         title: the text below the axis.
-        estimates: the numbers, in the order of the rows.
+        estimates: the number of each row by its label, in the order of the rows.
         slots: the slots of the rows; others are grey.
     """
-    ends = [end for one in estimates for end in (one.value, one.low, one.high) if end is not None]
+    ends = [end for one in estimates.values() for end in (one.value, one.low, one.high) if end is not None]
     axis = Axis.over([0.0, 1.0, *ends], LEFT, RIGHT, pad=0.02)
     bottom = TOP + STEP * len(estimates)
     parts: list[str] = []
     for value in axis.ticks(5):
         parts.append(svg_tag("path", class_="grid", d=vertical_line(axis(value), 4.0, bottom)))
         parts.append(axis_text(format_tick(value), axis(value), bottom + 13))
-    for number, one in enumerate(estimates):
-        parts += _estimate_row(one, TOP + STEP * (number + 0.5), axis, slots.get(one.label))
+    for number, (label, one) in enumerate(estimates.items()):
+        parts += _estimate_row(label, one, TOP + STEP * (number + 0.5), axis, slots.get(label))
     parts.append(axis_text(title, (LEFT + RIGHT) / 2, bottom + 28))
     return _drawing(parts, bottom + 34, f"Forest plot: {title}")
 
 
-def _estimate_row(one: Estimate, y: float, axis: Axis, slot: int | None) -> list[Markup]:
-    title, bars = f"{one.label}: {one.value:.4g}", []
+def _estimate_row(label: str, one: Estimate, y: float, axis: Axis, slot: int | None) -> list[Markup]:
+    """Return the name, the marker and the interval of one row.
+
+    Args:
+        label: name of the row.
+        one: its number.
+        y: coordinate of the middle of the row.
+        axis: the horizontal axis.
+        slot: slot of the row; None for a grey one.
+    """
+    title, bars = f"{label}: {one.value:.4g}", []
     if one.low is not None and one.high is not None:
         title += f", 95 % interval {one.low:.4g} to {one.high:.4g}"
         bars.append(svg_tag("path", class_="bar", d=horizontal_line(y, axis(one.low), axis(one.high))))
     marker = svg_marker(axis(one.value), y, slot, title)
-    return [_row_name(one.label, y), series_group(one.label, slot, *bars, marker)]
+    return [_row_name(label, y), series_group(label, slot, *bars, marker)]
 
 
 def draw_rank_groups(tasks: Sequence[TaskData], slots: Slots) -> Markup:

@@ -63,7 +63,7 @@ class RawArray:
 
 @dataclass(frozen=True)
 class Message:
-    """One message.
+    """A request to the process of a net, or its answer.
 
     Args:
         kind: what is asked or answered.

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import overall_charts, series_style
-from seqbench.leaderboard.pages.overall_charts import MOST_BANDS, Estimate
+from seqbench.leaderboard.pages.overall_charts import MOST_BANDS
 from seqbench.leaderboard.stats import intervals as interval
+from seqbench.leaderboard.stats.intervals import Estimate
 from seqbench.leaderboard.task_data import CardVersion, RowData, TaskData
 from seqbench.utils.drawing.chart_parts import CHART_WIDTH
 from tests.leaderboard import sample
@@ -47,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> BoardData:
 
 def test_the_forest_has_a_row_for_each_label_with_its_interval() -> None:
     forest = str(
-        overall_charts.draw_estimates("gap", [Estimate("gru", 0.9, 0.8, 1.0), Estimate("a", 0.5, None, None)], {})
+        overall_charts.draw_estimates("gap", {"gru": Estimate(0.9, 0.8, 1.0), "a": Estimate(0.5, None, None)}, {})
     )
     assert "<title>gru: 0.9, 95 % interval 0.8 to 1</title>" in forest
     assert forest.count("data-key") == 2

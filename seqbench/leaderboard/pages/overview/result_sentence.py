@@ -116,7 +116,7 @@ def _lead(task: TaskData) -> str:
 
 
 def _overall_sentence(overall: OverallData) -> str:
-    """Return who is first over at least ten tasks, and who cannot be told apart from it."""
+    """Return the first row over at least ten tasks, and the rows that do not differ from it, as a sentence."""
     first, *others = overall.rows
     equal = [
         visible_line(row.label)
