@@ -52,12 +52,11 @@ def gpu(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def lint(session: nox.Session) -> None:
-    """Check the style, and the types: strictly in the package, with mypy's defaults in the tests."""
+    """Check the style, and the types: strictly in the package, less so in the tests (pyproject.toml)."""
     session.install(*PINS, "-e", ".[lint,test]")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
-    session.run("mypy", "--strict", "seqbench")
-    session.run("mypy", "tests")
+    session.run("mypy")
 
 
 @nox.session(reuse_venv=True)

@@ -14,7 +14,7 @@ from seqbench.utils.errors import SeqbenchError
 
 
 class Backbone(nn.Module):
-    def __init__(self, d_model: int, rates: list[float], gate: str | None = None, untyped=3) -> None:
+    def __init__(self, d_model: int, rates: list[float], gate: str | None = None, untyped=3) -> None:  # type: ignore[no-untyped-def]
         super().__init__()
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
@@ -22,7 +22,7 @@ class Backbone(nn.Module):
 
 
 class TwoWithoutDefaults(Backbone):
-    def __init__(self, d_model: int, hidden: int, width) -> None:
+    def __init__(self, d_model: int, hidden: int, width) -> None:  # type: ignore[no-untyped-def]
         super().__init__(d_model, [])
 
 

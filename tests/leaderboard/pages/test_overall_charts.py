@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +14,7 @@ from seqbench.leaderboard.pages import overall_charts, series_style
 from seqbench.leaderboard.pages.overall_charts import MOST_BANDS
 from seqbench.leaderboard.stats import intervals as interval
 from seqbench.leaderboard.stats.intervals import Estimate
+from seqbench.leaderboard.stats.performance_profiles import Profile
 from seqbench.leaderboard.task_data import CardVersion, RowData, TaskData
 from seqbench.utils.drawing.chart_parts import CHART_WIDTH
 from tests.leaderboard import sample
@@ -21,15 +22,6 @@ from tests.leaderboard.chart_kit import check_geometry, parse_drawing, texts
 from tests.leaderboard.kit import task_data
 
 THRESHOLDS = [0.0, 0.25, 0.5, 0.75, 0.99]
-
-
-@dataclass(frozen=True)
-class Profile:
-    """Shares of runs above the thresholds."""
-
-    share: list[float]
-    low: list[float]
-    high: list[float]
 
 
 def sample_row(label: str, rank: int) -> RowData:
