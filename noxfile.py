@@ -171,11 +171,12 @@ def pinned(name: str) -> str:
 
 
 def check_contents(session: nox.Session, wheel: Path) -> None:
-    """Fail unless the wheel contains every card, board, template and page, and the file py.typed."""
+    """Fail unless the wheel contains every card, every board, and every file of the package."""
     cards = {f"seqbench/_data/tasks/{card.name}" for card in Path("tasks").glob("*.yaml")}
-    templates = {str(path) for path in Path("seqbench/cli/plugin_templates").rglob("*") if path.is_file()}
     boards = {f"seqbench/_data/{path}" for path in Path("leaderboards").rglob("*") if path.is_file()}
-    pages = {f"seqbench/leaderboard/pages/page.{kind}" for kind in ("html", "css", "js")}
-    missing = (cards | templates | boards | pages | {"seqbench/py.typed"}) - set(zipfile.ZipFile(wheel).namelist())
+    package = {
+        path.as_posix() for path in Path("seqbench").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    }
+    missing = (cards | boards | package) - set(zipfile.ZipFile(wheel).namelist())
     if missing:
         session.error(f"{wheel.name} lacks {', '.join(sorted(missing))}")
