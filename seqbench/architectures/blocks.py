@@ -17,6 +17,8 @@ from typing import Generic, Protocol, TypedDict, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
+from seqbench.architectures.feed_forward import build_mlp
+
 StateT = TypeVar("StateT")
 
 
@@ -75,15 +77,26 @@ class ResidualStack(nn.Module):
         mixers: one module for each layer, with ``forward(x, lengths)``.
         dropout: dropout probability on the output of each mixer and MLP.
         expansion: width inside an MLP as a multiple of ``d_model``; 0 for no MLP.
+        mlp: kind of MLP, ``gelu`` or ``swiglu``.
+
+    Raises:
+        ValueError: the kind of MLP is unknown.
     """
 
     causal = False
 
-    def __init__(self, d_model: int, mixers: Iterable[nn.Module], dropout: float = 0.0, expansion: int = 0) -> None:
+    def __init__(
+        self,
+        d_model: int,
+        mixers: Iterable[nn.Module],
+        dropout: float = 0.0,
+        expansion: int = 0,
+        mlp: str = "gelu",
+    ) -> None:
         super().__init__()
         self.mixers = nn.ModuleList(mixers)
         self.norms = nn.ModuleList(nn.RMSNorm(d_model, eps=1e-6) for _ in self.mixers)
-        self.mlps = nn.ModuleList(_MLP(d_model, expansion) for _ in self.mixers if expansion)
+        self.mlps = nn.ModuleList(build_mlp(mlp, d_model, expansion) for _ in self.mixers if expansion)
         self.last = nn.RMSNorm(d_model, eps=1e-6)
         self.dropout = nn.Dropout(dropout)
 
@@ -165,14 +178,6 @@ class CausalResidualStack(ResidualStack, Generic[StateT]):
             after.append(state_after)
             x = self._add(layer, x, mixed)
         return self.last(x), tuple(after)
-
-
-class _MLP(nn.Sequential):
-    """A norm and two linear maps with a GELU between them, ``(..., d_model)`` to the same shape."""
-
-    def __init__(self, d_model: int, expansion: int) -> None:
-        wide = expansion * d_model
-        super().__init__(nn.RMSNorm(d_model, eps=1e-6), nn.Linear(d_model, wide), nn.GELU(), nn.Linear(wide, d_model))
 
 
 class CausalConvolution(nn.Module):

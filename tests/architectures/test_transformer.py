@@ -1,17 +1,25 @@
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
-from torch.nn.functional import gelu, rms_norm, scaled_dot_product_attention
+from torch import Tensor, nn
+from torch.nn.functional import gelu, rms_norm
 
-from seqbench.architectures import transformer
-from seqbench.architectures.transformer import BiTransformer, Transformer, rotate
+from seqbench.architectures.attention import self_attention
+from seqbench.architectures.attention.positions import KINDS, SinusoidalPositions
+from seqbench.architectures.transformer import BiTransformer, Transformer
 from seqbench.testing.architecture_kit import check_architecture
 
 LENGTHS = torch.tensor([9, 4, 1, 9])
+VARIANTS: list[dict[str, Any]] = [{"positions": kind} for kind in KINDS]
+VARIANTS += [{"mlp": "swiglu"}, {"qk_norm": True}, {"mlp": "swiglu", "qk_norm": True, "positions": "alibi"}]
+
+
+def name_variant(options: Any) -> str:
+    return ",".join(str(value) for value in options.values()) if isinstance(options, dict) else str(options)
 
 
 def rotate_by_complex_numbers(x: Tensor) -> Tensor:
@@ -24,19 +32,52 @@ def rotate_by_complex_numbers(x: Tensor) -> Tensor:
     return torch.cat([pairs.real, pairs.imag, x[..., 2 * half :]], -1)
 
 
-def reference(net: Any, x: Tensor, allowed: Tensor) -> Tensor:
+def position_vectors(net: Any, time: int, width: int) -> Tensor:
+    """Return what each kind of positions adds to the input, ``(time, width)``."""
+    if hasattr(net.positions, "table"):
+        return net.positions.table.weight[:time]
+    if isinstance(net.positions, SinusoidalPositions):
+        even, odd = range(0, width, 2), range(1, width, 2)
+        rows = [
+            [math.sin(t / 10_000 ** (c / width)) for c in even]
+            + [math.cos(t / 10_000 ** ((c - 1) / width)) for c in odd]
+            for t in range(time)
+        ]
+        return torch.tensor(rows, dtype=torch.float64)
+    return torch.zeros(time, width, dtype=torch.float64)
+
+
+def biases(heads: int, time: int) -> Tensor:
+    """Return the penalties of ALiBi for three heads, ``(heads, time, time)``, by the published slopes."""
+    slopes = {3: (2**-4, 2**-8, 2**-2), 4: (2**-2, 2**-4, 2**-6, 2**-8)}[heads]
+    distance = (torch.arange(time)[:, None] - torch.arange(time)).abs()
+    return torch.stack([-slope * distance.double() for slope in slopes])
+
+
+def reference(net: Any, x: Tensor, allowed: Tensor, kind: str = "rotary") -> Tensor:
     """Compute a transformer in double precision; ``allowed`` is its mask, ``(batch or 1, time, time)``."""
     stack, x = net.double(), x.double()
-    width = x.shape[2]
+    time, width = x.shape[1:]
+    x = x + position_vectors(net, time, width)
     for norm, mixer, mlp in zip(stack.norms, stack.mixers, stack.mlps, strict=True):
         inward = rms_norm(x, (width,), norm.weight, 1e-6) @ mixer.inward.weight.T
         q, k, v = (part.unflatten(-1, (mixer.heads, -1)).transpose(1, 2) for part in inward.chunk(3, dim=-1))
-        read = scaled_dot_product_attention(
-            rotate_by_complex_numbers(q), rotate_by_complex_numbers(k), v, allowed[:, None]
-        )
+        if isinstance(mixer.query_norm, nn.RMSNorm):
+            q = q / (q.square().mean(-1, keepdim=True) + 1e-6).sqrt() * mixer.query_norm.weight
+            k = k / (k.square().mean(-1, keepdim=True) + 1e-6).sqrt() * mixer.key_norm.weight
+        if kind == "rotary":
+            q, k = rotate_by_complex_numbers(q), rotate_by_complex_numbers(k)
+        scores = torch.einsum("bhqc,bhkc->bhqk", q, k) / q.shape[-1] ** 0.5
+        if kind == "alibi":
+            scores = scores + biases(mixer.heads, time)
+        read = scores.masked_fill(~allowed[:, None], -torch.inf).softmax(-1) @ v
         x = x + read.transpose(1, 2).flatten(2) @ mixer.outward.weight.T
-        wide = gelu(rms_norm(x, (width,), mlp[0].weight, 1e-6) @ mlp[1].weight.T + mlp[1].bias)
-        x = x + wide @ mlp[3].weight.T + mlp[3].bias
+        if not hasattr(mlp, "inward"):
+            wide = gelu(rms_norm(x, (width,), mlp[0].weight, 1e-6) @ mlp[1].weight.T + mlp[1].bias)
+            x = x + wide @ mlp[3].weight.T + mlp[3].bias
+        else:
+            gate, value = (rms_norm(x, (width,), mlp.norm.weight, 1e-6) @ mlp.inward.weight.T).chunk(2, dim=-1)
+            x = x + (gate * gate.sigmoid() * value) @ mlp.outward.weight.T
     return rms_norm(x, (width,), stack.last.weight, 1e-6)
 
 
@@ -51,7 +92,7 @@ def band(time: int, window: int) -> Tensor:
 def test_the_causal_transformer_equals_the_formula_in_its_window(
     d_model: int, time: int, window: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transformer, "BLOCK", 8)
+    monkeypatch.setattr(self_attention, "BLOCK", 8)
     net, x = Transformer(d_model, heads=3, max_context=window), torch.randn(2, time, d_model)
     y = net(x)
     torch.testing.assert_close(y, reference(net, x, band(time, window)).float(), atol=1e-5, rtol=1e-5)
@@ -65,6 +106,60 @@ def test_the_bidirectional_transformer_ignores_padding_and_equals_the_formula() 
     torch.testing.assert_close(y, expected, atol=1e-5, rtol=1e-5)
     everything = torch.ones(1, 9, 9, dtype=torch.bool)
     torch.testing.assert_close(unmasked, reference(net, x, everything).float(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("window", [3, 100])
+@pytest.mark.parametrize("options", VARIANTS, ids=name_variant)
+def test_each_variant_of_the_causal_transformer_equals_the_formula(options: dict[str, Any], window: int) -> None:
+    net, x = Transformer(9, heads=3, max_context=window, **options).double(), torch.randn(2, 20, 9).double()
+    expected = reference(net, x, band(20, window), options.get("positions", "rotary"))
+    torch.testing.assert_close(net(x), expected)
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=name_variant)
+def test_each_variant_of_the_bidirectional_transformer_equals_the_formula(options: dict[str, Any]) -> None:
+    net, x = BiTransformer(9, heads=3, **options).double(), torch.randn(4, 9, 9).double()
+    valid = (torch.arange(9) < LENGTHS[:, None])[:, None].expand(4, 9, 9)
+    kind = options.get("positions", "rotary")
+    torch.testing.assert_close(net(x, LENGTHS), reference(net, x, valid, kind))
+    torch.testing.assert_close(net(x), reference(net, x, torch.ones_like(valid), kind))
+
+
+@pytest.mark.parametrize("window", [1, 7, 4096])
+@pytest.mark.parametrize("options", VARIANTS, ids=name_variant)
+def test_each_variant_gives_the_same_outputs_in_chunks(options: dict[str, Any], window: int) -> None:
+    net, x = Transformer(8, heads=3, max_context=window, **options).double(), torch.randn(2, 40, 8).double()
+    for sizes in ([1] * 40, [6, 7, 8, 19], [39, 1]):
+        state, outputs = None, []
+        for chunk in x.split(sizes, dim=1):
+            y, state = net.unroll(chunk, state)
+            outputs.append(y)
+        torch.testing.assert_close(torch.cat(outputs, 1), net(x))
+
+
+def test_a_stream_longer_than_the_learned_positions_is_refused() -> None:
+    net, x = Transformer(8, positions="learned", max_time=6), torch.randn(2, 4, 8)
+    _, state = net.unroll(x)
+    net.unroll(x[:, :2], state)
+    with pytest.raises(ValueError, match=r"at most 6 steps, .* got 7; choose a larger max_time"):
+        net.unroll(x[:, :3], state)
+    for cls in (Transformer, BiTransformer):
+        with pytest.raises(ValueError, match=r"at most 6 steps, .* got 7"):
+            cls(8, positions="learned", max_time=6)(torch.randn(1, 7, 8))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_outputs_are_finite_far_beyond_any_training_length(kind: str) -> None:
+    for cls in (Transformer, BiTransformer):
+        assert cls(8, num_layers=1, positions=kind, max_time=1500)(torch.randn(1, 1500, 8)).isfinite().all()
+
+
+def test_without_positions_both_sides_are_a_set() -> None:
+    x, order = torch.randn(1, 7, 8), torch.randperm(7)
+    for kind in KINDS:
+        net = BiTransformer(8, positions=kind)
+        same = torch.allclose(net(x[:, order]), net(x)[:, order], atol=1e-5)
+        assert same == (kind == "none")
 
 
 @pytest.mark.parametrize("window", [1, 37, 4096])
@@ -84,35 +179,6 @@ def test_unroll_in_chunks_equals_forward(sizes: list[int], window: int) -> None:
         assert keys.untyped_storage().nbytes() == keys.numel() * 4
 
 
-def test_products_of_rotated_queries_and_keys_depend_on_distance_alone() -> None:
-    q, k = torch.randn(2, 1, 1, 1, 7, dtype=torch.float64)
-    at = [torch.tensor([[t]]) for t in (0, 5, 1000, 1005, 100_000, 100_005)]
-    scores = [(rotate(q, late) * rotate(k, early)).sum() for early, late in zip(at[::2], at[1::2], strict=True)]
-    torch.testing.assert_close(scores, scores[:1] * 3)
-    assert not torch.isclose((rotate(q, at[1]) * rotate(k, at[1])).sum(), scores[0])
-    torch.testing.assert_close(rotate(q, at[3]).norm(), q.norm())
-    assert torch.equal(rotate(q, at[3])[..., -1], q[..., -1])
-    assert torch.equal(rotate(q[..., :1], at[3]), q[..., :1])
-
-
-def test_distant_steps_have_different_angles_in_half_precision() -> None:
-    x = torch.ones(1, 1, 2, 8, dtype=torch.bfloat16)
-    y = rotate(x, torch.tensor([[3000, 3001]]))
-    assert y.dtype == torch.bfloat16
-    torch.testing.assert_close(y.float(), rotate(x.float(), torch.tensor([[3000, 3001]])), atol=1e-2, rtol=0)
-    assert (y[:, :, 0, 0] - y[:, :, 1, 0]).abs() > 0.1
-
-
-def test_dropout_of_attention_weights_acts_in_training_only() -> None:
-    for cls in (Transformer, BiTransformer):
-        mixer = cls(8, dropout=0.3).mixers[0]
-        x = torch.randn(1, 6, 8)
-        with torch.no_grad():
-            many = mixer(x.expand(20_000, -1, -1))
-            torch.testing.assert_close(many.mean(0), mixer.eval()(x)[0], atol=0.02, rtol=0)
-            assert many.std(0).min() > 0.01 if not cls.causal else many.std(0)[1:].min() > 0.01
-
-
 def test_later_steps_and_those_out_of_the_window_have_no_gradient() -> None:
     x = torch.randn(2, 12, 8, requires_grad=True)
     (gradient,) = torch.autograd.grad(Transformer(8, max_context=3)(x)[:, 8].sum(), x)
@@ -121,7 +187,13 @@ def test_later_steps_and_those_out_of_the_window_have_no_gradient() -> None:
 
 @pytest.mark.parametrize(
     ("cls", "options"),
-    [(Transformer, {"max_context": 5, "heads": 3, "dropout": 0.1}), (BiTransformer, {"heads": 3, "dropout": 0.1})],
+    [
+        (Transformer, {"max_context": 5, "heads": 3, "dropout": 0.1}),
+        (BiTransformer, {"heads": 3, "dropout": 0.1}),
+        *((Transformer, {"num_layers": 1, **options}) for options in VARIANTS[1:]),
+        *((BiTransformer, {"num_layers": 1, **options}) for options in VARIANTS[1:]),
+    ],
+    ids=name_variant,
 )
 def test_it_passes_the_conformance_kit(cls: Any, options: dict[str, Any]) -> None:
     check_architecture(cls, d_model=7, options=options)
@@ -137,7 +209,17 @@ def test_the_number_of_parameters_equals_its_formula() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"d_model": 0}, {"num_layers": 0}, {"heads": 0}, {"max_context": 0}, {"dropout": 1.0}],
+    [
+        {"d_model": 0},
+        {"num_layers": 0},
+        {"heads": 0},
+        {"max_context": 0},
+        {"dropout": 1.0},
+        {"max_time": 0},
+        {"positions": "rope"},
+        {"mlp": "relu"},
+        {"init": "gpt2"},
+    ],
     ids=lambda options: next(iter(options)),
 )
 def test_values_out_of_range_are_refused(options: dict[str, Any]) -> None:

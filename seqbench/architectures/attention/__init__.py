@@ -1,0 +1,1 @@
+"""The attention of the transformers, and the ways in which positions enter it."""
