@@ -84,7 +84,7 @@ def test_a_mistake_is_one_sentence(changes: dict[str, Any], arguments: tuple[str
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("task", ["copy", "parity", "parity-last"])
+@pytest.mark.parametrize("task", ["copy", "copy-10", "parity", "parity-last"])
 def test_the_defaults_of_a_card_are_not_modified(task: str) -> None:
     for tier in cards.load_card(task).tiers:
         assert resolve(arch="lstm", task=task, tier=tier).modified() == []

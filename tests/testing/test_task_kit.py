@@ -16,6 +16,7 @@ from tests.testing.tasks import card
 GENERATED: dict[str, dict[str, object]] = {
     "adding": {},
     "copy": {},
+    "copy-10": {},
     "parity": {},
     "parity-last": {},
     "sentiment-order": {"pairs": 200},

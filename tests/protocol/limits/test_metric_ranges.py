@@ -12,7 +12,7 @@ from seqbench.protocol.limits import metric_ranges
 from seqbench.protocol.limits.metric_ranges import METRIC_RANGES, MetricRange, ranges_of_task
 from seqbench.utils.errors import SeqbenchError
 
-GENERATED = ("copy", "parity", "parity-last", "adding", "plan", "sentiment-order", "sentiment-position")
+GENERATED = ("copy", "copy-10", "parity", "parity-last", "adding", "plan", "sentiment-order", "sentiment-position")
 
 
 @pytest.mark.parametrize("name", sorted(registry.list_entries(registry.TASKS)))
