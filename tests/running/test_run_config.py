@@ -67,7 +67,7 @@ def test_the_options_of_a_configuration_give_the_same_configuration() -> None:
         ({"optim": {"betas": None}}, (), "optim"),
         ({"trainer": {"threads": None}}, (), "trainer"),
         ({}, ("--optim.lr", "-1"), "optim.lr must be a positive number"),
-        ({}, ("--optim.validate_every", "7"), "must divide optim.steps (4000)"),
+        ({}, ("--optim.validate_every", "7"), "must divide optim.steps (3000)"),
         ({}, ("--optim.steps", "1000000007"), "must divide optim.steps (1000000007), so"),
         ({"optim": {"steps": 10**15, "validate_every": 7}}, (), "optim.steps must be at most 1e+12"),
         ({}, ("--optim.optimizer", "adm"), "Did you mean 'adam'"),
@@ -180,8 +180,9 @@ def test_a_class_that_is_no_backbone_is_refused(arch: str) -> None:
 
 
 def test_options_of_the_card_reach_a_backbone_through_its_keyword_arguments(text_folder: Path) -> None:
-    config = resolve(arch="tests.backbones:KeywordOptions", task={"name": "char-lm", "data_dir": str(text_folder)})
-    assert config.arch_options == {"d_model": 256, "num_layers": 2, "dropout": 0.2, "skip": False}
+    task = {"name": "char-lm", "data_dir": str(text_folder)}
+    config = resolve(arch="tests.backbones:KeywordOptions", task=task, tier="medium")
+    assert config.arch_options == {"d_model": 512, "num_layers": 2, "dropout": 0.3, "skip": False}
 
 
 def test_swapped_splits_are_other_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
