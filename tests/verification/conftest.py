@@ -10,8 +10,10 @@ from seqbench.protocol import records
 from seqbench.protocol.config import RunConfig
 from seqbench.running import reload, runner
 from seqbench.verification import training_process
+from seqbench.verification.blind import net_launch, net_process
 from seqbench.verification.record_subject import Subject
 from tests.verification.helpers import resolve
+from tests.verification.local_nets import LocalPipes, NoProcess
 
 
 @pytest.fixture(scope="package")
@@ -53,6 +55,14 @@ def train_in_this_process(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
     monkeypatch.setattr(training_process, "repeat_start", repeat_start)
     monkeypatch.setattr(training_process, "repeat_run", repeat_run)
+
+
+@pytest.fixture
+def nets_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Build nets in the process of the test; whether they can be kept apart is tested in ``blind``."""
+    monkeypatch.setattr(net_process, "TimedPipes", LocalPipes)
+    monkeypatch.setattr(net_launch, "launch_net", lambda *arguments: NoProcess())
+    monkeypatch.setattr(net_launch, "end_process", lambda process: None)
 
 
 def config_of(subject: Subject) -> RunConfig:

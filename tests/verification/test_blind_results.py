@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from seqbench.protocol import records, run_folder
 from seqbench.running import reload
 from seqbench.running.callbacks.checkpoints import load_checkpoint
@@ -9,6 +11,8 @@ from seqbench.verification.blind.consistency import Agreement, Difference
 from seqbench.verification.blind_results import Comparison, score_blind
 from seqbench.verification.consistency_checks import looks_ahead
 from seqbench.verification.net_pair import NetPair
+
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
 
 
 def test_scores_and_predictions_are_those_of_the_run(run: Path) -> None:

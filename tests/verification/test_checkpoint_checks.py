@@ -26,6 +26,8 @@ from tests.verification.helpers import (
     wrong,
 )
 
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
+
 CHANGES: dict[str, tuple[Callable[[RecordData], None], set[str]]] = {
     "test score": (raise_test_score, {"scores"}),
     "score of a probe": (raise_probe_score, {"scores"}),

@@ -13,6 +13,8 @@ from seqbench.verification.blind_results import Comparison
 from seqbench.verification.record_subject import SkippedError, Subject
 from tests.verification.helpers import message_of, states, wrong
 
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
+
 CHEATS = "tests.models.contract.cheats"
 FEW = {"steps": 20, "validate_every": 10}
 

@@ -8,6 +8,8 @@ from seqbench.verification import fresh_test_check, verify
 from seqbench.verification.record_subject import SkippedError, Subject
 from tests.verification.helpers import message_of
 
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
+
 
 def test_a_true_record_scores_alike_on_new_samples(run: Path) -> None:
     report = verify.verify_record(run)

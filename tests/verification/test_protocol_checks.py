@@ -36,6 +36,8 @@ from tests.verification.helpers import (
     wrong,
 )
 
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
+
 Change = Callable[[RecordData], None]
 
 CHANGES: dict[str, tuple[Change, set[str]]] = {

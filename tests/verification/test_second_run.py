@@ -23,6 +23,8 @@ from tests.verification.helpers import (
     resolve,
 )
 
+pytestmark = pytest.mark.usefixtures("nets_in_this_process")
+
 OTHER = ["recorded with processor capability 'AVX2', here 'AVX512'"]
 
 

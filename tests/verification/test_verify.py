@@ -50,6 +50,7 @@ def test_this_process_never_imports_the_architecture(run: Path, monkeypatch: pyt
     assert states(verify.verify_record(run)) == dict.fromkeys(CHECKS, "ok")
 
 
+@pytest.mark.usefixtures("nets_in_this_process")
 def test_a_difference_within_the_tolerance_is_reported_and_a_larger_one_is_wrong(folder: Path) -> None:
     def change(data: RecordData) -> None:
         data["results"]["metrics"]["test"]["loss"]["value"] += 1e-9
@@ -61,6 +62,7 @@ def test_a_difference_within_the_tolerance_is_reported_and_a_larger_one_is_wrong
     assert set(wrong(verify.verify_record(folder, tolerance=1e-12))) == {"scores"}
 
 
+@pytest.mark.usefixtures("nets_in_this_process")
 def test_without_the_checkpoint_its_checks_are_skipped(run: Path, tmp_path: Path) -> None:
     lone = tmp_path / "parity-gru-0.json"
     lone.write_bytes((run / records.NAME).read_bytes())
@@ -80,6 +82,7 @@ def test_without_the_checkpoint_its_checks_are_skipped(run: Path, tmp_path: Path
         assert set(wrong(verify.verify_record(folder))) == {"scores"}
 
 
+@pytest.mark.usefixtures("nets_in_this_process")
 def test_a_missing_library_skips_the_check(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(verification.CHECKS, "lines", lambda subject: importlib.import_module("no_such_library"))
     assert "No module named 'no_such_library'" in skipped(verify.verify_record(run), ["lines"])

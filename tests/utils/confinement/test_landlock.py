@@ -16,7 +16,7 @@ def restrict(folder: Path, version: int | None = None) -> list[str]:
     return [
         "from seqbench.utils.confinement.landlock import READ, WRITE, restrict_process",
         f"rules = [('/usr', READ), (sys.prefix, READ), ({str(folder)!r}, WRITE), ('/no/such/folder', READ)]",
-        f"print(restrict_process(rules, {version}))",
+        f"print(restrict_process(rules, {version}), flush=True)",
     ]
 
 
