@@ -37,6 +37,7 @@ class Site:
         tasks: Mapping[str, str] | None = None,
         files: Mapping[str, str] | None = None,
         version: str = "1.0",
+        datamodules: Mapping[str, str] | None = None,
     ) -> None:
         """Write a distribution into the folder.
 
@@ -46,9 +47,14 @@ class Site:
             tasks: value of each entry point for a task, by name.
             files: text of each file, by path.
             version: version of the distribution.
+            datamodules: value of each entry point for a kind of data, by name.
         """
         info = self.folder / f"{name.replace('-', '_')}-{version}.dist-info"
-        groups = {registry.ARCHITECTURES: architectures or {}, registry.TASKS: tasks or {}}
+        groups = {
+            registry.ARCHITECTURES: architectures or {},
+            registry.TASKS: tasks or {},
+            registry.DATAMODULES: datamodules or {},
+        }
         lines = [
             f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in entries.items()) for group, entries in groups.items()
         ]

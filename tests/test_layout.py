@@ -35,7 +35,7 @@ LEVEL = {room: level for level, room in enumerate(ROOMS)}
 MOST_ENTRIES = 12
 MOST_MODULES = 20
 
-NO_ARROW = re.compile(r"seqbench\.(architectures|tasks)")
+NO_ARROW = re.compile(r"seqbench\.(architectures|tasks|datamodules$)")
 """Strings that name a group of entry points, not a package."""
 
 SAME_MEANING = {

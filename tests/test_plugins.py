@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ import torch
 
 import seqbench
 from seqbench.cli.main import main
-from seqbench.datamodules import base
-from seqbench.protocol import card_lookup, cards, specs
+from seqbench.datamodules import base, loading
+from seqbench.datamodules.parity import Parity
+from seqbench.protocol import card_lookup, cards, registry, specs
 from seqbench.protocol.batches import Keys
+from seqbench.running import run_config
+from seqbench.running.run_request import RunRequest
 from seqbench.utils.errors import SeqbenchError
 from tests import distributions
 from tests.datamodules import kit
@@ -97,6 +101,82 @@ def test_a_folder_named_tasks_next_to_a_package_is_not_searched(site: Site) -> N
 def test_a_card_may_be_an_alias(site: Site) -> None:
     install_task(site, card="alias: copy")
     assert cards.load_card("job").name == "copy"
+
+
+TRAINED = """
+import seqbench
+from torch import nn
+class Trained(seqbench.SequenceModule):
+    def __init__(self, context, d_model: int):
+        super().__init__(context, nn.GRU(d_model, d_model))
+    def training_step(self, batch, batch_idx):
+        return self.batch_loss(self.hidden_states(batch), batch)
+"""
+
+
+def digests_of_plug_in(site: Site, module: str) -> list[str]:
+    """Install a plug-in whose classes are in that module; return the digests of its card and of its runs."""
+    parents = [module.rsplit(".", above)[0] for above in range(1, module.count(".") + 1)]
+    site.install(
+        "their-tasks",
+        architectures={"their-net": f"{module}:Net", "their-module": f"{module}:Trained"},
+        tasks={"job": "theirs"},
+        datamodules={"jobs": f"{module}:Job"},
+        files={
+            "theirs/job.yaml": CARD.replace("theirs.data:Job", "jobs"),
+            **{f"{parent.replace('.', '/')}/__init__.py": "" for parent in parents},
+            f"{module.replace('.', '/')}.py": f"{JOB}\n{textwrap.dedent(NET)}\n{TRAINED}",
+        },
+    )
+    card = cards.load_card("job")
+    assert registry.find_data_entry("job", card.datamodule).value == f"{module}:Job"
+    digests = [card.digest("smoke")]
+    for arch in ("their-net", "their-module"):
+        config = run_config.resolve_config(RunRequest(arch, "job", tier="smoke"))
+        assert config.arch_entry.value.startswith(f"{module}:")
+        digests.append(config.digest())
+    return digests
+
+
+def test_a_file_that_moves_changes_no_digest_of_tasks_architectures_and_modules(site: Site) -> None:
+    before = digests_of_plug_in(site, "theirs.data")
+    (site.folder / "theirs" / "data.py").unlink()
+    assert digests_of_plug_in(site, "theirs.inner.elsewhere") == before
+    assert len(set(before)) == 3
+
+
+def test_the_digest_of_a_card_with_a_path_holds_the_path(site: Site) -> None:
+    install_task(site)
+    before = cards.load_card("job").digest("smoke")
+    install_task(site, CARD.replace("theirs.data:Job", "theirs.moved:Job"))
+    assert cards.load_card("job").digest("smoke") != before
+
+
+def test_a_card_may_name_a_kind_of_data_of_another_distribution(site: Site) -> None:
+    install_task(site, CARD.replace("theirs.data:Job", "parity"))
+    assert loading.import_datamodule_class(cards.load_card("job")) is Parity
+
+
+@pytest.mark.parametrize(
+    ("kind", "sentence"),
+    [
+        ("parrity", "task 'job' (from their-tasks 1.0) cannot be used: unknown kind of data 'parrity'. Did you mean 'pa"),
+        ("copying", "kind of data 'copying' is offered by "),
+    ],
+)
+def test_a_kind_of_data_that_is_unknown_or_offered_twice_gives_one_line(
+    site: Site, capsys: pytest.CaptureFixture[str], kind: str, sentence: str
+) -> None:
+    install_task(site, CARD.replace("theirs.data:Job", kind))
+    site.install("their-kinds", datamodules={"copying": "theirs.data:Job"})
+    line = error_line("run --arch gru --task job --tier smoke --logger none", capsys)
+    assert sentence in line
+    if kind == "copying":
+        assert "seqbench 0" in line
+        assert "their-kinds 1.0" in line
+    assert sentence in error_line("show job", capsys)
+    assert sentence in error_line("check job", capsys)
+    assert main(["list", "tasks"]) == 0
 
 
 @pytest.mark.parametrize(

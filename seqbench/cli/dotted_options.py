@@ -76,6 +76,7 @@ def _architecture_class(name: str) -> str:
 
 def _datamodule_class(name: str) -> str:
     try:
-        return str(card_lookup.read_card_file(name).data.get("datamodule", ""))
+        file = card_lookup.read_card_file(name)
+        return registry.find_data_entry(file.entry.name, str(file.data.get("datamodule", ""))).value
     except SeqbenchError:
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,10 @@ def import_datamodule_class(card: Card) -> type[SequenceDataModule]:
     """Import and return the datamodule class of a card.
 
     Raises:
-        SeqbenchError: the class cannot be imported, does not extend ``SequenceDataModule``, or lacks a method.
+        SeqbenchError: the kind of data is unknown, or its class cannot be imported, does not extend
+            ``SequenceDataModule``, or lacks a method.
     """
-    # Errors name the distribution of the card; a card that is not installed has none.
-    entries = registry.list_entries(registry.TASKS).get(card.name) or (registry.Entry(card.name, "", None, None),)
-    entry = dataclasses.replace(entries[0], value=card.datamodule)
+    entry = registry.find_data_entry(card.name, card.datamodule)
     datamodule: object = entry.load()
 
     # Imported here because it imports Lightning, which is slow. The class of any task has imported it by now.

@@ -15,6 +15,7 @@ from seqbench.models.evaluated_module import EvaluatedModule
 from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
 from seqbench.protocol.backbones import ParameterGroup
 from seqbench.protocol.batches import trained_batches
+from seqbench.protocol.random_keys import generator_seed
 from seqbench.protocol.specs import Batch
 from seqbench.utils.errors import SeqbenchError
 
@@ -93,9 +94,12 @@ class SequenceModule(EvaluatedModule):
             self.causality = module_probe.probe_module(self, self.trainer)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seed the random numbers of the step by (seed, step, rank), so that a resumed run draws the same numbers."""
+        """Seed the random numbers of the step by a hash of (seed, step, rank).
+
+        Therefore a resumed run draws the same numbers, and no two seeds draw the same ones at different steps.
+        """
         step, rank = trained_batches(self.trainer), self.trainer.global_rank
-        key = ((self.seed * 1_000_003 + step) * 10_007 + rank) & 0xFFFFFFFF
+        key = generator_seed("dropout", self.seed, step, rank)
         torch.default_generator.manual_seed(key)
         if self.device.type == "cuda":
             torch.cuda.default_generators[self.device.index or 0].manual_seed(key)

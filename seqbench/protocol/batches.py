@@ -7,7 +7,6 @@ the global batch and takes its rows.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from seqbench.protocol.random_keys import random_key
 from seqbench.protocol.specs import Batch
 from seqbench.utils.number_format import counted
 
@@ -70,8 +70,7 @@ class Keys:
         source = f"seed={self.seed}" if split == "train" else f"version={self.version}"
         if self.secret and split != "train":
             source = f"{source}/secret={self.secret}"
-        text = f"{self.task}/{source}/{split}/{step}"
-        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        key = random_key(self.task, source, split, step)
         return np.random.Generator(np.random.Philox(key=np.frombuffer(key, dtype=np.uint64)))
 
 

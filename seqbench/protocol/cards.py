@@ -1,7 +1,8 @@
 """Task cards: the fixed protocol of a task, read from YAML and validated key by key.
 
 A card states the data, the metric and, for each tier, the size of the model and the optimisation. Its digest covers all
-fields that change results (name, version, metric, data, the chosen tier), but not its descriptions.
+fields that change results (name, version, metric, data, the chosen tier), but not its descriptions. A new optional key
+changes no digest while it has its neutral value (see ``digested_data``).
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ from pydantic import GetPydanticSchema
 from pydantic.dataclasses import dataclass
 from pydantic_core import core_schema
 
+from seqbench.protocol import registry
 from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.choices import OPTIMIZERS, SCHEDULES, TIERS
+from seqbench.protocol.digested_data import digested_fields
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import json_digest, short_repr
 from seqbench.utils.strict_model import STRICT, PlainMapping, YamlFloat, validate
@@ -164,6 +167,14 @@ class Tier:
         changes = self.optims.get(architecture, {})
         return validate(Optim, {**dataclasses.asdict(self.optim), **changes}, f"optims.{architecture}")
 
+    def digested(self) -> dict[str, object]:
+        """Return the part of the tier that digests hold; changes of the optimisation are those that have an effect."""
+        fields, own = digested_fields(self), digested_fields(self.optim)
+        others = {name: digested_fields(self.optim_for(name)) for name in self.optims}
+        changed = {name: optim for name, optim in others.items() if optim != own}
+        fields.pop("optims", None)
+        return {**fields, "optim": own, **({"optims": changed} if changed else {})}
+
 
 @dataclass(frozen=True, config=STRICT)
 class Card:
@@ -174,7 +185,8 @@ class Card:
         version: version of the protocol, from 1.
         summary: summary of the task in one sentence.
         example: a drawn example.
-        datamodule: import path of the datamodule, ``package.module:Class``.
+        datamodule: name of a registered kind of data, such as ``copying``; or import path of the datamodule of a
+            plug-in, ``package.module:Class``.
         metric: the primary metric.
         citation: publication of the task.
         licence: licence of the data.
@@ -234,19 +246,21 @@ class Card:
     def digest(self, tier: str) -> str:
         """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without descriptions.
 
+        A registered kind of data stands in it with its name and its distribution, and not with the path of its class.
+
         Raises:
-            SeqbenchError: the card has no such tier.
+            SeqbenchError: the card has no such tier, or its kind of data is unknown.
         """
-        chosen = dataclasses.asdict(self.tier(tier))
-        del chosen["deviations"]
+        chosen = self.tier(tier)
+        fields = digested_fields(self)
+        del fields["tiers"]
+        kind = None if ":" in self.datamodule else registry.find_data_entry(self.name, self.datamodule).digested()
         return json_digest(
             {
-                "name": self.name,
-                "version": self.version,
-                "metric": dataclasses.asdict(self.metric),
-                "datamodule": self.datamodule,
-                "arguments": dict(self.arguments),
-                "tier": chosen,
+                **fields,
+                "metric": digested_fields(self.metric),
+                "datamodule": kind or self.datamodule,
+                "tier": chosen.digested(),
             }
         )
 

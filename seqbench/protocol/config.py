@@ -13,6 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, KEPT
+from seqbench.protocol.digested_data import digested_fields, without_neutral
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import SizeMatch, Tuning
 from seqbench.protocol.registry import Entry
@@ -249,9 +250,15 @@ class RunConfig:
         """Return the SHA-256 (hex) of everything that determines the results.
 
         It covers the checksums of the data, and the source of a class that is given by its path, so that edited code is
-        another run. It does not cover devices, logger or paths.
+        another run. A registered architecture stands in it with its name and its distribution. It does not cover
+        devices, logger or paths, nor options of the optimisation and of the body with their neutral values.
         """
         data = self.options()
+        data["optim"] = digested_fields(self.optim)
+        data["body"] = without_neutral("PairOptions", self.body)
+        for group, entry in (("arch", self.arch_entry), ("encoder", self.encoder_entry)):
+            if entry is not None:
+                data[group] = {**data[group], **entry.digested()}
         for key in ("logger", "trainer"):
             del data[key]
         data["task"].pop("data_dir", None)

@@ -1,14 +1,16 @@
-"""The registry of architectures and tasks: entry points by name. Listing the entries imports none of them.
+"""The registry of architectures, tasks and kinds of data: entry points by name. Listing the entries imports none.
 
-There are two groups: ``seqbench.architectures``, whose values are classes of backbones or of modules that bring their
-own training (subclasses of ``seqbench.SequenceModule``), and ``seqbench.tasks``, whose
-values are the packages that contain the task's card. The built-in architectures and tasks are registered in the same
-way as those of plug-ins. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
+There are three groups: ``seqbench.architectures``, whose values are classes of backbones or of modules that bring their
+own training (subclasses of ``seqbench.SequenceModule``); ``seqbench.tasks``, whose values are the packages that contain
+the task's card; and ``seqbench.datamodules``, whose values are classes of datamodules. What seqbench itself offers is
+registered in the same way as what plug-ins offer. Digests hold the registered name and the distribution of an entry,
+never its value, so the file of a class may move. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
 entry requires.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import inspect
 import os
@@ -33,11 +35,16 @@ if TYPE_CHECKING:
 
 ARCHITECTURES = "seqbench.architectures"
 TASKS = "seqbench.tasks"
+DATAMODULES = "seqbench.datamodules"
+SEQBENCH = "seqbench"
+"""Name of the distribution that offers what is built in."""
 PLUGIN_FOLDERS = "SEQBENCH_PLUGINS"
 """Variable that names folders of plug-ins for the process of a net under verification."""
 FORWARD_ARGUMENTS = ("y_previous", "lengths", "memory", "memory_lengths")
 """Arguments that the ``forward`` of a backbone may require after ``x``."""
-_KINDS = {ARCHITECTURES: "architecture", TASKS: "task"}
+GROUPS = {"architecture": ARCHITECTURES, "task": TASKS, "kind of data": DATAMODULES}
+"""The groups of entry points, by what they register."""
+_KINDS = {group: kind for kind, group in GROUPS.items()}
 
 
 class MissingLibrary(NotAtHand):
@@ -70,6 +77,14 @@ class Entry:
     def owner(self) -> str:
         """The distribution as part of a message, `` (from NAME VERSION)``; empty for a class given by its path."""
         return f" (from {self.distribution} {self.version})" if self.distribution else ""
+
+    def digested(self) -> dict[str, str | None]:
+        """Return what stands for the entry in digests: its name and its distribution, without its version and its file.
+
+        >>> find_entry(DATAMODULES, "copying").digested()
+        {'name': 'copying', 'distribution': 'seqbench'}
+        """
+        return {"name": self.name, "distribution": self.distribution}
 
     def load(self) -> Any:
         """Import the object that the entry names; its type is known only at run time.
@@ -238,7 +253,7 @@ def list_entries(group: str) -> Mapping[str, tuple[Entry, ...]]:
 
 @cache
 def _installed_entry_points() -> tuple[EntryPoint, ...]:
-    """Return the entry points of both groups; cached, because reading the metadata of all distributions takes 35 ms.
+    """Return the entry points of all groups; cached, because reading the metadata of all distributions takes 35 ms.
 
     Those of ``plugin_folders`` come last. Their modules cannot be imported in this process.
     """
@@ -308,6 +323,8 @@ def find_entry(group: str, name: str) -> Entry:
         from seqbench.protocol.identity.definition_sources import find_defined_class
 
         path = normalise_class_path(name)
+        if own := _own_class_entry(path):
+            return own
         if path.startswith("__main__:") or "<locals>" in path:
             return Entry(path, path, None, None, group=group, given=find_defined_class(path))
         return Entry(path, path, None, None, group=group)
@@ -316,7 +333,7 @@ def find_entry(group: str, name: str) -> Entry:
     if name not in known:
         if not known:
             raise SeqbenchError(
-                f"no {kind} is registered: seqbench itself is not installed in this environment; "
+                f"no {kind} is registered: seqbench is not installed in this environment, or an older one is; "
                 f"run `pip install .` in its checkout first."
             )
         from seqbench.protocol.identity.class_paths import suggest_class_path
@@ -330,6 +347,40 @@ def find_entry(group: str, name: str) -> Entry:
             f"{kind} '{name}' is offered by {owners}; uninstall one, or ask its author for another name.{by_path}"
         )
     return known[name][0]
+
+
+def _own_class_entry(path: str) -> Entry | None:
+    """Return the entry of an architecture of seqbench that was given by its path; None for any other path.
+
+    Its file may move, and no digest of a run covers its source, so its name stands in the digest.
+    """
+    entries = [offered[0] for offered in list_entries(ARCHITECTURES).values() if len(offered) == 1]
+    return next((entry for entry in entries if (entry.value, entry.distribution) == (path, SEQBENCH)), None)
+
+
+def find_data_entry(task: str, datamodule: str) -> Entry:
+    """Return the entry of the class of datamodules that a card names.
+
+    Args:
+        task: name of the card.
+        datamodule: name of a registered kind of data, or a path, ``package.module:Class``.
+
+    Returns:
+        The entry of the kind. A path has an entry with the name and the distribution of the task.
+
+    Raises:
+        SeqbenchError: the kind is unknown, or two distributions offer it.
+
+    >>> find_data_entry("copy", "copying").value
+    'seqbench.datamodules.copying:Copy'
+    """
+    tasks = list_entries(TASKS).get(task) or (Entry(task, "", None, None, group=TASKS),)
+    if ":" in datamodule:
+        return dataclasses.replace(tasks[0], value=datamodule)
+    try:
+        return find_entry(DATAMODULES, datamodule)
+    except SeqbenchError as error:
+        raise SeqbenchError(f"task '{task}'{tasks[0].owner} cannot be used: {error}") from error
 
 
 def class_entry(cls: type) -> Entry:

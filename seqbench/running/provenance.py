@@ -99,7 +99,8 @@ def describe_config(config: RunConfig) -> dict[str, object]:
 
 def _describe_sources(config: RunConfig, task: registry.Entry) -> dict[str, dict[str, object]]:
     """Return digests of seqbench, of the distributions of the run, and of each class that is given by its path."""
-    entries = [entry for entry in (config.arch_entry, config.encoder_entry, task) if entry and entry.distribution]
+    data = registry.find_data_entry(config.card.name, config.card.datamodule)
+    entries = [entry for entry in (config.arch_entry, config.encoder_entry, task, data) if entry and entry.distribution]
     sources: dict[str, dict[str, object]] = {}
     for name in dict.fromkeys([package_sources.SEQBENCH, *(str(entry.distribution) for entry in entries)]):
         packages = sorted({entry.value.partition(":")[0] for entry in entries if entry.distribution == name})

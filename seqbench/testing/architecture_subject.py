@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from seqbench.protocol import registry
 from seqbench.protocol.backbones import State, call_forward, feeds_back_output, is_causal, is_streaming
+from seqbench.protocol.random_keys import generator_seed
 from seqbench.testing.report import Skip, describe_error
 from seqbench.utils.errors import SeqbenchError
 
@@ -86,7 +87,7 @@ class ArchitectureSubject:
             changed: options that replace the subject's.
         """
         net = self.build(changed)
-        generator = torch.Generator().manual_seed(self.seed + 1)
+        generator = torch.Generator().manual_seed(generator_seed("perturbation", self.seed))
         with torch.no_grad():
             for p in net.parameters():
                 p.add_(0.05 * torch.randn(p.shape, generator=generator).to(p))
@@ -122,7 +123,7 @@ class ArchitectureSubject:
             number: another number gives other inputs.
             d_model: width of the backbone; None takes the subject's.
         """
-        generator = torch.Generator().manual_seed(1000 * (self.seed + 1) + number)
+        generator = torch.Generator().manual_seed(generator_seed("inputs", self.seed, number))
         return torch.randn(batch, time, len(self.inputs) * (d_model or self.d_model), generator=generator)
 
     def forward(self, net: nn.Module, x: Tensor, lengths: Tensor | None = None) -> Tensor:

@@ -103,9 +103,11 @@ def check_configuration(subject: Subject) -> str:
         raise SkippedError(NOT_REBUILT.format(error)) from error
     for group, options in (("arch", recorded.options.arch), ("encoder", recorded.options.encoder or {})):
         given = {key: value for key, value in options.items() if key != "name"}
-        compare_values(given, dict(net.options.get(group, {})), 0, f"config.options.{group}")
+        # An option that is newer than the record has its default.
+        built = {key: value for key, value in net.options.get(group, {}).items() if key in given}
+        compare_values(given, built, 0, f"config.options.{group}")
     compare_values(list(recorded.own_training), net.own_training or [], 0, "config.own_training")
-    compare_values(recorded.digest, config.digest(), 0, "the digest of its options")
+    compare_values(recorded.digest, _digest_of_recorded(recorded, config), 0, "the digest of its options")
     compare_values(recorded.modified, config.modified(), 0, "config.modified")
     compare_values(recorded.seed, config.seed, 0, "config.seed")
     recorded_sums, present_sums = (reload.checksums_by_part(sums) for sums in (recorded.data, config.checksums))
@@ -114,6 +116,12 @@ def check_configuration(subject: Subject) -> str:
     return (
         f"rebuilt from its options, with digest {config.digest()[:8]} and the recorded architecture and data{versions}"
     )
+
+
+def _digest_of_recorded(recorded: RunDescription, config: RunConfig) -> str:
+    """Return the digest of a configuration without the options of the task that are newer than the record."""
+    options = {key: value for key, value in config.task_options.items() if key in recorded.options.task}
+    return dataclasses.replace(config, task_options=options).digest()
 
 
 def requested_run(subject: Subject) -> RunRequest:
@@ -192,19 +200,23 @@ def _require_task(name: object, card: CardDescription) -> None:
 def _compare_distributions(recorded: RunDescription, config: RunConfig) -> str:
     """Compare card and architectures with the installed ones; return a sentence on different versions.
 
+    The class of a registered architecture may be in another file, if the source of its distribution has changed.
+
     Raises:
         SeqbenchError: they differ in more than the version of a distribution.
     """
     then, now = recorded.to_dict(), provenance.describe_config(config)
+    changed = [name for name in recorded.sources if _source_digest(then, name) != _source_digest(now, name)]
     note = ""
     for key, version in (("card", "distribution_version"), ("architecture", "version"), ("encoder", "version")):
         old, new = _as_dict(then.get(key)), _as_dict(now.get(key))
         old_version, new_version = old.pop(version, None), new.pop(version, None)
+        if new.get("distribution") in changed and old.pop("class", None) != new.pop("class", None):
+            note += f"; the class of the {key} has moved since"
         compare_values(old, new, 0, f"config.{key}")
         if old_version != new_version:
             recorded_version = short_repr(old_version)
             note += f"; recorded with the {key} of {new['distribution']} {recorded_version}, here {new_version}"
-    changed = [name for name in recorded.sources if _source_digest(then, name) != _source_digest(now, name)]
     return note + (f"; recorded with another source of {' and '.join(changed)}" if changed else "")
 
 

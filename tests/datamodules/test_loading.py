@@ -53,7 +53,7 @@ def build_config(name: str, **options: Options) -> RunConfig:
 def test_a_run_gets_the_batch_size_of_its_optimiser_and_keys_of_its_seed_and_card() -> None:
     data = loading.build_datamodule(build_config("copy", optim={"batch_size": 9}))
     assert isinstance(data, Copy)
-    assert (data.batch_size, data.delay, data.keys) == (9, 5, Keys(7, "copy", 1))
+    assert (data.batch_size, data.delay, data.keys) == (9, 5, Keys(7, "copy", 2))
 
 
 class WithoutUnroll(nn.Module):

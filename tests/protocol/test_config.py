@@ -71,6 +71,19 @@ def test_the_digest_depends_on_everything_that_decides_the_results(changes: dict
     assert config(**changes).digest() != config().digest()
 
 
+def test_a_registered_architecture_counts_by_its_name_and_its_distribution_and_not_by_its_file() -> None:
+    for key, entry in (("arch_entry", GRU), ("encoder_entry", LSTM)):
+        moved = dataclasses.replace(entry, value="seqbench.elsewhere:Moved", version="9.9")
+        assert config(**{key: moved}).digest() == config(**{key: entry}).digest()
+        other = dataclasses.replace(entry, distribution="their-nets")
+        assert config(**{key: other}).digest() != config(**{key: entry}).digest()
+
+
+def test_options_with_their_neutral_values_are_not_in_the_digest() -> None:
+    assert config(body={}).digest() == config(body={"dropout": 0.0, "d_embed": None}).digest()
+    assert config(body={"dropout": 0.1}).digest() != config(body={}).digest()
+
+
 def test_a_pickled_configuration_keeps_its_registry_entries_and_its_digest() -> None:
     """Workers of a sweep get it pickled and look nothing up."""
     run = config(encoder_entry=LSTM)

@@ -85,10 +85,23 @@ def test_a_distribution_installed_twice_is_no_clash(
         assert registry.find_entry(registry.ARCHITECTURES, "net").version == "1.1"
 
 
-def test_a_class_can_be_given_by_its_path() -> None:
+def test_a_class_can_be_given_by_its_path(site: Site) -> None:
+    site.install("their-nets", {"net": "their_nets:Net"}, files={"their_nets.py": NET})
+    entry = registry.find_entry(registry.ARCHITECTURES, "their_nets:Net")
+    assert entry.load().__name__ == "Net"
+    assert (entry.name, entry.distribution) == ("their_nets:Net", None)
+
+
+def test_the_path_of_a_class_of_seqbench_is_its_registered_name() -> None:
     entry = registry.find_entry(registry.ARCHITECTURES, "seqbench.architectures.recurrent:LSTM")
-    assert entry.load().__name__ == "LSTM"
-    assert entry.distribution is None
+    assert entry == registry.find_entry(registry.ARCHITECTURES, "lstm")
+
+
+def test_the_path_of_a_card_has_the_distribution_of_the_card(site: Site) -> None:
+    site.install("their-tasks", tasks={"job": "theirs"}, version="3.0")
+    entry = registry.find_data_entry("job", "theirs.data:Job")
+    assert (entry.name, entry.value, entry.distribution) == ("job", "theirs.data:Job", "their-tasks")
+    assert registry.find_data_entry("no-task", "theirs.data:Job").distribution is None
 
 
 def test_without_any_entry_the_error_says_that_seqbench_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

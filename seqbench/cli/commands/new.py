@@ -21,6 +21,13 @@ TEMPLATES = Path(__file__).parent.parent / "plugin_templates"
 GROUPS = {"architecture": registry.ARCHITECTURES, "module": registry.ARCHITECTURES, "task": registry.TASKS}
 """Group of entry points of each kind of package; a module is an architecture that brings its own training."""
 
+DATA_ENTRY = """
+
+# The kind of data that the card names as its datamodule, and its class.
+[project.entry-points."{group}"]
+{name} = "{package}.datamodule:{class_name}\""""
+"""Entry point of the datamodule in the package of a task."""
+
 BOARD = "board"
 """The kind that is a single file, and no package."""
 
@@ -85,10 +92,11 @@ def template_values(kind: str, name: str) -> dict[str, str]:
             f"'{name}' cannot name a package and a class; use lower-case letters, digits and single dashes, a letter "
             f"first, as in my-{kind}."
         )
-    for other, group in (("architecture", registry.ARCHITECTURES), ("task", registry.TASKS)):
+    for other, group in registry.GROUPS.items():
         if entries := registry.list_entries(group).get(name):
             raise SeqbenchError(f"there is {_with_article(other)} '{name}' already{entries[0].owner}; choose another.")
     package = f"seqbench_{name.replace('-', '_')}"
+    more_entries = DATA_ENTRY.format(group=registry.DATAMODULES, name=name, package=package, class_name=class_name)
     targets = {
         "architecture": "the class of its backbone",
         "module": "the class of its module",
@@ -103,6 +111,7 @@ def template_values(kind: str, name: str) -> dict[str, str]:
         "class_name": class_name,
         "group": GROUPS[kind],
         "value": package if kind == "task" else f"{package}:{class_name}",
+        "more_entries": more_entries if kind == "task" else "",
         "option": "--task" if kind == "task" else "--arch",
         "target": targets[kind],
         "version": __version__,

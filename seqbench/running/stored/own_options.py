@@ -24,7 +24,7 @@ def own_options(
     Args:
         options: the complete configuration of the run, as a record or ``config.yaml`` holds it.
         match_params: number of parameters for which ``arch.d_model`` was chosen; it stands in place of that width.
-        classes: import paths of the backbones, by group; None or a missing group means the registered class.
+        classes: import paths of the backbones, by group, for names that are not registered here.
     """
     groups = {group: _mapping(options.get(group)) for group in ("arch", "encoder", "task", "optim", "body")}
     names = {group: str(groups[group].pop("name", "")) for group in ("arch", "encoder", "task")}
@@ -57,8 +57,8 @@ def _standard(group: str, name: str, class_path: str, arch: str, task: str, tier
     if group == "body":
         return {**{one.name: one.default for one in dataclasses.fields(PairOptions)}, **chosen.body}
     if group == "task":
-        return {**(signature_defaults(card.datamodule) or {}), **card.arguments, **chosen.task}
-    defaults = signature_defaults(class_path or _registered_class(name)) or {}
+        return {**(signature_defaults(_data_class(card)) or {}), **card.arguments, **chosen.task}
+    defaults = signature_defaults(_registered_class(name) or class_path) or {}
     return {**defaults, **chosen.arch, **chosen.architectures.get(name, {})}
 
 
@@ -69,6 +69,13 @@ def _load_card(task: str) -> cards.Card | None:
         return cards.load_card(task)
     except SeqbenchError:
         return None
+
+
+def _data_class(card: cards.Card) -> str:
+    try:
+        return registry.find_data_entry(card.name, card.datamodule).value
+    except SeqbenchError:
+        return ""
 
 
 def _registered_class(name: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 import seqbench
 from seqbench.cli.commands import new
 from seqbench.cli.main import main
-from seqbench.protocol import cards
+from seqbench.protocol import cards, registry
 from seqbench.utils import plain_data
 
 FILES = {
@@ -78,7 +78,10 @@ def test_the_card_of_a_new_task_is_valid(here: Path) -> None:
     main(["new", "task", "my-own"])
     path = here / "seqbench-my-own" / "src" / "seqbench_my_own" / "my-own.yaml"
     card = cards.parse_card(plain_data.read_yaml(path), path.name)
-    assert (card.name, card.datamodule) == ("my-own", "seqbench_my_own.datamodule:MyOwnTask")
+    assert (card.name, card.datamodule) == ("my-own", "my-own")
+    project = tomllib.loads((path.parents[2] / "pyproject.toml").read_text())["project"]
+    kinds = project["entry-points"][registry.DATAMODULES]
+    assert kinds == {"my-own": "seqbench_my_own.datamodule:MyOwnTask"}
 
 
 @pytest.mark.parametrize(
