@@ -160,7 +160,10 @@ def test_a_card_may_name_a_kind_of_data_of_another_distribution(site: Site) -> N
 @pytest.mark.parametrize(
     ("kind", "sentence"),
     [
-        ("parrity", "task 'job' (from their-tasks 1.0) cannot be used: unknown kind of data 'parrity'. Did you mean 'pa"),
+        (
+            "parrity",
+            "task 'job' (from their-tasks 1.0) cannot be used: unknown kind of data 'parrity'. Did you mean",
+        ),
         ("copying", "kind of data 'copying' is offered by "),
     ],
 )

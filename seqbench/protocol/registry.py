@@ -1,11 +1,11 @@
 """The registry of architectures, tasks and kinds of data: entry points by name. Listing the entries imports none.
 
-There are three groups: ``seqbench.architectures``, whose values are classes of backbones or of modules that bring their
-own training (subclasses of ``seqbench.SequenceModule``); ``seqbench.tasks``, whose values are the packages that contain
-the task's card; and ``seqbench.datamodules``, whose values are classes of datamodules. What seqbench itself offers is
-registered in the same way as what plug-ins offer. Digests hold the registered name and the distribution of an entry,
-never its value, so the file of a class may move. A value may end in an extra, ``module:Class [extra]``, which installs the library that the
-entry requires.
+There are three groups: ``seqbench.architectures``, whose values are classes of backbones or of modules that bring
+their own training (subclasses of ``seqbench.SequenceModule``); ``seqbench.tasks``, whose values are the packages that
+contain the task's card; and ``seqbench.datamodules``, whose values are classes of datamodules. What seqbench itself
+offers is registered in the same way as what plug-ins offer. Digests hold the registered name and the distribution of
+an entry, never its value, so the file of a class may move. A value may end in an extra, ``module:Class [extra]``,
+which installs the library that the entry requires.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ def test_each_rank_restores_the_state_of_its_own_rows(text_folder: Path) -> None
 
 
 def test_clipping_acts_on_the_gradient_of_the_present_step(text_folder: Path) -> None:
-    module = build_small_module("gru", COPY, text_folder, optimizer="sgd", lr=1.0)
+    module = build_small_module("gru", COPY, text_folder, optimizer="sgd", weight_decay=0.0, lr=1.0)
     before = torch.cat([p.detach().flatten() for p in module.parameters()])
     build_trainer(max_steps=1, gradient_clip_val=1e-3, limit_val_batches=0).fit(module)
     step = torch.cat([p.detach().flatten() for p in module.parameters()]) - before

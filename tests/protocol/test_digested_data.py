@@ -28,7 +28,7 @@ def is_required(field: dataclasses.Field[Any]) -> bool:
 
 @pytest.mark.parametrize("kind", [Card, Tier, Optim, PairOptions], ids=lambda kind: kind.__name__)
 def test_each_optional_key_has_a_neutral_value(kind: type) -> None:
-    """A key without one would change every digest: give it, in ``digested_data.NEUTRAL``, the value that means as before."""
+    """A key without one changes every digest: add it to ``NEUTRAL`` with the value that means as before."""
     assert optional_fields(kind) == set(NEUTRAL[kind.__name__])
 
 
