@@ -64,6 +64,7 @@ CROSS_CUTTING = {
     "test_package.py",
     "test_plugins.py",
     "test_readme.py",
+    "test_recipes_page.py",
     "test_training.py",
     "test_workflows.py",
 }
