@@ -11,6 +11,7 @@ from seqbench.cli import parse_options
 from seqbench.cli.shell_completion import complete_with, list_architectures, list_tasks
 from seqbench.cli.table_files import check_table_path
 from seqbench.protocol.choices import KEPT, LOGGERS, TIERS
+from seqbench.protocol.search.search_rule import Rung, parse_rungs
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.units import parse_bytes
 
@@ -28,6 +29,8 @@ class SweepOptions:
     Args:
         request: architectures, tasks, seeds and options of the cells.
         tune: whether to select learning rates first.
+        rungs: rungs of the searches of learning rates; empty for those of the cards.
+        fixed: dotted names of options that the user sets, which are not tuned.
         engine: the engine and its options.
         limit: time limit of a cell in seconds; None for the default of its tier, infinity for no limit.
         retries: number of times that a failed cell is started again.
@@ -38,6 +41,8 @@ class SweepOptions:
 
     request: PlanRequest
     tune: bool
+    rungs: tuple[Rung, ...]
+    fixed: tuple[str, ...]
     engine: EngineRequest
     limit: float | None
     retries: int
@@ -71,7 +76,12 @@ def add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tune",
         action="store_true",
-        help="first select the learning rate from the card's grid, by validation runs on another seed (default: off)",
+        help="first search the learning rate, from the card's grid on, by runs on another seed (default: off)",
+    )
+    parser.add_argument(
+        "--tune-rungs",
+        metavar="SHARE:N,...",
+        help="for --tune, try the best N rates with these shares of the steps (default: the card's, or 0.2,0.5:3,1:1)",
     )
     parser.add_argument("--tier", metavar="TIER", help=f"use this size: {', '.join(TIERS)} (default: small)")
     parser.add_argument(
@@ -163,6 +173,8 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
     dotted = [*grid, *(word.partition("=")[0].removeprefix("--") for word in options.rest)]
     if options.tune and "optim.lr" in dotted:
         raise SeqbenchError("--tune selects optim.lr from the card's grid; leave out --tune or optim.lr.")
+    if options.tune_rungs is not None and not options.tune:
+        raise SeqbenchError("--tune-rungs is for --tune; give both, or leave out --tune-rungs.")
     if options.match_nearest and options.match_params is None:
         raise SeqbenchError("--match-nearest is for --match-params; give both, or leave out --match-nearest.")
     keys = ("tier", "match_params", "match_tolerance", "encoder", "logger", "keep")
@@ -180,6 +192,8 @@ def parse_sweep_options(options: argparse.Namespace) -> SweepOptions:
     return SweepOptions(
         request=request,
         tune=options.tune,
+        rungs=() if options.tune_rungs is None else parse_rungs(options.tune_rungs, "--tune-rungs"),
+        fixed=tuple(dotted),
         engine=EngineRequest(options.engine, engine_options, options.workers, memory),
         limit=limit,
         retries=options.retries,

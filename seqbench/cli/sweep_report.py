@@ -9,10 +9,11 @@ from collections.abc import Mapping, Sequence
 from seqbench.cli.text_tables import align_columns
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity.earlier_sources import describe_earlier_sources
+from seqbench.protocol.record_fields import Trial
 from seqbench.running import nearest_run
 from seqbench.running.loggers import logger_table, wandb_files
 from seqbench.running.parameter_matching import describe_match
-from seqbench.sweep.planning import tuning
+from seqbench.sweep.planning.group_search import TrialBudget
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.summary import SummaryRow
 from seqbench.sweep.sweep_runner import SweepProgress
@@ -22,14 +23,21 @@ from seqbench.utils.units import format_duration
 logger = logging.getLogger(__name__)
 
 
-def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[Group, float], slots: int) -> None:
+def log_plan(
+    plan: Plan,
+    budgets: Mapping[Group, TrialBudget],
+    expected_seconds: Mapping[Group, float],
+    slots: int,
+    trials: Sequence[Cell] = (),
+) -> None:
     """Log a table of the groups, the groups that cannot be run, and the number of cells with their expected time.
 
     Args:
         plan: plan of the sweep.
-        trials: number of learning-rate trials to run, by group.
+        budgets: learning-rate trials to run, by group.
         expected_seconds: expected seconds of one cell, by group; a group may be missing.
         slots: number of cells that run at once.
+        trials: the learning-rate trials that are known, which are no earlier runs of another sweep.
     """
     cells = plan.cells()
     to_run = dict.fromkeys(plan.groups, 0)
@@ -46,27 +54,29 @@ def log_plan(plan: Plan, trials: Mapping[Group, int], expected_seconds: Mapping[
         logger.info(note)
     for name, reason in plan.refused.items():
         logger.info(f"cannot be run: {name}: {reason}")
-    for line in _nearest_runs(plan):
+    for line in _nearest_runs(plan, trials):
         logger.info(line)
     for sentence in dict.fromkeys(describe_earlier_sources(group.config, plan.runs) for group in plan.groups):
         if sentence:
             logger.info(f"{sentence}.")
-    runs = {group: to_run[group] + trials.get(group, 0) for group in plan.groups}
+    whole_runs = {group: budgets[group].whole_runs for group in plan.groups if group in budgets}
+    runs = {group: to_run[group] + whole_runs.get(group, 0.0) for group in plan.groups}
     seconds = estimate_total_seconds(runs, expected_seconds, slots)
     about = "" if seconds is None else f"; about {format_duration(seconds)}"
     unfinished = sum(to_run.values())
-    and_trials = f" and {counted(sum(trials.values()), 'learning-rate trial')}" if sum(trials.values()) else ""
+    number = sum(budgets[group].trials for group in whole_runs)
+    cost = f"{sum(whole_runs.values()):.3g}"
+    and_trials = f" and usually {counted(number, 'learning-rate trial')} that cost {cost} whole runs" if number else ""
     logger.info(
         f"{counted(len(cells), 'cell')}, {len(cells) - unfinished} finished, {unfinished} to run{and_trials}, "
         f"{slots} at once{about}"
     )
 
 
-def _nearest_runs(plan: Plan) -> list[str]:
+def _nearest_runs(plan: Plan, trials: Sequence[Cell]) -> list[str]:
     """Return a line for each group without any run, with the nearest run that is no run of this sweep."""
     cells = plan.cells()
-    own = {cell.folder for cell in cells}
-    own |= {cell.folder for group in plan.groups for cell in tuning.trial_cells(group, plan.runs)}
+    own = {cell.folder for cell in (*cells, *trials)}
     lines = []
     for group in plan.groups:
         mine = [cell for cell in cells if cell.group is group]
@@ -80,12 +90,12 @@ def _nearest_runs(plan: Plan) -> list[str]:
 
 
 def estimate_total_seconds(
-    runs: Mapping[Group, int], expected_seconds: Mapping[Group, float], slots: int
+    runs: Mapping[Group, float], expected_seconds: Mapping[Group, float], slots: int
 ) -> float | None:
     """Estimate the duration of a sweep.
 
     Args:
-        runs: number of runs by group.
+        runs: number of whole runs by group.
         expected_seconds: expected seconds of one run, by group.
         slots: number of runs at once.
 
@@ -98,16 +108,28 @@ def estimate_total_seconds(
     total = sum(expected_seconds[group] * count for group, count in pending.items())
     # The sweep takes at least as long as its longest run.
     longest = max(expected_seconds[group] for group in pending)
-    return max(longest, total / min(slots, sum(pending.values())))
+    return max(longest, total / min(slots, max(1.0, sum(pending.values()))))
 
 
 def log_learning_rates(plan: Plan) -> None:
-    """Log the learning rate of each group with the scores of its trials."""
+    """Log the learning rate of each group with the scores of its trials, and whether a better one may lie beyond."""
     for group in plan.groups:
         tuning = group.config.tuning
-        if tuning:
-            scores = ", ".join(f"{row.lr:g}: {format_number(row.value)}" for row in tuning.tried)
-            logger.info(f"{group.name}: learning rate {tuning.lr:g} ({tuning.metric} on validation: {scores})")
+        if tuning is None or tuning.lr is None:
+            continue
+        chosen = [f"learning rate {tuning.lr:g}", *(f"{name} {value:g}" for name, value in tuning.options.items())]
+        cost = f", {counted(len(tuning.tried), 'trial')} at the cost of {format_number(tuning.cost)} whole runs"
+        logger.info(f"{group.name}: {', '.join(chosen)} ({tuning.metric} on validation{cost})")
+        for steps in dict.fromkeys(row.steps for row in tuning.tried):
+            scores = [_describe_trial(row) for row in tuning.tried if row.steps == steps]
+            logger.info(f"  {counted(steps or group.config.optim.steps, 'step')}: {', '.join(scores)}")
+        if tuning.bound:
+            logger.info(f"  the best rate is the {tuning.bound} that a search may try: a better one may lie beyond it")
+
+
+def _describe_trial(trial: Trial) -> str:
+    words = [f"{trial.lr:g}", *(f"{name} {value:g}" for name, value in trial.options.items())]
+    return f"{' '.join(words)}: {trial.status if trial.value is None else format_number(trial.value)}"
 
 
 def format_table(rows: Sequence[SummaryRow]) -> str:

@@ -21,6 +21,7 @@ from seqbench.protocol import registry
 from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.choices import OPTIMIZERS, SCHEDULES, TIERS
 from seqbench.protocol.digested_data import digested_fields
+from seqbench.protocol.search.search_rule import check_rungs
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import json_digest, short_repr
 from seqbench.utils.strict_model import STRICT, PlainMapping, YamlFloat, validate
@@ -144,6 +145,10 @@ class Tier:
         architectures: further options of the backbone by name of the architecture, such as those of a published recipe.
         optims: changes of ``optim`` by name of the architecture.
         learning_rates: the grid over which every architecture may be tuned.
+        rungs: stages of the search of the rate, each as [share of the steps, number of rates that enter it]; empty for
+            ``search_rule.DEFAULT_RUNGS``.
+        tuned: values of further options (``arch.dropout``) that are tuned at the best rate, by dotted name, for every
+            architecture that has the option.
         seeds: number of seeds.
         deviations: differences between the tier and the publication that it reproduces.
     """
@@ -155,8 +160,19 @@ class Tier:
     architectures: dict[str, PlainMapping] = field(default_factory=dict)
     optims: dict[str, PlainMapping] = field(default_factory=dict)
     learning_rates: tuple[YamlFloat, ...] = ()
+    rungs: tuple[tuple[YamlFloat, int], ...] = ()
+    tuned: dict[str, tuple[YamlFloat, ...]] = field(default_factory=dict)
     seeds: int = 3
     deviations: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rungs:
+            check_rungs(self.rungs, "rungs")
+        for name, values in self.tuned.items():
+            if not re.fullmatch(r"(arch|body)\.\w+", name) or not values:
+                raise SeqbenchError(f"tuned takes values by options such as arch.dropout, got {name}: {list(values)}.")
+            if not self.learning_rates:
+                raise SeqbenchError(f"tuned.{name} has no effect without learning_rates; state a grid of rates.")
 
     def optim_for(self, architecture: str) -> Optim:
         """Return the optimisation of an architecture: that of the tier, with the changes for this architecture.

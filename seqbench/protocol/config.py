@@ -17,6 +17,7 @@ from seqbench.protocol.digested_data import digested_fields, without_neutral
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import SizeMatch, Tuning
 from seqbench.protocol.registry import Entry
+from seqbench.protocol.search.recorded_search import find_fault
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import check_plain, json_digest
 from seqbench.utils.strict_model import STRICT, YamlFloat
@@ -288,9 +289,17 @@ class RunConfig:
         ]
         standard = dataclasses.asdict(tier.optim_for(self.arch))
         for key, value in dataclasses.asdict(self.optim).items():
-            if value != standard[key] and not (key == "lr" and value in tier.learning_rates):
+            if value != standard[key] and not (key == "lr" and self._may_have_rate(value)):
                 changed.append(f"optim.{key}")
         return changed + ([] if self.published else ["data"])
+
+    def _may_have_rate(self, rate: float) -> bool:
+        """Return whether a learning rate is in the card's grid, or a search that began with the grid selected it."""
+        grid, tuning = self.chosen.learning_rates, self.tuning
+        if rate in grid or tuning is None or tuning.search is None:
+            return rate in grid
+        begins_with_grid = sorted(tuning.search.grid) == sorted(grid)
+        return begins_with_grid and tuning.lr == rate and not find_fault(tuning, self.card.metric.direction)
 
 
 def _lists_from_tuples(value: object) -> object:

@@ -24,7 +24,16 @@ NEUTRAL: Mapping[str, Mapping[str, object]] = {
         "warmup": 0,
         "clip": 0.0,
     },
-    "Tier": {"task": {}, "body": {}, "architectures": {}, "optims": {}, "learning_rates": (), "seeds": 3},
+    "Tier": {
+        "task": {},
+        "body": {},
+        "architectures": {},
+        "optims": {},
+        "learning_rates": (),
+        "rungs": (),
+        "tuned": {},
+        "seeds": 3,
+    },
     "Card": {"arguments": {}},
     "PairOptions": {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": "additive", "heads": 4},
 }

@@ -289,12 +289,35 @@ class Options(StrictModel):
 
 
 class Trial(StrictModel):
-    """One learning rate that was tried."""
+    """One learning rate that was tried, or one value of a further option."""
 
     lr: Number = Field(description="The learning rate.")
     value: Number | None = Field(description="The validation score; null if the trial has none.")
     status: Status | None = Field(description="Status with which the trial ended; null if it left no record.")
     run: str = Field(description="Name of the trial's run folder.")
+    rung: WholeNumber = Field(default=0, description="Number of the trial's rung, from 0; absent in older records.")
+    steps: WholeNumber | None = Field(
+        default=None, description="Training steps of the trial; absent in older records, whose trials are whole runs."
+    )
+    options: dict[str, Number] = Field(
+        default_factory=dict, description="Further options that differ from those of the other trials."
+    )
+
+
+class SearchDescription(StrictModel):
+    """The rule of the search, from which everybody can compute its trials and its choice anew."""
+
+    grid: list[Number] = Field(description="Learning rates of the card.")
+    rungs: list[list[Number]] = Field(
+        description="Stages of the search: share of the training steps, and number of rates that enter it (0: all)."
+    )
+    extensions: WholeNumber = Field(description="Number of rates beyond each edge of the grid that may be tried.")
+    tuned: dict[str, list[Number]] = Field(
+        default_factory=dict,
+        description="Values of further options that are tuned at the best rate; the first is that of the other trials.",
+    )
+    chance: Number | None = Field(description="Score of a chance predictor on validation; null if it is unknown.")
+    best: Number | None = Field(description="Best possible score on validation; null if it is unknown.")
 
 
 class Tuning(StrictModel):
@@ -303,8 +326,23 @@ class Tuning(StrictModel):
     seed: WholeNumber = Field(description="Seed of the trials.")
     split: str = Field(description="Split on which the trials were compared.")
     metric: str = Field(description="Metric by which the trials were compared.")
-    tried: list[Trial] = Field(description="All trials, in the order of the card's grid.")
+    tried: list[Trial] = Field(description="All trials, in the order in which the search needed them.")
     lr: Number | None = Field(description="The learning rate that was chosen.")
+    options: dict[str, Number] = Field(
+        default_factory=dict, description="Further options that were tuned, with the values that were chosen."
+    )
+    search: SearchDescription | None = Field(
+        default=None, description="The rule of the search; absent in older records, whose trials are the grid."
+    )
+    extended: list[Number] = Field(default_factory=list, description="Rates beyond the card's grid that were tried.")
+    bound: Literal["", "lowest", "highest"] = Field(
+        default="",
+        description="End of the ladder of rates at which the chosen rate is, so that a better rate may lie beyond it; "
+        "absent if the chosen rate is inside.",
+    )
+    cost: Number | None = Field(
+        default=None, description="Training steps of all trials, as a multiple of those of a whole run."
+    )
 
 
 class SpecDescription(StrictModel):

@@ -74,6 +74,10 @@ class SweepProgress:
         return max([(sum(ahead) + sum(current)) / self.slots, *ahead, *current])
 
 
+FollowUp = Callable[[Cell], Mapping[Cell, float | None]]
+"""Returns the cells to run after a cell has ended, with their expected seconds; None where they are unknown."""
+
+
 def ignore_progress(progress: SweepProgress, cell: Cell | None) -> None:
     """Report nothing; the default of ``SweepRunner``."""
 
@@ -101,12 +105,24 @@ class SweepRunner:
         self._interruptions: Counter[Cell] = Counter()
         self._started_without_checkpoint: set[Cell] = set()
         self._queue_full_until = 0.0
+        self._follow: FollowUp | None = None
 
-    def run(self, cells: Sequence[Cell], expected_seconds: Mapping[Group, float] | None = None) -> SweepProgress:
+    def run(
+        self,
+        cells: Sequence[Cell],
+        expected_seconds: Mapping[Group, float] | None = None,
+        follow: FollowUp | None = None,
+    ) -> SweepProgress:
         """Run the cells that are not finished, and return the progress when all cells have ended.
 
         On an exception, Ctrl-C included, the running cells are asked to save their state before it is raised again.
+
+        Args:
+            cells: the cells.
+            expected_seconds: expected seconds of one cell, by group.
+            follow: called with each cell that ends in this run; returns further cells to run. None for no further ones.
         """
+        self._follow = follow
         progress = SweepProgress(len(cells), expected_seconds=dict(expected_seconds or {}), slots=self.engine.slots)
         for cell in cells:
             record = cell.record()
@@ -121,6 +137,7 @@ class SweepRunner:
                 for finished in self.engine.wait(POLL_SECONDS):
                     self._handle_finished_job(finished, progress)
         except BaseException as error:
+            self._follow = None
             number = signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM
             for finished in self.engine.stop(number):
                 self._handle_finished_job(finished, progress, may_repeat=False)
@@ -186,6 +203,10 @@ class SweepRunner:
 
     def _end_cell(self, cell: Cell, outcome: CellOutcome, progress: SweepProgress) -> None:
         progress.statuses[cell], progress.reasons[cell] = outcome.status, outcome.reason
+        further = self._follow(cell) if self._follow else {}
+        progress.waiting.extend(further)
+        progress.total += len(further)
+        progress.expected_seconds |= {one.group: seconds for one, seconds in further.items() if seconds is not None}
         self.report(progress, cell)
 
 

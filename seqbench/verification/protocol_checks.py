@@ -14,6 +14,7 @@ from seqbench.protocol.differences import compare_values
 from seqbench.protocol.identity import source_changes
 from seqbench.protocol.limits.possible_values import require_possible_values
 from seqbench.protocol.record_fields import CardDescription, RunDescription
+from seqbench.protocol.search.recorded_search import find_fault
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import parameter_matching, provenance, reload, run_config, scoring
 from seqbench.running.run_request import RunRequest
@@ -97,7 +98,7 @@ def check_configuration(subject: Subject) -> str:
         source_changes.require_recorded_files(recorded.sources, net.class_files)
         # An earlier seqbench recorded no sources, and its digest covers none.
         recorded_files = {name: files for name, files in net.class_files.items() if name in recorded.sources}
-        config = dataclasses.replace(config, class_files=recorded_files)
+        config = dataclasses.replace(config, class_files=recorded_files, tuning=recorded.tuning)
         subject.config, subject.data = config, loading.build_datamodule(config, net.streaming)
     except NotAtHand as error:
         raise SkippedError(NOT_REBUILT.format(error)) from error
@@ -108,6 +109,8 @@ def check_configuration(subject: Subject) -> str:
         compare_values(given, built, 0, f"config.options.{group}")
     compare_values(list(recorded.own_training), net.own_training or [], 0, "config.own_training")
     compare_values(recorded.digest, _digest_of_recorded(recorded, config), 0, "the digest of its options")
+    if recorded.tuning and (fault := find_fault(recorded.tuning, config.card.metric.direction)):
+        raise SeqbenchError(f"config.tuning contradicts itself: {fault}")
     compare_values(recorded.modified, config.modified(), 0, "config.modified")
     compare_values(recorded.seed, config.seed, 0, "config.seed")
     recorded_sums, present_sums = (reload.checksums_by_part(sums) for sums in (recorded.data, config.checksums))

@@ -8,10 +8,11 @@ import pytest
 from seqbench.cli import sweep_report
 from seqbench.sweep import summary
 from seqbench.sweep.planning import sweep_plan, tuning
+from seqbench.sweep.planning.group_search import TrialBudget
 from seqbench.sweep.planning.plan_request import PlanRequest
 from seqbench.sweep.planning.sweep_plan import Plan
 from seqbench.sweep.sweep_runner import SweepProgress
-from tests.sweep.helpers import ARGUMENTS, OPTIONS, build_small_plan, write_record
+from tests.sweep.helpers import ARGUMENTS, OPTIONS, build_small_plan, build_tuned_plan, write_record
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +27,7 @@ def test_the_plan_is_a_table_of_groups_with_a_line_that_counts_the_cells(
     gru, lstm = plan.groups
     write_record(plan.cells()[0])
     refusing = Plan(plan.groups, plan.seeds, plan.runs, {"bigru on copy": "looks ahead"})
-    sweep_report.log_plan(refusing, {gru: 4}, {gru: 10.0, lstm: 20.0}, slots=2)
+    sweep_report.log_plan(refusing, {gru: TrialBudget(8, 2.5)}, {gru: 10.0, lstm: 20.0}, slots=2)
     table, refused, counts = caplog.messages
     rows = [line.split() for line in table.splitlines()]
     assert rows[0] == ["cells", "to", "run", "steps", "batch", "about"]
@@ -34,8 +35,9 @@ def test_the_plan_is_a_table_of_groups_with_a_line_that_counts_the_cells(
     assert rows[2][:7] == ["lstm", "on", "copy", "2", "20", "8", "20"]
     assert "modified: " in table
     assert refused == "cannot be run: bigru on copy: looks ahead"
-    # 5 runs of 10 s and 2 runs of 20 s, two at once.
-    assert counts == "4 cells, 1 finished, 3 to run and 4 learning-rate trials, 2 at once; about 45 s"
+    # 3.5 runs of 10 s and 2 runs of 20 s, two at once.
+    expected = "4 cells, 1 finished, 3 to run and usually 8 learning-rate trials that cost 2.5 whole runs"
+    assert counts == f"{expected}, 2 at once; about 38 s"
 
 
 def test_the_total_time_is_at_least_that_of_the_longest_run(tmp_path: Path) -> None:
@@ -51,12 +53,19 @@ def test_the_total_time_is_at_least_that_of_the_longest_run(tmp_path: Path) -> N
 def test_the_selected_learning_rates_are_shown_with_their_trials(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    plan = build_small_plan(tmp_path)
-    for trial in tuning.trial_cells(plan.groups[0], tmp_path):
-        write_record(trial, value=10 * trial.config.optim.lr)
-    sweep_report.log_learning_rates(tuning.apply_best_rates(plan))
-    scores = "0.001: 0.01, 0.002: 0.02, 0.005: 0.05, 0.01: 0.1"
-    assert caplog.messages == [f"gru on copy: learning rate 0.01 (accuracy on validation: {scores})"]
+    plan = build_tuned_plan(tmp_path)
+    searches = tuning.plan_searches(plan)
+    while cells := searches[plan.groups[0]].pending_cells():
+        for cell in cells:
+            rate = cell.config.optim.lr
+            write_record(cell, "diverged") if rate < 2e-3 else write_record(cell, value=0.2 + rate)
+    sweep_report.log_learning_rates(tuning.apply_best_rates(plan, searches))
+    assert caplog.messages == [
+        "gru on copy: learning rate 0.1 (accuracy on validation, 10 trials at the cost of 2.9 whole runs)",
+        "  4 steps: 0.001: diverged, 0.002: 0.202, 0.005: 0.205, 0.01: 0.21, 0.02: 0.22, 0.05: 0.25, 0.1: 0.3",
+        "  10 steps: 0.02: 0.22, 0.05: 0.25, 0.1: 0.3",
+        "  the best rate is the highest that a search may try: a better one may lie beyond it",
+    ]
 
 
 def test_the_table_has_the_mean_with_its_interval_and_the_baselines(tmp_path: Path) -> None:

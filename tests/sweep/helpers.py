@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 import time
 from collections import Counter
@@ -11,13 +12,14 @@ from pathlib import Path
 from seqbench.sweep.engines.engine import FinishedJob, Job, JobFailure
 from seqbench.sweep.planning import sweep_plan
 from seqbench.sweep.planning.plan_request import PlanRequest
-from seqbench.sweep.planning.sweep_plan import Cell, Plan
+from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.workers.run_cell import CellOutcome
 from tests.record_data import complete_record
 
 ARGUMENTS = ["--task.delay", "2", "--task.samples", "40", "--arch.d_model", "8", "--optim.batch_size", "8"]
 ARGUMENTS += ["--optim.steps", "20", "--optim.validate_every", "10"]
 OPTIONS = {"tier": "smoke", "logger": "none"}
+RATES = (1e-3, 2e-3, 5e-3, 1e-2)
 
 Step = str | CellOutcome | JobFailure
 """What happens to a cell: a status for which a record is written, an outcome, or a failure of its process."""
@@ -29,6 +31,22 @@ def build_small_plan(
     """Return a plan of runs that take a second; a double underscore in ``grid`` stands for a dot."""
     dotted = {key.replace("__", "."): values for key, values in grid.items()}
     return sweep_plan.build_plan(PlanRequest(archs, ["copy"], runs, seeds, dotted, OPTIONS, ARGUMENTS))
+
+
+def build_tuned_plan(runs: Path, archs: Sequence[str] = ("gru",), seeds: Sequence[int] | None = (0, 1)) -> Plan:
+    """Return a small plan whose card has the grid ``RATES``."""
+    plan = build_small_plan(runs, archs, seeds)
+    numbers = {_with_rates(group): plan.seeds[group] for group in plan.groups}
+    return dataclasses.replace(plan, groups=tuple(numbers), seeds=numbers)
+
+
+def _with_rates(group: Group) -> Group:
+    config = group.config
+    tier = dataclasses.replace(
+        config.chosen, learning_rates=RATES, optim=dataclasses.replace(config.chosen.optim, lr=RATES[0]), optims={}
+    )
+    card = dataclasses.replace(config.card, tiers={config.tier: tier})
+    return Group(dataclasses.replace(config, card=card), group.point)
 
 
 def write_record(cell: Cell, status: str = "ok", value: float = 0.5, seconds: float = 1.0) -> None:

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import logging
 import signal
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from seqbench.cli import table_files
@@ -29,6 +29,7 @@ every cell ended ok, 1 if one did not, 130 after Ctrl-C, 75 after SIGTERM.
 examples:
   seqbench sweep --arch gru,lstm --task copy,parity --seeds 5     twenty cells
   seqbench sweep --arch my_file:MyNet,gru --task copy --match-params 100k --tune
+  seqbench sweep --arch gru --task copy --tune --tune-rungs 1     try every rate of the card in a whole run
   seqbench sweep --arch gru --task copy --grid arch.num_layers=1,2 --grid optim.lr=1e-3,1e-2
   seqbench sweep --arch gru,lstm --task copy --dry-run            show the cells and their time; run none
 """
@@ -95,22 +96,23 @@ def _run_sweep(options: SweepOptions, plan: Plan, engine: Engine) -> int:
     from seqbench.sweep.planning import tuning
     from seqbench.sweep.sweep_runner import SweepRunner
 
-    trials = tuning.pending_trials(plan) if options.tune else {}
-    if options.tune and not trials:  # An earlier sweep has run all trials.
-        plan = tuning.apply_best_rates(plan)
+    searches = tuning.plan_searches(plan, options.rungs, options.fixed) if options.tune else {}
+    budgets = {group: budget for group, search in searches.items() if (budget := search.budget()).trials}
+    tried = [cell for search in searches.values() for cell in search.cells()]
+    if searches and not budgets:  # An earlier sweep has run all trials.
+        plan = tuning.apply_best_rates(plan, searches)
         sweep_report.log_learning_rates(plan)
-    plan, expected_seconds = _check_groups(options, plan, engine, trials)
-    counts = {group: len(cells) for group, cells in trials.items()}
-    sweep_report.log_plan(plan, counts, expected_seconds, engine.slots)
+    plan, expected_seconds = _check_groups(options, plan, engine, list(budgets))
+    sweep_report.log_plan(plan, budgets, expected_seconds, engine.slots, tried)
     if options.dry_run:
         _write_table(options, plan)
         return 0
     live = LiveProgress()
     runner = SweepRunner(engine, lambda cell: build_job(cell, options.limit), options.retries, live)
     with contextlib.closing(live):
-        if trials:
+        if budgets:
             live.noun, live.split = "trials", "validation"
-            plan, expected_seconds = tuning.run_trials(plan, runner, expected_seconds)
+            plan, expected_seconds = tuning.run_trials(plan, searches, runner, expected_seconds)
             live.close()
             sweep_report.log_learning_rates(plan)
             live.noun, live.split = "cells", "test"
@@ -122,7 +124,8 @@ def _run_sweep(options: SweepOptions, plan: Plan, engine: Engine) -> int:
     for problem in tuning.add_tuning_to_records(plan.cells()) if options.tune else ():
         logger.info(problem)
     sweep_report.log_failures(plan, progress)
-    for hint in sweep_report.viewing_hints([*plan.cells(), *(cell for some in trials.values() for cell in some)]):
+    trials = [cell for group in budgets for cell in searches[group].cells()]
+    for hint in sweep_report.viewing_hints([*plan.cells(), *trials]):
         print(hint)
     return 0 if not plan.refused and set(progress.statuses.values()) <= {"ok"} else 1
 
@@ -146,17 +149,23 @@ def _write_table(options: SweepOptions, plan: Plan) -> None:
 
 
 def _check_groups(
-    options: SweepOptions, plan: Plan, engine: Engine, trials: Mapping[Group, Sequence[Cell]]
+    options: SweepOptions, plan: Plan, engine: Engine, searched: Sequence[Group]
 ) -> tuple[Plan, dict[Group, float]]:
     """Return the plan without the groups that cannot be run, and the expected seconds of one cell by group.
 
     Without a probe, the groups are checked in a dry run only: the cells of a sweep report the same errors themselves.
+
+    Args:
+        options: options of the sweep.
+        plan: plan of the sweep.
+        engine: executes the checks if it is local.
+        searched: groups with trials to run.
     """
     from seqbench.sweep.engines.local_engine import LocalEngine
     from seqbench.sweep.planning import duration_estimate, group_checks
     from seqbench.sweep.planning.sweep_plan import remove_groups
 
-    groups = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *trials]))
+    groups = list(dict.fromkeys([*(cell.group for cell in plan.cells() if not cell.finished()), *searched]))
     if not groups or not (options.probe or options.dry_run):
         return plan, {}
     with contextlib.ExitStack() as stack:

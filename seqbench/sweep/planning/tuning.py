@@ -1,106 +1,96 @@
-"""Learning-rate trials: the rate of each group is selected from the card's grid by one run per rate.
+"""The searches of a sweep: the learning rate of each group, and further options of its card, are selected by trials.
 
-The trials use a seed of their own and are compared on the validation split. Every architecture gets the same number
-of trials, and each record lists them (``config.tuning``).
+The trials use a seed of their own and are compared on the validation split. The same rule holds for every architecture
+of a task, and each record lists the trials (``config.tuning``).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
 
 from seqbench.protocol import run_folder
-from seqbench.protocol.logging_options import RunLabels
-from seqbench.protocol.record_fields import Trial, Tuning
-from seqbench.protocol.records import TUNING_SEED
+from seqbench.protocol.search.search_rule import Rung
+from seqbench.sweep.planning.group_search import GroupSearch, search_group
 from seqbench.sweep.planning.sweep_plan import Cell, Group, Plan
 from seqbench.sweep.sweep_runner import SweepRunner
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import counted
 
-
-def trial_cells(group: Group, runs: Path) -> list[Cell]:
-    """Return one cell for each learning rate of the card's tier; an empty list for a card without a grid."""
-    config = dataclasses.replace(group.config, seed=TUNING_SEED)
-    cells = []
-    for rate in config.chosen.learning_rates:
-        point = (*group.point, f"optim.lr={rate:g}")
-        trial = dataclasses.replace(
-            config,
-            optim=dataclasses.replace(config.optim, lr=rate),
-            labels=RunLabels(sweep=True, trial=True, point=list(point)),
-        )
-        cells.append(Cell(Group(trial, point), trial, runs))
-    return cells
+Searches = Mapping[Group, GroupSearch]
+"""The search of each group whose card has a grid of learning rates."""
 
 
-def pending_trials(plan: Plan) -> dict[Group, list[Cell]]:
-    """Return the unfinished trials by group; empty if all learning rates can be selected."""
-    trials = {group: [cell for cell in trial_cells(group, plan.runs) if not cell.finished()] for group in plan.groups}
-    return {group: cells for group, cells in trials.items() if cells}
-
-
-def run_trials(
-    plan: Plan, runner: SweepRunner, expected_seconds: Mapping[Group, float]
-) -> tuple[Plan, dict[Group, float]]:
-    """Run all trials and select the learning rates.
+def plan_searches(plan: Plan, rungs: tuple[Rung, ...] = (), fixed: Collection[str] = ()) -> dict[Group, GroupSearch]:
+    """Return the search of each group whose card has a grid of learning rates.
 
     Args:
         plan: plan of the sweep.
+        rungs: the rungs of the user; empty for those of the cards.
+        fixed: dotted names of options that the user sets, which are not tuned.
+    """
+    searches = {group: search_group(group, plan.runs, rungs, fixed) for group in plan.groups}
+    return {group: search for group, search in searches.items() if search is not None}
+
+
+def run_trials(
+    plan: Plan, searches: Searches, runner: SweepRunner, expected_seconds: Mapping[Group, float]
+) -> tuple[Plan, dict[Group, float]]:
+    """Run the trials of all groups until each search has ended, and select the learning rates.
+
+    The searches do not wait for each other: when the last trial of a rung has ended, the next ones of its group start.
+
+    Args:
+        plan: plan of the sweep.
+        searches: searches of its groups.
         runner: runs the trials.
-        expected_seconds: expected seconds of one cell, by group.
+        expected_seconds: expected seconds of one whole cell, by group.
 
     Returns:
         The plan with the selected rates, and the expected seconds by its groups.
     """
-    trials = {group: trial_cells(group, plan.runs) for group in plan.groups}
-    trial_seconds = {
-        cell.group: expected_seconds[group] for group in trials if group in expected_seconds for cell in trials[group]
-    }
-    rounds = itertools.zip_longest(*trials.values())
-    runner.run([cell for cells in rounds for cell in cells if cell], trial_seconds)
-    tuned = apply_best_rates(plan)
+    owners: dict[Cell, GroupSearch] = {}
+
+    def next_cells(search: GroupSearch) -> dict[Cell, float | None]:
+        cells = [cell for cell in search.pending_cells() if cell not in owners]
+        owners.update(dict.fromkeys(cells, search))
+        seconds, steps = expected_seconds.get(search.group), search.group.config.optim.steps
+        return {cell: None if seconds is None else seconds * cell.config.optim.steps / steps for cell in cells}
+
+    def follow(ended: Cell) -> dict[Cell, float | None]:
+        owners[ended].end_trial(ended)
+        return next_cells(owners[ended])
+
+    first = {group: next_cells(searches[group]) for group in plan.groups if group in searches}
+    rounds = itertools.zip_longest(*first.values())
+    known = {cell.group: seconds for some in first.values() for cell, seconds in some.items() if seconds is not None}
+    runner.run([cell for cells in rounds for cell in cells if cell], known, follow)
+    tuned = apply_best_rates(plan, searches)
     by_name = {group.name: seconds for group, seconds in expected_seconds.items()}
     return tuned, {group: by_name[group.name] for group in tuned.groups if group.name in by_name}
 
 
-def apply_best_rates(plan: Plan) -> Plan:
-    """Return the plan with the learning rate that the trials of each group select.
+def apply_best_rates(plan: Plan, searches: Searches) -> Plan:
+    """Return the plan with the learning rate and the options that the search of each group selects.
 
     A group is refused if none of its trials has a score. A group whose card has no grid is unchanged.
+
+    Args:
+        plan: plan of the sweep.
+        searches: searches of its groups, all of which have ended.
     """
     seeds: dict[Group, tuple[int, ...]] = {}
     refused = dict(plan.refused)
     for group in plan.groups:
-        trials = trial_cells(group, plan.runs)
-        if not trials:
-            seeds[group] = plan.seeds[group]
-            continue
-        tuning = select_rate(trials)
-        if tuning.lr is None:
-            tried = counted(len(trials), "learning-rate trial")
+        search = searches.get(group)
+        tuned = group if search is None else search.tuned_group()
+        if tuned is None:
+            tried = counted(len(search.cells()) if search else 0, "learning-rate trial")
             refused[group.name] = f"no learning rate has a score, after {tried}"
-            continue
-        optim = dataclasses.replace(group.config.optim, lr=tuning.lr)
-        tuned = Group(dataclasses.replace(group.config, optim=optim, tuning=tuning), group.point)
-        seeds[tuned] = plan.seeds[group]
+        else:
+            seeds[tuned] = plan.seeds[group]
     return Plan(tuple(seeds), seeds, plan.runs, refused, plan.notes)
-
-
-def select_rate(trials: Sequence[Cell]) -> Tuning:
-    """Return all trials, and the learning rate whose trial scored best on validation.
-
-    If scores are equal, the first one is selected. A run that diverged or failed has no score.
-    """
-    metric = trials[0].config.card.metric
-    rows = [_describe_trial(cell, metric.name) for cell in trials]
-    rate, best = None, None
-    for row in rows:
-        if row.value is not None and (best is None or metric.better(row.value, best)):
-            rate, best = row.lr, row.value
-    return Tuning(seed=TUNING_SEED, split="validation", metric=metric.name, tried=rows, lr=rate)
 
 
 def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
@@ -114,21 +104,13 @@ def add_tuning_to_records(cells: Sequence[Cell]) -> list[str]:
     problems = []
     for cell in cells:
         record = cell.record()
-        if cell.config.tuning is None or record is None or record.config.tuning:
+        if cell.config.tuning is None or record is None or record.config.tuning == cell.config.tuning:
             continue
         try:
             with run_folder.lock_folder(cell.folder):
-                config = record.config.with_values(tuning=cell.config.tuning.to_dict())
+                # A rate beyond the card's grid departs from the card, unless its trials stand in the record.
+                config = record.config.with_values(tuning=cell.config.tuning.to_dict(), modified=cell.config.modified())
                 dataclasses.replace(record, config=config).write(cell.folder)
         except SeqbenchError as error:
             problems.append(f"the learning-rate trials are missing in the record of {cell.name}: {error}")
     return problems
-
-
-def _describe_trial(cell: Cell, metric: str) -> Trial:
-    record = cell.record()
-    value = None
-    if record is not None and record.status == "ok":
-        value = record.results.metrics["validation"][metric].value
-    status = record.results.status if record else None
-    return Trial(lr=cell.config.optim.lr, value=value, status=status, run=cell.folder.name)

@@ -15,6 +15,8 @@ import pytest
 
 from seqbench.cli.commands import sweep
 from seqbench.cli.main import main
+from seqbench.protocol.record_fields import Tuning
+from seqbench.protocol.search.recorded_search import find_fault
 from seqbench.sweep.engines import local_engine
 from seqbench.sweep.engines.engine import Job
 from seqbench.sweep.planning import sweep_plan
@@ -84,17 +86,18 @@ def test_a_dry_run_shows_the_plan_and_writes_nothing(tmp_path: Path, capsys: pyt
     assert list(tmp_path.iterdir()) == []
 
 
-def test_tuning_runs_one_trial_for_each_rate_and_records_them(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(command(tmp_path, "--tune", "--no-probe", archs="gru", seeds="1")) == 0
+def test_tuning_searches_the_rate_and_records_the_trials(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = command(tmp_path, "--tune", "--tune-rungs", "0.5,1:2", "--no-probe", archs="gru", seeds="1")
+    assert main(words) == 0
     err = capsys.readouterr().err
-    assert "1 to run and 4 learning-rate trials" in err
+    assert "1 to run and usually 7 learning-rate trials that cost 4.5 whole runs" in err
     assert "gru on copy: learning rate 0.0" in err
     assert "validation accuracy" in err
     (path,) = (tmp_path / "copy" / "gru").glob("smoke-s0-*/result.json")
     tuning = json.loads(path.read_text())["config"]["tuning"]
-    assert len(tuning["tried"]) == 4
+    assert tuning["search"]["rungs"] == [[0.5, 0], [1.0, 2]]
+    assert {row["steps"] for row in tuning["tried"]} == {10, 20}
+    assert find_fault(Tuning.model_validate(tuning), "max") == ""
     assert json.loads(path.read_text())["config"]["options"]["optim"]["lr"] == tuning["lr"]
 
 
@@ -137,6 +140,8 @@ def test_a_group_that_cannot_run_is_left_out(tmp_path: Path, capsys: pytest.Capt
         (["--grid", "trainer.threads=1,2"], "--grid takes options that change the results"),
         (["--grid", "optim.lr=1e-3,0.001"], "is the same run as"),
         (["--tune", "--optim.lr", "1e-3"], "--tune selects optim.lr from the card's grid"),
+        (["--tune", "--tune-rungs", "0.5,0.2"], "--tune-rungs: the shares of the rungs must rise"),
+        (["--tune-rungs", "1"], "--tune-rungs is for --tune"),
         (["--engine-option", "a=1"], "--engine-option is for the engines ray and slurm"),
         (["--engine", "slurm", "--memory", "4G"], "--memory is for the engine local"),
         (["--arch.num_layer", "2"], "Did you mean --arch.num_layers"),
@@ -155,7 +160,7 @@ def test_a_mistake_is_reported_and_nothing_is_written(
 
 
 def test_tuning_again_repeats_no_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = command(tmp_path, "--tune", archs="gru", seeds="1")
+    words = command(tmp_path, "--tune", "--tune-rungs", "0.5", archs="gru", seeds="1")
     assert main(words) == 0
     capsys.readouterr()
     assert main(words) == 0
