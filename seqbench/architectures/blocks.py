@@ -122,6 +122,10 @@ class ResidualStack(nn.Module):
     def _add(self, layer: int, x: Tensor, mixed: Tensor) -> Tensor:
         """Add the output of the layer's mixer to ``x``, and then that of its MLP."""
         x = x + self.dropout(mixed)
+        return self._add_mlp(layer, x)
+
+    def _add_mlp(self, layer: int, x: Tensor) -> Tensor:
+        """Add the output of the layer's MLP to ``x``, if the stack has MLPs."""
         return x + self.dropout(self.mlps[layer](x)) if self.mlps else x
 
 

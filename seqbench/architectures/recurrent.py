@@ -40,6 +40,8 @@ class RNN(RecurrentStack[Tensor]):
         ValueError: an option is out of range, or the nonlinearity is unknown.
     """
 
+    bidirectional = "birnn"
+
     def __init__(
         self,
         d_model: int,
@@ -117,6 +119,8 @@ class LSTM(RecurrentStack[tuple[Tensor, Tensor]]):
         ValueError: an option is out of range.
     """
 
+    bidirectional = "bilstm"
+
     def __init__(
         self,
         d_model: int,
@@ -176,6 +180,8 @@ class GRU(RecurrentStack[Tensor]):
     Raises:
         ValueError: an option is out of range.
     """
+
+    bidirectional = "bigru"
 
     def __init__(self, d_model: int, num_layers: int = 1, dropout: float = 0.0, skip: bool = False) -> None:
         super().__init__(partial(nn.GRU, d_model, d_model, batch_first=True), d_model, num_layers, dropout, skip)

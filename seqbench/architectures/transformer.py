@@ -10,17 +10,18 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+from seqbench.architectures.attention.cross_attention import CrossAttendingStack
 from seqbench.architectures.attention.positions import (
     build_input_positions,
     build_score_positions,
     check_kind,
 )
 from seqbench.architectures.attention.self_attention import Cache, CausalSelfAttention, SelfAttention
-from seqbench.architectures.blocks import CausalResidualStack, ResidualStack, check_options
+from seqbench.architectures.blocks import ResidualStack, check_options
 from seqbench.architectures.depth_scaling import check_init, draw_depth_scaled
 
 
-class Transformer(CausalResidualStack[Cache]):
+class Transformer(CrossAttendingStack):
     """A causal transformer with a cache of keys and values.
 
     Each layer computes::
@@ -33,6 +34,9 @@ class Transformer(CausalResidualStack[Cache]):
 
     The state of a layer is its last keys and values, ``(batch, heads, steps, width)`` with at most
     ``max_context - 1`` steps, and the number of all steps so far, ``(batch, 1)``.
+
+    As a decoder beside an encoder, each layer also attends to the encoder's outputs, between its attention and its MLP;
+    see ``attention.cross_attention``. The keys and values of these outputs are part of the state.
 
     Kinds of positions:
 
@@ -62,6 +66,8 @@ class Transformer(CausalResidualStack[Cache]):
         ValueError: an option is out of range or unknown.
     """
 
+    bidirectional = "bitransformer"
+
     def __init__(
         self,
         d_model: int,
@@ -80,17 +86,39 @@ class Transformer(CausalResidualStack[Cache]):
         check_init(init)
         scores = build_score_positions(positions, heads)
         mixers = [CausalSelfAttention(d_model, heads, dropout, scores, qk_norm, max_context) for _ in range(num_layers)]
-        super().__init__(d_model, mixers, dropout, expansion=4, mlp=mlp)
+        super().__init__(d_model, mixers, dropout, expansion=4, mlp=mlp, heads=heads)
         self.positions = build_input_positions(positions, d_model, max_time)
-        if init == "depth-scaled":
-            draw_depth_scaled(d_model, [*self.mixers, *self.mlps])
+        self._is_depth_scaled = init == "depth-scaled"
+        self._draw_weights()
 
-    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+    def add_cross_attention(self) -> None:
+        """Create a norm and a cross-attention for each layer; depth-scaled weights are drawn again for more branches.
+
+        Raises:
+            RuntimeError: the decoder has them already.
+        """
+        super().add_cross_attention()
+        self._draw_weights()
+
+    def _draw_weights(self) -> None:
+        if self._is_depth_scaled:
+            d_model = self.last.normalized_shape[0]
+            draw_depth_scaled(d_model, [*self.mixers, *self.cross_attentions, *self.mlps])
+
+    def forward(
+        self,
+        x: Tensor,
+        lengths: Tensor | None = None,
+        memory: Tensor | None = None,
+        memory_lengths: Tensor | None = None,
+    ) -> Tensor:
         """Return the hidden vectors of whole sequences.
 
         Args:
             x: ``(batch, time, d_model)``.
             lengths: number of steps of each sequence without padding, ``(batch,)``; None if there is no padding.
+            memory: vectors to attend to, ``(batch, source_time, d_model)``; None for none.
+            memory_lengths: number of valid steps of each memory, ``(batch,)``; None if all are valid.
 
         Returns:
             ``(batch, time, d_model)``. Vectors at padded steps are finite and have no meaning.
@@ -98,22 +126,30 @@ class Transformer(CausalResidualStack[Cache]):
         Raises:
             ValueError: there are more steps than learned positions.
         """
-        return super().forward(self.positions(x), lengths)
+        return super().forward(self.positions(x), lengths, memory, memory_lengths)
 
-    def unroll(self, x: Tensor, state: Sequence[Cache] | None = None) -> tuple[Tensor, tuple[Cache, ...]]:
+    def unroll(
+        self,
+        x: Tensor,
+        state: Sequence[Cache] | None = None,
+        memory: Tensor | None = None,
+        memory_lengths: Tensor | None = None,
+    ) -> tuple[Tensor, tuple[Cache, ...]]:
         """Return the hidden vectors of one chunk, and the state after it.
 
         Args:
             x: ``(batch, time, d_model)``.
             state: the state after the previous chunk; None at the start of a sequence.
+            memory: vectors to attend to, ``(batch, source_time, d_model)``, the same for all chunks; None for none.
+            memory_lengths: number of valid steps of each memory, ``(batch,)``; None if all are valid.
 
         Returns:
-            ``(batch, time, d_model)``, and the state of each layer.
+            ``(batch, time, d_model)``; and the state of each layer, followed by the projected memory of each layer.
 
         Raises:
             ValueError: the stream has more steps than learned positions.
         """
-        return super().unroll(self.positions(x, state[0][2] if state else None), state)
+        return super().unroll(self.positions(x, state[0][2] if state else None), state, memory, memory_lengths)
 
 
 class BiTransformer(ResidualStack):

@@ -74,7 +74,7 @@ def _finite(value: float | None) -> float | None:
 def _identity(record: Record) -> RunIdentity:
     config = record.config
     return RunIdentity(
-        architecture="+".join(part.name for part in (config.architecture, config.encoder) if part and part.name),
+        architecture=config.model,
         task=config.card.name,
         tier=config.card.tier,
         seed=config.seed,

@@ -229,9 +229,8 @@ def _committed_records(folder: Path) -> Iterable[CollectedRecord]:
 def _record_path(folder: Path, record: Record) -> Path:
     """Return the path of a record on a board: by task, architecture, tier, seed and configuration."""
     config = record.config
-    architecture = "+".join(part.name for part in (config.architecture, config.encoder) if part)
     name = f"{config.card.tier}-s{config.seed}-{config.digest[:8]}.json"
-    return Path(folder, RESULTS, *map(_path_part, (config.card.name, architecture, name)))
+    return Path(folder, RESULTS, *map(_path_part, (config.card.name, config.model, name)))
 
 
 def _path_part(text: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seqbench.models import objectives
 from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder, OutputFeedback, SingleBackbone
+from seqbench.models.bodies.both_directions import BothDirections, half_width
 from seqbench.models.bodies.embedding import EmbeddingOptions
 from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.models.objectives import Objective
@@ -16,12 +17,11 @@ from seqbench.protocol.backbones import (
     FeedbackBackbone,
     feeds_back_output,
     is_causal,
-    is_cross_attending,
     requires_memory,
 )
 from seqbench.protocol.cards import Optim
-from seqbench.protocol.choices import DECODER_ONLY
-from seqbench.protocol.config import PairOptions, RunConfig
+from seqbench.protocol.choices import CROSS_ATTENTION, DECODER_ONLY
+from seqbench.protocol.config import RunConfig
 from seqbench.protocol.registry import brings_training
 from seqbench.protocol.specs import SequenceSpec, TokenSequence
 from seqbench.utils.errors import SeqbenchError, one_line
@@ -91,9 +91,10 @@ class ModuleContext:
         elif config.body["bridge"] == DECODER_ONLY:
             body = DecoderOnly(spec, backbone, d_model, **embedding)
         else:
-            _require_default_bridge(config, backbone)
             encoder = _find_encoder(config, encoder)
             bridge, heads = config.body["bridge"], config.body["heads"]
+            if bridge != CROSS_ATTENTION:
+                _require_optional_memory(config.arch, backbone, "--body.bridge")
             body = EncoderDecoder(spec, encoder, backbone, d_model, bridge, heads, **embedding)
         return body, objectives.build_objective(spec, d_model)
 
@@ -117,7 +118,9 @@ def build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[st
 
 
 def _find_encoder(config: RunConfig, own: Any) -> Backbone:
-    """Return the encoder that ``config.encoder_entry`` names, or that a module brings, or one of the decoder's class.
+    """Return the encoder that ``config.encoder_entry`` names, or that a module brings, or two of the decoder's class.
+
+    Without a name, one backbone of the decoder's class reads the source forwards, and another one backwards.
 
     Raises:
         SeqbenchError: there is none, there are two, or the encoder cannot be one.
@@ -139,7 +142,7 @@ def _find_encoder(config: RunConfig, own: Any) -> Backbone:
                 f"architecture '{name}' builds no encoder, and task '{config.card.name}' has pairs of sequences; add "
                 f"--encoder NAME, or pass an encoder to super().__init__(context, backbone, encoder=...)."
             )
-        encoder = build_backbone(name, architecture, config.arch_options)
+        encoder = _build_both_directions(name, architecture, config.arch_options)
     if feeds_back_output(encoder):
         raise SeqbenchError(
             f"architecture '{name}' feeds its output back, and an encoder has no output; choose another --encoder."
@@ -149,21 +152,20 @@ def _find_encoder(config: RunConfig, own: Any) -> Backbone:
     return checked
 
 
+def _build_both_directions(name: str, architecture: BackboneClass, options: Mapping[str, Any]) -> Any:
+    """Return two backbones of an architecture as one encoder; a single one if it cannot be an encoder."""
+    if feeds_back_output(architecture) or requires_memory(architecture):
+        return build_backbone(name, architecture, options)
+    half = {**options, "d_model": half_width(int(options["d_model"]), name)}
+    forwards, backwards = (build_backbone(name, architecture, half) for _ in range(2))
+    return BothDirections(int(options["d_model"]), forwards, backwards)
+
+
 def _require_optional_memory(name: str, backbone: object, option: str) -> None:
     if requires_memory(backbone):
         raise SeqbenchError(
             f"architecture '{name}' requires a memory, and only a decoder beside an encoder gets one; choose another "
             f"{option}, or let memory and memory_lengths in its forward default to None."
-        )
-
-
-def _require_default_bridge(config: RunConfig, backbone: object) -> None:
-    """Check that the user chose no bridge for a cross-attending decoder, which does not use one."""
-    default = config.card.tier(config.tier).body.get("bridge", PairOptions.bridge)
-    if is_cross_attending(backbone) and config.body["bridge"] != default:
-        raise SeqbenchError(
-            f"architecture '{config.arch}' attends to the encoder's outputs itself, so body.bridge "
-            f"'{config.body['bridge']}' would have no effect; leave out --body.bridge."
         )
 
 

@@ -78,6 +78,31 @@ class CrossAttending(_Module, Protocol):
         """
 
 
+@runtime_checkable
+class AddsCrossAttention(Protocol):
+    """A cross-attending backbone that creates the parameters of its cross-attention only where it gets a memory."""
+
+    def add_cross_attention(self) -> None:
+        """Create these parameters; the body calls it once, for a decoder beside an encoder."""
+
+
+class StreamingMemory(_Module, Protocol):
+    """A cross-attending backbone that continues from a state; see ``streams_memory``."""
+
+    def unroll(
+        self, x: Tensor, state: OwnState = None, /, *, memory: Tensor, memory_lengths: Tensor
+    ) -> tuple[Tensor, State]:
+        """Return the outputs of one chunk, ``(batch, time, d_model)``, and the state after it.
+
+        Args:
+            x: inputs of the chunk, ``(batch, time, d_model)``.
+            state: the state after the previous chunk; None at the start of a sequence. It may hold what the backbone
+                computes from the memory, so that this is computed once.
+            memory: vectors to attend to, ``(batch, source_time, d_model)``, the same for all chunks.
+            memory_lengths: number of valid steps of each memory, ``(batch,)``.
+        """
+
+
 class FeedbackBackbone(_Module, Protocol):
     """A streaming backbone that also reads its own previous output; its ``feeds_back_output`` is True."""
 
@@ -173,6 +198,15 @@ def is_cross_attending(backbone: object) -> TypeGuard[CrossAttending]:
     return len(_memory_parameters(backbone)) == 2
 
 
+def streams_memory(backbone: object) -> TypeGuard[StreamingMemory]:
+    """Return whether the ``unroll`` of a backbone, or of a class of backbones, accepts a memory and its lengths.
+
+    >>> streams_memory(nn.Linear(2, 2))
+    False
+    """
+    return len(_memory_parameters(backbone, "unroll")) == 2
+
+
 def requires_memory(backbone: object) -> bool:
     """Return whether a cross-attending backbone, or a class of them, cannot be called without a memory.
 
@@ -235,9 +269,9 @@ def _lengths_argument(function: object, position: int) -> Literal["position", "k
     return "position" if any(p.kind is p.VAR_POSITIONAL for p in parameters[: position + 1]) else ""
 
 
-def _memory_parameters(backbone: object) -> Mapping[str, inspect.Parameter]:
-    """Return those of the parameters ``memory`` and ``memory_lengths`` that ``forward`` accepts by name."""
-    forward: object = getattr(backbone, "forward", None)
+def _memory_parameters(backbone: object, method: str = "forward") -> Mapping[str, inspect.Parameter]:
+    """Return those of the parameters ``memory`` and ``memory_lengths`` that a method accepts by name."""
+    forward: object = getattr(backbone, method, None)
     try:
         parameters = inspect.signature(forward).parameters.values() if callable(forward) else ()
     except (TypeError, ValueError):  # The signature of a compiled function may be unknown.

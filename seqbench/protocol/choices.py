@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
 SCHEDULES = ("constant", "cosine")
@@ -16,5 +18,21 @@ KEPT = ("best", "last", "none", "all")
 """Checkpoints that stay in the folder of a finished run; ``all`` means the best and the last one."""
 
 DECODER_ONLY = "decoder-only"
-BRIDGES = ("vector", "additive", "multihead", DECODER_ONLY)
+CROSS_ATTENTION = "cross-attention"
+BRIDGES = ("vector", "additive", "multihead", CROSS_ATTENTION, DECODER_ONLY)
 """Names of the bridges between an encoder and its decoder."""
+
+
+def model_name(architecture: str, encoder: str | None, body: Mapping[str, object]) -> str:
+    """Return the name under which boards and lists show a model.
+
+    Args:
+        architecture: name of the architecture.
+        encoder: name of an encoder that is not the default one of the architecture; None for none.
+        body: options of the body; a decoder without an encoder has a row of its own.
+
+    >>> model_name("gru", "bilstm", {}), model_name("gru", None, {"bridge": "decoder-only"})
+    ('gru+bilstm', 'gru+decoder-only')
+    """
+    second = DECODER_ONLY if body.get("bridge") == DECODER_ONLY else encoder
+    return f"{architecture}+{second}" if second else architecture

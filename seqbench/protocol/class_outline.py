@@ -17,6 +17,8 @@ from pathlib import Path
 from seqbench.protocol.registry import Entry
 from seqbench.utils.errors import one_line
 
+TWO_WAY = "bidirectional"
+"""Attribute of a class that names the architecture which reads in both directions what the class reads forwards."""
 MOST_STEPS = 8
 """Largest number of imports and base classes that are followed."""
 
@@ -97,6 +99,32 @@ def read_parameters(value: str) -> list[str]:
             return [argument.arg for argument in (*constructor.args.args[1:], *constructor.args.kwonlyargs)]
         found = next(iter(found.bases()), None)
     return []
+
+
+def read_default_encoder(entry: Entry) -> str | None:
+    """Return the name of the encoder that a decoder of this architecture has by default; None if it declares none.
+
+    A class declares it by a text in its body, ``bidirectional = "bigru"``: a registered name, or the path of a class. A
+    subclass does not inherit it, because it computes something else.
+
+    Args:
+        entry: entry of the architecture.
+
+    >>> from seqbench.protocol import registry
+    >>> read_default_encoder(registry.find_entry(registry.ARCHITECTURES, "gru"))
+    'bigru'
+    """
+    if entry.given is not None:
+        declared: object = vars(getattr(entry.given, "class_of_object", entry.given)).get(TWO_WAY)
+        return declared if isinstance(declared, str) else None
+    found = find_class(entry.value)
+    for node in found.node.body if found else ():
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(node.value, ast.Constant):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if any(isinstance(target, ast.Name) and target.id == TWO_WAY for target in targets):
+            return node.value.value if isinstance(node.value.value, str) else None
+    return None
 
 
 def _import_of(tree: ast.Module, name: str, module: str) -> tuple[str, str] | None:

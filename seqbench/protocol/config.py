@@ -12,7 +12,8 @@ from typing import Any
 from pydantic.dataclasses import dataclass
 
 from seqbench.protocol.cards import Card, Optim, Tier
-from seqbench.protocol.choices import BRIDGES, KEPT
+from seqbench.protocol.choices import BRIDGES, KEPT, model_name
+from seqbench.protocol.class_outline import read_default_encoder
 from seqbench.protocol.digested_data import digested_fields, without_neutral
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import SizeMatch, Tuning
@@ -108,7 +109,9 @@ class PairOptions(SingleOptions):
         dropout: dropout probability of the embedded tokens.
         embedding_std: standard deviation of the initial token embeddings.
         bridge: vector (the encoder's last output, added to every decoder input), additive or multihead (attention
-            over all encoder outputs), or decoder-only (no encoder: source, separator, target in one stream).
+            over all encoder outputs, after the decoder), cross-attention (in every layer of a decoder that offers it),
+            or decoder-only (no encoder: source, separator, target in one stream). A decoder that offers
+            cross-attention has it by default.
         heads: number of heads of multihead attention.
 
     Raises:
@@ -144,8 +147,8 @@ class RunConfig:
         checksums: SHA-256 of each data file.
         published: whether these are the files of the published data set; True for generated data.
         task_standard: arguments of the datamodule without changes by the user.
-        encoder_entry: registry entry of the encoder's architecture; None if there is no encoder, or if it is
-            the same as the decoder's.
+        encoder_entry: registry entry of the encoder's architecture; None if there is no encoder, or if the encoder
+            consists of two nets of the decoder's architecture, one for each direction.
         encoder_options: arguments of the encoder's backbone.
         keep: checkpoints that stay in the run folder, one of ``choices.KEPT``. Not part of the options or the digest.
         match_params: number of parameters for which ``d_model`` was chosen; None if it was not. Not part of the digest.
@@ -224,9 +227,14 @@ class RunConfig:
         return f"{self.model}-{self.card.name}-s{self.seed}"
 
     @property
+    def encoder_is_default(self) -> bool:
+        """True if the encoder is the one that the architecture declares, so that the name of a run leaves it out."""
+        return self.encoder is not None and self.encoder == read_default_encoder(self.arch_entry)
+
+    @property
     def model(self) -> str:
-        """Name of the architecture; with the name of the encoder's architecture if it is a different one."""
-        return self.arch if self.encoder is None else f"{self.arch}+{self.encoder}"
+        """Name of the architecture; with that of its encoder unless it is the default one, or with ``decoder-only``."""
+        return model_name(self.arch, None if self.encoder_is_default else self.encoder, self.body)
 
     def options(self) -> dict[str, Any]:
         """Return the complete configuration as nested plain data, as ``--config`` reads it."""

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, GetPydanticSchema, WithJsonSchema
 from pydantic_core import core_schema
 
+from seqbench.protocol.choices import model_name
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.utils.strict_model import Number, PlainMapping, PlainValue, StrictModel, WholeNumber
 
@@ -218,6 +219,16 @@ class ArchitectureDescription(StrictModel):
     version: str | None = Field(description="Version of that distribution.")
 
 
+class EncoderDescription(ArchitectureDescription):
+    """The architecture of an encoder."""
+
+    is_default: bool = Field(
+        default=False,
+        description="True if it is the encoder that the decoder's architecture declares, which the names of boards and "
+        "lists leave out; absent otherwise.",
+    )
+
+
 class SourceDescription(StrictModel):
     """Source code of an architecture, of a task's distribution, or of seqbench, as the run has imported it."""
 
@@ -277,7 +288,7 @@ class Options(StrictModel):
 
     arch: PlainMapping = Field(description="`name`, and every argument of the backbone.")
     encoder: PlainMapping | None = Field(
-        default=None, description="`name`, and every argument of the encoder, if it is another architecture."
+        default=None, description="`name`, and every argument of the encoder, if it has an architecture of its own."
     )
     task: PlainMapping = Field(description="`name`, and every argument of the datamodule.")
     tier: str = Field(description="Tier of the card.")
@@ -366,8 +377,10 @@ class RunDescription(StrictModel):
     """Description of the run, its code and its data."""
 
     architecture: ArchitectureDescription = Field(description="The architecture.")
-    encoder: ArchitectureDescription | None = Field(
-        default=None, description="The encoder's architecture, if it is another one."
+    encoder: EncoderDescription | None = Field(
+        default=None,
+        description="The encoder's architecture; absent if there is no encoder, or if the encoder consists of two nets "
+        "of the decoder's architecture, one for each direction.",
     )
     card: CardDescription = Field(description="The task's card.")
     modified: list[str] = Field(description="Options that differ from the card; a run with such options is not ranked.")
@@ -420,6 +433,12 @@ class RunDescription(StrictModel):
         description="Counts and other facts of the data, in a form that depends on the task. `reading` says how files "
         "of a user were read: what was joined, divided, skipped, renamed or cut; it is absent for published files.",
     )
+
+    @property
+    def model(self) -> str:
+        """Name of the architecture; with that of its encoder unless it is the default one, or with ``decoder-only``."""
+        named = None if self.encoder is None or self.encoder.is_default else self.encoder.name
+        return model_name(self.architecture.name, named, self.options.body)
 
 
 class VerificationStamp(StrictModel):

@@ -62,10 +62,9 @@ class Record:
     def headline(self) -> str:
         """Return what was run and how it ended, such as ``gru on copy, small, seed 0: ok, accuracy 0.98``."""
         config, metric = self.config, self.config.card.metric
-        model = "+".join([config.architecture.name, *([config.encoder.name] if config.encoder else [])])
         score = self.results.metrics.get("test", {}).get(metric)
         ending = f"{self.status}, {metric} {format_number(score.value)}" if score else self.status
-        return f"{model} on {config.card.name}, {config.card.tier}, seed {config.seed}: {ending}"
+        return f"{config.model} on {config.card.name}, {config.card.tier}, seed {config.seed}: {ending}"
 
     @property
     def status(self) -> str:

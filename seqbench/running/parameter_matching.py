@@ -121,8 +121,7 @@ def match_parameters(
         if ranked and abs(counts[ranked[0]] - target) <= tolerance * target:
             chosen = {**shape, "d_model": ranked[0]}
             match = validate(SizeMatch, {"requested": target, "tolerance": tolerance, "options": chosen})
-            options = {**config.arch_options, **chosen}
-            return dataclasses.replace(config, arch_options=options, match_params=target, size_match=match)
+            return dataclasses.replace(_with_size(config, chosen), match_params=target, size_match=match)
         nearest += [(counts[width], {**shape, "d_model": width}) for width in ranked[:2]]
     nearest = sorted(nearest, key=lambda item: abs(item[0] - target))[:2]
     sizes = " and ".join(f"{_describe(shape)} has {count:,}" for count, shape in sorted(nearest, key=lambda x: x[0]))
@@ -169,6 +168,16 @@ def _describe(options: Mapping[str, object]) -> str:
     """Return the width, followed by the other options that were chosen."""
     names = ["d_model", *sorted(set(options) - {"d_model"})]
     return ", ".join(f"{name} {options[name]}" for name in names)
+
+
+def _with_size(config: RunConfig, size: Mapping[str, object]) -> RunConfig:
+    """Return the configuration with another width, number of heads or number of layers.
+
+    Where the encoder has the same number of heads or layers as its decoder, it keeps the same.
+    """
+    arch, encoder = config.arch_options, config.encoder_options
+    shared = {name: value for name, value in size.items() if name in encoder and encoder[name] == arch.get(name)}
+    return dataclasses.replace(config, arch_options={**arch, **size}, encoder_options={**encoder, **shared})
 
 
 def _load_spec(config: RunConfig) -> SequenceSpec:
@@ -238,8 +247,7 @@ class _ParameterCounter:
         from seqbench.models import build
         from seqbench.models.weights import count_parameters
 
-        arch_options = {**self._config.arch_options, **self.shape, "d_model": width}
-        config = dataclasses.replace(self._config, arch_options=arch_options)
+        config = _with_size(self._config, {**self.shape, "d_model": width})
         try:
             return count_parameters(build.build_on_meta_device(config, self._spec))
         except SeqbenchError as error:

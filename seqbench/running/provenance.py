@@ -72,7 +72,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
     card, task = config.card, registry.find_entry(registry.TASKS, config.card.name)
     return {
         "architecture": _describe_architecture(config.arch_entry),
-        **({"encoder": _describe_architecture(config.encoder_entry)} if config.encoder_entry else {}),
+        **({"encoder": _describe_encoder(config)} if config.encoder_entry else {}),
         "card": {
             "name": card.name,
             "version": card.version,
@@ -113,6 +113,14 @@ def _describe_sources(config: RunConfig, task: registry.Entry) -> dict[str, dict
 
 def _describe_architecture(entry: registry.Entry) -> dict[str, str | None]:
     return {"name": entry.name, "class": entry.value, "distribution": entry.distribution, "version": entry.version}
+
+
+def _describe_encoder(config: RunConfig) -> dict[str, object]:
+    assert config.encoder_entry is not None
+    return {
+        **_describe_architecture(config.encoder_entry),
+        **({"is_default": True} if config.encoder_is_default else {}),
+    }
 
 
 def package_versions() -> dict[str, str | None]:

@@ -21,6 +21,7 @@ from seqbench.protocol.identity.class_sources import FileDigests
 from seqbench.protocol.identity.definition_sources import is_importable
 from seqbench.protocol.logging_options import WandbOptions
 from seqbench.running.option_parser import OptionParser, body_options
+from seqbench.running.pair_defaults import default_body, find_default_encoder, follow_decoder
 from seqbench.running.parameter_matching import match_parameters
 from seqbench.running.run_request import Options, RunRequest
 from seqbench.utils import redaction
@@ -58,6 +59,10 @@ def resolve_config(request: RunRequest, needs_sources: bool = True, imports_arch
     checksums = data_contents.file_checksums(location) if location else {}
 
     datamodule = loading.import_datamodule_class(card)
+    # A record that is verified names its encoder.
+    implied = find_default_encoder(request, entries["arch"], tier, datamodule) if imports_architectures else None
+    if implied is not None:
+        entries["encoder"] = implied
     classes = _load_classes(entries) if imports_architectures else {}
     parser = _option_parser(request, entries, classes, card, tier, datamodule)
     options = parser.parse(
@@ -66,6 +71,9 @@ def resolve_config(request: RunRequest, needs_sources: bool = True, imports_arch
     )
     if not imports_architectures:
         options |= {group: dict(request.group(group)) for group in entries}
+    if implied is not None:
+        own = {*request.group("encoder"), *tier.architectures.get(implied.name, {})}
+        options["encoder"] = follow_decoder(options["encoder"], options["arch"], own)
     if request.encoder and options["body"].get("bridge") == DECODER_ONLY:
         raise SeqbenchError("body.bridge decoder-only has no encoder; give --encoder none, or choose another bridge.")
     config = RunConfig(
@@ -103,6 +111,8 @@ def format_help(request: RunRequest) -> str:
     """
     entries, card = _find_entries(request), load_card(request.task)
     tier, datamodule = card.tier(request.tier), loading.import_datamodule_class(card)
+    if encoder := find_default_encoder(request, entries["arch"], tier, datamodule):
+        entries["encoder"] = encoder
     return _option_parser(request, entries, _load_classes(entries), card, tier, datamodule).format_help()
 
 
@@ -168,7 +178,7 @@ def _option_parser(
     defaults: dict[str, Options] = {
         "task": {**card.arguments, **tier.task},
         "optim": dataclasses.asdict(tier.optim_for(entries["arch"].name)),
-        "body": tier.body,
+        "body": default_body(classes.get("arch"), tier, datamodule),
     }
     for group, entry in entries.items():
         # A card sets options for all backbones; options that this backbone lacks are left out.

@@ -33,6 +33,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "config.encoder.name",
         "config.encoder.class",
         "config.encoder.distribution",
+        "config.encoder.is_default",
         "config.card.name",
         "config.card.distribution",
         "config.modified",

@@ -9,11 +9,12 @@ import torch
 
 import seqbench
 from seqbench.models.bodies import Body, DecoderOnly, EncoderDecoder, OutputFeedback, SingleBackbone
+from seqbench.models.bodies.both_directions import BothDirections
 from seqbench.models.context import BackboneClass
 from seqbench.models.module import SequenceModule
 from seqbench.protocol import registry
 from seqbench.utils.errors import SeqbenchError
-from tests.models.modules import COPY, build_copy, build_pairs, build_small_module
+from tests.models.modules import COPY, PAIRS, SMALL, build_copy, build_pairs, build_small_module
 
 ACCEPTS_MEMORY = "tests.models.bodies.sequence_pairs:AcceptsMemory"
 REQUIRES_MEMORY = "tests.models.bodies.sequence_pairs:RequiresMemory"
@@ -38,7 +39,7 @@ def test_the_fed_back_outputs_are_the_predictions_of_the_modules_objective() -> 
     assert module.body.predict == module.objective.predict
 
 
-def test_without_another_encoder_the_encoder_has_the_class_and_options_of_the_decoder(
+def test_without_an_encoder_of_its_own_an_architecture_reads_the_source_in_both_directions(
     small_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loaded: list[str] = []
@@ -51,11 +52,43 @@ def test_without_another_encoder_the_encoder_has_the_class_and_options_of_the_de
         return backbone_class
 
     monkeypatch.setattr(registry.Entry, "load", load_and_record)
-    body = build_pairs(small_data).body
+    body = build_pairs(small_data, arch="minlstm").body
+    assert isinstance(body, EncoderDecoder)
+    assert isinstance(body.encoder, BothDirections)
+    assert type(body.encoder.forwards) is type(body.encoder.backwards) is type(body.decoder)
+    assert len({id(net) for net in (body.encoder.forwards, body.encoder.backwards, body.decoder)}) == 3
+    assert body.encoder(torch.zeros(1, 3, 8), torch.tensor([3])).shape == (1, 3, 8)
+    assert set(loaded) == {"minlstm"}
+
+
+@pytest.mark.parametrize(
+    ("arch", "encoder"),
+    [
+        ("gru", "BiGRU"),
+        ("lstm", "BiLSTM"),
+        ("rnn", "BiRNN"),
+        ("transformer", "BiTransformer"),
+        ("irnn", "BothDirections"),
+    ],
+)
+def test_the_default_encoder_reads_in_both_directions(arch: str, encoder: str, small_data: Path) -> None:
+    body = build_pairs(small_data, arch=arch).body
+    assert isinstance(body, EncoderDecoder)
+    assert type(body.encoder).__name__ == encoder
+    assert type(body.decoder) is registry.find_entry(registry.ARCHITECTURES, arch).load()
+
+
+def test_an_encoder_that_the_user_names_may_read_forwards_only(small_data: Path) -> None:
+    body = build_pairs(small_data, encoder="gru").body
     assert isinstance(body, EncoderDecoder)
     assert type(body.encoder) is type(body.decoder)
     assert body.encoder is not body.decoder
-    assert set(loaded) == {"gru"}
+
+
+def test_half_of_an_odd_width_is_refused(small_data: Path) -> None:
+    task = {**PAIRS, "data_dir": str(small_data / "pairs")}
+    with pytest.raises(SeqbenchError, match=r"'minlstm' reads in both directions .* must be even, got 7"):
+        seqbench.build({"name": "minlstm", "d_model": 7}, task, tier="smoke", optim=SMALL)
 
 
 def test_another_encoder_has_the_width_of_the_decoder(small_data: Path) -> None:
@@ -71,15 +104,18 @@ def test_an_encoder_that_feeds_its_output_back_is_refused(small_data: Path) -> N
 
 
 def test_a_cross_attending_decoder_gets_an_encoder_but_no_bridge(small_data: Path) -> None:
-    body = build_pairs(small_data, arch=REQUIRES_MEMORY, encoder="bigru").body
+    body = build_pairs(small_data, "cross-attention", REQUIRES_MEMORY, encoder="bigru").body
     assert isinstance(body, EncoderDecoder)
     assert type(body.encoder).__name__ == "BiGRU"
     assert list(body.bridge.parameters()) == []
 
 
-def test_a_chosen_bridge_is_refused_for_a_cross_attending_decoder(small_data: Path) -> None:
-    with pytest.raises(SeqbenchError, match=r"body\.bridge 'vector' would have no effect"):
-        build_pairs(small_data, "vector", arch=ACCEPTS_MEMORY)
+def test_another_bridge_replaces_optional_cross_attention_only(small_data: Path) -> None:
+    body = build_pairs(small_data, "vector", ACCEPTS_MEMORY).body
+    assert isinstance(body, EncoderDecoder)
+    assert not body.attends
+    with pytest.raises(SeqbenchError, match=r"requires a memory, .* choose another --body.bridge"):
+        build_pairs(small_data, "vector", REQUIRES_MEMORY, encoder="bigru")
 
 
 def test_without_an_encoder_an_optional_memory_is_left_out(small_data: Path) -> None:

@@ -168,7 +168,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         card_digest=config.card.digest[:MOST_TEXT],
         metric=metric[:MOST_TEXT],
         direction=config.card.direction,
-        architecture="+".join(one.name[:MOST_TEXT] for one in (config.architecture, config.encoder) if one),
+        architecture=config.model[: 2 * MOST_TEXT],
         distribution=(config.architecture.distribution or "")[:MOST_TEXT],
         distribution_version=(config.architecture.version or "")[:MOST_TEXT],
         options=_options(config),

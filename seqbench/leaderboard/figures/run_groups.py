@@ -136,8 +136,7 @@ def _group_over_seeds(named: Sequence[tuple[str, Record]]) -> list[RunGroup]:
 
 
 def _architecture(record: Record) -> str:
-    config = record.config
-    return "+".join(one.name for one in (config.architecture, config.encoder) if one)
+    return record.config.model
 
 
 def _flat_options(record: Record) -> dict[str, object]:

@@ -185,7 +185,7 @@ def build_bridge(name: str, d_model: int, heads: int = 4, causal: bool = True) -
     """Return a bridge by its name, one of ``protocol.choices.BRIDGES``.
 
     Args:
-        name: ``vector``, ``additive`` or ``multihead``.
+        name: ``vector``, ``additive``, ``multihead``, or ``cross-attention``, which leaves all to the decoder.
         d_model: width of encoder and decoder.
         heads: number of heads of ``multihead``.
         causal: whether the encoder is causal.
@@ -203,6 +203,8 @@ def build_bridge(name: str, d_model: int, heads: int = 4, causal: bool = True) -
             return Additive(d_model)
         case "multihead":
             return MultiHead(d_model, heads)
+        case "cross-attention":
+            return NoBridge()
         case _:
             raise SeqbenchError(
                 f"body.bridge '{name}' does not join an encoder and a decoder.{did_you_mean(name, BRIDGES)}"

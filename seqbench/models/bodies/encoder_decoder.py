@@ -9,10 +9,19 @@ import torch
 from torch import Tensor
 
 from seqbench.models.bodies.base import Body, Memory
-from seqbench.models.bodies.bridges import Bridge, NoBridge, build_bridge
+from seqbench.models.bodies.bridges import Bridge, build_bridge
 from seqbench.models.bodies.embedding import Embedding, EmbeddingOptions
 from seqbench.models.bodies.stepping import advance_backbone, recompute_prefix
-from seqbench.protocol.backbones import Backbone, State, call_forward, is_causal, is_cross_attending, is_streaming
+from seqbench.protocol.backbones import (
+    AddsCrossAttention,
+    Backbone,
+    State,
+    call_forward,
+    is_causal,
+    is_cross_attending,
+    streams_memory,
+)
+from seqbench.protocol.choices import CROSS_ATTENTION
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from seqbench.utils.errors import SeqbenchError
 
@@ -20,21 +29,24 @@ from seqbench.utils.errors import SeqbenchError
 class EncoderDecoder(Body):
     """A sequence-to-sequence body, trained with teacher forcing on the whole target at once.
 
-    Source and target share one embedding if they have the same vocabulary. A cross-attending decoder gets the encoder's
-    outputs in its ``forward``, and no bridge is built; decoding then recomputes the prefix at each step.
+    Source and target share one embedding if they have the same vocabulary. With the bridge ``cross-attention`` the
+    decoder gets the encoder's outputs in its ``forward`` and its ``unroll``, and attends to them in its own layers. A
+    decoder whose ``unroll`` takes no memory then recomputes the prefix at each step of decoding.
 
     Args:
         spec: input and output of the task; the output is a ``TokenSequence``.
         encoder: the backbone that reads the source; it may look ahead.
         decoder: the backbone that writes the target; causal.
         d_model: width of encoder and decoder.
-        bridge: name of the bridge: ``vector``, ``additive`` or ``multihead``; not used by a cross-attending decoder.
+        bridge: name of the bridge: ``vector``, ``additive``, ``multihead``, or ``cross-attention`` for a decoder that
+            offers it.
         heads: number of heads of ``multihead``.
         embedding: options of ``Embedding``.
 
     Raises:
         TypeError: the output is not a ``TokenSequence``.
-        SeqbenchError: the decoder looks ahead, the bridge is unknown, or its heads do not divide ``d_model``.
+        SeqbenchError: the decoder looks ahead, it does not offer the chosen cross-attention, the bridge is unknown, or
+            its heads do not divide ``d_model``.
     """
 
     def __init__(
@@ -57,9 +69,10 @@ class EncoderDecoder(Body):
         self.target = self.source if tokens == spec.input else Embedding(tokens, d_model, **embedding)
         self.encoder: Backbone = encoder
         self.decoder: Backbone = decoder
-        self.bridge: Bridge = (
-            NoBridge() if is_cross_attending(decoder) else build_bridge(bridge, d_model, heads, is_causal(encoder))
-        )
+        self.attends = bridge == CROSS_ATTENTION
+        if self.attends:
+            _prepare_cross_attention(decoder)
+        self.bridge: Bridge = build_bridge(bridge, d_model, heads, is_causal(encoder))
 
     @property
     def decoding_backbone(self) -> Backbone:
@@ -73,8 +86,8 @@ class EncoderDecoder(Body):
 
     @property
     def can_unroll(self) -> bool:
-        """True if the decoder can continue from a state; the state of a cross-attending decoder lacks the memory."""
-        return super().can_unroll and not is_cross_attending(self.decoder)
+        """True if the decoder can continue from a state, with a memory where it gets one."""
+        return streams_memory(self.decoder) if self.attends else super().can_unroll
 
     def encode(self, batch: Batch) -> Memory:
         """Return the tensors that the bridge or a cross-attending decoder reads from the encoder's outputs."""
@@ -88,11 +101,11 @@ class EncoderDecoder(Body):
 
     def unrolled_outputs(self, batch: Batch) -> Tensor | None:
         """Return the hidden vectors under teacher forcing, by ``unroll`` of the decoder; None if it has none."""
-        if not (self.can_unroll and is_streaming(self.decoder)):
+        if not self.can_unroll:
             return None
         memory = self.encode(batch)
         x = self.bridge.enter(self.target(shift_right(batch.targets, self.start)), memory)
-        return self.bridge.leave(self.decoder.unroll(x, None)[0], memory)
+        return self.bridge.leave(self._advance(x, memory, None)[0], memory)
 
     def attention(self, batch: Batch) -> Tensor | None:
         """Return the weight of each source step in each target token, ``(batch, out_time, time)``.
@@ -109,10 +122,16 @@ class EncoderDecoder(Body):
 
     def _decoder_forward(self, memory: Memory) -> Callable[[Tensor, Tensor | None], Tensor]:
         """Return the decoder as a function of its inputs and their lengths."""
-        attended: dict[str, Tensor] = {}
-        if is_cross_attending(self.decoder):
-            attended = {"memory": memory["outputs"], "memory_lengths": memory["lengths"]}
+        attended = _memory_arguments(memory) if self.attends else {}
         return lambda x, lengths: call_forward(self.decoder, x, lengths=lengths, **attended)
+
+    def _advance(self, x: Tensor, memory: Memory, state: State) -> tuple[Tensor, State]:
+        """Return the decoder's outputs for the next inputs, ``(batch, time, d_model)``, and the state after them."""
+        if not self.attends:
+            return advance_backbone(self.decoder, x, state)
+        if streams_memory(self.decoder):
+            return self.decoder.unroll(x, state, **_memory_arguments(memory))
+        return recompute_prefix(self._decoder_forward(memory), x, state)
 
     def begin(self, batch: Batch | None) -> tuple[Memory, State]:
         """Return the memory of the sources and the empty state.
@@ -133,11 +152,27 @@ class EncoderDecoder(Body):
             state: the state after the previous step.
         """
         x = self.bridge.enter(self.target(inputs), memory)
-        if is_cross_attending(self.decoder):
-            hidden, state = recompute_prefix(self._decoder_forward(memory), x, state)
-        else:
-            hidden, state = advance_backbone(self.decoder, x, state)
+        hidden, state = self._advance(x, memory, state)
         return self.bridge.leave(hidden[:, -1:], memory)[:, 0], state
+
+
+def _prepare_cross_attention(decoder: object) -> None:
+    """Let a decoder create the parameters of its cross-attention.
+
+    Raises:
+        SeqbenchError: its ``forward`` takes no memory.
+    """
+    if not is_cross_attending(decoder):
+        raise SeqbenchError(
+            f"body.bridge {CROSS_ATTENTION} needs a decoder whose forward takes memory and memory_lengths, and that of "
+            f"{type(decoder).__name__} does not; choose another --body.bridge."
+        )
+    if isinstance(decoder, AddsCrossAttention):
+        decoder.add_cross_attention()
+
+
+def _memory_arguments(memory: Memory) -> dict[str, Tensor]:
+    return {"memory": memory["outputs"], "memory_lengths": memory["lengths"]}
 
 
 def require_token_sequence(spec: SequenceSpec) -> TokenSequence:

@@ -7,6 +7,8 @@ import functools
 from collections.abc import Mapping
 
 from seqbench.protocol import cards, registry
+from seqbench.protocol.choices import CROSS_ATTENTION
+from seqbench.protocol.class_outline import read_default_encoder
 from seqbench.protocol.config import PairOptions
 from seqbench.running.stored.signature_defaults import signature_defaults
 from seqbench.utils.errors import SeqbenchError
@@ -30,6 +32,7 @@ def own_options(
     names = {group: str(groups[group].pop("name", "")) for group in ("arch", "encoder", "task")}
     tier = str(options.get("tier", ""))
     own: dict[str, object] = {}
+    follows = names["encoder"] == default_encoder(names["arch"])
     for group, values in groups.items():
         path = (classes or {}).get(group, "")
         standard = _standard(group, names.get(group, ""), path, names["arch"], names["task"], tier)
@@ -37,6 +40,9 @@ def own_options(
             f"{group}.{key}": value
             for key, value in values.items()
             if key not in standard or _plain(standard[key]) != _plain(value)
+            # A default encoder has the options of its decoder.
+            if not (group == "encoder" and follows and groups["arch"].get(key) == value)
+            if not (group == "body" and key == "bridge" and value == CROSS_ATTENTION)
         }
     if match_params is not None:
         own.pop("arch.d_model", None)
@@ -83,6 +89,14 @@ def _registered_class(name: str) -> str:
         return registry.find_entry(registry.ARCHITECTURES, name).value
     except SeqbenchError:
         return ""
+
+
+def default_encoder(architecture: str) -> str | None:
+    """Return the name of the encoder that an architecture has by default; None if it cannot be found here."""
+    try:
+        return read_default_encoder(registry.find_entry(registry.ARCHITECTURES, architecture))
+    except SeqbenchError:
+        return None
 
 
 def _mapping(value: object) -> dict[str, object]:

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqbench.protocol import records, run_folder
+from seqbench.protocol.choices import model_name
 from seqbench.protocol.record_fields import STATUSES
 from seqbench.protocol.records import TUNING_SEED, Record
 from seqbench.running.stored.own_files import has_run_name
-from seqbench.running.stored.own_options import own_options
+from seqbench.running.stored.own_options import default_encoder, own_options
 from seqbench.utils import plain_data
 from seqbench.utils.errors import SeqbenchError, one_line
 
@@ -33,7 +34,8 @@ class StoredRun:
         folder: the run folder.
         status: one of ``STATES``.
         reason: reason of the status; empty for ``ok``.
-        architecture: name of the architecture, followed by that of its encoder if it has one; empty if unknown.
+        architecture: name of the architecture, followed by that of its encoder if it is not the default one; empty if
+            unknown.
         task: name of the task; empty if unknown.
         tier: tier of the task; empty if unknown.
         seed: seed of the run; None if unknown.
@@ -128,7 +130,7 @@ def _from_record(folder: Path, record: Record, size: int, changed: float, runnin
         folder=folder,
         status=RUNNING if running else record.status,
         reason="" if running else one_line(record.results.reason or "", 300),
-        architecture="+".join(one.name for one in (config.architecture, encoder) if one),
+        architecture=config.model,
         task=config.card.name,
         tier=config.card.tier,
         seed=config.seed,
@@ -149,14 +151,14 @@ def _read_unfinished(folder: Path, size: int, changed: float) -> StoredRun:
     if not options:
         reason = f"{run_folder.CONFIG} is no configuration of seqbench"
         return StoredRun(folder, BROKEN, reason, bytes=size, changed=changed)
-    names = {group: _name(options.get(group)) for group in ("arch", "encoder", "task")}
+    task = _name(options.get("task"))
     seed = options.get("seed")
     return StoredRun(
         folder=folder,
         status=status,
         reason=reason,
-        architecture="+".join(filter(None, (names["arch"], names["encoder"]))),
-        task=names["task"],
+        architecture=_model(options),
+        task=task,
         tier=str(options.get("tier", "")),
         seed=seed if isinstance(seed, int) else None,
         own=own_options(options),
@@ -174,6 +176,13 @@ def _read_options(folder: Path) -> Mapping[str, object]:
     if not isinstance(data, Mapping) or not all(_name(data.get(key)) for key in ("arch", "task")):
         return {}
     return dict(data)
+
+
+def _model(options: Mapping[str, object]) -> str:
+    """Return the name of the model that a configuration describes, as a record has it."""
+    architecture, encoder, body = _name(options.get("arch")), _name(options.get("encoder")), options.get("body")
+    is_default = encoder == default_encoder(architecture)
+    return model_name(architecture, None if is_default else encoder, body if isinstance(body, Mapping) else {})
 
 
 def _name(group: object) -> str:

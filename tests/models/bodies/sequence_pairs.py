@@ -84,7 +84,7 @@ def build_body(kind: str, decoder: nn.Module | None = None) -> EncoderDecoder | 
     """Return a body with a bridge, ``cross-attending`` or ``decoder-only``, in evaluation mode."""
     torch.manual_seed(0)
     if kind == "cross-attending":
-        return EncoderDecoder(SPEC, LooksAhead(), decoder or AcceptsMemory(WIDTH), WIDTH, "additive").eval()
+        return EncoderDecoder(SPEC, LooksAhead(), decoder or AcceptsMemory(WIDTH), WIDTH, "cross-attention").eval()
     decoder = decoder or GRU(WIDTH)
     if kind == "decoder-only":
         return DecoderOnly(SPEC, decoder, WIDTH).eval()

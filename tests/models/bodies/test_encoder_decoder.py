@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from seqbench.architectures.recurrent import GRU, LSTM
+from seqbench.architectures.transformer import BiTransformer, Transformer
 from seqbench.models.bodies import EncoderDecoder
 from seqbench.models.bodies.encoder_decoder import require_token_sequence, shift_right
 from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
@@ -65,7 +66,7 @@ def test_a_hidden_vector_depends_on_every_valid_source_token(kind: str) -> None:
     ("kind", "decoder"),
     [
         *product(BRIDGES, (GRU, LSTM, CausalMean)),
-        *product(["cross-attending"], (RequiresMemory, AcceptsMemory, StreamsAndAcceptsMemory)),
+        *product(["cross-attending"], (RequiresMemory, AcceptsMemory, StreamsAndAcceptsMemory, Transformer)),
     ],
 )
 def test_decoding_step_by_step_equals_teacher_forcing(kind: str, decoder: type[nn.Module]) -> None:
@@ -158,9 +159,48 @@ def test_a_cross_attending_decoder_has_no_bridge() -> None:
     assert body.attention(random_pairs()) is None
 
 
-def test_a_cross_attending_decoder_does_not_unroll_beside_an_encoder() -> None:
+def test_a_cross_attending_decoder_unrolls_beside_an_encoder_if_its_unroll_takes_a_memory() -> None:
+    assert build_body("cross-attending", Transformer(WIDTH)).can_unroll
     assert not build_body("cross-attending", StreamsAndAcceptsMemory(WIDTH)).can_unroll
     assert build_body("decoder-only", StreamsAndAcceptsMemory(WIDTH)).can_unroll
+
+
+def build_transformer() -> EncoderDecoder:
+    """Return an encoder-decoder Transformer in evaluation mode."""
+    torch.manual_seed(0)
+    return EncoderDecoder(SPEC, BiTransformer(WIDTH), Transformer(WIDTH), WIDTH, "cross-attention").eval()
+
+
+def test_a_source_token_changes_all_outputs_of_the_encoder_and_of_the_decoder() -> None:
+    body, changed = build_transformer(), random_pairs()
+    before = random_pairs()
+    changed.inputs[0, 3] = 2
+    memories = [body.encode(batch)["outputs"] for batch in (before, changed)]
+    assert ((memories[0] - memories[1])[0].abs().amax(-1) > 1e-6).all()
+    moved = (body(before) - body(changed)).abs().amax(-1) > 1e-7
+    assert moved[0].all()
+    assert not moved[1:].any()
+
+
+def test_an_encoder_decoder_transformer_decodes_by_steps_as_it_is_taught_and_ignores_padding() -> None:
+    body, batch = build_transformer(), random_pairs()
+    unrolled = body.unrolled_outputs(batch)
+    assert unrolled is not None
+    torch.testing.assert_close(unrolled, body(batch))
+    padded = body(random_pairs(padding=3))
+    for row, length in enumerate((2, 6, 4, 1)):
+        torch.testing.assert_close(padded[row, :length], body(batch)[row, :length])
+
+
+def test_every_parameter_of_an_encoder_decoder_transformer_gets_a_gradient() -> None:
+    body = build_transformer()
+    body(random_pairs()).square().sum().backward()
+    assert [name for name, p in body.named_parameters() if p.grad is None or not p.grad.any()] == []
+
+
+def test_cross_attention_is_refused_for_a_decoder_that_does_not_offer_it() -> None:
+    with pytest.raises(SeqbenchError, match=r"needs a decoder whose forward takes memory .* that of GRU does not"):
+        EncoderDecoder(SPEC, LooksAhead(), GRU(WIDTH), WIDTH, "cross-attention")
 
 
 def test_a_cross_attending_decoder_learns_to_copy_the_first_token_of_the_source() -> None:
