@@ -18,7 +18,7 @@ from types import CodeType, FunctionType, ModuleType
 
 from seqbench.protocol.identity import code_names, module_sources
 from seqbench.protocol.identity.syntax_digest import source_digest
-from seqbench.protocol.identity.value_digests import digest_and_definitions, value_digest
+from seqbench.protocol.identity.value_digests import definition_path, digest_and_definitions, value_digest
 from seqbench.utils.errors import NotAtHand, SeqbenchError
 
 _digests: dict[CodeType, str] = {}
@@ -85,7 +85,7 @@ class DefinitionSearch:
         if isinstance(value, ModuleType):
             self._add_reference(name, value.__name__, value.__name__)
         elif isinstance(value, type | FunctionType):
-            path = f"{value.__module__}:{value.__qualname__}"
+            path = definition_path(value)
             is_new = id(value) not in self._seen
             self._seen.add(id(value))
             if is_importable(value) if isinstance(value, type) else not _is_users(value):
@@ -119,7 +119,7 @@ class DefinitionSearch:
                 self._waiting.append(("", found))
 
     def _add_class(self, label: str, cls: type) -> None:
-        self.digests[label] = value_digest([f"{base.__module__}:{base.__qualname__}" for base in cls.__bases__])
+        self.digests[label] = value_digest([definition_path(base) for base in cls.__bases__])
         for base in cls.__bases__:
             self._waiting.append(("", base))
         fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()

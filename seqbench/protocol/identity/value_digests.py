@@ -48,7 +48,7 @@ def digest_and_definitions(value: object) -> tuple[str, list[Definition]]:
         except Exception:
             continue
     definitions.append(type(value))
-    return hashlib.sha256(_path(type(value)).encode()).hexdigest(), definitions
+    return hashlib.sha256(definition_path(type(value)).encode()).hexdigest(), definitions
 
 
 class _Pickler(pickle.Pickler):
@@ -63,9 +63,9 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, type | FunctionType):
             if not any(value is found for found in self._definitions):
                 self._definitions.append(value)
-            return ("definition", _path(value))
+            return ("definition", definition_path(value))
         if isinstance(value, set | frozenset):
-            return (_path(type(value)), *sorted(self._digest(item) for item in value))
+            return (definition_path(type(value)), *sorted(self._digest(item) for item in value))
         return _array_contents(value)
 
     def _digest(self, item: object) -> str:
@@ -84,17 +84,24 @@ def _array_contents(value: Any) -> object:  # Any: tensors and arrays, whose lib
     try:
         if torch is not None and isinstance(value, torch.Tensor):
             flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
-            return (_path(type(value)), str(value.dtype), tuple(value.shape), flat.numpy().tobytes())
+            return (definition_path(type(value)), str(value.dtype), tuple(value.shape), flat.numpy().tobytes())
         if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
-            return (_path(type(value)), value.dtype.str, value.shape, value.tobytes())
+            return (definition_path(type(value)), value.dtype.str, value.shape, value.tobytes())
     # A sparse tensor or one on the meta device has no such bytes.
     except (RuntimeError, TypeError, NotImplementedError):
         return None
     return None
 
 
-def _path(definition: Definition) -> str:
-    return f"{definition.__module__}:{definition.__qualname__}"
+def definition_path(definition: Definition) -> str:
+    """Return the path of a class or a function for digests: that of seqbench's own lacks the module, which may move.
+
+    >>> from seqbench.protocol.batches import Keys
+    >>> definition_path(Keys)
+    'seqbench:Keys'
+    """
+    module = str(definition.__module__)  # A function that code has made may have None.
+    return f"{'seqbench' if module.startswith('seqbench.') else module}:{definition.__qualname__}"
 
 
 def _is_plain(value: object) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from torch import nn
 
+from seqbench.architectures.recurrent import GRU
 from seqbench.protocol.identity.class_sources import class_digests
 from seqbench.protocol.identity.definition_sources import find_defined_class, is_importable
 from seqbench.utils.errors import NotAtHand, SeqbenchError
@@ -318,3 +319,13 @@ def test_edits_of_all_that_a_class_uses_in_other_ways_change_its_digests(rich: d
     changed = {name.rpartition(".")[2] for name in rich if rich[name] != edited.get(name)}
     for what, (_, _, names) in UNSEEN.items():
         assert names <= changed, (what, sorted(rich))
+
+
+def test_a_base_class_of_seqbench_may_move_to_another_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Net(GRU):
+        pass
+
+    before = class_digests(Net)
+    monkeypatch.setitem(sys.modules, "seqbench.architectures.elsewhere", sys.modules[GRU.__module__])
+    monkeypatch.setattr(GRU, "__module__", "seqbench.architectures.elsewhere")
+    assert class_digests(Net) == before

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
+from seqbench.protocol.batches import Keys
 from seqbench.protocol.identity.value_digests import digest_and_definitions, value_digest
 
 
@@ -56,3 +58,16 @@ def test_a_value_that_holds_itself_or_cannot_be_pickled_has_a_digest() -> None:
     own.append(own)
     assert value_digest(own) == value_digest(own)
     assert value_digest(open) != value_digest(memoryview(b""))
+
+
+@pytest.mark.parametrize(
+    "of", [lambda moved: moved, lambda moved: [moved, {moved}], lambda moved: {"a": moved(0, "x", 1)}]
+)
+def test_a_class_of_seqbench_that_moves_to_another_file_keeps_the_digest(
+    of: Callable[[type], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = value_digest(of(Keys))
+    monkeypatch.setattr(Keys, "__module__", "seqbench.protocol.elsewhere")
+    assert value_digest(of(Keys)) == before
+    monkeypatch.setattr(Keys, "__module__", "their_nets")
+    assert value_digest(of(Keys)) != before
