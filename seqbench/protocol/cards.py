@@ -20,7 +20,7 @@ from pydantic_core import core_schema
 from seqbench.protocol import registry
 from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.choices import OPTIMIZERS, SCHEDULES, TIERS
-from seqbench.protocol.digested_data import digested_fields
+from seqbench.protocol.digested_data import digested_fields, plain_value, without_neutral
 from seqbench.protocol.search.search_rule import check_rungs
 from seqbench.utils.errors import SeqbenchError, did_you_mean
 from seqbench.utils.plain_data import json_digest, short_repr
@@ -185,11 +185,11 @@ class Tier:
 
     def digested(self) -> dict[str, object]:
         """Return the part of the tier that digests hold; changes of the optimisation are those that have an effect."""
-        fields, own = digested_fields(self), digested_fields(self.optim)
+        own = digested_fields(self.optim)
         others = {name: digested_fields(self.optim_for(name)) for name in self.optims}
         changed = {name: optim for name, optim in others.items() if optim != own}
-        fields.pop("optims", None)
-        return {**fields, "optim": own, **({"optims": changed} if changed else {})}
+        parts = {"body": without_neutral("PairOptions", self.body), "optim": own, "optims": changed}
+        return without_neutral("Tier", {**digested_fields(self), **parts})
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -263,20 +263,21 @@ class Card:
         """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without descriptions.
 
         A registered kind of data stands in it with its name and its distribution, and not with the path of its class.
+        Arguments for all tiers count as those of the tier.
 
         Raises:
             SeqbenchError: the card has no such tier, or its kind of data is unknown.
         """
         chosen = self.tier(tier)
         fields = digested_fields(self)
-        del fields["tiers"]
+        fields = {name: value for name, value in fields.items() if name not in ("tiers", "arguments")}
         kind = None if ":" in self.datamodule else registry.find_data_entry(self.name, self.datamodule).digested()
         return json_digest(
             {
                 **fields,
                 "metric": digested_fields(self.metric),
                 "datamodule": kind or self.datamodule,
-                "tier": chosen.digested(),
+                "tier": {**chosen.digested(), "task": plain_value({**self.arguments, **chosen.task})},
             }
         )
 

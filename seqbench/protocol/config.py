@@ -14,7 +14,7 @@ from pydantic.dataclasses import dataclass
 from seqbench.protocol.cards import Card, Optim, Tier
 from seqbench.protocol.choices import BRIDGES, KEPT, model_name
 from seqbench.protocol.class_outline import read_default_encoder
-from seqbench.protocol.digested_data import digested_fields, without_neutral
+from seqbench.protocol.digested_data import digested_fields, plain_value, without_neutral
 from seqbench.protocol.logging_options import RunLabels, WandbOptions, parse_loggers
 from seqbench.protocol.record_fields import SizeMatch, Tuning
 from seqbench.protocol.registry import Entry
@@ -278,7 +278,7 @@ class RunConfig:
         data["data"] = sorted((name.rpartition("/")[0], value) for name, value in self.checksums.items())
         if self.class_files:
             data["class_files"] = self.class_files
-        return json_digest(_lists_from_tuples(data))
+        return json_digest(plain_value(data))
 
     def folder(self, runs: Path) -> Path:
         """Return the run's folder, ``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""

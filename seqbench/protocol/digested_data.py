@@ -32,7 +32,6 @@ NEUTRAL: Mapping[str, Mapping[str, object]] = {
         "learning_rates": (),
         "rungs": (),
         "tuned": {},
-        "seeds": 3,
     },
     "Card": {"arguments": {}},
     "PairOptions": {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": "additive", "heads": 4},
@@ -43,10 +42,10 @@ A new optional key is added here with the value that leaves every earlier run as
 """
 
 DESCRIPTIONS: Mapping[str, Collection[str]] = {
-    "Tier": ("deviations",),
+    "Tier": ("deviations", "seeds"),
     "Card": ("summary", "example", "citation", "licence", "references", "description", "ranges", "limits"),
 }
-"""Keys that no digest holds, because they change no result, by the class of the options."""
+"""Keys that no digest holds, because they change the result of no run, by the class of the options."""
 
 
 def digested_fields(options: DataclassInstance) -> dict[str, object]:
@@ -72,12 +71,18 @@ def without_neutral(kind: str, values: Mapping[str, object]) -> dict[str, object
     >>> without_neutral("PairOptions", {"d_embed": 8, "dropout": 0.0})
     {'d_embed': 8}
     """
-    neutral = NEUTRAL.get(kind, {})
-    return {
-        name: value for name, value in values.items() if name not in neutral or _plain(value) != _plain(neutral[name])
-    }
+    neutral, plain = NEUTRAL.get(kind, {}), {name: plain_value(value) for name, value in values.items()}
+    return {name: value for name, value in plain.items() if name not in neutral or value != plain_value(neutral[name])}
 
 
-def _plain(value: object) -> object:
-    """Return a value as JSON stores it: lists for tuples."""
-    return list(value) if isinstance(value, tuple) else value
+def plain_value(value: object) -> object:
+    """Return data in one spelling at every level: lists for tuples, and whole numbers for floats such as 1.0.
+
+    >>> plain_value({"betas": (0.9, 1.0), "clip": 0.0, "bias": True})
+    {'betas': [0.9, 1], 'clip': 0, 'bias': True}
+    """
+    if isinstance(value, Mapping):
+        return {key: plain_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -44,7 +44,7 @@ def test_the_neutral_values_are_those_of_the_first_cards_of_version_2() -> None:
         "clip": 0.0,
     }
     assert {name: NEUTRAL["Optim"][name] for name in first} == first
-    assert (NEUTRAL["Tier"]["seeds"], NEUTRAL["PairOptions"]["bridge"]) == (3, "additive")
+    assert NEUTRAL["PairOptions"]["bridge"] == "additive"
 
 
 def test_a_key_at_its_neutral_value_is_left_out_whether_it_is_given_or_not() -> None:
@@ -107,6 +107,22 @@ def test_changes_of_the_optimisation_count_by_their_values_and_not_by_their_spel
     assert digested({"tcn": {"lr": "2e-1"}}) == digested({"tcn": {"lr": 0.2}})
     assert digested({"tcn": {"lr": 0.2}}) != digested({"gru": {"lr": 0.2}})
     assert digested({"tcn": {"lr": 0.1}}) == digested({})
+
+
+def test_numbers_of_one_value_and_arguments_of_all_tiers_and_of_one_have_one_digest() -> None:
+    card = load_card("copy")
+    small = card.tier("small")
+
+    def digest(arguments: dict[str, Any], task: dict[str, Any], **changes: Any) -> str:
+        tier = dataclasses.replace(small, task=task, **changes)
+        return dataclasses.replace(card, arguments=arguments, tiers={"small": tier}).digest("small")
+
+    expected = digest({"delay": 30}, {"blank_weight": 1.0})
+    assert digest({}, {"delay": 30, "blank_weight": 1.0}) == expected
+    assert digest({"delay": 9, "blank_weight": 1}, {"delay": 30}) == expected
+    assert digest({"delay": 31}, {"blank_weight": 1.0}) != expected
+    assert digest({"delay": 30}, {"blank_weight": 1}, seeds=5, body={"dropout": 0}) == expected
+    assert digest({"delay": 30}, {"blank_weight": 1}, body={"dropout": 0.1}) != expected
 
 
 def test_only_keys_of_prose_and_limits_are_in_no_digest() -> None:
