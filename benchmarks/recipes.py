@@ -65,19 +65,30 @@ GOALS = {
 }
 
 
-def recipe_digest(card: Card) -> str:
-    """Return a digest of all that a card says about training, so that runs of another recipe are not used."""
-    tier = dataclasses.asdict(card.tier(TIER))
-    for name in ("deviations", "seeds", "learning_rates"):
-        del tier[name]
-    return json_digest({"arguments": dict(card.arguments), "metric": card.metric.name, "tier": tier})
+def recipe_digest(card: Card, family: str) -> str:
+    """Return a digest of all that a card says about the training of a family, so that other runs are not used."""
+    tier = card.tier(TIER)
+    return json_digest(
+        {
+            "task": {**card.arguments, **tier.task},
+            "options": {**tier.arch, **tier.architectures.get(family, {})},
+            "body": dict(tier.body),
+            "optim": {**dataclasses.asdict(tier.optim_for(family)), "lr": None},
+        }
+    )
 
 
 def read_tasks() -> dict[str, Task]:
     """Return all measured runs; those of a recipe that has changed are left out."""
     path = RESULTS / "recipes.json"
     tasks: dict[str, Task] = json.loads(path.read_text(encoding="utf-8"))["tasks"] if path.exists() else {}
-    return {name: task for name, task in tasks.items() if task["recipe"] == recipe_digest(load_card(name))}
+    for name, task in tasks.items():
+        card = load_card(name)
+        task |= {"metric": card.metric.name, "direction": card.metric.direction}
+        for family, cells in task["families"].items():
+            recipe = recipe_digest(card, family)
+            task["families"][family] = [cell for cell in cells if cell["recipe"] == recipe]
+    return {name: task for name, task in tasks.items() if any(task["families"].values())}
 
 
 def measure_cell(task: str, family: str, rate: float, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -100,6 +111,7 @@ def measure_cell(task: str, family: str, rate: float, seed: int, options: argpar
         for split in ("validation", "test")
     }
     return {
+        "recipe": recipe_digest(load_card(task), family),
         "lr": rate,
         "seed": seed,
         "status": results.status,
@@ -117,7 +129,6 @@ def measure_task(name: str, tasks: dict[str, Task], options: argparse.Namespace)
     task = tasks.setdefault(
         name,
         {
-            "recipe": recipe_digest(card),
             "tier": TIER,
             "parameters": SIZES.get(name, "100k"),
             "metric": card.metric.name,
