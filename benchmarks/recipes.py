@@ -26,7 +26,7 @@ from seqbench.utils.plain_data import json_digest
 
 TASKS = ("copy", "copy-10", "parity", "char-lm-shakespeare", "music-jsb", "music-nottingham", "adding")
 FAMILIES = ("rnn", "lstm", "gru", "tcn", "transformer", "s4d", "gated-deltanet")
-SIZES = {"sentiment-sst2": "3M", "translation-multi30k-en-de": "1500k"}
+SIZES = {"sentiment-sst2": "3M", "translation-multi30k-en-de": "500k"}
 """Number of parameters of all models of a task, if it is not 100,000."""
 FURTHER_RATES = 3
 """Largest number of rates that are tried beyond the grid of a card."""

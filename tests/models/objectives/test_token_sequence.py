@@ -56,6 +56,16 @@ def test_smoothing_spreads_a_share_of_the_target_over_all_tokens() -> None:
     assert build(0.1).loss_sum(logits, batch).item() == pytest.approx((each * batch.weights.numpy()).sum(), rel=1e-5)
 
 
+def test_the_smoothed_training_loss_is_that_of_torch_and_metrics_are_not_smoothed() -> None:
+    batch, logits, objective = random_batch(), torch.randn(4, 6, VOCAB), build(0.1)
+    expected = torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1), batch.targets.flatten(), reduction="none", label_smoothing=0.1
+    )
+    torch.testing.assert_close(objective.loss_sum(logits, batch), (expected * batch.weights.flatten()).sum())
+    scored = [one.score_batch(logits, batch).sums()["token_loss"] for one in (objective, build(0.0))]
+    assert torch.equal(scored[0][0], scored[1][0])
+
+
 def test_log_probabilities_of_all_tokens_sum_to_one() -> None:
     distribution = build().predict_distribution(torch.randn(2, VOCAB))
     torch.testing.assert_close(distribution.exp().sum(-1), torch.ones(2))
