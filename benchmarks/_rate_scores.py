@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from seqbench.protocol.search.rate_ladder import rate_above, rate_below
+
 TIER = "small"
 """The tier whose recipes are measured."""
 
@@ -47,7 +49,4 @@ def further_rate(scores: Mapping[float, float | None], direction: str) -> float 
     rates, best = sorted(scores), best_rate(scores, direction)
     if best is None or rates[0] < best < rates[-1]:
         return None
-    ladder = [float(f"{digit}e{power}") for power in range(-7, 2) for digit in (1, 2, 5)]
-    if best == rates[-1]:
-        return min(rate for rate in ladder if rate > best * 1.01)
-    return max(rate for rate in ladder if rate < best * 0.99)
+    return rate_above(best) if best == rates[-1] else rate_below(best)
