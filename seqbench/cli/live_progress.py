@@ -93,6 +93,6 @@ def describe_result(progress: SweepProgress, cell: Cell, split: str) -> str:
     record = cell.record()
     if status != "ok" or record is None:
         return f"{status}: {reason}" if reason else status
-    metric = cell.config.card.metric.name
+    metric = cell.config.card.metric.of_split(split)
     value = record.results.metrics[split][metric].value
     return f"{split} {metric} {format_number(value)} in {format_duration(record.measured.seconds or 0.0)}"

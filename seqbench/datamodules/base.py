@@ -84,6 +84,9 @@ class SequenceDataModule(L.LightningDataModule, ABC):
     probes: Mapping[int, str] = MappingProxyType({})
     """Test splits in which all sequences have one length: length in steps -> name of the split."""
 
+    validation_probes: Mapping[int, str] = MappingProxyType({})
+    """The same for validation, which selects the weights: fewer lengths and samples, and none of those of test."""
+
     def __init__(self, batch_size: int, keys: Keys) -> None:
         super().__init__()
         self.batch_size = batch_size
@@ -109,8 +112,12 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         return self.steps_per_pass() or self.validate_every or epochs.DEFAULT_STEPS
 
     def splits(self, stage: str) -> tuple[str, ...]:
-        """Return the evaluation splits of a stage (``validation`` or ``test``); ``test`` includes the probes."""
-        return (stage, *self.probes.values()) if stage == "test" else (stage,)
+        """Return the evaluation splits of a stage (``validation`` or ``test``), with its probes."""
+        return (stage, *self.probes_of(stage).values())
+
+    def probes_of(self, stage: str) -> Mapping[int, str]:
+        """Return the probes of a stage (``validation`` or ``test``): length in steps -> name of the split."""
+        return self.probes if stage == "test" else self.validation_probes
 
     @abstractmethod
     def chance(self, split: str) -> Scores:
@@ -246,7 +253,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         return EpochLoader(self.stream, self._next_batch_of_epoch, steps, self._shard())
 
     def val_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
-        """Return the loader of the validation split; a list if there are several validation splits."""
+        """Return the loader of the validation split; a list with those of its probes if the task has some."""
         return self._evaluation_loaders("validation")
 
     def test_dataloader(self) -> EvaluationLoader | list[EvaluationLoader]:
@@ -254,7 +261,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         return self._evaluation_loaders("test")
 
     def split_dataloader(self, split: str) -> EvaluationLoader:
-        """Return the loader of one evaluation split: ``validation``, ``test``, or a name in ``probes``.
+        """Return the loader of one evaluation split: ``validation``, ``test``, or that of a probe.
 
         Raises:
             SeqbenchError: there is no such split.

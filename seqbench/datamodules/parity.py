@@ -4,12 +4,15 @@
     target  0 1 0 1 0 0 1      at every step, or (weights: last) at the last step only
 
 Parity is the simplest regular language that no fixed window can recognise; one recurrent bit solves it at any length.
-Training uses short strings and the test longer ones, as in Delétang et al. 2022 (arXiv 2207.02098).
+Training uses short strings and the test longer ones, as in Delétang et al. 2022 (arXiv 2207.02098): the score is the
+mean of the accuracies of the last bit at each longer length. Validation has a few longer lengths and sequences of its
+own, by which weights and learning rates are selected.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Self
 
 import numpy as np
@@ -21,6 +24,8 @@ from seqbench.protocol.specs import Batch, SequenceSpec, StepClasses, Tokens
 
 PROBE = "length-"
 """Prefix of the names of test splits with one length; the length in bits follows."""
+VALIDATION_PROBE = "validation-length-"
+"""Prefix of the names of validation splits with one length."""
 
 
 def running_parity(bits: np.ndarray) -> np.ndarray:
@@ -40,6 +45,8 @@ class Parity(SequenceDataModule):
         max_length: longest training sequence, in bits; lengths are uniform between the two.
         probe_lengths: lengths, in bits, at which the parity of the last bit is also tested.
         probe_samples: number of sequences at each probe length.
+        validation_lengths: lengths, in bits, at which the parity of the last bit is also validated.
+        validation_probe_samples: number of validation sequences at each of these lengths.
         weights: steps that count in the loss: ``everywhere`` (all) or ``last`` (only the last one).
         samples: number of sequences in validation and in test.
         batch_size: sequences in one batch.
@@ -54,6 +61,8 @@ class Parity(SequenceDataModule):
         max_length: int = 40,
         probe_lengths: tuple[int, ...] | list[int] = (),
         probe_samples: int = 512,
+        validation_lengths: tuple[int, ...] | list[int] = (),
+        validation_probe_samples: int = 128,
         weights: str = "everywhere",
         samples: int = 1000,
     ) -> None:
@@ -67,16 +76,16 @@ class Parity(SequenceDataModule):
             f"parity's weights must be 'everywhere' or 'last', got '{weights}'.",
         )
         require(samples >= 1, f"parity's samples must be at least 1 sequence, got {samples}.")
-        require(probe_samples >= 1, f"parity's probe_samples must be at least 1 sequence, got {probe_samples}.")
-        require(
-            all(length >= 1 for length in probe_lengths),
-            f"parity's probe_lengths must each be at least 1 bit, got {list(probe_lengths)}.",
-        )
-        self.min_length, self.max_length = min_length, max_length
-        self.probes = {length: f"{PROBE}{length}" for length in sorted(set(probe_lengths))}
-        self.probe_samples, self.trained_length = probe_samples, max_length
+        self.min_length, self.max_length, self.trained_length = min_length, max_length, max_length
+        self.probes = _name_probes(PROBE, probe_lengths, "probe_lengths")
+        self.validation_probes = _name_probes(VALIDATION_PROBE, validation_lengths, "validation_lengths")
         self.weights, self.samples = weights, samples
-        longest = max((max_length, *self.probes))
+        counts = {"probe_samples": probe_samples, "validation_probe_samples": validation_probe_samples}
+        for name, count in counts.items():
+            require(count >= 1, f"parity's {name} must be at least 1 sequence, got {count}.")
+        self.probe_samples, self.validation_probe_samples = counts.values()
+        self._probed = {split: n for probes in (self.probes, self.validation_probes) for n, split in probes.items()}
+        longest = max((max_length, *self._probed.values()))
         self.spec = SequenceSpec(Tokens(2), StepClasses(2), max_length=longest)
 
     def stream(self, split: str, step: int) -> Batch:
@@ -84,8 +93,8 @@ class Parity(SequenceDataModule):
         rng = self.keys.generator(split, step)
         first = step * self.batch_size
         rows = self.batch_size if split == "train" else min(self.batch_size, self._count(split) - first)
-        if split.startswith(PROBE):
-            lengths = np.full(rows, int(split.removeprefix(PROBE)))
+        if split in self._probed:
+            lengths = np.full(rows, self._probed[split])
             return self._batch(rng, lengths, first, is_probe=True)
         lengths = rng.integers(self.min_length, self.max_length + 1, size=rows)
         return self._batch(rng, lengths, first)
@@ -120,7 +129,9 @@ class Parity(SequenceDataModule):
         return math.ceil(self._count(split) / self.batch_size)
 
     def _count(self, split: str) -> int:
-        return self.probe_samples if split.startswith(PROBE) else self.samples
+        if split not in self._probed:
+            return self.samples
+        return self.probe_samples if split.startswith(PROBE) else self.validation_probe_samples
 
     def oracle(self, batch: Batch) -> torch.Tensor:
         """Return the running parity of the inputs, ``(batch, time)`` of 0 and 1."""
@@ -128,8 +139,22 @@ class Parity(SequenceDataModule):
 
     def chance(self, split: str) -> Scores:
         """Return the scores of random guesses."""
-        return {"accuracy": 0.5, "loss": math.log(2)}
+        return {"accuracy": 0.5, "loss": math.log(2), **self._over_lengths(split, 0.5)}
 
     def best(self, split: str) -> Scores:
         """Return perfect scores: the answer is a function of the input."""
-        return {"accuracy": 1.0, "loss": 0.0}
+        return {"accuracy": 1.0, "loss": 0.0, **self._over_lengths(split, 1.0)}
+
+    def _over_lengths(self, split: str, accuracy: float) -> Scores:
+        """Return the scores over longer lengths of a model with this accuracy at each length."""
+        names = {"validation": ("accuracy_longer", "accuracy_seen_and_longer"), "test": ("accuracy_longer",)}
+        is_longer = any(length > self.max_length for length in self.probes_of(split))
+        return dict.fromkeys(names.get(split, ()) if is_longer else (), accuracy)
+
+
+def _name_probes(prefix: str, lengths: Sequence[int], option: str) -> dict[int, str]:
+    """Return the name of the split of each length, shortest length first."""
+    require(
+        all(length >= 1 for length in lengths), f"parity's {option} must each be at least 1 bit, got {list(lengths)}."
+    )
+    return {length: f"{prefix}{length}" for length in sorted(set(lengths))}

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.datamodules.epochs import EpochLoader
-from seqbench.models import lightning_defaults, own_training
+from seqbench.models import length_scores, lightning_defaults, own_training
 from seqbench.models.bodies.stepping import continue_stream
 from seqbench.models.context import ModuleContext
 from seqbench.models.decoding.search import decode
@@ -139,6 +139,16 @@ class EvaluatedModule(L.LightningModule):
         for split, (finished, steps) in enumerate(zip(self._finished, self._evaluation_steps(), strict=True)):
             if not finished and steps > 0:
                 self._finish_split(split)
+        self._score_over_lengths()
+
+    def _score_over_lengths(self) -> None:
+        """Add the scores over the probed lengths to those of the stage; nothing if a probe was not evaluated."""
+        data = self._require_data()
+        names = [name for name, done in zip(data.splits(self._stage), self._finished, strict=False) if done]
+        scores = length_scores.scores_over_lengths(data, self._stage, {name: self.evaluated[name] for name in names})
+        if scores:
+            self.evaluated[self._stage] |= scores
+            lightning_defaults.log_scores(self, self._stage, self._stage, scores)
 
     def _finish_split(self, number: int) -> None:
         split, metrics = self._require_data().splits(self._stage)[number], self._metrics[number]
@@ -153,7 +163,7 @@ class EvaluatedModule(L.LightningModule):
         self.samples |= {split: samples} if samples else {}
         self.evaluated[split] = values
         self._finished[number] = True
-        lightning_defaults.log_scores(self, split, values)
+        lightning_defaults.log_scores(self, self._stage, split, values)
 
     def _check_each_sample_once(self) -> None:
         """Check that all ranks together scored each sample of each split exactly once.

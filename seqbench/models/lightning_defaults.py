@@ -92,11 +92,12 @@ def log_training_loss(module: SequenceModule, outputs: object) -> None:
     module.log("train/loss_epoch", loss, on_step=False, on_epoch=True, batch_size=1, sync_dist=several)
 
 
-def log_scores(module: EvaluatedModule, split: str, scores: Mapping[str, float | None]) -> None:
+def log_scores(module: EvaluatedModule, stage: str, split: str, scores: Mapping[str, float | None]) -> None:
     """Log the scores of a split as ``<split>/<metric>``, for loggers, callbacks, the progress bar and the results.
 
     Args:
         module: the module that was evaluated.
+        stage: ``validation`` or ``test``.
         split: name of the split.
         scores: score of each metric, the same on every rank; a score that is undefined (None) is not logged.
     """
@@ -105,7 +106,7 @@ def log_scores(module: EvaluatedModule, split: str, scores: Mapping[str, float |
         # Callbacks read these. Loggers get validation scores from the curve callback instead, because Lightning would
         # log them one step too early.
         named = {f"{split}/{name}": value for name, value in defined.items()}
-        module.log_dict(named, logger=split != "validation", add_dataloader_idx=False)
+        module.log_dict(named, logger=stage != "validation", add_dataloader_idx=False)
         return
     shown = {"loss", module.context.config.card.metric.name}
     for name, value in defined.items():

@@ -98,10 +98,22 @@ class Metric:
     Args:
         name: name of the metric.
         direction: ``max`` if higher scores are better, ``min`` if lower scores are better.
+        selection: validation metric by which weights and learning rates are chosen, of the same direction; empty for
+            the metric itself.
     """
 
     name: str
     direction: Literal["max", "min"]
+    selection: str = ""
+
+    @property
+    def selected_by(self) -> str:
+        """Name of the validation metric by which weights and learning rates are chosen."""
+        return self.selection or self.name
+
+    def of_split(self, split: str) -> str:
+        """Return the name of the metric by which runs are compared on a split."""
+        return self.selected_by if split == "validation" else self.name
 
     def better(self, a: float, b: float) -> bool:
         """Return whether ``a`` is strictly better than ``b``.
@@ -211,6 +223,8 @@ class Card:
         references: published scores.
         description: what the task shows, and how it is scored, in a few sentences.
         ranges: lowest and highest possible value of metrics of the task's own, by name; null for no limit.
+        secondary: further test metrics that boards show beside the primary one, if a board names no others.
+        limits: what a score on this task does not say, in one sentence.
 
     Raises:
         SeqbenchError: the name, the version, a range or a tier cannot be used.
@@ -229,6 +243,8 @@ class Card:
     references: tuple[Reference, ...] = ()
     description: str = ""
     ranges: dict[str, tuple[YamlFloat | None, YamlFloat | None]] = field(default_factory=dict)
+    secondary: tuple[str, ...] = ()
+    limits: str = ""
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -34,6 +34,7 @@ NEUTRAL: Mapping[str, Mapping[str, object]] = {
         "tuned": {},
     },
     "Card": {"arguments": {}},
+    "Metric": {"selection": ""},
     "PairOptions": {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": "additive", "heads": 4},
 }
 """Neutral value of each optional key, by the class of the options. A value in this table never changes.
@@ -43,7 +44,7 @@ A new optional key is added here with the value that leaves every earlier run as
 
 DESCRIPTIONS: Mapping[str, Collection[str]] = {
     "Tier": ("deviations", "seeds"),
-    "Card": ("summary", "example", "citation", "licence", "references", "description", "ranges", "limits"),
+    "Card": ("summary", "example", "citation", "licence", "references", "description", "ranges", "secondary", "limits"),
 }
 """Keys that no digest holds, because they change the result of no run, by the class of the options."""
 

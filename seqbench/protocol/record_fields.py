@@ -251,6 +251,9 @@ class CardDescription(StrictModel):
     distribution_version: str | None = Field(description="Version of that distribution.")
     metric: str = Field(description="Primary metric of the task.")
     direction: Literal["max", "min"] = Field(description="`max` if higher scores are better, `min` if lower ones are.")
+    selection: str = Field(
+        default="", description="Validation metric by which weights are chosen; empty for the primary metric."
+    )
 
 
 class OptimOptions(StrictModel):

@@ -82,6 +82,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
             "distribution_version": task.version,
             "metric": card.metric.name,
             "direction": card.metric.direction,
+            **({"selection": card.metric.selection} if card.metric.selection else {}),
         },
         "modified": config.modified(),
         "options": config.options(),

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import NotRequired, Protocol, TypedDict
 
 from seqbench.datamodules.base import SequenceDataModule
+from seqbench.models import length_scores
+from seqbench.models.length_scores import LONGER, SEEN_AND_LONGER
 from seqbench.models.module import SequenceModule
 from seqbench.models.sample_scores import SampleScores
 from seqbench.models.sampling_error import GROUPS
@@ -14,7 +16,6 @@ from seqbench.models.weights import weights_digest
 from seqbench.protocol.cards import Metric
 from seqbench.protocol.chance import above_chance
 from seqbench.protocol.splits import SCORED_SPLITS
-from seqbench.running.diagnostics import length_curve
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -29,9 +30,6 @@ class ScoreFields(TypedDict):
     standard_error: NotRequired[float]
     sample_groups: NotRequired[list[float]]
 
-
-LONGER = "accuracy_longer"
-"""Name of the mean accuracy over the probed lengths above those of training."""
 
 UNDEFINED = "0/0: the split holds nothing that this metric counts"
 """Reason why a score is undefined."""
@@ -111,6 +109,26 @@ def require_defined(value: float | None, split: str, metric: str) -> float:
     return value
 
 
+def require_longer_lengths(data: SequenceDataModule, metric: Metric) -> None:
+    """Check that the task scores longer sequences than those of training, if its deciding metric needs them.
+
+    Args:
+        data: data of the task.
+        metric: the task's primary metric.
+
+    Raises:
+        SeqbenchError: the metric of the test, or that of validation, is over longer lengths, and there are none.
+    """
+    for split in SCORED_SPLITS:
+        name = metric.of_split(split)
+        longest = data.trained_length or 0
+        if name in (LONGER, SEEN_AND_LONGER) and not any(length > longest for length in data.probes_of(split)):
+            raise SeqbenchError(
+                f"{split} {name} needs sequences of more than {longest} steps, the longest of training, and the data "
+                f"have none; add a longer {split} length, or train on shorter sequences."
+            )
+
+
 def require_finite(evaluated: Mapping[str, Mapping[str, float | None]], best_step: int) -> None:
     """Check that no metric is infinite or not a number.
 
@@ -130,11 +148,9 @@ def require_finite(evaluated: Mapping[str, Mapping[str, float | None]], best_ste
 
 
 def split_metrics(module: Evaluated, split: str) -> dict[str, ScoreFields]:
-    """Return the metrics of an evaluated split; for the test split, they include the metrics over probed lengths."""
+    """Return the metrics of an evaluated split, with the metrics over probed lengths."""
     data = _require_data(module)
     metrics = _add_chance_and_best(data, split, module.evaluated[split])
-    if split == "test" and data.probes:
-        metrics.update(_length_metrics(data, _probe_scores(module)))
     for name, error in standard_errors(module, split).items():
         if name in metrics and metrics[name]["value"] is not None:
             metrics[name]["standard_error"] = error
@@ -158,7 +174,7 @@ def standard_errors(module: Evaluated, split: str) -> dict[str, float]:
         return errors
     probes = {n: module.samples[probe] for n, probe in data.probes.items() if probe in module.samples}
     accuracies = {length: samples.standard_errors().get("accuracy") for length, samples in probes.items()}
-    error = length_curve.standard_error_beyond(accuracies, data.trained_length or 0)
+    error = length_scores.standard_error_beyond(accuracies, data.trained_length or 0)
     return errors if error is None else {**errors, LONGER: error}
 
 
@@ -196,7 +212,7 @@ def length_curves(module: Evaluated) -> Mapping[str, list[float]]:
     """Return the test scores by length, as columns; empty for a task without scores by length."""
     data = _require_data(module)
     if data.probes:
-        return length_curve.length_curve(_probe_scores(module))
+        return length_scores.length_curve(length_scores.probe_accuracies(data, "test", module.evaluated))
     return data.scores_by_length(module.decoded.get("test", {}))
 
 
@@ -209,8 +225,6 @@ def chance_and_best(data: SequenceDataModule, split: str, names: Iterable[str]) 
         names: names of the metrics.
     """
     metrics = _add_chance_and_best(data, split, dict.fromkeys(names, 0.0))
-    if split == "test" and data.probes:
-        metrics.update(_length_metrics(data, dict.fromkeys(data.probes, 0.0)))
     return {name: {"chance": score["chance"], "best": score["best"]} for name, score in metrics.items()}
 
 
@@ -220,16 +234,11 @@ def _require_data(module: Evaluated) -> SequenceDataModule:
     return data
 
 
-def _probe_scores(module: Evaluated) -> dict[int, float]:
-    """Return the accuracy on each probe, by the length of its sequences."""
-    scores = {length: module.evaluated[split]["accuracy"] for length, split in _require_data(module).probes.items()}
-    return {length: score for length, score in scores.items() if score is not None}
-
-
 def _add_chance_and_best(
     data: SequenceDataModule, split: str, values: Mapping[str, float | None]
 ) -> dict[str, ScoreFields]:
-    chance, best = data.chance(split), data.best(split)
+    chance_longer, best_longer = length_scores.chance_and_best_over_lengths(data, split)
+    chance, best = {**chance_longer, **data.chance(split)}, {**best_longer, **data.best(split)}
     scores: dict[str, ScoreFields] = {}
     for name, value in values.items():
         scores[name] = {"value": value, "chance": chance.get(name), "best": best.get(name)}
@@ -238,15 +247,3 @@ def _add_chance_and_best(
         if scores[name]["best"] is None:
             scores[name]["best_unknown"] = data.best_unknown or "the task does not say"
     return scores
-
-
-def _length_metrics(data: SequenceDataModule, accuracies: Mapping[int, float]) -> dict[str, ScoreFields]:
-    """Return the metrics over probed lengths: the solved length, and the mean accuracy beyond training."""
-    solved = length_curve.solved_length(accuracies)
-    metrics: dict[str, ScoreFields] = {"solved_length": {"value": solved, "chance": 0, "best": max(accuracies)}}
-    beyond = length_curve.mean_accuracy_beyond(accuracies, data.trained_length or 0)
-    if beyond is not None:
-        split = next(iter(data.probes.values()))
-        chance, best = data.chance(split)["accuracy"], data.best(split)["accuracy"]
-        metrics[LONGER] = {"value": beyond, "chance": chance, "best": best}
-    return metrics

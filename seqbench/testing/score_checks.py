@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from seqbench.models.decoding.search import cut_at_end
+from seqbench.models.length_scores import LONGER, SOLVED_LENGTH
 from seqbench.protocol.specs import Batch, Output, SequenceValue, StepLabels, StepValues, TokenSequence
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.testing.constant_predictions import (
@@ -52,6 +53,8 @@ def check_chance_and_best_defined(task: TaskSubject) -> None:
     """Chance and best give the same metrics, the card's among them, and an unknown best score has a reason."""
     primary, reported = task.card.metric.name, set(task.build_objective().metric_sizes)
     is_decoded = isinstance(task.data.spec.output, TokenSequence)
+    if task.data.probes:
+        reported |= {LONGER, SOLVED_LENGTH}
     expect(
         is_decoded or primary in reported, f"the card's metric is {primary}, the objective gives {sorted(reported)}."
     )

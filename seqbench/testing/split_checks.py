@@ -43,9 +43,10 @@ def check_samples_once(task: TaskSubject) -> None:
 
 def check_probe_lengths(task: TaskSubject) -> None:
     """Each probe has sequences of its own length only."""
-    if not task.data.probes:
+    probes = [*task.data.probes.items(), *task.data.validation_probes.items()]
+    if not probes:
         raise Skip("it has no probes")
-    for length, split in task.data.probes.items():
+    for length, split in probes:
         lengths = {int(n) for batch in task.batches(split) for n in batch.lengths}
         expect(lengths == {length}, f"probe {split} has sequences of {sorted(lengths)} steps, expected {length} only.")
 
@@ -53,6 +54,7 @@ def check_probe_lengths(task: TaskSubject) -> None:
 def check_splits_disjoint(task: TaskSubject) -> None:
     """No sample of training is in validation or test, and none of validation is in test, except by chance."""
     pairs = [("train", split) for split in task.evaluation_splits] + [("validation", "test")]
+    pairs += [(split, task.data.probes[n]) for n, split in task.data.validation_probes.items() if n in task.data.probes]
     compared = 0
     for one, other in pairs:
         samples, tested = _samples(task, one, overlapping=True), _samples(task, other, overlapping=False)

@@ -124,15 +124,16 @@ def _check_best_step(results: Results, config: RunConfig) -> None:
         SeqbenchError: they do not.
     """
     curve, metric, best_step = results.curves.validation, config.card.metric, results.best_step
+    selection = metric.selected_by
     every, steps = config.optim.validate_every, config.optim.steps
     expected = range(every, steps + 1, every)
     lengths = {len(column) for column in curve.values()}
     if lengths != {len(expected)} or any(x != y for x, y in zip(curve["step"], expected, strict=True)):
         raise SeqbenchError(f"its validation curve does not have a point every {every} steps up to {steps}")
-    best = curve["step"][_latest_best(curve[metric.name], metric.direction)]
+    best = curve["step"][_latest_best(curve[selection], metric.direction)]
     if best_step != best:
         raise SeqbenchError(
-            f"results.best_step is {short_repr(best_step)}, and the best {metric.name} of its curve is at step {best}"
+            f"results.best_step is {short_repr(best_step)}, and the best {selection} of its curve is at step {best}"
         )
     row = curve["step"].index(best)
     chosen = {name: column[row] for name, column in curve.items() if name != "step"}

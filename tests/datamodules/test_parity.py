@@ -31,7 +31,8 @@ def test_the_documented_example_is_correct() -> None:
 def test_the_oracle_reaches_the_best_possible_score(weights: str) -> None:
     data = make(weights=weights)
     for split in data.splits("test"):
-        assert kit.score(data, split, oracle) == pytest.approx(data.best(split), abs=1e-6)
+        best, scored = data.best(split), kit.score(data, split, oracle)
+        assert scored == pytest.approx({name: best[name] for name in scored}, abs=1e-6)
 
 
 @pytest.mark.parametrize("weights", ["everywhere", "last"])
@@ -65,6 +66,26 @@ def test_a_probe_has_one_length_and_is_scored_at_its_last_step() -> None:
     kit.check_samples(data, "length-50", 100)
 
 
+def test_validation_probes_have_lengths_and_sequences_of_their_own() -> None:
+    data = make(validation_lengths=[50, 60], validation_probe_samples=32)
+    assert data.splits("validation") == ("validation", "validation-length-50", "validation-length-60")
+    assert data.splits("test") == ("test", "length-10", "length-50")
+    assert data.spec.max_length == 60
+    kit.check_samples(data, "validation-length-50", 32)
+    validated, tested = data.stream("validation-length-50", 0), data.stream("length-50", 0)
+    assert set(validated.lengths.tolist()) == {50}
+    equal = (validated.inputs[:, None] == tested.inputs[None]).all(-1)
+    assert not equal.any()
+
+
+def test_the_score_over_longer_lengths_has_a_chance_line_where_there_are_longer_lengths() -> None:
+    data = make(validation_lengths=[60])
+    assert (data.chance("test")["accuracy_longer"], data.best("test")["accuracy_longer"]) == (0.5, 1.0)
+    assert data.chance("validation")["accuracy_seen_and_longer"] == 0.5
+    assert "accuracy_longer" not in make(probe_lengths=[10]).chance("test")
+    assert "accuracy_longer" not in data.chance("length-50")
+
+
 def test_training_lengths_are_those_of_the_card() -> None:
     data = make()
     seen = torch.cat([data.stream("train", step).lengths for step in range(50)])
@@ -87,6 +108,8 @@ def test_batches_repeat_and_contain_each_sample_once() -> None:
         ({"probe_lengths": [0]}, "at least 1 bit"),
         ({"samples": 0}, "samples must be at least 1"),
         ({"probe_samples": 0}, "probe_samples must be at least 1"),
+        ({"validation_lengths": [0]}, "validation_lengths must each be at least 1 bit"),
+        ({"validation_probe_samples": 0}, "validation_probe_samples must be at least 1"),
     ],
 )
 def test_values_out_of_range_are_refused(changed: dict[str, Any], sentence: str) -> None:

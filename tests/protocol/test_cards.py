@@ -61,7 +61,7 @@ def test_every_shipped_card_is_valid(name: str) -> None:
     assert card.name == name or name in ALIASES
     assert {"smoke", "small", "medium"} <= set(card.tiers)
     lines = sum(1 for line in (TASKS / f"{card.name}.yaml").read_text().splitlines() if line.strip())
-    assert lines <= 55
+    assert lines <= 65
 
 
 def test_every_card_file_is_registered() -> None:

@@ -11,6 +11,7 @@ import seqbench
 from seqbench.cli.run_report import format_report
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.leaderboard.data.checked_records import check_record_values
+from seqbench.models import length_scores
 from seqbench.models.module import SequenceModule
 from seqbench.protocol.cards import Metric, load_card
 from seqbench.protocol.records import read_record
@@ -22,8 +23,12 @@ class ProbedData:
     """A task with probes of lengths 10, 40 and 80, trained on lengths up to 10."""
 
     probes: Mapping[int, str] = {10: "probe-10", 40: "probe-40", 80: "probe-80"}
+    validation_probes: Mapping[int, str] = {}
     trained_length = 10
     best_unknown = ""
+
+    def probes_of(self, stage: str) -> Mapping[int, str]:
+        return self.probes if stage == "test" else self.validation_probes
 
     def chance(self, split: str) -> dict[str, float | None]:
         return {"accuracy": 0.5, "loss": 0.7}
@@ -48,6 +53,9 @@ class Evaluated:
             "probe-40": {"accuracy": 0.8},
             "probe-80": {"accuracy": 0.6},
         }
+        if isinstance(data, ProbedData):
+            over_lengths = length_scores.scores_over_lengths(cast(SequenceDataModule, data), "test", self.evaluated)
+            self.evaluated["test"] |= over_lengths
 
 
 VALIDATION: dict[str, list[float | None]] = {
@@ -94,7 +102,7 @@ def test_a_score_at_chance_is_not_above_it(module: SequenceModule) -> None:
 
 def test_chance_and_best_need_no_model() -> None:
     data = cast(SequenceDataModule, ProbedData())
-    assert scoring.chance_and_best(data, "test", ["loss"]) == {
+    assert scoring.chance_and_best(data, "test", ["loss", "solved_length", "accuracy_longer"]) == {
         "loss": {"chance": 0.7, "best": None},
         "solved_length": {"chance": 0, "best": 80},
         "accuracy_longer": {"chance": 0.5, "best": 1.0},
@@ -155,3 +163,23 @@ def test_the_mean_over_longer_sequences_has_the_standard_error_of_a_mean(module:
     assert metrics["accuracy_longer"]["standard_error"] == pytest.approx(0.25)
     assert "standard_error" not in metrics["solved_length"]
     assert "standard_error" not in metrics["loss"]
+
+
+@pytest.mark.parametrize(
+    ("longest", "tested", "validated", "sentence"),
+    [
+        (40, [41], [41], ""),
+        (41, [41], [60], "test accuracy_longer needs sequences of more than 41 steps"),
+        (41, [60], [41], "validation accuracy_seen_and_longer needs sequences of more than 41 steps"),
+    ],
+)
+def test_a_score_over_longer_sequences_needs_longer_sequences(
+    longest: int, tested: list[int], validated: list[int], sentence: str
+) -> None:
+    lengths = {"probe_lengths": tested, "validation_lengths": validated}
+    data = seqbench.data({"name": "parity", "max_length": longest, **lengths}, tier="smoke")
+    if not sentence:
+        scoring.require_longer_lengths(data, load_card("parity").metric)
+        return
+    with pytest.raises(SeqbenchError, match=sentence):
+        scoring.require_longer_lengths(data, load_card("parity").metric)

@@ -78,7 +78,7 @@ class CheckedRecord:
         modified: options in which the run departs from the task card.
         weights: digest of the weights that were scored.
         test: test scores by metric; empty unless the status is ``ok``.
-        validation: score of the deciding metric on validation, at the chosen step.
+        validation: score on validation, at the chosen step, of the metric that selects weights.
         baselines: scores of the task's baselines in the deciding metric on test, by name.
         steps: steps of the validation curve.
         curve: score of the deciding metric on validation at each of these steps.
@@ -156,7 +156,8 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
     }
     if record.status == "ok" and metric not in test:
         raise SeqbenchError(f"it ended ok and has no {short_repr(metric)} on test")
-    validation = scored.metrics.get("validation", {}).get(metric)
+    selection = config.card.selection or metric
+    validation = scored.metrics.get("validation", {}).get(selection)
     validation_curve, lengths = results.curves.validation, scored.lengths
     steps, curve = _points(validation_curve.get("step", []), validation_curve.get(metric, []))
     return CheckedRecord(
@@ -181,7 +182,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         modified=tuple(name[:MOST_TEXT] for name in config.modified),
         weights=scored.weights[:MOST_TEXT],
         test=test,
-        validation=_optional_score(validation.value, f"results.metrics.validation.{metric}") if validation else None,
+        validation=_optional_score(validation.value, f"results.metrics.validation.{selection}") if validation else None,
         baselines=_baselines(scored.baselines.get("test", {}), metric),
         steps=steps,
         curve=curve,

@@ -57,7 +57,8 @@ COUNT = MetricRange(0.0, None)
 """A number of things, or a length."""
 
 METRIC_RANGES: Mapping[str, MetricRange] = {
-    **dict.fromkeys(("accuracy", "accuracy_longer", "frame_accuracy", "macro_f1", "token_accuracy"), SHARE),
+    **dict.fromkeys(("accuracy", "accuracy_longer", "accuracy_seen_and_longer", "frame_accuracy"), SHARE),
+    **dict.fromkeys(("macro_f1", "token_accuracy"), SHARE),
     **dict.fromkeys(("loss", "loss_all_positions", "bits_per_character", "nll_per_frame", "token_loss"), NATS),
     **dict.fromkeys(("mse", "mae"), NATS),
     **dict.fromkeys(("bleu", "chrf"), PERCENT),

@@ -31,14 +31,14 @@ class BestAndLast(ModelCheckpoint):
 
     Args:
         folder: the run's folder.
-        metric: the task's primary metric.
+        metric: the task's primary metric, which says by which validation metric weights are selected.
     """
 
     def __init__(self, folder: Path, metric: Metric) -> None:
         super().__init__(
             dirpath=folder / run_folder.CHECKPOINTS,
             filename=Path(run_folder.BEST).stem,
-            monitor=f"validation/{metric.name}",
+            monitor=f"validation/{metric.selected_by}",
             mode=metric.direction,
             save_last=True,
             save_on_train_epoch_end=False,

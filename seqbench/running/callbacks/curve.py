@@ -80,12 +80,12 @@ class Curve(L.Callback):
 
         Raises:
             DivergedError: a score is not a finite number.
-            SeqbenchError: the primary metric is undefined.
+            SeqbenchError: the metric that selects the weights is undefined.
         """
         if not isinstance(pl_module, SequenceModule):
             return
         scores = pl_module.evaluated["validation"]
-        metric = pl_module.context.config.card.metric.name
+        metric = pl_module.context.config.card.metric.selected_by
         if metric in scores:
             scoring.require_defined(scores[metric], "validation", metric)
         for name, value in scores.items():

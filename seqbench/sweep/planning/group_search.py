@@ -103,7 +103,7 @@ class GroupSearch:
         return Tuning(
             seed=TUNING_SEED,
             split="validation",
-            metric=self.group.config.card.metric.name,
+            metric=self.group.config.card.metric.selected_by,
             tried=rows,
             lr=state.chosen.lr if state.chosen else None,
             options=fixed | dict(state.chosen.options if state.chosen else ()),
@@ -127,7 +127,7 @@ class GroupSearch:
         record = self.cell(trial).record()
         if record is None or record.status != "ok":
             return None
-        score = record.results.metrics["validation"][self.group.config.card.metric.name]
+        score = record.results.metrics["validation"][self.group.config.card.metric.selected_by]
         self._scale = dataclasses.replace(self._scale, chance=score.chance, best=score.best)
         return score.value
 

@@ -1,7 +1,7 @@
 """The searches of a sweep: the learning rate of each group, and further options of its card, are selected by trials.
 
-The trials use a seed of their own and are compared on the validation split. The same rule holds for every architecture
-of a task, and each record lists the trials (``config.tuning``).
+The trials use a seed of their own and are compared on validation by the metric that selects weights. The same rule
+holds for every architecture of a task, and each record lists the trials (``config.tuning``).
 """
 
 from __future__ import annotations

@@ -16,11 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from seqbench.datamodules.base import SequenceDataModule
+from seqbench.models import length_scores
 from seqbench.models.contract.passes import Placement
 from seqbench.models.objectives import Objective, RatioMetrics, ScoredBatch, build_objective
 from seqbench.models.sample_scores import SampleScores, join_samples, score_samples
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import Batch, TokenSequence
+from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.running import trainer
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.verification.blind.blind_batches import BlindBatch, hide_targets
@@ -184,6 +186,10 @@ class BlindScorer:
             scores.samples |= {split: samples} if samples and split not in self.data.splits("validation") else {}
             if split in scores.decoded:
                 scores.evaluated[split] |= self.data.score_decoded(split, scores.decoded[split])
+        for stage in SCORED_SPLITS:
+            over_lengths = length_scores.scores_over_lengths(self.data, stage, scores.evaluated)
+            if over_lengths:
+                scores.evaluated[stage] |= over_lengths
         return scores
 
     def _decode(self, split: str) -> dict[int, list[int]]:

@@ -61,7 +61,7 @@ def compare_with_fresh(recorded: BlindScores, fresh: BlindScores, metric: str, d
     Args:
         recorded: scores on the recorded test split and the probes.
         fresh: scores on the fresh ones.
-        metric: the deciding metric; a metric over probes is replaced by ``accuracy``, from which it is computed.
+        metric: the deciding metric; for a metric over probes, samples are compared by their ``accuracy``.
         direction: ``max`` if higher scores are better, ``min`` if lower ones are.
     """
     name = metric if metric in recorded.samples["test"].sums else "accuracy"
@@ -71,11 +71,12 @@ def compare_with_fresh(recorded: BlindScores, fresh: BlindScores, metric: str, d
         better = sign if split == "test" or name == "accuracy" else 1.0
         compared = name if split == "test" else "accuracy"
         differences.append(better * pair_differences(samples, fresh.samples[split], compared))
-    then, now = recorded.evaluated["test"][name], fresh.evaluated["test"][name]
+    shown = metric if metric in recorded.evaluated["test"] else name
+    then, now = recorded.evaluated["test"][shown], fresh.evaluated["test"][shown]
     assert then is not None
     assert now is not None
     z = max(sum_to_norm(differences[:1]), sum_to_norm(differences))
-    return FreshResult(name, then, now, z, sum(len(samples) for samples in fresh.samples.values()))
+    return FreshResult(shown, then, now, z, sum(len(samples) for samples in fresh.samples.values()))
 
 
 def pair_differences(first: SampleScores, second: SampleScores, metric: str) -> Floats:

@@ -45,6 +45,12 @@ def test_the_latest_of_equal_scores_is_the_best(
     assert not callback.check_monitor_top_k(trainer, torch.tensor(worse))
 
 
+def test_weights_are_selected_by_the_metric_that_the_card_names(tmp_path: Path) -> None:
+    assert BestAndLast(tmp_path, Metric("accuracy", "max")).monitor == "validation/accuracy"
+    longer = Metric("accuracy_longer", "max", selection="accuracy_seen_and_longer")
+    assert BestAndLast(tmp_path, longer).monitor == "validation/accuracy_seen_and_longer"
+
+
 def test_the_best_score_is_kept_in_a_folder_that_was_moved(tmp_path: Path) -> None:
     earlier = BestAndLast(tmp_path / "earlier", Metric("accuracy", "max"))
     path = str(tmp_path / "earlier" / "checkpoints" / "best.ckpt")
