@@ -62,6 +62,8 @@ def test_every_shipped_card_is_valid(name: str) -> None:
     assert {"smoke", "small", "medium"} <= set(card.tiers)
     lines = sum(1 for line in (TASKS / f"{card.name}.yaml").read_text().splitlines() if line.strip())
     assert lines <= 65
+    assert card.limits.startswith("A ")
+    assert card.limits.count(".") >= 1
 
 
 def test_every_card_file_is_registered() -> None:

@@ -185,10 +185,12 @@ def describe_task(card: cards.Card) -> str:
     facts = [
         ("version", str(card.version)),
         ("decided by", f"{card.metric.name} ({better} is better)"),
+        *([("selected by", f"validation {card.metric.selection}")] if card.metric.selection else []),
+        *([("beside it", ", ".join(card.secondary))] if card.secondary else []),
         ("cite", card.citation),
         ("data licence", card.licence),
     ]
-    description = f"\n\n{card.description.strip()}" if card.description else ""
+    description = "".join(f"\n\n{text.strip()}" for text in (card.description, card.limits) if text)
     parts = [f"{card.name}: a task\n\n{card.summary}\n\n{card.example.rstrip()}{description}", align_columns(facts)]
     parts += [_describe_tier(card, name) for name in card.tiers]
     if card.references:

@@ -80,7 +80,8 @@ class BoardTask:
         size: size of the models; None for the board's.
         anchor: score that counts as 1 if the best possible score is unknown.
         anchor_source: source of the anchor.
-        secondary: further test metrics, shown beside the deciding one and not used for ranks.
+        secondary: further test metrics, shown beside the deciding one and not used for ranks; those of the task's card
+            if there are none.
     """
 
     size: Size | None = None

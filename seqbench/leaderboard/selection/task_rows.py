@@ -90,8 +90,9 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
     if anchor is not None and reference.chance is not None and not card.metric.better(anchor, reference.chance):
         problems.append(f"its anchor {anchor} is no better than chance")
         anchor = None
-    secondary = secondary_metrics.find_secondary_metrics(rules.secondary, cells)
-    problems += secondary_metrics.secondary_problems(rules.secondary, cells)
+    named = rules.secondary or card.secondary
+    secondary = secondary_metrics.find_secondary_metrics(named, cells)
+    problems += secondary_metrics.secondary_problems(named, cells)
     configurations = Counter(_configured(next(iter(seeds.values()))) for seeds in cells.values())
     common = _Task(task, board, card, cells, reference, anchor, secondary, configurations)
     ranked, test = task_ranks.rank_rows(_rows_with_records(common), card.metric.direction)

@@ -34,6 +34,8 @@ def task_page(card: Card) -> str:
     better = "higher" if card.metric.direction == "max" else "lower"
     facts = [
         ("deciding metric", f"`{card.metric.name}` ({better} is better)"),
+        *([("selected on validation by", f"`{card.metric.selection}`")] if card.metric.selection else []),
+        *([("shown beside it", ", ".join(f"`{name}`" for name in card.secondary))] if card.secondary else []),
         ("source", card.citation),
         ("data licence", card.licence),
         ("version of the card", str(card.version)),
@@ -46,6 +48,7 @@ def task_page(card: Card) -> str:
         f"{card.summary[0].upper()}{card.summary[1:]}.",
         f"![Inputs and targets of one sequence of {card.name}]({card.name}.svg)",
         card.description.strip(),
+        f"**What a score here does not say.** {card.limits.strip()}" if card.limits else "",
         f"```sh\nseqbench run --arch gru --task {card.name} --tier smoke\nseqbench show {card.name}\n```",
         _table(("", ""), facts),
         "## Tiers",
