@@ -92,7 +92,7 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
         anchor = None
     named = rules.secondary or card.secondary
     secondary = secondary_metrics.find_secondary_metrics(named, cells)
-    problems += secondary_metrics.secondary_problems(named, cells)
+    problems += secondary_metrics.secondary_problems(rules.secondary, cells)
     configurations = Counter(_configured(next(iter(seeds.values()))) for seeds in cells.values())
     common = _Task(task, board, card, cells, reference, anchor, secondary, configurations)
     ranked, test = task_ranks.rank_rows(_rows_with_records(common), card.metric.direction)

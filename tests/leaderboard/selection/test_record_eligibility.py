@@ -36,7 +36,7 @@ def with_chance(record: Record, chance: float) -> Record:
         (example_record(seed=1, parameters=120_000), "it has 120,000 parameters; the board asks for 100,000 ± 2 %"),
         (example_record(seed=1, matched=99_000, parameters=99_000), "its width was chosen for 99,000 parameters"),
         (example_record(seed=1, status="interrupted", reason="stopped at step 7"), "unfinished: stopped at step 7"),
-        (with_card(version=2), "it is of version 2 of the card copy; this board's is 1"),
+        (with_card(version=99), "it is of version 99 of the card copy; this board's is 2"),
         (with_card(digest="0" * 64), "its card copy differs from the installed card"),
         (with_card(direction="min"), "its metric is accuracy (min), the card's accuracy (max)"),
         (example_record(value=0.91), "it is a second record of one cell: its result is 0.91"),
