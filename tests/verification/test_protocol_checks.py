@@ -295,3 +295,29 @@ def test_another_source_of_a_distribution_is_reported_and_not_wrong(folder: Path
     report = verify.verify_record(folder)
     assert report.ok
     assert report.checks[2].message.endswith("; recorded with another source of seqbench")
+
+
+def test_a_class_that_has_moved_since_the_run_is_reported_and_not_wrong(folder: Path) -> None:
+    edit_record(folder, replace_value("config", "architecture", "class", value="seqbench.architectures.earlier:GRU"))
+    assert "configuration" in wrong(verify.verify_record(folder))
+    edit_record(folder, replace_value("config", "sources", "seqbench", "digest", value="0" * 64))
+    edit_record(folder, replace_value("config", "git_commit", value=None))
+    report = verify.verify_record(folder)
+    assert report.ok
+    assert "; the class of the architecture has moved since" in report.checks[2].message
+
+
+def test_an_option_of_the_task_that_is_newer_than_the_record_makes_no_record_wrong(folder: Path) -> None:
+    config = resolve()
+    options = {key: value for key, value in config.task_options.items() if key != "min_length"}
+    older = dataclasses.replace(config, task_options=options).digest()
+    assert older != config.digest()
+
+    def remove_option(data: RecordData) -> None:
+        assert data["config"]["digest"] == config.digest()
+        del data["config"]["options"]["task"]["min_length"]
+        data["config"]["digest"] = older
+
+    edit_record(folder, remove_option)
+    report = verify.verify_record(folder)
+    assert "configuration" in report.names("ok"), message_of(report, "configuration")
