@@ -163,6 +163,8 @@ def test_the_readmes_example_is_that_of_the_leaderboard() -> None:
     (copy,) = (task for task in board["tasks"] if task["task"] == "copy")
     rows = {row["label"]: f"{row['mean']:.3f} ± {row['half_width']:.3f}" for row in copy["rows"] if "mean" in row}
     labels = ("tcn", "transformer", "gru", "lstm", "rnn")
+    if not set(labels) <= set(rows):
+        pytest.skip("the board has no records of the present card for these architectures")
     assert f"| {' | '.join(labels)} |" in README
     assert f"| {' | '.join(rows[label] for label in labels)} |" in README
 
