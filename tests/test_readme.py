@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import seqbench
 from seqbench.cli.main import build_parser
 from seqbench.cli.unknown_arguments import are_dotted
