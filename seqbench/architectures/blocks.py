@@ -11,6 +11,7 @@ and one more norm follows the last layer (Xiong et al. 2020, arXiv 2002.04745). 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Generic, Protocol, TypedDict, TypeVar, cast
 
@@ -23,10 +24,16 @@ StateT = TypeVar("StateT")
 
 
 class ParameterGroup(TypedDict, total=False):
-    """Parameters with their own options of the optimiser. Options that are not set come from the task's card."""
+    """Parameters with their own options of the optimiser, as in ``seqbench.protocol.backbones``.
+
+    Options that are not set come from the task's card. ``lr_scale`` multiplies its learning rate, and ``lr_max`` limits
+    the result.
+    """
 
     params: list[nn.Parameter]
     lr: float
+    lr_scale: float
+    lr_max: float
     weight_decay: float
 
 
@@ -53,12 +60,16 @@ def check_options(d_model: int, dropout: float = 0.0, **counts: int) -> None:
         raise ValueError(f"dropout must be in [0, 1), got {dropout}")
 
 
-def group_without_decay(modules: Iterable[nn.Module], *names: str) -> list[ParameterGroup]:
+def group_without_decay(
+    modules: Iterable[nn.Module], *names: str, lr_scale: float = 1.0, lr_max: float | None = None
+) -> list[ParameterGroup]:
     """Return one parameter group without weight decay, as ``parameter_groups`` of a backbone returns it.
 
     Args:
         modules: the modules that have the parameters.
         names: the names of the parameters in each module.
+        lr_scale: learning rate of the group as a multiple of the card's.
+        lr_max: highest learning rate of the group; None for no limit.
 
     Example:
         >>> layers = nn.ModuleList(nn.Linear(2, 3) for _ in range(2))
@@ -66,7 +77,30 @@ def group_without_decay(modules: Iterable[nn.Module], *names: str) -> list[Param
         [[3, 3]]
     """
     params = [module.get_parameter(name) for module in modules for name in names]
-    return [{"params": params, "weight_decay": 0.0}]
+    group: ParameterGroup = {"params": params, "weight_decay": 0.0, "lr_scale": lr_scale}
+    if lr_max is not None:
+        group["lr_max"] = lr_max
+    return [group]
+
+
+def check_rates(lr_scale: float, lr_max: float | None = None) -> None:
+    """Check the options with which a backbone changes the learning rate of some of its parameters.
+
+    Args:
+        lr_scale: multiple of the card's learning rate.
+        lr_max: highest learning rate; None for no limit.
+
+    Raises:
+        ValueError: an option is not a positive number.
+
+    Example:
+        >>> check_rates(0.0)
+        Traceback (most recent call last):
+        ValueError: lr_scale must be a positive number, got 0.0
+    """
+    for name, value in (("lr_scale", lr_scale), ("lr_max", lr_max)):
+        if value is not None and not 0 < value < math.inf:
+            raise ValueError(f"{name} must be a positive number, got {value}")
 
 
 class ResidualStack(nn.Module):

@@ -14,7 +14,7 @@ from typing import Generic, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from seqbench.architectures.blocks import check_options
+from seqbench.architectures.blocks import ParameterGroup, check_options
 
 StateT = TypeVar("StateT", bound="Tensor | tuple[Tensor, ...]")
 
@@ -56,6 +56,10 @@ class RecurrentStack(nn.Module, Generic[StateT]):
         self.initial = None if start is None else nn.Parameter(torch.zeros(num_layers, *start))
         self.dropout = nn.Dropout(dropout)
         self.skip = skip
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return the initial states, which have no weight decay: they are a stack of vectors."""
+        return [] if self.initial is None else [{"params": [self.initial], "weight_decay": 0.0}]
 
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return the hidden vectors of whole sequences.

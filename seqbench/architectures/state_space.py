@@ -8,8 +8,8 @@ Each layer computes::
 are real, and complex states are real pairs in their last axis, so that casts, optimisers and collective operations need
 no complex numbers. The recurrence is computed in at least float32.
 
-Deviation from both papers: the authors train the parameters of the recurrence at a smaller learning rate; here these
-have the common learning rate, and no weight decay.
+The parameters of the recurrence have a smaller learning rate than all others, and no weight decay, as in the authors'
+training; the docstring of each class states the rate.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from seqbench.architectures.blocks import (
     CausalResidualStack,
     ParameterGroup,
     check_options,
+    check_rates,
     group_without_decay,
 )
 from seqbench.ops.diagonal_recurrence import DiagonalPowers, causal_convolution
@@ -41,6 +42,10 @@ class LRU(CausalResidualStack[Tensor]):
     lambda starts uniformly distributed on a ring in the complex plane. The learnt factor gamma starts at
     ``sqrt(1 - |lambda|^2)``, so that states have the scale of the inputs, however long the memory lasts.
 
+    nu, theta, gamma and B are trained at ``lr_scale`` times the learning rate and without weight decay, as in the paper
+    (appendix on the Long Range Arena, which tunes the factor for each task) and in the reproduction
+    github.com/NicolasZucchet/minimal-LRU, whose factor 0.5 is the default here.
+
     The state of a layer is h as real pairs, ``(batch, state_size, 2)``.
 
     Args:
@@ -51,6 +56,7 @@ class LRU(CausalResidualStack[Tensor]):
         r_min: inner radius of the ring.
         r_max: outer radius of the ring, below 1. A memory lasts about 1 / (1 - r_max) steps.
         max_phase: largest initial angle, in radians. Small angles suit long sequences.
+        lr_scale: learning rate of nu, theta, gamma and B as a multiple of the card's.
 
     Raises:
         ValueError: an option is out of range.
@@ -65,19 +71,23 @@ class LRU(CausalResidualStack[Tensor]):
         r_min: float = 0.9,
         r_max: float = 0.999,
         max_phase: float = 2 * math.pi,
+        lr_scale: float = 0.5,
     ) -> None:
         size = d_model if state_size is None else state_size
         check_options(d_model, dropout, num_layers=num_layers, state_size=size)
+        check_rates(lr_scale)
         if not 0 <= r_min < r_max < 1:
             raise ValueError(f"the ring needs 0 <= r_min < r_max < 1, got r_min {r_min} and r_max {r_max}")
         if not 0 < max_phase <= 2 * math.pi:
             raise ValueError(f"max_phase must be in (0, 2 pi], got {max_phase}")
         mixers = (_LRUMixer(d_model, size, r_min, r_max, max_phase) for _ in range(num_layers))
         super().__init__(d_model, mixers, dropout)
+        self.lr_scale = lr_scale
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return nu, theta and gamma, which have no weight decay, because they are logarithms."""
-        return group_without_decay(self.mixers, "log_nu", "log_theta", "log_gamma")
+        """Return nu, theta, gamma and B, with their learning rate and without weight decay."""
+        names = ("log_nu", "log_theta", "log_gamma", "enter.weight")
+        return group_without_decay(self.mixers, *names, lr_scale=self.lr_scale)
 
 
 class S4D(CausalResidualStack[Tensor]):
@@ -91,7 +101,12 @@ class S4D(CausalResidualStack[Tensor]):
     Sequences are convolved with the responses of the systems by FFTs; single steps use the recurrence. The real part of
     A starts at -1/2; ``init`` determines its initial imaginary parts, which are the frequencies.
 
-    Deviation: B is one, because only its product with C matters. For ``legs`` the paper initialises B differently.
+    Steps and A are trained at a learning rate of at most ``lr_max`` and without weight decay, as in the authors' code
+    (github.com/state-spaces/s4, ``example.py``: the smaller of 0.001 and the common rate; its configurations set the
+    common rate to 0.01).
+
+    Deviations: B is one, because only its product with C matters; the authors train it like A. For ``legs`` the paper
+    initialises B differently. D has no weight decay, as all vectors.
 
     The state of a layer is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
 
@@ -104,6 +119,8 @@ class S4D(CausalResidualStack[Tensor]):
             of HiPPO-LegS, S4D-LegS).
         dt_min: smallest initial step. A system remembers about 1 / dt steps of the sequence.
         dt_max: largest initial step.
+        lr_scale: learning rate of steps and A as a multiple of the card's.
+        lr_max: highest learning rate of steps and A; None for no limit.
 
     Raises:
         ValueError: an option is out of range.
@@ -118,8 +135,11 @@ class S4D(CausalResidualStack[Tensor]):
         init: str = "lin",
         dt_min: float = 1e-3,
         dt_max: float = 1e-1,
+        lr_scale: float = 1.0,
+        lr_max: float | None = 1e-3,
     ) -> None:
         check_options(d_model, dropout, num_layers=num_layers, state_size=state_size)
+        check_rates(lr_scale, lr_max)
         if state_size % 2:
             raise ValueError(f"state_size must be even, pairs of conjugates, got {state_size}")
         if init not in FREQUENCIES:
@@ -129,10 +149,12 @@ class S4D(CausalResidualStack[Tensor]):
         frequencies = FREQUENCIES[init](state_size)
         mixers = (_S4DMixer(d_model, frequencies, dt_min, dt_max) for _ in range(num_layers))
         super().__init__(d_model, mixers, dropout)
+        self.lr_scale, self.lr_max = lr_scale, lr_max
 
     def parameter_groups(self) -> list[ParameterGroup]:
-        """Return the steps, decays and frequencies, which have no weight decay: zero is not a neutral value."""
-        return group_without_decay(self.mixers, "log_step", "log_decay", "frequency")
+        """Return steps, decays and frequencies, with their learning rate and without weight decay."""
+        names = ("log_step", "log_decay", "frequency")
+        return group_without_decay(self.mixers, *names, lr_scale=self.lr_scale, lr_max=self.lr_max)
 
 
 class _Mixer(CausalMixer[Tensor]):

@@ -12,8 +12,8 @@ from torch.utils._pytree import tree_map, tree_map_only
 from seqbench.models import lightning_defaults, own_training, rebuild
 from seqbench.models.contract import module_probe
 from seqbench.models.evaluated_module import EvaluatedModule
-from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
-from seqbench.protocol.backbones import ParameterGroup
+from seqbench.models.optimization import build_optimizer, learning_rate_schedule
+from seqbench.models.parameter_groups import OptimizerGroup, collect_optimizer_groups
 from seqbench.protocol.batches import trained_batches
 from seqbench.protocol.random_keys import generator_seed
 from seqbench.protocol.specs import Batch
@@ -136,15 +136,19 @@ class SequenceModule(EvaluatedModule):
     def card_optimizer(self, parameters: Iterable[nn.Parameter]) -> OptimizerLRSchedulerConfig:
         """Return the optimiser and the schedule of the card for some parameters of this module.
 
-        A subclass with several optimisers uses it for the parameters that have no other one.
+        A subclass with several optimisers uses it for the parameters that have no other one. Which parameters have
+        weight decay is stated in ``models.parameter_groups``.
 
         Args:
-            parameters: the parameters; a backbone's ``parameter_groups`` keep their options.
+            parameters: the parameters; those in a backbone's ``parameter_groups`` keep their options.
+
+        Raises:
+            SeqbenchError: a group of a backbone cannot be used.
         """
         chosen = {id(p) for p in parameters}
-        groups: list[ParameterGroup] = [
+        groups: list[OptimizerGroup] = [
             {**group, "params": kept}
-            for group in collect_parameter_groups(self, self.body)
+            for group in collect_optimizer_groups(self, self.body, self.optim)
             if (kept := [p for p in group["params"] if id(p) in chosen])
         ]
         # Lightning does not clip under a fused optimiser in mixed precision, and no fused optimiser supports complex

@@ -6,32 +6,19 @@ import math
 from collections.abc import Callable, Sequence
 
 import torch
-from torch import nn
 
-from seqbench.protocol.backbones import GroupsParameters, ParameterGroup
+from seqbench.models.parameter_groups import OptimizerGroup
 from seqbench.protocol.cards import Optim
 
 FINAL_SHARE = 0.01
 """Share of the peak learning rate at which the cosine schedule ends."""
 
 
-def collect_parameter_groups(module: nn.Module, body: nn.Module) -> list[ParameterGroup]:
-    """Return the parameter groups of a module: the backbones' own groups, after one group of all other parameters.
-
-    Args:
-        module: the module whose parameters are optimised.
-        body: the part of the module in which backbones with ``parameter_groups`` are searched for.
-    """
-    own = [group for part in body.modules() if isinstance(part, GroupsParameters) for group in part.parameter_groups()]
-    grouped = {id(p) for group in own for p in group["params"]}
-    return [{"params": [p for p in module.parameters() if id(p) not in grouped]}, *own]
-
-
-def build_optimizer(groups: Sequence[ParameterGroup], optim: Optim, fused: bool) -> torch.optim.Optimizer:
+def build_optimizer(groups: Sequence[OptimizerGroup], optim: Optim, fused: bool) -> torch.optim.Optimizer:
     """Return the optimiser of a card.
 
     Args:
-        groups: the parameter groups.
+        groups: the parameters with their learning rates and weight decays.
         optim: the optimiser's name and options.
         fused: whether to use PyTorch's fused implementation, if there is one.
 
@@ -39,22 +26,21 @@ def build_optimizer(groups: Sequence[ParameterGroup], optim: Optim, fused: bool)
         ValueError: the optimiser is unknown.
     """
     parameters = [dict(group) for group in groups]
-    lr, weight_decay = optim.lr, optim.weight_decay
     match optim.optimizer:
         case "adam":
-            return torch.optim.Adam(parameters, lr, betas=optim.betas, weight_decay=weight_decay, fused=fused)
+            return torch.optim.Adam(parameters, optim.lr, betas=optim.betas, fused=fused)
         case "adamw":
-            return torch.optim.AdamW(parameters, lr, betas=optim.betas, weight_decay=weight_decay, fused=fused)
+            return torch.optim.AdamW(parameters, optim.lr, betas=optim.betas, fused=fused)
         case "rmsprop":
-            return torch.optim.RMSprop(parameters, lr, momentum=optim.momentum, weight_decay=weight_decay)
+            return torch.optim.RMSprop(parameters, optim.lr, momentum=optim.momentum)
         case "sgd":
-            return torch.optim.SGD(parameters, lr, momentum=optim.momentum, weight_decay=weight_decay, fused=fused)
+            return torch.optim.SGD(parameters, optim.lr, momentum=optim.momentum, fused=fused)
         case _:
             raise ValueError(f"unknown optimizer '{optim.optimizer}'; expected adam, adamw, rmsprop or sgd")
 
 
 def learning_rate_schedule(optim: Optim) -> Callable[[int], float]:
-    """Return a function from the training step to the learning rate as a share of ``optim.lr``.
+    """Return a function from the training step to the share of the highest learning rate, which holds for each group.
 
     The rate rises linearly over the warm-up. Afterwards it is constant, or falls by half a cosine to one per cent.
 

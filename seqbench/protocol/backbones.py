@@ -126,10 +126,17 @@ class FeedbackBackbone(_Module, Protocol):
 
 
 class ParameterGroup(TypedDict, total=False):
-    """One group of parameters for the optimiser; options that it does not set come from the task's card."""
+    """One group of parameters for the optimiser; options that it does not set come from the task's card.
+
+    ``lr`` replaces the learning rate of the card. ``lr_scale`` multiplies it, and ``lr_max`` limits the result. All
+    three are the highest rate of the schedule. ``weight_decay`` applies to each parameter of the group; without it the
+    rule for all parameters holds, see ``models.parameter_groups``.
+    """
 
     params: list[nn.Parameter]
     lr: float
+    lr_scale: float
+    lr_max: float
     weight_decay: float
 
 

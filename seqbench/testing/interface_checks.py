@@ -5,9 +5,10 @@ from __future__ import annotations
 import inspect
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from seqbench.models.contract.backbone_outputs import require_outputs
+from seqbench.models.parameter_groups import checked_groups
 from seqbench.protocol.backbones import GroupsParameters, is_streaming
 from seqbench.testing.architecture_subject import ArchitectureSubject, relative_difference
 from seqbench.testing.report import Failure, Skip, describe_error, expect
@@ -159,21 +160,11 @@ def check_parameter_count(subject: ArchitectureSubject) -> None:
 
 
 def check_parameter_groups(subject: ArchitectureSubject) -> None:
-    """The optimiser groups hold the module's own parameters, each at most once."""
+    """The optimiser groups hold the module's own parameters, each at most once, and known options."""
     net = subject.build()
     if not isinstance(net, GroupsParameters):
-        raise Skip("the backbone has no parameter_groups: all parameters get the same optimiser options")
-    groups: object = net.parameter_groups()
-    sentence = 'expected parameter_groups to return a list of {"params": [...], option: value}.'
-    if not isinstance(groups, list):
-        raise Failure(sentence)
-    chosen: list[object] = []
-    for group in groups:
-        parameters = group.get("params") if isinstance(group, dict) else None
-        if not isinstance(parameters, list):
-            raise Failure(sentence)
-        chosen += parameters
-    expect(all(isinstance(p, nn.Parameter) for p in chosen), "a group holds something that is not a parameter.")
-    expect(len({id(p) for p in chosen}) == len(chosen), "a parameter is in two groups, or twice in one; name it once.")
-    own = {id(p) for p in net.parameters()}
-    expect({id(p) for p in chosen} <= own, "a group holds a parameter that is not one of the module's own.")
+        raise Skip("the backbone has no parameter_groups: all parameters get the card's optimiser options")
+    try:
+        checked_groups(net)
+    except SeqbenchError as error:
+        raise Failure(str(error)) from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -203,13 +204,37 @@ def test_it_is_stable_for_any_parameters(backbone: Any) -> None:
     assert torch.isfinite(net.float()(torch.randn(1, 20_000, 5))).all()
 
 
-def test_parameters_of_the_recurrence_have_no_weight_decay(backbone: Any) -> None:
+def test_parameters_of_the_recurrence_have_a_rate_of_their_own_and_no_weight_decay(backbone: Any) -> None:
     (group,) = backbone.parameter_groups()
-    chosen = {name.split(".")[-1] for name, p in backbone.named_parameters() if any(p is q for q in group["params"])}
-    expected = {LRU: {"log_nu", "log_theta", "log_gamma"}, S4D: {"log_step", "log_decay", "frequency"}}
-    assert chosen == expected[type(backbone)]
-    assert len(group["params"]) == 6
-    assert group["weight_decay"] == 0
+    params = group.pop("params")
+    chosen = {name.split(".", 2)[-1] for name, p in backbone.named_parameters() if any(p is q for q in params)}
+    names = {LRU: {"log_nu", "log_theta", "log_gamma", "enter.weight"}, S4D: {"log_step", "log_decay", "frequency"}}
+    assert chosen == names[type(backbone)]
+    assert len(params) == 2 * len(chosen)
+    options = {LRU: {"lr_scale": 0.5}, S4D: {"lr_scale": 1.0, "lr_max": 1e-3}}
+    assert group == {"weight_decay": 0.0, **options[type(backbone)]}
+
+
+def test_the_rate_of_the_recurrence_is_an_option() -> None:
+    groups: list[Any] = [
+        *LRU(4, lr_scale=0.25).parameter_groups(),
+        *S4D(4, lr_scale=0.1, lr_max=None).parameter_groups(),
+    ]
+    assert [group["lr_scale"] for group in groups] == [0.25, 0.1]
+    assert not any("lr_max" in group for group in groups)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: LRU(4, lr_scale=0.0), "lr_scale must be a positive number, got 0.0"),
+        (lambda: S4D(4, lr_scale=float("nan")), "lr_scale must be a positive number, got nan"),
+        (lambda: S4D(4, lr_max=-1.0), "lr_max must be a positive number, got -1.0"),
+    ],
+)
+def test_a_rate_that_is_not_positive_is_refused(build: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        build()
 
 
 @pytest.mark.parametrize("d_model", [1, 7])

@@ -116,12 +116,23 @@ def test_a_backbone_may_choose_its_parameter_groups(text_folder: Path) -> None:
     assert isinstance(module.body, SingleBackbone)
     name, special = next((name, p) for name, p in module.named_parameters() if name.endswith("bias_hh_l0"))
     assert name.startswith("body.backbone.")
-    vars(module.body.backbone)["parameter_groups"] = lambda: [{"params": [special], "weight_decay": 0.0}]
+    vars(module.body.backbone)["parameter_groups"] = lambda: [
+        {"params": [special], "weight_decay": 0.7, "lr_scale": 0.5}
+    ]
     optimizer = cast("OptimizerLRSchedulerConfig", module.configure_optimizers())["optimizer"]
-    decays = {id(p): group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert decays.pop(id(special)) == 0.0
-    assert set(decays.values()) == {0.1}
-    assert len(decays) + 1 == len(list(module.parameters()))
+    options = {id(p): (group["lr"], group["weight_decay"]) for group in optimizer.param_groups for p in group["params"]}
+    assert options.pop(id(special)) == (module.optim.lr / 2, 0.7)
+    assert set(options.values()) == {(module.optim.lr, 0.0), (module.optim.lr, 0.1)}
+    assert len(options) + 1 == len(list(module.parameters()))
+
+
+def test_the_rates_of_groups_hold_in_a_trainer_of_a_user(text_folder: Path) -> None:
+    module = build_small_module("lru", COPY, text_folder, schedule="cosine", warmup=2)
+    trainer = build_trainer(max_steps=20, limit_val_batches=0)
+    trainer.fit(module)
+    base, scaled = (group["lr"] for group in trainer.optimizers[0].param_groups)
+    assert base == pytest.approx(0.01 * module.optim.lr)
+    assert scaled == pytest.approx(base / 2)
 
 
 @pytest.mark.gpu

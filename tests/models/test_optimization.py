@@ -6,20 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from seqbench.models.optimization import build_optimizer, collect_parameter_groups, learning_rate_schedule
-from seqbench.protocol.backbones import ParameterGroup
+from seqbench.models.optimization import build_optimizer, learning_rate_schedule
+from seqbench.models.parameter_groups import OptimizerGroup
 from seqbench.protocol.cards import Optim
-
-
-class ChoosesGroups(nn.Module):
-    """Asks for its bias to be trained without weight decay."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(2, 2)
-
-    def parameter_groups(self) -> list[ParameterGroup]:
-        return [{"params": [self.linear.bias], "weight_decay": 0.0}]
 
 
 def test_the_schedule_rises_falls_and_ends_at_one_per_cent() -> None:
@@ -38,7 +27,7 @@ def test_a_constant_schedule_has_a_warm_up_too() -> None:
 @pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd"])
 def test_every_optimizer_lowers_a_loss(name: str) -> None:
     weight = nn.Parameter(torch.tensor([3.0]))
-    groups: list[ParameterGroup] = [{"params": [weight]}]
+    groups: list[OptimizerGroup] = [{"params": [weight], "lr": 0.1, "weight_decay": 0.0}]
     optim = Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, optimizer=name)
     optimizer = build_optimizer(groups, optim, fused=True)
     for _ in range(50):
@@ -49,38 +38,39 @@ def test_every_optimizer_lowers_a_loss(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "rmsprop", "sgd"])
-def test_the_options_of_the_card_reach_the_optimizer(name: str) -> None:
+def test_the_options_of_card_and_group_reach_the_optimizer(name: str) -> None:
     optim = Optim(
         steps=1,
         batch_size=1,
         validate_every=1,
         lr=0.3,
         optimizer=name,
-        weight_decay=0.2,
         momentum=0.7,
         betas=(0.5, 0.6),
     )
-    optimizer = build_optimizer([{"params": [nn.Parameter(torch.zeros(1))]}], optim, fused=False)
+    groups: list[OptimizerGroup] = [{"params": [nn.Parameter(torch.zeros(1))], "lr": 0.1, "weight_decay": 0.2}]
+    optimizer = build_optimizer(groups, optim, fused=False)
     assert type(optimizer).__name__.lower() == name
     (group,) = optimizer.param_groups
-    assert (group["lr"], group["weight_decay"]) == (0.3, 0.2)
+    assert (group["lr"], group["weight_decay"]) == (0.1, 0.2)
     assert group.get("betas", (0.5, 0.6)) == (0.5, 0.6)
     assert group.get("momentum", 0.7) == 0.7
 
 
-def test_a_group_keeps_its_own_options() -> None:
-    module = nn.Sequential(ChoosesGroups(), nn.Linear(2, 1))
-    groups = collect_parameter_groups(module, module)
-    assert [len(group["params"]) for group in groups] == [3, 1]
-    optim = Optim(steps=1, batch_size=1, validate_every=1, lr=0.1, weight_decay=0.1)
+def test_every_group_follows_the_schedule_from_its_own_rate() -> None:
+    optim = Optim(steps=100, batch_size=1, validate_every=1, lr=1.0, schedule="cosine", warmup=10)
+    groups: list[OptimizerGroup] = [
+        {"params": [nn.Parameter(torch.zeros(1))], "lr": lr, "weight_decay": 0.0} for lr in (1.0, 0.5)
+    ]
     optimizer = build_optimizer(groups, optim, fused=False)
-    assert [group["weight_decay"] for group in optimizer.param_groups] == [0.1, 0.0]
-
-
-def test_groups_are_looked_for_in_the_body_only() -> None:
-    module = nn.ModuleDict({"body": nn.Linear(2, 2), "other": ChoosesGroups()})
-    (group,) = collect_parameter_groups(module, module["body"])
-    assert len(group["params"]) == 4
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(optim))
+    seen = []
+    for step in range(100):
+        if step in (0, 9, 55):
+            seen.append([group["lr"] for group in optimizer.param_groups])
+        optimizer.step()
+        schedule.step()
+    assert seen == [pytest.approx([share, share / 2]) for share in (0.1, 1.0, 0.505)]
 
 
 def test_an_unknown_optimizer_is_refused() -> None:

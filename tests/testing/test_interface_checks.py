@@ -103,8 +103,10 @@ def test_the_declared_number_of_parameters_is_compared() -> None:
 @pytest.mark.parametrize(
     ("groups", "sentence"),
     [
-        (None, "expected parameter_groups to return a list"),
-        ([{"weight_decay": 0.0}], "expected parameter_groups to return a list"),
+        (None, "expected Grouped.parameter_groups to return a list"),
+        ([{"weight_decay": 0.0}], "a group has no list params"),
+        ([{"params": [], "rate": 0.1}], "the key 'rate' in a group of Grouped.parameter_groups is unknown"),
+        ([{"params": [], "lr": 0.1, "lr_scale": 0.1}], "both lr, which replaces the rate of the card, and lr_scale"),
         ([{"params": [torch.zeros(2)]}], "something that is not a parameter"),
         ([{"params": [nn.Parameter(torch.zeros(2))]}], "not one of the module's own"),
     ],

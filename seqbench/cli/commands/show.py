@@ -103,6 +103,7 @@ def measure_size(entry: registry.Entry) -> str:
     import torch  # Already imported by the backbone.
 
     from seqbench.models import build
+    from seqbench.models.parameter_groups import describe_groups
     from seqbench.models.weights import count_parameters
     from seqbench.protocol.specs import SequenceSpec, StepClasses, Tokens
     from seqbench.running.diagnostics import cost
@@ -121,6 +122,10 @@ def measure_size(entry: registry.Entry) -> str:
             ("state", _format_figure(figures, "state_bytes", f"bytes after {STEPS} steps")),
             ("arithmetic", _format_figure(figures, "flops_per_token", f"FLOPs per token, forward over {STEPS} steps")),
             ("decoding", _measure_speed(module)),
+            (
+                "optimiser",
+                f"{describe_groups(module, module.body, config.optim)} (card {config.card.name}, {config.tier})",
+            ),
         ]
         return f"{title}\n{align_columns(rows, indent='  ')}"
     # The backbone of a plug-in may raise anything, and the rest of the description is still useful.
