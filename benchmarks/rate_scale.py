@@ -20,7 +20,7 @@ from seqbench.utils import screen
 NAME = "rate-scale"
 RATES = (2e-3, 5e-3, 1e-2)
 SEEDS = 3
-STEPS = 1000
+STEPS = 400
 FORMS: Mapping[str, Mapping[str, Any]] = {
     "lru, half the rate": {"name": "lru"},
     "lru, one rate": {"name": "lru", "lr_scale": 1.0},
@@ -34,17 +34,13 @@ def _label(form: str, rate: float) -> str:
 
 
 def build_claim() -> Claim:
-    """Return the runs: each form at each learning rate, with 100,000 parameters and half the steps of tier small."""
+    """Return the runs of tier smoke: each form at each learning rate, with two layers of width 64."""
     models = {
-        _label(form, rate): {
-            "arch": dict(options),
-            "match_params": "100k",
-            "optim": {"lr": rate, "steps": STEPS, "warmup": STEPS // 10},
-        }
+        _label(form, rate): {"arch": dict(options), "optim": {"lr": rate, "steps": STEPS, "warmup": STEPS // 10}}
         for form, options in FORMS.items()
         for rate in RATES
     }
-    return Claim("adding", models, SEEDS, ["mse"])
+    return Claim("adding", models, SEEDS, ["mse"], "smoke")
 
 
 def summarize(cells: Mapping[str, list[dict[str, Any]]]) -> dict[str, dict[str, Any]]:
