@@ -53,6 +53,7 @@ CROSS_CUTTING = {
     "verification/test_attempts.py",
     "test_all_architectures.py",
     "test_architectures_on_tasks.py",
+    "test_card_recipes.py",
     "test_distributed.py",
     "test_doctests.py",
     "test_examples.py",
