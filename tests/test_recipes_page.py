@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from benchmarks import _rate_scores, _recipe_page, recipes
+from benchmarks import _rate_scores, _recipe_page, recipes, transformer_recipes
 from seqbench.protocol.cards import load_card
 
 AGAIN = "run `python -m benchmarks.recipes --write-only`"
@@ -17,6 +17,16 @@ CARDS = ("copy", "copy-10", "parity", "char-lm-shakespeare", "music-jsb", "music
 def test_the_committed_page_is_current() -> None:
     page = _recipe_page.PAGE.read_text(encoding="utf-8")
     assert _recipe_page.page_text(page, recipes.read_tasks()) == page, AGAIN
+
+
+def test_the_trials_of_the_transformer_are_those_of_their_command() -> None:
+    page = transformer_recipes.PAGE.read_text(encoding="utf-8")
+    assert transformer_recipes.page_text(page) == page, "run `python -m benchmarks.transformer_recipes --table`"
+    trials = transformer_recipes.known_trials()
+    assert all(abs(row["parameters"] - 100_000) <= 3_000 for row in trials.values())
+    assert all(row["test"]["accuracy"] >= 0.95 for row in trials.values() if row["task"] == "copy")
+    longer = [row["test"]["accuracy_longer"] for row in trials.values() if row["task"] == "parity"]
+    assert all(0.45 < score < 0.55 for score in longer)
 
 
 def test_every_figure_on_the_page_is_there() -> None:
