@@ -26,7 +26,7 @@ def test_the_trials_of_the_transformer_are_those_of_their_command() -> None:
     assert all(abs(row["parameters"] - 100_000) <= 3_000 for row in trials.values())
     assert all(row["test"]["accuracy"] >= 0.95 for row in trials.values() if row["task"] == "copy")
     longer = [row["test"]["accuracy_longer"] for row in trials.values() if row["task"] == "parity"]
-    assert all(0.45 < score < 0.55 for score in longer)
+    assert all(0.4 < score < 0.6 for score in longer)
 
 
 def test_every_figure_on_the_page_is_there() -> None:
