@@ -128,6 +128,9 @@ class RowData:
             hold the error over test samples.
         configurations: number of configurations of the architecture that have records on this task; the one with the
             best validation score ranks.
+        bound: ``lowest`` or ``highest`` if the learning rate is the last that the search of some seed may try, so that
+            a better one may lie beyond it; otherwise empty.
+        other_search: how the search of the learning rate differs from that of most rows; empty if it does not.
     """
 
     label: str
@@ -156,6 +159,8 @@ class RowData:
     mean_score: float | None = None
     sample_half_width: float | None = None
     configurations: int = 1
+    bound: str = ""
+    other_search: str = ""
 
     @property
     def unverified(self) -> list[int]:

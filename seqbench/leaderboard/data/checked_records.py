@@ -9,8 +9,9 @@ from typing import Literal, get_args
 from seqbench.leaderboard.data import recorded_costs
 from seqbench.leaderboard.data.board_card import LARGEST
 from seqbench.leaderboard.data.recorded_costs import Machine
+from seqbench.leaderboard.data.recorded_searches import RecordedSearch, recorded_search
 from seqbench.protocol.limits.possible_values import require_possible_values
-from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score, Tuning
+from seqbench.protocol.record_fields import Curves, Results, RunDescription, Score
 from seqbench.protocol.records import Record
 from seqbench.utils.errors import SeqbenchError, one_line
 from seqbench.utils.plain_data import json_digest, short_repr
@@ -71,7 +72,7 @@ class CheckedRecord:
         options: options of the backbone and the body, the learning rate and the precision, by dotted name.
         learning_rate: learning rate of the run.
         matched: number of parameters that ``d_model`` was chosen for; None if it was not.
-        matched_options: dotted names of the options that were chosen for it.
+        matched_options: dotted names of the options that were chosen for it, or tuned for the task.
         seed: seed of the run.
         status: one of ``record_fields.STATUSES``.
         reason: why the status is not ``ok``; empty if it is.
@@ -86,7 +87,7 @@ class CheckedRecord:
         costs: parameters, bytes, FLOPs and durations that are known, by name.
         counts_padding: whether the tokens per second of training count padding.
         machine: the machine that the costs were measured on.
-        tried: validation score of each learning rate that was tried; None for one without a score.
+        search: the search of its learning rate.
         verified: how the record was verified; empty if it was not.
         verification: who verified it: ``ci`` or ``submitter``, or ``unverified``.
         altered: whether the run was trained in a checkout whose files differ from their commit.
@@ -121,7 +122,7 @@ class CheckedRecord:
     costs: Mapping[str, float]
     counts_padding: bool
     machine: Machine
-    tried: Sequence[float | None]
+    search: RecordedSearch
     verified: str
     verification: VerificationState
     altered: bool = False
@@ -175,7 +176,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         options=_options(config),
         learning_rate=_score(config.options.optim.lr, "config.options.optim.lr"),
         matched=config.match_params,
-        matched_options=_matched_options(config),
+        matched_options=tuple(sorted({*_matched_options(config), *(config.tuning.options if config.tuning else ())})),
         seed=config.seed,
         status=record.status,
         reason=one_line(results.reason or "", MOST_TEXT),
@@ -190,7 +191,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         costs=_costs(record),
         counts_padding=recorded_costs.counts_padding(record),
         machine=_machine(record),
-        tried=_tried(config.tuning),
+        search=recorded_search(config),
         verified=record.verified.how[:MOST_TEXT] if record.verified else "",
         verification=record.verified.by if record.verified else UNVERIFIED,
         altered=(config.git_commit or "").endswith("+changes"),
@@ -296,9 +297,3 @@ def _machine(record: Record) -> Machine:
         processor=machine.processor[:MOST_TEXT],
         load=_optional_score(machine.load, "measured.load"),
     )
-
-
-def _tried(tuning: Tuning | None) -> list[float | None]:
-    """Return the validation score of each learning rate that was tried, in order."""
-    scores = [trial.value for trial in tuning.tried[:MOST_POINTS]] if tuning else []
-    return [float(score) if score is not None and abs(score) <= LARGEST else None for score in scores]

@@ -39,6 +39,10 @@ def _format_share(value: float) -> str:
     return f"{100 * value:.0f} %"
 
 
+def _format_runs(value: float) -> str:
+    return f"{value:.3g} runs"
+
+
 def _provenance(key: str, title: str, meaning: str, format_value: Callable[[float], str] | None = None) -> Column:
     return Column(key, title, meaning, format_value, "provenance")
 
@@ -91,7 +95,19 @@ COLUMNS = {
             _format_share,
         ),
         _provenance("lr", "Learning rate", "learning rate of the run"),
-        _provenance("tried", "Rates tried", "learning rates that were tried on validation", number_format.format_count),
+        _provenance(
+            "tried",
+            "Rates tried",
+            "learning rates, and values of further options, that were tried on validation",
+            number_format.format_count,
+        ),
+        _provenance(
+            "search_cost",
+            "Search cost",
+            "training steps of all trials, as a multiple of those of a whole run",
+            _format_runs,
+        ),
+        _provenance("search", "Search", "rule by which the learning rate was searched"),
         _provenance(
             "attempts",
             "Attempts",
@@ -103,7 +119,7 @@ COLUMNS = {
 }
 """The columns of a page, by key. Times, speeds and memory are medians over seeds."""
 
-ALWAYS = ("processor", "load", "attempts")
+ALWAYS = ("processor", "load", "attempts", "search_cost", "search")
 """Columns that a page shows wherever a record states them: a board's card cannot leave them out."""
 
 

@@ -61,6 +61,10 @@ def row_remarks(row: RowData) -> list[tuple[str, str]]:
         remarks.append(("unverified", _unverified_seeds(row)))
     if row.configurations > 1 and row.state != OUTDONE:
         remarks.append((f"one of {row.configurations} configurations", ""))
+    if row.bound:
+        remarks.append((f"{row.bound} rate of its search", "a better learning rate may lie beyond those tried"))
+    if row.other_search:
+        remarks.append(("another search", visible_line(row.other_search)))
     if row.below_chance:
         remarks.append(("below chance", ""))
     elif row.above_chance is False:

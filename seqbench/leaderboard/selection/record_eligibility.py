@@ -14,7 +14,7 @@ from seqbench.leaderboard.data.checked_records import CheckedRecord
 from seqbench.leaderboard.data.record_collection import CollectedRecord, ExcludedRecord
 from seqbench.leaderboard.selection.row_labels import label_rows
 from seqbench.protocol import cards
-from seqbench.protocol.cards import Card
+from seqbench.protocol.cards import Card, Tier
 from seqbench.protocol.records import TUNING_SEED
 from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import counted
@@ -88,7 +88,12 @@ def _filter_records(
             selection.unrelated[kind] += 1
             continue
         task = names[record.task]
-        reason = _other_card(record, selection.cards[task], digests[task]) or _broken_rule(board, record, task)
+        card = selection.cards[task]
+        reason = (
+            _other_card(record, card, digests[task])
+            or _broken_rule(board, record, task)
+            or _other_rate(record, card.tier(board.tier))
+        )
         if reason:
             selection.excluded.append(ExcludedRecord(record.origin, reason))
         else:
@@ -130,6 +135,19 @@ def _broken_rule(board: Board, record: CheckedRecord, task: str) -> str | None:
     if record.status == "interrupted":
         return f"it is unfinished: {record.reason or 'interrupted'}; finish it by --resume"
     return None
+
+
+def _other_rate(record: CheckedRecord, tier: Tier) -> str | None:
+    """Return why a record may not have its learning rate; None if it is one of the card, or its trials led to it."""
+    rate, search = record.learning_rate, record.search
+    if not tier.learning_rates or rate in (
+        *tier.learning_rates,
+        tier.optim_for(record.architecture.partition("+")[0]).lr,
+    ):
+        return None
+    if search.rate == rate and sorted(search.grid) == sorted(tier.learning_rates):
+        return None
+    return f"its learning rate {rate:g} is none of the card's, and no search that began with those led to it"
 
 
 def _wrong_size(board: Board, record: CheckedRecord, task: str) -> str | None:

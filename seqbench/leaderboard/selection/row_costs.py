@@ -45,11 +45,14 @@ def row_costs(records: Sequence[CheckedRecord]) -> RowCosts:
         if min(values) < max(values):
             ranges[name] = min(values), max(values)
     attempts = [record.machine.attempts for record in records if record.machine.attempts is not None]
+    search_costs = [record.search.cost for record in records if record.search.cost is not None]
     return RowCosts(
         {
             **figures,
             "lr": ", ".join(f"{rate:g}" for rate in sorted({record.learning_rate for record in records})),
-            "tried": max(len(record.tried) for record in records),
+            "tried": max(len(record.search.tried) for record in records),
+            "search": _join(record.search.rule for record in records),
+            **({"search_cost": max(search_costs)} if search_costs else {}),
             **({"attempts": max(attempts)} if attempts else {}),
             "device": _join(record.machine.device for record in records),
             "processor": _join(record.machine.processor for record in records),

@@ -233,9 +233,25 @@ def _row(task: _Task, label: str, worst: float | None) -> RowData:
         counts_padding=costs.padding,
         curve=_curve("step", [zip(record.steps, record.curve, strict=True) for record in ended]),
         lengths=_curve("length", [zip(*record.lengths, strict=True) for record in ended]),
-        budget=expected_best(records[0].tried, task.direction),
+        budget=expected_best(records[0].search.tried, task.direction),
         configurations=task.configurations[_configured(records[0])],
+        bound=next((record.search.bound for record in records if record.search.bound), ""),
+        other_search=_other_search(records, task.cells),
     )
+
+
+def _other_search(records: Sequence[CheckedRecord], cells: Cells) -> str:
+    """Return how the search of a row differs from that of most rows of its task; empty if it does not.
+
+    Args:
+        records: the records of the row.
+        cells: the records of the task.
+    """
+    usual, _ = Counter(
+        rule for seeds in cells.values() for rule in {one.search.rule for one in seeds.values()}
+    ).most_common(1)[0]
+    own = sorted({record.search.rule for record in records})
+    return "" if own == [usual] else f"its search: {'; '.join(own)}. That of most rows: {usual}"
 
 
 def _sample_half_width(task: _Task, label: str, seeds: Sequence[SeedData]) -> float | None:

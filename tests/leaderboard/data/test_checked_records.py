@@ -38,7 +38,7 @@ def test_the_values_are_those_of_the_record() -> None:
     assert record.options["arch.kernel"] == short_option_value([3, 5])
     assert (record.options["optim.lr"], record.learning_rate) == (5e-3, 5e-3)
     assert record.costs["seconds"] == 60.0
-    assert record.tried == [0.5, None]
+    assert record.search.tried == [0.5, None]
     assert (list(record.steps), len(record.curve)) == (list(range(500, 4001, 500)), 8)
 
 

@@ -143,7 +143,9 @@ def test_unusable_tasks_and_records_set_aside_are_listed(page: str) -> None:
 def test_costs_have_units_and_a_cost_that_all_rows_share_is_stated_once(page: str) -> None:
     copy = section(page, "## `copy`")
     assert "In all rows: parameters 100,000; state 512 B; FLOPs/token 200k; training tokens/s 10.0k;" in copy
-    assert "peak memory 381 MiB; device a processor, 1 thread; learning rate 0.005; rates tried 0; distribution" in copy
+    assert (
+        "peak memory 381 MiB; device a processor, 1 thread; learning rate 0.005; rates tried 0; search none; " in copy
+    )
     heads, _, gru, *_ = table_cells(copy)
     assert (heads[4:], gru[4]) == (["time", "remarks"], "61.0 s (60.0 to 62.0 s)")
 
