@@ -17,7 +17,7 @@ from tests.leaderboard.kit import board_data, example_board, example_record, wri
 GRID = (5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 
 
-def searched_record(best: float, rungs: tuple[Rung, ...] = DEFAULT_RUNGS, **changes: object) -> Record:
+def searched_record(best: float, rungs: tuple[Rung, ...] = DEFAULT_RUNGS, arch: str = "gru", seed: int = 0) -> Record:
     """Return a record whose rate was searched, and is the nearest to the best one that the search may try."""
     rule, scale = SearchRule(GRID, rungs), Scale("max", 0.0, None)
     scores: dict[Trial, float | None] = {}
@@ -31,7 +31,7 @@ def searched_record(best: float, rungs: tuple[Rung, ...] = DEFAULT_RUNGS, **chan
         "search": describe_search(rule, scale).to_dict(),
         "bound": state.bound,
     }
-    return example_record("copy", **{"tuning": tuning, "lr": state.chosen.lr, **changes})
+    return example_record("copy", arch, seed, tuning=tuning, lr=state.chosen.lr)
 
 
 def checked(record: Record) -> CheckedRecord:
