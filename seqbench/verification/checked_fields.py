@@ -104,6 +104,7 @@ REMARKS: Mapping[str, str] = {
     "config.initial_weights": "on equal hardware and software; elsewhere the first losses are compared",
     "results.predictions": "on equal hardware and software; elsewhere the share of changed predictions is said",
     "config.match_params": "if it is not null",
+    "config.tuning": "the choice must follow from the recorded trials",
     "verified": "a request has CI's stamp only",
 }
 """Remarks on fields of which a part is checked, by the start of their names."""
