@@ -80,7 +80,7 @@ def test_a_head_that_shares_the_table_of_an_embedding_does_not_decay() -> None:
 
 def test_a_parameter_that_its_library_marks_does_not_decay() -> None:
     net = nn.Linear(2, 2, bias=False)
-    net.weight._no_weight_decay = True
+    vars(net.weight)["_no_weight_decay"] = True
     assert options_by_name(net) == {"weight": (0.1, 0.0)}
 
 
