@@ -188,7 +188,8 @@ def test_the_state_of_an_output_feedback_network_holds_the_embedded_output(spec:
 def test_the_tokens_of_a_translation_are_those_of_source_and_target(bridge: str) -> None:
     spec = SequenceSpec(Tokens(9), TokenSequence(9, start=1, end=2, longest=STEPS), STEPS)
     body = {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": bridge, "heads": 2}
-    settings = dataclasses.replace(config("gru"), body=body)
+    encoder = None if bridge == "decoder-only" else config("gru").arch_entry
+    settings = dataclasses.replace(config("gru"), body=body, encoder_entry=encoder)
     measured = cost.config_cost(settings, spec)
     assert measured["state_bytes"] == D * 4
     gru, head = 12 * D * D, 2 * D * 9 / 2
