@@ -46,6 +46,7 @@ class Characters(SequenceDataModule):
         data_dir: folder or file to read instead of downloaded data: the published files, or any ``*.txt``.
         source: source of the text: auto (a folder, else the hub), folder, hub, or synthetic (a generated
             text whose entropy is known).
+        newline: text that replaces each newline, such as ``<eos>``; None keeps the newlines.
         carry_state: whether the backbone carries its state from chunk to chunk; False gives windows.
         batch_size: number of streams into which the training text is divided.
         keys: keys of the random generators.
@@ -65,6 +66,7 @@ class Characters(SequenceDataModule):
         evaluation_rows: int = 32,
         data_dir: str | None = None,
         source: str = "auto",
+        newline: str | None = None,
         carry_state: bool = True,
     ) -> None:
         super().__init__(batch_size, keys)
@@ -77,10 +79,12 @@ class Characters(SequenceDataModule):
         self.length, self.evaluation_rows, self.carry_state = length, evaluation_rows, carry_state
         self.context = 0 if carry_state else window - length
         location = data_location.locate_data(dataset, data_dir, source)
-        self.text = texts.read_texts(location)
+        self.text = texts.replace_newlines(texts.read_texts(location), newline)
         self.notes = (*location.notes, *self.text.notes)
         if self.text.entropy is None:
-            self.best_unknown = "nobody knows the entropy of real text"
+            synthetic = location.source == "synthetic"
+            kind = "the synthetic text with replaced newlines" if synthetic else "real text"
+            self.best_unknown = f"nobody knows the entropy of {kind}"
         self._encode(Vocabulary.from_text(self.text.splits["train"]))
         self._check_size()
 

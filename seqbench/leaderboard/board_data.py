@@ -155,6 +155,7 @@ class PublishedCell:
         deviations: differences between the card's tier and the published recipe.
         command: command that runs the cell; None without a task.
         title: title of the architecture on the board; empty without one.
+        size: number of parameters for which the width of our model is chosen; None for the width of the tier.
     """
 
     row: str
@@ -181,6 +182,7 @@ class PublishedCell:
     deviations: Sequence[str]
     command: str | None
     title: str = field(default="", metadata=OPTIONAL)
+    size: int | None = field(default=None, metadata=OPTIONAL)
 
     @property
     def shown(self) -> str:

@@ -12,7 +12,7 @@ from seqbench.leaderboard.data.checked_records import CheckedRecord, MetricScore
 from seqbench.leaderboard.selection.record_eligibility import Selection
 from seqbench.leaderboard.selection.task_rows import diverged_score, own_title
 from seqbench.leaderboard.stats import intervals
-from seqbench.leaderboard.verdicts import OTHER_SIZE, is_other_size, judge_difference
+from seqbench.leaderboard.verdicts import OTHER_SIZE, SIZE_TOLERANCE, is_other_size, judge_difference
 from seqbench.protocol.cards import Tier
 
 NO_TASK, NOT_RUN = "no such task yet", "not run"
@@ -38,16 +38,22 @@ def compare_with_published(board: Board, selection: Selection) -> list[Published
     ]
 
 
-def run_arguments(board: Board, task: str, architecture: str) -> list[str]:
+def run_arguments(board: Board, task: str, architecture: str, size: int | None = None) -> list[str]:
     """Return the arguments with which ``seqbench run`` or ``sweep`` runs a cell of the board.
 
     Args:
         board: the board, for its tier.
         task: name of the task.
         architecture: name of the architecture, followed by ``+`` and its encoder's if it has one.
+        size: number of parameters for which the width is chosen; None for the width of the tier.
     """
     arch, _, encoder = architecture.partition("+")
-    return ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
+    named = ["--arch", arch, *(["--encoder", encoder] if encoder else []), "--task", task, "--tier", board.tier]
+    # A published size is rounded. The tolerance keeps the number of layers of the recipe where widths are far apart.
+    return [
+        *named,
+        *([] if size is None else ["--match-params", str(size), "--match-tolerance", f"{SIZE_TOLERANCE:g}"]),
+    ]
 
 
 def count_verdicts(cells: Iterable[PublishedCell]) -> dict[str, int]:
@@ -60,7 +66,7 @@ def count_verdicts(cells: Iterable[PublishedCell]) -> dict[str, int]:
 
 
 def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: str, published: float) -> PublishedCell:
-    records, aside = _recipe_records(board, selection, row.task or "", architecture)
+    records, aside = _recipe_records(board, selection, row, architecture)
     score = _first_score(row, records)
     best = score.best if score else None
     chance = row.chance if row.chance is not None else score.chance if score else None
@@ -93,18 +99,23 @@ def _cell(board: Board, selection: Selection, row: PublishedRow, architecture: s
         if ours is None
         else OTHER_SIZE
         if is_other_size(row, parameters)
-        else judge_difference(row, ours, published, chance, best, half_width),
+        else judge_difference(row, ours, published, chance, best, half_width, row.spread.get(architecture)),
         aside=aside,
         deviations=card.tier(board.tier).deviations if card else (),
         command=_command(board, row, architecture),
         title=own_title(board, architecture),
+        size=row.parameters,
     )
 
 
 def _recipe_records(
-    board: Board, selection: Selection, task: str, architecture: str
+    board: Board, selection: Selection, row: PublishedRow, architecture: str
 ) -> tuple[list[CheckedRecord], list[str]]:
-    """Return the records of the tier's recipe, all of one configuration, and a sentence on each other record."""
+    """Return the records of the tier's recipe, all of one configuration, and a sentence on each other record.
+
+    The width may be that of the tier or the one that was chosen for the published size.
+    """
+    task = row.task or ""
     rows = {
         label: [record for record in seeds.values() if record.architecture == architecture]
         for label, seeds in selection.cells.get(task, {}).items()
@@ -116,12 +127,20 @@ def _recipe_records(
     kept: dict[str, list[CheckedRecord]] = {}
     aside = []
     for label, records in sorted(rows.items()):
-        deviations = [(record, _deviation(record, recipe)) for record in records]
+        deviations = [(record, _deviation(record, recipe, row.parameters)) for record in records]
         kept[label] = [record for record, deviation in deviations if not deviation]
         aside += [f"{record.origin}: {deviation}" for record, deviation in deviations if deviation]
-    # A mean over several configurations describes none of them. One is chosen: seqbench's own, else that with most
-    # seeds.
-    order = sorted(kept, key=lambda label: (not _is_ours(kept[label]), -len(kept[label]), label))
+    # A mean over several configurations describes none of them. One is chosen: seqbench's own, of the published size,
+    # with most seeds.
+    order = sorted(
+        kept,
+        key=lambda label: (
+            not _is_ours(kept[label]),
+            not _has_size(kept[label], row.parameters),
+            -len(kept[label]),
+            label,
+        ),
+    )
     aside += [
         f"{record.origin}: it is of another configuration, {label}" for label in order[1:] for record in kept[label]
     ]
@@ -130,6 +149,11 @@ def _recipe_records(
 
 def _is_ours(records: Sequence[CheckedRecord]) -> bool:
     return any(record.distribution == OURS for record in records)
+
+
+def _has_size(records: Sequence[CheckedRecord], size: int | None) -> bool:
+    """Return whether the width of some records was chosen for a number of parameters."""
+    return any(record.matched is not None and record.matched == size for record in records)
 
 
 def _recipe(tier: Tier, architecture: str) -> dict[str, OptionValue]:
@@ -143,12 +167,19 @@ def _recipe(tier: Tier, architecture: str) -> dict[str, OptionValue]:
     return {name: short_option_value(value) for name, value in options.items()}
 
 
-def _deviation(record: CheckedRecord, recipe: Mapping[str, OptionValue]) -> str:
+def _deviation(record: CheckedRecord, recipe: Mapping[str, OptionValue], size: int | None) -> str:
     """Return how the options of a record deviate from the recipe; empty if they do not.
 
-    Options of the recipe that the architecture does not have are ignored.
+    Options of the recipe that the architecture does not have are ignored, and so are options that were chosen for the
+    published size.
+
+    Args:
+        record: the record.
+        recipe: options of the recipe by dotted name.
+        size: published number of parameters; None if unknown.
     """
-    options = record.options
+    chosen = record.matched_options if _has_size([record], size) else ()
+    options = {name: value for name, value in record.options.items() if name not in chosen}
     different = [name for name, value in sorted(recipe.items()) if name in options and options[name] != value]
     words = ", ".join(f"{name} is {options[name]}, the recipe's {recipe[name]}" for name in different)
     return f"it is not of the recipe: {words}" if words else ""
@@ -217,5 +248,5 @@ def _command(board: Board, row: PublishedRow, architecture: str) -> str | None:
     if not row.task:
         return None
     several = ["--seeds", str(board.seeds)] if board.seeds > 1 else []
-    arguments = [*run_arguments(board, row.task, architecture), *several]
+    arguments = [*run_arguments(board, row.task, architecture, row.parameters), *several]
     return shlex.join(["seqbench", "sweep" if several else "run", *arguments])

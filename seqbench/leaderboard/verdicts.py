@@ -1,7 +1,8 @@
 """Verdicts on a figure of ours beside a published one: equal, better, worse, or not to be decided.
 
-A published figure is known up to the rounding of its last digit, and ours up to the interval over its seeds. Models of
-another size are not compared.
+A published figure is known up to the rounding of its last digit. How far two figures may differ by chance is known from
+the published spread, if there is one, or from the interval over our seeds. Without either, nothing can be judged.
+Models of another size are not compared.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from seqbench.leaderboard.data.board_card import PublishedRow
 from seqbench.leaderboard.selection.task_rows import SOLVED, rescale_score
 from seqbench.protocol.chance import ABOVE_CHANCE
 
-AGREES, BOTH_CHANCE, BOTH_SOLVED = "agrees", "agrees: both are chance", "agrees: both solve it"
+AGREES_OURS = "agrees: within the spread of our seeds"
+AGREES_PUBLISHED = "agrees: within the published spread"
+BOTH_CHANCE, BOTH_SOLVED = "agrees: both are chance", "agrees: both solve it"
 BETTER, WORSE = "better than published", "worse than published"
 OTHER_SIZE = "another size: not compared"
-WIDE = "undecided: our interval is wider than the tolerance"
-NO_INTERVAL = "undecided: within the tolerance, and ours has no interval"
+WIDE = "cannot be judged: the spread is wider than the tolerance"
+NO_SPREAD = "cannot be judged: neither figure has a spread over seeds"
 
 SIZE_TOLERANCE = 0.1
 """Largest relative difference of the numbers of parameters of models of one size; published sizes are rounded."""
@@ -45,6 +48,7 @@ def judge_difference(
     chance: float | None,
     best: float | None = None,
     half_width: float | None = None,
+    published_spread: float | None = None,
 ) -> str:
     """Return whether our figure agrees with the published one.
 
@@ -53,12 +57,11 @@ def judge_difference(
     - Both are chance: they differ from chance by less than 5 % of the distance from chance to the best possible score,
       or by less than 5 % of chance if the best possible score is unknown.
     - Both solve the task: they reach 99 % of that distance, where ratios of small errors mean little.
-    - The published figure, rounded as it is, lies in our interval, and the interval is no wider than the row's
-      tolerance, a share of the published figure (of chance, if that figure is 0). Without an interval, our figure must
-      round to the published one.
+    - They differ, beyond the rounding of the published figure, by no more than the published spread or the interval
+      of our seeds, and that spread is no wider than the row's tolerance, a share of the published figure (of chance, if
+      that figure is 0). The verdict says which spread it is.
 
-    Otherwise it is better or worse if the published figure lies outside our interval, or, without an interval, if the
-    difference is larger than the tolerance. What is left is undecided.
+    With a wider spread, or without any, they cannot be judged. Otherwise ours is better or worse.
 
     Args:
         row: the published row, for its direction, its tolerance and the precision of its figures.
@@ -67,6 +70,7 @@ def judge_difference(
         chance: score of a predictor that knows nothing; None if unknown.
         best: best possible score; None if unknown.
         half_width: half the width of the interval of our figure; None without one.
+        published_spread: largest deviation from the published figure that its publication states; None without one.
     """
     if chance is not None:
         distance = abs(chance if best is None else best - chance)
@@ -78,10 +82,13 @@ def judge_difference(
     allowed = row.tolerance * (abs(published) or abs(chance or 0.0)) * (1 + ROUNDING)
     rounding = min(half_unit(published, row.values.values()) * (1 + ROUNDING), allowed)
     difference = abs(ours - published)
-    if difference <= rounding + (half_width or 0.0):
-        return AGREES if (half_width or 0.0) <= allowed else WIDE
-    if half_width is None and difference <= allowed:
-        return NO_INTERVAL
+    spreads = {AGREES_PUBLISHED: published_spread, AGREES_OURS: half_width}
+    known = {verdict: spread for verdict, spread in spreads.items() if spread is not None}
+    if not known:
+        return NO_SPREAD
+    near = {verdict: spread for verdict, spread in known.items() if difference <= rounding + spread}
+    if near:
+        return next((verdict for verdict, spread in near.items() if spread <= allowed), WIDE)
     return BETTER if (ours < published) == (row.direction == "min") else WORSE
 
 

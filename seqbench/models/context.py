@@ -12,6 +12,7 @@ from seqbench.models.bodies.both_directions import BothDirections, half_width
 from seqbench.models.bodies.embedding import EmbeddingOptions
 from seqbench.models.bodies.output_feedback import build_feedback_embeddings
 from seqbench.models.objectives import Objective
+from seqbench.models.tied_head import tie_head
 from seqbench.protocol.backbones import (
     Backbone,
     FeedbackBackbone,
@@ -81,6 +82,8 @@ class ModuleContext:
             _require_optional_memory(config.arch, backbone, "--arch")
         if feeds_back_output(backbone):
             feedback: FeedbackBackbone = backbone
+            if config.body.get("tie"):
+                raise SeqbenchError(f"architecture '{config.arch}' feeds its output back; leave out --body.tie.")
             embeddings = build_feedback_embeddings(spec, d_model, **embedding)
             objective = objectives.build_objective(spec, d_model)
             return OutputFeedback(feedback, embeddings, objective.predict), objective
@@ -96,7 +99,12 @@ class ModuleContext:
             if bridge != CROSS_ATTENTION:
                 _require_optional_memory(config.arch, backbone, "--body.bridge")
             body = EncoderDecoder(spec, encoder, backbone, d_model, bridge, heads, **embedding)
-        return body, objectives.build_objective(spec, d_model)
+        objective = objectives.build_objective(spec, d_model)
+        if config.body.get("tie"):
+            if not isinstance(body, SingleBackbone | DecoderOnly):
+                raise SeqbenchError("body.tie has no effect with an encoder; leave out --body.tie.")
+            tie_head(body.embedding, objective)
+        return body, objective
 
 
 def build_backbone(name: str, backbone_class: BackboneClass, options: Mapping[str, Any]) -> Any:

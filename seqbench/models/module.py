@@ -14,6 +14,7 @@ from seqbench.models.contract import module_probe
 from seqbench.models.evaluated_module import EvaluatedModule
 from seqbench.models.optimization import build_optimizer, learning_rate_schedule
 from seqbench.models.parameter_groups import OptimizerGroup, collect_optimizer_groups
+from seqbench.models.plateau import PlateauLR
 from seqbench.protocol.batches import trained_batches
 from seqbench.protocol.random_keys import generator_seed
 from seqbench.protocol.specs import Batch
@@ -157,8 +158,22 @@ class SequenceModule(EvaluatedModule):
         fused = not mixed and not any(p.is_complex() for p in self.parameters())
         optimizer = build_optimizer(groups, self.optim, fused)
         optim = lightning_defaults.follow_trainer(self.optim, self._trainer)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(optim))
+        schedule: torch.optim.lr_scheduler.LRScheduler
+        if optim.schedule == "plateau":
+            schedule = PlateauLR(optimizer, optim, self.context.config.card.metric.direction)
+        else:
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, learning_rate_schedule(optim))
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_validation_epoch_end(self) -> None:
+        """Compute and log ``validation/<metric>``; in training, the schedule ``plateau`` compares the card's metric."""
+        super().on_validation_epoch_end()
+        if self.trainer.state.fn != "fit" or self.trainer.sanity_checking:
+            return
+        score = self.evaluated["validation"].get(self.context.config.card.metric.name)
+        for config in self.trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, PlateauLR):
+                config.scheduler.observe(score)
 
     def clip(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradients of an optimiser at ``optim.clip``, in a training step with manual optimisation.

@@ -42,7 +42,8 @@ def build_optimizer(groups: Sequence[OptimizerGroup], optim: Optim, fused: bool)
 def learning_rate_schedule(optim: Optim) -> Callable[[int], float]:
     """Return a function from the training step to the share of the highest learning rate, which holds for each group.
 
-    The rate rises linearly over the warm-up. Afterwards it is constant, or falls by half a cosine to one per cent.
+    The rate rises linearly over the warm-up. Afterwards it is constant, or falls by half a cosine to one per cent. The
+    schedule ``plateau`` depends on scores; see ``models.plateau``.
 
     >>> optim = Optim(steps=100, batch_size=1, validate_every=1, lr=0.1, schedule="cosine", warmup=10)
     >>> share = learning_rate_schedule(optim)

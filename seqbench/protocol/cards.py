@@ -47,9 +47,11 @@ class Optim:
         weight_decay: decoupled for adamw, L2 otherwise.
         betas: betas of adam and adamw.
         momentum: momentum of sgd and rmsprop.
-        schedule: ``constant``, or ``cosine`` down to 1 % of ``lr`` at the last step.
+        schedule: ``constant``; ``cosine`` down to 1 % of ``lr`` at the last step; or ``plateau``, which divides it by
+            10 at each validation whose score is worse than the three before it.
         warmup: steps of linear rise from 0 to ``lr``.
         clip: largest norm of the whole gradient; 0 does not clip.
+        hold: first validations of ``plateau``, none of which divides the rate.
 
     Raises:
         SeqbenchError: a value is out of range.
@@ -66,6 +68,7 @@ class Optim:
     schedule: str = "constant"
     warmup: int = 0
     clip: YamlFloat = 0.0
+    hold: int = 0
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch_size", "validate_every"):
@@ -73,7 +76,7 @@ class Optim:
                 raise SeqbenchError(f"optim.{name} must be at least 1, got {getattr(self, name)}.")
             if getattr(self, name) > MOST_STEPS:
                 raise SeqbenchError(f"optim.{name} must be at most {MOST_STEPS:.0e}, got {getattr(self, name):.0e}.")
-        for name in ("weight_decay", "momentum", "warmup", "clip"):
+        for name in ("weight_decay", "momentum", "warmup", "clip", "hold"):
             if getattr(self, name) < 0:
                 raise SeqbenchError(f"optim.{name} must be a number from 0 on, got {getattr(self, name)}.")
         if self.lr <= 0:

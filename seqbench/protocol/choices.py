@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 TIERS = ("smoke", "small", "medium", "paper")
 OPTIMIZERS = ("adam", "adamw", "rmsprop", "sgd")
-SCHEDULES = ("constant", "cosine")
+SCHEDULES = ("constant", "cosine", "plateau")
 
 LOGGERS = ("wandb", "tensorboard", "trackio", "csv", "none")
 """Names for ``--logger``; several with commas. ``csv`` writes ``metrics.csv``, as all others but ``none`` do."""

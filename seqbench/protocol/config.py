@@ -82,6 +82,7 @@ class SingleOptions:
         d_embed: width of the embedding, projected to d_model if the two differ; null means d_model.
         dropout: dropout probability of the embedded inputs.
         embedding_std: standard deviation of the initial token embeddings; a small value suits many rare tokens.
+        tie: whether the head has the weights of the token embedding, where inputs and outputs have one vocabulary.
 
     Raises:
         SeqbenchError: a value is out of range.
@@ -90,6 +91,7 @@ class SingleOptions:
     d_embed: int | None = None
     dropout: YamlFloat = 0.0
     embedding_std: YamlFloat = 1.0
+    tie: bool = False
 
     def __post_init__(self) -> None:
         if self.d_embed is not None and self.d_embed < 1:
@@ -108,6 +110,7 @@ class PairOptions(SingleOptions):
         d_embed: width of the embeddings, projected to d_model if the two differ; null means d_model.
         dropout: dropout probability of the embedded tokens.
         embedding_std: standard deviation of the initial token embeddings.
+        tie: whether the head has the weights of the token embedding; not with an encoder.
         bridge: vector (the encoder's last output, added to every decoder input), additive or multihead (attention
             over all encoder outputs, after the decoder), cross-attention (in every layer of a decoder that offers it),
             or decoder-only (no encoder: source, separator, target in one stream). A decoder that offers

@@ -267,9 +267,16 @@ class OptimOptions(StrictModel):
     weight_decay: Number = Field(description="Weight decay: decoupled for adamw, L2 otherwise.")
     betas: list[Number] = Field(description="Betas of adam and adamw.")
     momentum: Number = Field(description="Momentum of sgd and rmsprop.")
-    schedule: str = Field(description="`constant`, or `cosine` down to 1 % of `lr` at the last step.")
+    schedule: str = Field(
+        description="`constant`, `cosine` down to 1 % of `lr` at the last step, or `plateau`: a tenth of it at each "
+        "validation whose score is worse than the three before it."
+    )
     warmup: WholeNumber = Field(description="Steps of linear rise from 0 to `lr`.")
     clip: Number = Field(description="Largest norm of the whole gradient; 0 does not clip.")
+    hold: WholeNumber = Field(
+        default=0,
+        description="First validations of `plateau`, none of which divides the rate.",
+    )
 
 
 class TrainerDescription(StrictModel):

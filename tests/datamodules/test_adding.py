@@ -47,6 +47,36 @@ def test_each_half_has_one_mark_at_a_random_place() -> None:
     assert (inputs.shape, targets.shape) == ((2000, 7, 2), (2000, 1, 1))
 
 
+def test_marks_anywhere_are_two_different_steps_of_which_half_the_pairs_share_a_half() -> None:
+    length, rows = 100, 40_000
+    marks = sample_adding(np.random.default_rng(0), rows, length, "anywhere")[0][..., 1]
+    assert (marks.sum(1) == 2).all()
+    first, second = np.nonzero(marks)[1].reshape(rows, 2).T
+    # Of 99 further steps, 49 are in the half of the first mark. The mean distance is (T + 1) / 3.
+    assert ((first < 50) == (second < 50)).mean() == pytest.approx(49 / 99, abs=4 * (0.25 / rows) ** 0.5)
+    assert (second - first).mean() == pytest.approx(101 / 3, abs=4 * 24 / rows**0.5)
+    assert marks.mean(0) == pytest.approx(np.full(length, 2 / length), abs=5 * (0.02 / rows) ** 0.5)
+
+
+def test_marks_in_halves_are_half_the_length_apart() -> None:
+    marks = sample_adding(np.random.default_rng(0), 40_000, 100)[0][..., 1]
+    first, second = np.nonzero(marks)[1].reshape(-1, 2).T
+    assert (second - first).mean() == pytest.approx(50, abs=0.5)
+
+
+def test_oracle_and_chance_are_right_for_marks_anywhere() -> None:
+    data = make(samples=20_000, places="anywhere")
+    assert kit.score(data, "test", data.oracle) == pytest.approx(data.best("test"), abs=1e-6)
+    result = kit.score(data, "test", lambda batch: torch.ones(len(batch), 1, 1))
+    assert result["mse"] == pytest.approx(data.chance("test")["mse"], abs=4 * (7 / 180 / 20_000) ** 0.5)
+    assert make(length=2, places="anywhere").stream("train", 0).inputs[..., 1].sum() == 2 * 64
+
+
+def test_places_of_another_name_are_refused() -> None:
+    with pytest.raises(SeqbenchError, match=r"places must be halves or anywhere, got 'third'"):
+        make(places="third")
+
+
 def test_batches_repeat_and_contain_each_sample_once() -> None:
     kit.check_repeats(make(), make())
     kit.check_samples(make(), "validation", 500)

@@ -73,6 +73,21 @@ def test_the_seed_changes_training_but_not_evaluation(text_folder: Path) -> None
     assert kit.same(one.stream("test", 0), other.stream("test", 0))
 
 
+def test_each_newline_may_be_read_as_five_characters(tmp_path: Path) -> None:
+    for split in ("train", "valid", "test"):
+        (tmp_path / f"{split}.txt").write_text(" a <unk> b \n N c \n" * 40)
+    plain, replaced = make(tmp_path), make(tmp_path, newline="<eos>")
+    assert len(replaced.ids["test"]) == len(plain.ids["test"]) + 4 * 80
+    assert "\n" not in replaced.vocabulary.characters
+    assert len(replaced.vocabulary) == len(plain.vocabulary) + len(set("eos")) - 1
+    assert replaced.best("test")["bits_per_character"] is None
+
+
+def test_the_synthetic_text_has_no_known_entropy_without_newlines() -> None:
+    assert make(Path(), data_dir=None, source="synthetic").best("test")["loss"] is not None
+    assert make(Path(), data_dir=None, source="synthetic", newline="<eos>").best("test")["loss"] is None
+
+
 def test_the_vocabulary_depends_only_on_the_training_split(tmp_path: Path) -> None:
     for split, text in {"train": "abc" * 200, "valid": "abz" * 20, "test": "zzz"}.items():
         (tmp_path / f"{split}.txt").write_text(text)

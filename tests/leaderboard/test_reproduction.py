@@ -63,7 +63,7 @@ def test_our_figure_is_the_best_seed_if_the_published_one_is(tmp_path: Path) -> 
     cell = published_cell(
         board, tmp_path, jsb_record(8.4, 0), jsb_record(9.5, 1), jsb_record(seed=2, status="diverged", reason="nan")
     )
-    assert (cell.ours, cell.half_width, cell.seeds, cell.verdict) == (8.4, None, 3, verdicts.NO_INTERVAL)
+    assert (cell.ours, cell.half_width, cell.seeds, cell.verdict) == (8.4, None, 3, verdicts.NO_SPREAD)
     assert (cell.statistic, cell.difference) == ("best", pytest.approx(-0.03))
     assert reproduction._our_figure("mean", "max", [0.5, 0.7])[0] == pytest.approx(0.6)
     assert reproduction._our_figure("best", "max", [0.5, 0.7]) == (0.7, None)
@@ -80,6 +80,31 @@ def test_models_of_another_size_are_not_compared(tmp_path: Path) -> None:
     assert (cell.ours, cell.parameters, cell.verdict) == (8.43, 678_688, "another size: not compared")
     assert published_cell(board, tmp_path / "b", jsb_record(8.43, parameters=297_838)).verdict == "agrees"
     assert all(row.parameters for row in load_board("tcn-table1").published)
+
+
+def test_a_cell_of_a_published_size_is_run_and_compared_at_that_size(tmp_path: Path) -> None:
+    board = published_board(seeds=2, parameters=100_000)
+    command = published_cell(board, tmp_path).command
+    assert command is not None
+    assert command.startswith("seqbench sweep --arch gru --task music-jsb --tier paper ")
+    assert command.endswith(" --match-params 100000 --match-tolerance 0.1 --seeds 2")
+    of_tier = [jsb_record(9.0, seed) for seed in range(2)]
+    narrow = {**RECIPE, "d_model": 83}
+    matched = [
+        example_record("music-jsb", "gru", seed, 8.43, tier="paper", arch_options=narrow, matched=100_000)
+        for seed in range(2)
+    ]
+    cell = published_cell(board, tmp_path, *of_tier, *matched)
+    assert (cell.ours, cell.seeds, cell.verdict) == (8.43, 2, verdicts.AGREES_OURS)
+    assert all("another configuration" in line for line in cell.aside)
+    other = published_cell(published_board(parameters=300_000), tmp_path, *matched)
+    assert other.ours is None
+    assert "arch.d_model is 83, the recipe's 200" in other.aside[0]
+
+
+def test_a_published_spread_decides_for_one_seed(tmp_path: Path) -> None:
+    board = published_board(spread={"gru": 0.05})
+    assert published_cell(board, tmp_path, jsb_record(8.4)).verdict == verdicts.AGREES_PUBLISHED
 
 
 def test_a_cell_lists_the_deviations_of_its_tier(tmp_path: Path) -> None:

@@ -27,54 +27,65 @@ def published_row(
         (0.1, 0.0204, 0.0205, 0.0, "min", verdicts.WORSE),  # Much worse than chance is not equal to chance.
         (0.51, 0.52, 0.5, 1.0, "max", verdicts.BOTH_CHANCE),
         (0.13, 0.12, 0.1, 1.0, "max", verdicts.BOTH_CHANCE),
-        (0.53, 0.52, 0.5, 1.0, "max", verdicts.NO_INTERVAL),
         (0.90, 0.80, 0.5, 1.0, "max", verdicts.BETTER),
         (0.80, 0.90, 0.5, 1.0, "max", verdicts.WORSE),
-        (0.98, 1.0, 0.5, 1.0, "max", verdicts.NO_INTERVAL),
         (1e-4, 5.3e-5, 1 / 6, 0.0, "min", verdicts.BOTH_SOLVED),
         (5.3e-5, 1e-4, 1 / 6, 0.0, "min", verdicts.BOTH_SOLVED),
         (1e-2, 5.3e-5, 1 / 6, 0.0, "min", verdicts.WORSE),
-        (8.5, 8.43, 11.09, None, "min", verdicts.NO_INTERVAL),
-        (8.434, 8.43, 11.09, None, "min", verdicts.AGREES),
-        (8.61, 8.43, 11.09, None, "min", verdicts.WORSE),
+        (8.434, 8.43, 11.09, None, "min", verdicts.AGREES_OURS),
+        (8.45, 8.43, 11.09, None, "min", verdicts.WORSE),
         (8.2, 8.43, None, None, "min", verdicts.BETTER),
-        (0.0001, 0.0, 0.5, None, "min", verdicts.AGREES),
+        (0.0001, 0.0, 0.5, None, "min", verdicts.AGREES_OURS),
         (0.02, 0.0, 0.5, None, "min", verdicts.WORSE),
-        (0.001, 0.0, None, None, "min", verdicts.WORSE),
-        (0.0, 0.0, None, None, "min", verdicts.AGREES),
-        (0.0, 0.0, 0.0, None, "max", verdicts.AGREES),
-        (-1.01, -1.0, None, None, "max", verdicts.NO_INTERVAL),
+        (0.0, 0.0, None, None, "min", verdicts.AGREES_OURS),
+        (0.0, 0.0, 0.0, None, "max", verdicts.AGREES_OURS),
         (-1.1, -1.0, None, None, "max", verdicts.WORSE),
     ],
 )
-def test_a_figure_agrees_with_the_published_one_or_is_better_or_worse(
+def test_a_figure_whose_seeds_are_equal_agrees_with_the_published_one_or_is_better_or_worse(
     ours: float, figure: float, chance: float | None, best: float | None, direction: Literal["min", "max"], verdict: str
 ) -> None:
-    assert verdicts.judge_difference(published_row(direction), ours, figure, chance, best) == verdict
+    assert verdicts.judge_difference(published_row(direction), ours, figure, chance, best, 0.0) == verdict
 
 
 @pytest.mark.parametrize(
-    ("ours", "half_width", "verdict"),
+    ("ours", "half_width", "published_spread", "verdict"),
     [
-        (8.45, 0.005, verdicts.WORSE),
-        (8.43, 0.005, verdicts.AGREES),
-        (8.41, 0.005, verdicts.BETTER),
-        (8.45, 0.03, verdicts.AGREES),
-        (8.45, 0.64, verdicts.WIDE),
-        (8.434, 0.0, verdicts.AGREES),
-        (8.436, 0.0, verdicts.WORSE),
-        (8.45, None, verdicts.NO_INTERVAL),
-        (8.7, None, verdicts.WORSE),
+        # 8.45 against 8.43 differs by 0.2 %, so a tolerance of 2 % alone would not tell them apart.
+        (8.45, 0.005, None, verdicts.WORSE),
+        (8.43, 0.005, None, verdicts.AGREES_OURS),
+        (8.41, 0.005, None, verdicts.BETTER),
+        (8.45, 0.03, None, verdicts.AGREES_OURS),
+        (8.45, 0.64, None, verdicts.WIDE),
+        (8.434, 0.0, None, verdicts.AGREES_OURS),
+        (8.436, 0.0, None, verdicts.WORSE),
+        (8.45, None, None, verdicts.NO_SPREAD),
+        (8.43, None, None, verdicts.NO_SPREAD),
+        (9.7, None, None, verdicts.NO_SPREAD),
+        (8.45, None, 0.02, verdicts.AGREES_PUBLISHED),
+        (8.45, 0.03, 0.02, verdicts.AGREES_PUBLISHED),
+        (8.45, 0.03, 0.001, verdicts.AGREES_OURS),
+        (8.45, 0.03, 3.0, verdicts.AGREES_OURS),
+        (8.45, 0.64, 3.0, verdicts.WIDE),
+        (8.45, 0.005, 0.01, verdicts.WORSE),
+        (8.7, None, 0.02, verdicts.WORSE),
     ],
 )
-def test_the_interval_and_the_published_digits_decide(ours: float, half_width: float | None, verdict: str) -> None:
-    assert verdicts.judge_difference(published_row(), ours, 8.43, 11.09, None, half_width) == verdict
+def test_the_spread_of_either_figure_decides_and_is_named(
+    ours: float, half_width: float | None, published_spread: float | None, verdict: str
+) -> None:
+    found = verdicts.judge_difference(published_row(), ours, 8.43, 11.09, None, half_width, published_spread)
+    assert found == verdict
 
 
-def test_the_tolerance_is_that_of_the_row() -> None:
-    assert verdicts.judge_difference(published_row(tolerance=0.0), 8.44, 8.43, 11.0) == verdicts.WORSE
-    assert verdicts.judge_difference(published_row(tolerance=0.0), 8.43, 8.43, 11.0) == verdicts.AGREES
-    assert verdicts.judge_difference(published_row(tolerance=0.3), 9.9, 8.43, 11.0) == verdicts.NO_INTERVAL
+def test_figures_without_a_spread_agree_if_both_are_chance_or_solve_the_task() -> None:
+    assert verdicts.judge_difference(published_row("max"), 0.51, 0.52, 0.5, 1.0) == verdicts.BOTH_CHANCE
+    assert verdicts.judge_difference(published_row("max"), 1.0, 1.0, 0.5, 1.0) == verdicts.BOTH_SOLVED
+
+
+def test_a_spread_wider_than_the_tolerance_of_the_row_decides_nothing() -> None:
+    assert verdicts.judge_difference(published_row(tolerance=0.3), 9.0, 8.43, 11.0, None, 1.0) == verdicts.AGREES_OURS
+    assert verdicts.judge_difference(published_row(tolerance=0.1), 9.0, 8.43, 11.0, None, 1.0) == verdicts.WIDE
 
 
 @pytest.mark.parametrize(

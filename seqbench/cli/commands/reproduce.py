@@ -139,7 +139,7 @@ def _run_cells(board: Board, cells: Sequence[PublishedCell], runs: Path) -> int:
     failed = 0
     for cell in cells:
         for seed in cell.lacking:
-            arguments = reproduction.run_arguments(board, cell.task or "", cell.architecture)
+            arguments = reproduction.run_arguments(board, cell.task or "", cell.architecture, cell.size)
             needs = f" (needs {cell.needs})" if cell.needs else ""
             logger.info(f"{cell.architecture} on {cell.task}, seed {seed}{needs}")
             status = child_process.run_child(["run", *arguments, "--seed", str(seed), "--resume", "--runs", str(runs)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -56,6 +57,22 @@ def read_texts(location: DataLocation) -> TextSplits:
     if any("\r\n" in text for text in texts.values()):
         notes.append("lines end in \\r\\n; both characters are part of the text")
     return TextSplits(splits, notes=tuple(notes))
+
+
+def replace_newlines(text: TextSplits, newline: str | None) -> TextSplits:
+    """Return a text in which each newline is replaced; the entropy of a synthetic source is then unknown.
+
+    Args:
+        text: the text.
+        newline: what replaces a newline; None returns the text unchanged.
+
+    >>> replace_newlines(TextSplits({"train": f"a b {chr(10)}"}), "<eos>").splits
+    {'train': 'a b <eos>'}
+    """
+    if newline is None:
+        return text
+    splits = {split: part.replace("\n", newline) for split, part in text.splits.items()}
+    return dataclasses.replace(text, splits=splits, entropy=None, accuracy=None)
 
 
 def _divide(text: str) -> dict[str, str]:

@@ -128,7 +128,9 @@ class PublishedRow:
         tolerance: largest relative difference between figures that agree.
         chance: figure of a predictor that knows nothing; None if the records hold it.
         needs: effort of running a cell, such as ``a day on one GPU``.
-        parameters: number of parameters of the published models; None if unknown.
+        parameters: number of parameters of the published models, for which the widths of ours are chosen; None if
+            unknown.
+        spread: largest deviation of each published figure by chance, by the names of ``values``, as published.
     """
 
     name: str
@@ -141,11 +143,18 @@ class PublishedRow:
     chance: YamlFloat | None = None
     needs: str = ""
     parameters: int | None = None
+    spread: dict[str, Number] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in self.values.items():
             if abs(value) > LARGEST:
                 raise SeqbenchError(f"published.values.{name} must be at most {LARGEST:g}, got {short_repr(value)}.")
+        for name, value in self.spread.items():
+            if name not in self.values or not 0 <= value <= LARGEST:
+                raise SeqbenchError(
+                    f"published.spread.{name} must be a number from 0 on for an architecture of published.values, got "
+                    f"{short_repr(value)}."
+                )
 
 
 @dataclass(frozen=True, config=STRICT)

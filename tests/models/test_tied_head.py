@@ -1,0 +1,57 @@
+"""The head that shares the weights of the embedding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import seqbench
+from seqbench.models.bodies.embedding import Embedding
+from seqbench.models.objectives import build_objective
+from seqbench.models.tied_head import TiedHead, tie_head
+from seqbench.models.weights import count_parameters
+from seqbench.protocol.specs import Features, SequenceSpec, StepClasses, Tokens
+from seqbench.utils.errors import SeqbenchError
+
+
+def test_logits_are_products_with_the_embeddings() -> None:
+    table = nn.Embedding(5, 4)
+    head, hidden = TiedHead(4, table), torch.randn(2, 3, 4)
+    torch.testing.assert_close(head(hidden), hidden @ table.weight.T)
+    with torch.no_grad():
+        table.weight.mul_(2)
+    torch.testing.assert_close(head(hidden), hidden @ table.weight.T)
+
+
+def test_another_width_is_projected_to_that_of_the_embedding() -> None:
+    head = TiedHead(6, nn.Embedding(5, 4))
+    assert isinstance(head.projection, nn.Linear)
+    assert head(torch.randn(2, 3, 6)).shape == (2, 3, 5)
+
+
+@pytest.mark.parametrize(("kind", "classes"), [(Features(5), 5), (Tokens(6), 5)])
+def test_inputs_of_another_vocabulary_are_refused(kind: Tokens | Features, classes: int) -> None:
+    objective = build_objective(SequenceSpec(kind, StepClasses(classes), max_length=9), d_model=4)
+    with pytest.raises(SeqbenchError, match=r"body\.tie needs"):
+        tie_head(Embedding(kind, 4), objective)
+
+
+def test_a_tied_module_trains_one_table_and_its_run_is_verified(tmp_path: Path) -> None:
+    task = {"source": "synthetic"}
+    plain = seqbench.build("gru", "char-lm-ptb", tier="smoke", task=task, body={"d_embed": 8})
+    tied = seqbench.build("gru", "char-lm-ptb", tier="smoke", task=task, body={"d_embed": 8, "tie": True})
+    vocabulary = tied.spec.input.vocab  # type: ignore[union-attr]  # The input is tokens.
+    assert count_parameters(plain) - count_parameters(tied) == 64 * vocabulary - (64 * 8 + 8)
+    head, table = tied.objective.head, tied.body.get_submodule("embedding.table")
+    assert head.weight is table.weight
+    optim = {"steps": 4, "validate_every": 2}
+    run = seqbench.run(
+        "gru", "char-lm-ptb", tier="smoke", task=task, body={"d_embed": 8, "tie": True}, optim=optim, logger="none",
+        runs=tmp_path,
+    )  # fmt: skip
+    assert run.record.status == "ok"
+    loaded = seqbench.SequenceModule.load_from_checkpoint(run.folder / "checkpoints" / "best.ckpt")
+    assert loaded.objective.head.weight is loaded.body.get_submodule("embedding.table").weight
