@@ -27,6 +27,9 @@ PROBE = "length-"
 VALIDATION_PROBE = "validation-length-"
 """Prefix of the names of validation splits with one length."""
 
+ANSWER = 2
+"""The token at which the answer is due; its remainder by 2 is 0, so it does not change the parity."""
+
 
 def running_parity(bits: np.ndarray) -> np.ndarray:
     """Return the parity of each prefix of ``bits``; both are ``(batch, time)``.
@@ -49,6 +52,8 @@ class Parity(SequenceDataModule):
         validation_probe_samples: number of validation sequences at each of these lengths.
         weights: steps that count in the loss: ``everywhere`` (all) or ``last`` (only the last one).
         samples: number of sequences in validation and in test.
+        one_length: whether all sequences of a training batch have one length, which is drawn for each batch.
+        answer_token: whether a third token follows the bits, at which the parity of all bits is the target of the step.
         batch_size: sequences in one batch.
         keys: keys of the random generators.
     """
@@ -65,6 +70,8 @@ class Parity(SequenceDataModule):
         validation_probe_samples: int = 128,
         weights: str = "everywhere",
         samples: int = 1000,
+        one_length: bool = False,
+        answer_token: bool = False,
     ) -> None:
         super().__init__(batch_size, keys)
         require(
@@ -85,8 +92,9 @@ class Parity(SequenceDataModule):
             require(count >= 1, f"parity's {name} must be at least 1 sequence, got {count}.")
         self.probe_samples, self.validation_probe_samples = counts.values()
         self._probed = {split: n for probes in (self.probes, self.validation_probes) for n, split in probes.items()}
-        longest = max((max_length, *self._probed.values()))
-        self.spec = SequenceSpec(Tokens(2), StepClasses(2), max_length=longest)
+        self.one_length, self.answer_token = one_length, answer_token
+        longest = max((max_length, *self._probed.values())) + answer_token
+        self.spec = SequenceSpec(Tokens(2 + answer_token), StepClasses(2), max_length=longest)
 
     def stream(self, split: str, step: int) -> Batch:
         """Return new bits in training and fixed bits in evaluation; all sequences of a probe split have one length."""
@@ -96,20 +104,25 @@ class Parity(SequenceDataModule):
         if split in self._probed:
             lengths = np.full(rows, self._probed[split])
             return self._batch(rng, lengths, first, is_probe=True)
-        lengths = rng.integers(self.min_length, self.max_length + 1, size=rows)
+        drawn = 1 if self.one_length and split == "train" else rows
+        lengths = np.broadcast_to(rng.integers(self.min_length, self.max_length + 1, size=drawn), rows)
         return self._batch(rng, lengths, first)
 
     def _batch(self, rng: np.random.Generator, lengths: np.ndarray, first: int, is_probe: bool = False) -> Batch:
         """Draw bits of the given lengths; a probe is scored at its last bit, whatever the loss weights are."""
-        time = int(lengths.max())
-        bits = rng.integers(0, 2, size=(len(lengths), time))
+        tokens = rng.integers(0, 2, size=(len(lengths), int(lengths.max())))
+        if self.answer_token:
+            tokens = np.pad(tokens, ((0, 0), (0, 1)))
+            tokens[np.arange(len(lengths)), lengths] = ANSWER
+            lengths = lengths + 1
+        time = tokens.shape[1]
         position = np.arange(time)[None, :]
         last = (position == lengths[:, None] - 1).astype(np.float32)
         weights = last if self.weights == "last" else (position < lengths[:, None]).astype(np.float32)
         return Batch(
-            inputs=torch.from_numpy(bits),
-            targets=torch.from_numpy(running_parity(bits)),
-            lengths=torch.from_numpy(lengths),
+            inputs=torch.from_numpy(tokens),
+            targets=torch.from_numpy(running_parity(tokens % ANSWER)),
+            lengths=torch.tensor(lengths),
             weights=torch.from_numpy(weights),
             total=float(weights.sum()),
             scored=torch.from_numpy(last) if is_probe else None,
@@ -135,7 +148,7 @@ class Parity(SequenceDataModule):
 
     def oracle(self, batch: Batch) -> torch.Tensor:
         """Return the running parity of the inputs, ``(batch, time)`` of 0 and 1."""
-        return torch.from_numpy(running_parity(batch.inputs.numpy()))
+        return torch.from_numpy(running_parity(batch.inputs.numpy() % ANSWER))
 
     def chance(self, split: str) -> Scores:
         """Return the scores of random guesses."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 
 from seqbench.datamodules.parity import Parity, running_parity
 from seqbench.protocol.batches import Keys
-from seqbench.protocol.specs import Batch
+from seqbench.protocol.specs import Batch, Tokens
 from seqbench.utils.errors import SeqbenchError
 from tests.datamodules import kit
 
@@ -48,6 +48,30 @@ def test_weights_select_all_steps_or_the_last_step() -> None:
     assert everywhere.weights.sum(1).tolist() == everywhere.lengths.tolist()
     assert last.weights.sum(1).tolist() == [1.0] * 64
     assert (last.weights.argmax(1) == last.lengths - 1).all()
+
+
+def test_a_training_batch_may_have_one_length() -> None:
+    data = make(one_length=True)
+    lengths = [set(data.stream("train", step).lengths.tolist()) for step in range(30)]
+    assert all(len(one) == 1 for one in lengths)
+    assert len(set.union(*lengths)) > 10
+    assert len(set(data.stream("test", 0).lengths.tolist())) > 10
+    assert len(set(make().stream("train", 0).lengths.tolist())) > 10
+
+
+def test_a_third_token_may_ask_for_the_parity_of_all_bits() -> None:
+    data = make(weights="last", answer_token=True, max_length=20)
+    assert (data.spec.input, data.spec.max_length) == (Tokens(3), 51)
+    for split in ("train", "test", "length-50"):
+        batch = data.stream(split, 0)
+        rows = torch.arange(len(batch))
+        assert (batch.inputs[rows, batch.lengths - 1] == 2).all()
+        assert ((batch.inputs == 2).sum(1) == 1).all()
+        assert (batch.weights.argmax(1) == batch.lengths - 1).all()
+        bits = [row[: length - 1] for row, length in zip(batch.inputs.tolist(), batch.lengths.tolist(), strict=True)]
+        assert batch.targets[rows, batch.lengths - 1].tolist() == [sum(row) % 2 for row in bits]
+        assert torch.equal(data.oracle(batch), batch.targets)
+    assert set(data.stream("length-50", 0).lengths.tolist()) == {51}
 
 
 def test_a_probe_has_one_length_and_is_scored_at_its_last_step() -> None:
