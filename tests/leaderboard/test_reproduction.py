@@ -78,7 +78,8 @@ def test_models_of_another_size_are_not_compared(tmp_path: Path) -> None:
     board = published_board(parameters=300_000)
     cell = published_cell(board, tmp_path / "a", jsb_record(8.43, parameters=678_688))
     assert (cell.ours, cell.parameters, cell.verdict) == (8.43, 678_688, "another size: not compared")
-    assert published_cell(board, tmp_path / "b", jsb_record(8.43, parameters=297_838)).verdict == "agrees"
+    same_size = jsb_record(8.43, parameters=297_838)
+    assert published_cell(board, tmp_path / "b", same_size).verdict == verdicts.NO_SPREAD
     assert all(row.parameters for row in load_board("tcn-table1").published)
 
 

@@ -19,7 +19,7 @@ def label_rows(
 
     A label is the title of the architecture, followed in brackets by what distinguishes the row from others: the
     distribution if several offer that name, and each option that has several values on one task. A width or a learning
-    rate that was chosen for each task is ignored, because it may differ between tasks.
+    rate that was chosen for each task counts as one value, because it may differ between tasks.
 
     Args:
         records: the records that count, by task.
@@ -51,8 +51,8 @@ def _varying_options(records: Mapping[str, Sequence[CheckedRecord]]) -> dict[tup
 
 
 def _own_options(record: CheckedRecord) -> dict[str, OptionValue]:
-    """Return the options of a record without those that were chosen for a number of parameters."""
-    return {name: value for name, value in record.options.items() if name not in record.matched_options}
+    """Return the options of a record; those that were chosen for a number of parameters have one value, ``chosen``."""
+    return {name: "chosen" if name in record.matched_options else value for name, value in record.options.items()}
 
 
 def _unique_labels(keys: Iterable[RowKey], title: Callable[[str], str]) -> dict[RowKey, str]:
