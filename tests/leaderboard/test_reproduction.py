@@ -98,7 +98,7 @@ def test_a_cell_of_a_published_size_is_run_and_compared_at_that_size(tmp_path: P
     cell = published_cell(board, tmp_path, *of_tier, *matched)
     assert (cell.ours, cell.seeds, cell.verdict) == (8.43, 2, verdicts.AGREES_OURS)
     assert all("another configuration" in line for line in cell.aside)
-    other = published_cell(published_board(parameters=300_000), tmp_path, *matched)
+    other = published_cell(published_board(parameters=300_000), tmp_path / "other", *matched)
     assert other.ours is None
     assert "arch.d_model is 83, the recipe's 200" in other.aside[0]
 

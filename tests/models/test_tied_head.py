@@ -47,8 +47,8 @@ def test_a_tied_module_trains_one_table_which_its_checkpoint_restores(tmp_path: 
     assert isinstance(table, nn.Embedding)
     assert head.weight is table.weight
     assert count_parameters(plain) - count_parameters(tied) == 64 * table.num_embeddings - (64 * 8 + 8)
-    options = {"optim": {"steps": 4, "validate_every": 2}, "body": {"d_embed": 8, "tie": True}}
-    run = seqbench.run("gru", task, tier="smoke", logger="none", runs=tmp_path, **options)
+    optim, body = {"steps": 4, "validate_every": 2}, {"d_embed": 8, "tie": True}
+    run = seqbench.run("gru", task, tier="smoke", logger="none", runs=tmp_path, optim=optim, body=body)
     assert run.record.status == "ok"
     loaded = seqbench.SequenceModule.load_from_checkpoint(run.folder / "checkpoints" / "best.ckpt")
     assert loaded.objective.head.weight is loaded.body.get_submodule("embedding.table").weight

@@ -232,8 +232,8 @@ class Board:
     def digest(self) -> str:
         """Return the SHA-256 (hex) of the rules; a card without a newer key has the digest that it had before that key.
 
-        Newer keys are titles of architectures, and sizes and spreads of published models. The statistic belonged to each
-        published row.
+        Newer keys are titles of architectures, and sizes and spreads of published models. The statistic belonged to
+        each published row.
         """
         rules = dataclasses.asdict(self)
         if not self.architectures:
