@@ -205,13 +205,13 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(tmp_path: Path, monkeypatch:
 def test_a_run_whose_rate_fell_at_a_plateau_resumes_with_that_rate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    optim = {"steps": 60, "batch_size": 8, "validate_every": 1, "schedule": "plateau", "lr": 0.05, "warmup": 0}
+    optim = {"steps": 60, "batch_size": 8, "validate_every": 2, "schedule": "plateau", "lr": 0.05, "warmup": 0}
     whole = runner.run(config(optim=optim), tmp_path / "whole").record
     with monkeypatch.context() as patch:
-        signal_at(patch, 40, signal.SIGTERM)
+        signal_at(patch, 41, signal.SIGTERM)
         stopped = runner.run(config(optim=optim), tmp_path / "again")
     (state,) = torch.load(stopped.folder / run_folder.LAST, weights_only=True)["lr_schedulers"]
-    assert state["last_epoch"] == 40
+    assert state["last_epoch"] == 41
     assert state["drops"] > 0
     resumed = runner.run(config(optim=optim), tmp_path / "again", existing="resume").record
     assert plain(resumed.results) == plain(whole.results)
