@@ -232,7 +232,7 @@ def data(
     >>> for batch in copies.train_dataloader():
     ...     break
     >>> batch.inputs.shape, len(copies.train_dataloader())
-    (torch.Size([4, 30]), 200)
+    (torch.Size([4, 20]), 200)
     """
     from seqbench.running import data_request
 

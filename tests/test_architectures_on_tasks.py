@@ -108,4 +108,4 @@ def train_and_test(arch: Mapping[str, Any], task: dict[str, Any], texts: Path, d
     scores = trainer.test(module, verbose=False)
     assert all(math.isfinite(value) for value in scores[0].values())
     assert {f"test/{name}" for name in module.evaluated["test"]} <= scores[0].keys()
-    assert set(module.evaluated) == {"validation", *module.data.splits("test")}
+    assert set(module.evaluated) == {*module.data.splits("validation"), *module.data.splits("test")}

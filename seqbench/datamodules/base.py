@@ -269,7 +269,7 @@ class SequenceDataModule(L.LightningDataModule, ABC):
         >>> import seqbench
         >>> data = seqbench.data("parity", tier="smoke")
         >>> data.splits("test")
-        ('test', 'length-20', 'length-40', 'length-100', 'length-500')
+        ('test', 'length-20', 'length-40', 'length-41', 'length-100', 'length-500')
         >>> sum(len(batch) for batch in data.split_dataloader("length-500"))
         64
         """

@@ -28,8 +28,8 @@ TRAINER_FIELDS = ("trainer", "logger")
 def follow_trainer(optim: Optim, trainer: L.Trainer | None) -> Optim:
     """Return the optimisation with the number of steps that a user's own Trainer will take.
 
-    A Trainer without an end, and no Trainer at all, leave the card's number of steps. The warm-up keeps its number of
-    steps as well, unless it would take the whole training; then it takes the card's share of it.
+    A Trainer without an end, and no Trainer at all, leave the card's number of steps. The warm-up takes the card's
+    share of the steps.
 
     Args:
         optim: optimisation of the card.
@@ -41,9 +41,8 @@ def follow_trainer(optim: Optim, trainer: L.Trainer | None) -> Optim:
     if not 0 < steps < math.inf or steps == optim.steps:
         return optim
     steps = int(steps)
-    warmup = optim.warmup if optim.warmup < steps else optim.warmup * steps // max(optim.steps, optim.warmup)
     # Validations are the Trainer's; a card requires that they divide the steps.
-    return dataclasses.replace(optim, steps=steps, validate_every=steps, warmup=warmup)
+    return dataclasses.replace(optim, steps=steps, validate_every=steps, warmup=optim.warmup_of(steps))
 
 
 def clip_as_on_card(module: SequenceModule, optimizer: torch.optim.Optimizer, value: float | None) -> bool:

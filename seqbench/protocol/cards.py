@@ -49,7 +49,8 @@ class Optim:
         momentum: momentum of sgd and rmsprop.
         schedule: ``constant``; ``cosine`` down to 1 % of ``lr`` at the last step; or ``plateau``, which divides it by
             10 at each validation whose score is worse than the three before it.
-        warmup: steps of linear rise from 0 to ``lr``.
+        warmup: steps of linear rise from 0 to ``lr``; at most ``steps``. If ``steps`` alone is given, the warm-up keeps
+            the card's share of the steps.
         clip: largest norm of the whole gradient; 0 does not clip.
         hold: first validations of ``plateau``, none of which divides the rate.
 
@@ -92,6 +93,19 @@ class Optim:
                 f"optim.validate_every ({self.validate_every}) must divide optim.steps ({self.steps}), so that "
                 f"the last step is validated; try {_nearest_divisor(self.steps, self.validate_every)}."
             )
+        if self.warmup > self.steps:
+            raise SeqbenchError(
+                f"optim.warmup ({self.warmup}) must be at most optim.steps ({self.steps}), so that the learning rate "
+                f"reaches optim.lr; give a smaller optim.warmup, or leave it out."
+            )
+
+    def warmup_of(self, steps: int) -> int:
+        """Return the warm-up of a training with another number of steps: the same share of them.
+
+        >>> Optim(steps=2000, batch_size=8, validate_every=200, lr=1e-3, warmup=200).warmup_of(100)
+        10
+        """
+        return round(self.warmup * steps / self.steps)
 
 
 @dataclass(frozen=True, config=STRICT)
@@ -304,8 +318,8 @@ class Card:
 def load_card(name: str) -> Card:
     """Read a task's card by its name; a short name may stand for another task (``char-lm``).
 
-    >>> load_card("copy").metric
-    Metric(name='accuracy', direction='max')
+    >>> load_card("copy").metric.name
+    'accuracy'
 
     Raises:
         SeqbenchError: the task is unknown, or its card cannot be used.

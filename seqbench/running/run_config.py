@@ -86,7 +86,7 @@ def resolve_config(request: RunRequest, needs_sources: bool = True, imports_arch
         encoder_entry=entries.get("encoder"),
         encoder_options=options["encoder"],
         body=dataclasses.asdict(validate(body_options(datamodule), options["body"], "body")),
-        optim=validate(Optim, options["optim"], "optim"),
+        optim=_scale_warmup(options["optim"], request, tier.optim_for(entries["arch"].name)),
         trainer=validate(TrainerOptions, options["trainer"], "trainer"),
         logger=request.logger,
         wandb=validate(WandbOptions, options["wandb"], "wandb"),
@@ -201,6 +201,24 @@ def _load_classes(entries: Mapping[str, registry.Entry]) -> dict[str, type]:
             f"a run has one training, that of --arch; give a backbone as --encoder."
         )
     return classes
+
+
+def _scale_warmup(options: Options, request: RunRequest, standard: Optim) -> Optim:
+    """Return the optimisation of a run; with other steps than the card's, the warm-up takes the same share of them.
+
+    Args:
+        options: options of the group ``optim``.
+        request: names and options from the user; a warm-up that it states is kept.
+        standard: optimisation of the card.
+
+    Raises:
+        SeqbenchError: a value has the wrong type or is out of range.
+    """
+    stated = request.group("optim")
+    if "warmup" in stated or "steps" not in stated:
+        return validate(Optim, options, "optim")
+    optim = validate(Optim, {**options, "warmup": 0}, "optim")
+    return dataclasses.replace(optim, warmup=standard.warmup_of(optim.steps))
 
 
 def find_data(card: Card, tier: Tier, options: Options) -> DataLocation | None:

@@ -231,7 +231,10 @@ def test_each_score_is_in_the_column_of_its_loader_only(
     task = {**PARITY_LAST, "probe_lengths": [30, 40]}
     module = seqbench.build({"name": "gru", "d_model": 8}, task, tier="smoke")
     results = build_trainer().test(module)
-    assert [{key.split("/")[0] for key in scores} for scores in results] == [{"test"}, {"length-30"}, {"length-40"}]
+    over_lengths = {"test/accuracy_longer", "test/solved_length"} & set(results[0])
+    splits = [{key.split("/")[0] for key in scores.keys() - over_lengths} for scores in results]
+    assert splits == [{"test"}, {"length-30"}, {"length-40"}]
+    assert all(over_lengths <= scores.keys() for scores in results)
     shown = capsys.readouterr().out
     assert shown.count("length-30/accuracy") == 1
     value = results[1]["length-30/loss"]
@@ -249,7 +252,7 @@ def test_predictions_are_distributions() -> None:
     module = build_copy("gru")
     loader = not_none(module.data).split_dataloader("test")
     outputs = build_trainer().predict(module, dataloaders=loader)
-    assert [tuple(x.shape) for x in not_none(outputs)] == [(8, 23, 10), (8, 23, 10)]
+    assert [tuple(x.shape) for x in not_none(outputs)] == [(8, 13, 10), (8, 13, 10)]
 
 
 def test_more_loaders_than_splits_are_refused() -> None:
@@ -279,13 +282,13 @@ def test_without_a_trainer_and_in_a_run_the_schedule_is_that_of_the_card(tmp_pat
 @pytest.mark.parametrize(
     ("options", "steps", "warmup"),
     [
-        ({"max_steps": 30}, 30, 20),
+        ({"max_steps": 30}, 30, 6),
         ({"max_steps": 10}, 10, 2),
         ({"max_steps": 20}, 20, 4),
-        ({"max_epochs": 4}, 40, 20),
-        ({"max_epochs": 4, "accumulate_grad_batches": 5}, 8, 1),
-        ({"max_epochs": 4, "max_steps": 25}, 25, 20),
-        ({"max_epochs": 4, "limit_train_batches": 6}, 24, 20),
+        ({"max_epochs": 4}, 40, 8),
+        ({"max_epochs": 4, "accumulate_grad_batches": 5}, 8, 2),
+        ({"max_epochs": 4, "max_steps": 25}, 25, 5),
+        ({"max_epochs": 4, "limit_train_batches": 6}, 24, 5),
         ({"max_epochs": -1}, 100, 20),
     ],
     ids=str,
@@ -312,7 +315,7 @@ def test_the_cosine_ends_with_the_training(options: dict[str, int]) -> None:
     module.optim = dataclasses.replace(module.optim, schedule="cosine", warmup=3)
     monitor = LearningRateMonitor()
     own, logger = fit(module, callbacks=[monitor], log_every_n_steps=1, **options)
-    rates = [row["lr-Adam"] for _, row in logger.rows if "lr-Adam" in row]
+    rates = [value for _, row in logger.rows for key, value in row.items() if key.startswith("lr-AdamW")]
     assert max(rates) == pytest.approx(module.optim.lr)
     assert own.optimizers[0].param_groups[0]["lr"] == pytest.approx(0.01 * module.optim.lr)
 

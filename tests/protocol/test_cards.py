@@ -91,6 +91,7 @@ def test_a_short_name_loads_the_card_that_it_stands_for(name: str, stands_for: s
         ("tiers/small/optim/lr", -1.0, "lr must be a positive number"),
         ("tiers/small/optim/lr", 0.5, "is not in its learning_rates"),
         ("tiers/small/optim/validate_every", 4, "must divide optim.steps"),
+        ("tiers/small/optim/warmup", 10**6, "optim.warmup (1000000) must be at most optim.steps"),
         ("tiers/small/optim/optimizer", "adan", "Did you mean 'adam'"),
         ("tiers/small/optim/steps", 0, "steps must be at least 1"),
         ("tiers/small/optim/betas", [0.9], "betas must be a list of more than 1 values, got [0.9]"),

@@ -70,6 +70,7 @@ def test_the_options_of_a_configuration_give_the_same_configuration() -> None:
         ({}, ("--optim.validate_every", "7"), "must divide optim.steps (3000)"),
         ({}, ("--optim.steps", "1000000007"), "must divide optim.steps (1000000007), so"),
         ({"optim": {"steps": 10**15, "validate_every": 7}}, (), "optim.steps must be at most 1e+12"),
+        ({}, ("--optim.steps", "250", "--optim.warmup", "251"), "optim.warmup (251) must be at most optim.steps (250)"),
         ({}, ("--optim.optimizer", "adm"), "Did you mean 'adam'"),
         ({"task": {"name": "char-lm", "data_dir": ""}}, (), "must name a folder or a file, got ''"),
         ({"task": {"name": "char-lm", "data_dir": 5}}, (), "must name a folder or a file, got 5"),
@@ -98,12 +99,26 @@ def test_the_defaults_of_a_card_are_not_modified(task: str) -> None:
         (("--arch.num_layers", "4", "--body.d_embed", "8"), []),
         (("--trainer.threads", "1"), []),
         (("--optim.lr", "2e-2"), ["optim.lr"]),
-        (("--optim.steps", "8000", "--optim.batch_size", "3"), ["optim.steps", "optim.batch_size"]),
+        (("--optim.steps", "8000", "--optim.batch_size", "3"), ["optim.steps", "optim.batch_size", "optim.warmup"]),
+        (("--optim.steps", "8000", "--optim.warmup", "300"), ["optim.steps"]),
         (("--task.delay", "31", "--task.samples", "10"), ["task.delay", "task.samples"]),
     ],
 )
 def test_differences_from_the_card_are_named(arguments: tuple[str, ...], modified: list[str]) -> None:
     assert resolve(*arguments).modified() == modified
+
+
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0), (250, 25), (3000, 300), (30_000, 3000)])
+def test_the_warm_up_takes_the_same_share_of_other_steps(steps: int, warmup: int) -> None:
+    optim = {"steps": steps, "validate_every": 1}
+    assert resolve("--optim.steps", str(steps), "--optim.validate_every", "1").optim.warmup == warmup
+    assert resolve(optim=optim).optim.warmup == warmup
+    assert resolve(optim={**optim, "warmup": 1}).optim.warmup == 1
+
+
+def test_the_warm_up_that_a_record_states_is_kept() -> None:
+    config = resolve(optim={"steps": 250, "validate_every": 50, "warmup": 7})
+    assert repeat(config).optim == config.optim
 
 
 def test_a_run_is_modified_by_other_data_and_not_by_another_folder(real_data: Path, small_data: Path) -> None:

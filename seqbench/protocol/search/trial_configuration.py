@@ -53,8 +53,8 @@ def rung_optim(optim: Optim, share: float, lr: float) -> Optim:
         return dataclasses.replace(optim, lr=lr)
     validations = max(1, round(share * (optim.steps // optim.validate_every)))
     every = max(1, round(share * optim.steps / validations))
-    warmup = round(optim.warmup * every * validations / optim.steps)
-    return dataclasses.replace(optim, steps=every * validations, validate_every=every, warmup=warmup, lr=lr)
+    steps = every * validations
+    return dataclasses.replace(optim, steps=steps, validate_every=every, warmup=optim.warmup_of(steps), lr=lr)
 
 
 def trial_config(config: RunConfig, rule: SearchRule, trial: Trial, point: Collection[str] = ()) -> RunConfig:

@@ -20,10 +20,10 @@ from seqbench.utils.errors import SeqbenchError
 from tests.models.contract import cheats
 from tests.models.modules import PAIRS, build_small_module
 
-PARITY = {"name": "parity", "samples": 8, "max_length": 40, "probe_lengths": [120], "probe_samples": 8}
+PARITY = {"name": "parity", "samples": 8, "probe_lengths": [120], "probe_samples": 8, "validation_lengths": [120]}
 
 
-def build_with(backbone: type[nn.Module], task: str = "copy") -> SequenceModule:
+def build_with(backbone: type[nn.Module], task: str = "copy-10") -> SequenceModule:
     """Return a module of the smoke tier with a backbone of width 16 in place of its own."""
     options = PARITY if task == "parity" else task
     module = seqbench.build({"name": "gru", "d_model": 16}, options, tier="smoke")
@@ -80,7 +80,7 @@ def test_a_leak_of_trained_weights_is_found_once_they_are_trained() -> None:
 @pytest.mark.parametrize(
     "backbone", [cheats.Honest, cheats.SeededNoise, cheats.Counting, cheats.InvalidFuture, cheats.Undeclared]
 )
-@pytest.mark.parametrize("task", ["copy", "parity", "plan", "adding"])
+@pytest.mark.parametrize("task", ["copy-10", "parity", "plan", "adding"])
 def test_a_causal_backbone_passes(backbone: type[nn.Module], task: str) -> None:
     result = probe(build_with(backbone, task))
     assert not result.looks_ahead
