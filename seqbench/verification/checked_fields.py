@@ -25,6 +25,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         "config.card.digest",
         "config.card.metric",
         "config.card.direction",
+        "config.card.selection",
     ),
     "configuration": (
         "config.architecture.name",

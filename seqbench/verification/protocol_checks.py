@@ -70,6 +70,7 @@ def check_card(subject: Subject) -> str:
         "digest": card.digest(recorded.tier),
         "metric": card.metric.name,
         "direction": card.metric.direction,
+        "selection": card.metric.selection,
     }
     compare_values({key: getattr(recorded, key) for key in installed}, installed, 0, "config.card")
     return f"{card.name}, version {card.version}, tier {recorded.tier}: as installed"
