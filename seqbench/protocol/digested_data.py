@@ -23,6 +23,7 @@ NEUTRAL: Mapping[str, Mapping[str, object]] = {
         "schedule": "constant",
         "warmup": 0,
         "clip": 0.0,
+        "hold": 0,
     },
     "Tier": {
         "task": {},

@@ -62,8 +62,7 @@ def check_splits_disjoint(task: TaskSubject) -> None:
         tested = [sample for sample in tested if len(sample) >= shortest]
         if not tested:
             continue
-        # Equal samples within one split show how often samples of two splits are equal by chance.
-        by_chance = len(samples) * math.sqrt(_equal_pairs(samples) * _equal_pairs(tested))
+        by_chance = _shared_by_chance(samples, tested, are_windows=task.data.streaming)
         if by_chance > TOO_COMMON:
             continue
         compared += 1
@@ -117,7 +116,28 @@ def _shortest_compared(task: TaskSubject, count: int) -> int:
     return steps * torch.int64.itemsize
 
 
+def _shared_by_chance(samples: list[bytes], tested: list[bytes], are_windows: bool = False) -> float:
+    """Return the expected share of the tested samples that equal one of the other samples, if both are random.
+
+    Equal samples within a split show how often samples of two splits are equal by chance. A small tested split has no
+    equal pair at rates below one in its number of pairs; up to that rate the other split shows it alone. Windows of a
+    stream are no such samples, because the windows of two epochs overlap.
+
+    Args:
+        samples: samples of one split.
+        tested: samples of the split that is tested.
+        are_windows: whether the samples are windows of a stream.
+
+    >>> payloads = [bytes([n]) for n in (1, 2, 3, 1, 4)]
+    >>> _shared_by_chance(payloads, [bytes([5]), bytes([6])])
+    0.5
+    """
+    among = _equal_pairs(samples)
+    smallest_seen = 0.0 if are_windows else 1 / max(1, math.comb(len(tested), 2))
+    return len(samples) * math.sqrt(among * max(_equal_pairs(tested), min(among, smallest_seen)))
+
+
 def _equal_pairs(samples: list[bytes]) -> float:
     """Return the share of the pairs of samples that are equal."""
-    pairs = len(samples) * (len(samples) - 1) / 2
-    return sum(n * (n - 1) / 2 for n in Counter(samples).values()) / pairs if pairs else 0.0
+    pairs = math.comb(len(samples), 2)
+    return sum(math.comb(n, 2) for n in Counter(samples).values()) / pairs if pairs else 0.0

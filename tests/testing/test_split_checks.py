@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 
 import pytest
@@ -59,6 +60,16 @@ def test_samples_that_are_equal_by_chance_are_not_refused() -> None:
     task.data.probes = {}
     with pytest.raises(Skip, match="equal by chance"):
         split_checks.check_splits_disjoint(task)
+
+
+def test_the_expected_share_of_equal_samples_is_right_where_the_tested_split_has_no_equal_pair() -> None:
+    def draw(rng: random.Random, count: int) -> list[bytes]:
+        return [rng.randrange(8**5).to_bytes(2, "big") for _ in range(count)]
+
+    rng = random.Random(0)
+    samples, tested = draw(rng, 2000), draw(rng, 60)
+    assert len(set(tested)) == 60
+    assert split_checks._shared_by_chance(samples, tested) == pytest.approx(2000 / 8**5, rel=0.25)
 
 
 def test_a_probe_of_another_length_is_found() -> None:
