@@ -39,7 +39,7 @@ def describe_module(module: SequenceModule) -> dict[str, object]:
         "options": options,
         "spec": module.spec.to_dict(),
         "sources": {name: dict(files) for name, files in config.class_files.items()},
-        "card": config.card.digest(config.tier),
+        "card": config.card_digest(),
         "vocabulary": _vocabulary_digest(data) if data is not None else None,
         "built_object": _name_of_object(config),
     }
@@ -136,7 +136,7 @@ def rebuild_data(config: RunConfig, spec: SequenceSpec, card: str, vocabulary: o
     """
     data = loading.build_datamodule(config)
     name = config.card.name
-    if config.card.digest(config.tier) != card:
+    if config.card_digest() != card:
         raise SeqbenchError(
             f"the card of task '{name}' has changed since the module was trained; to use the new one, set "
             f'module.data = seqbench.data("{name}", tier="{config.tier}").'

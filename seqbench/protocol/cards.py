@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
+from collections.abc import Collection
 from dataclasses import field
 from typing import Annotated, Literal
 
@@ -212,12 +213,22 @@ class Tier:
         changes = self.optims.get(architecture, {})
         return validate(Optim, {**dataclasses.asdict(self.optim), **changes}, f"optims.{architecture}")
 
-    def digested(self) -> dict[str, object]:
-        """Return the part of the tier that digests hold; changes of the optimisation are those that have an effect."""
+    def digested(self, architectures: Collection[str] = ()) -> dict[str, object]:
+        """Return the part of the tier that digests hold; changes of the optimisation are those that have an effect.
+
+        Args:
+            architectures: the architectures whose own recipes count; a recipe for another one changes no digest.
+        """
         own = digested_fields(self.optim)
-        others = {name: digested_fields(self.optim_for(name)) for name in self.optims}
+        others = {name: digested_fields(self.optim_for(name)) for name in self.optims if name in architectures}
         changed = {name: optim for name, optim in others.items() if optim != own}
-        parts = {"body": without_neutral("PairOptions", self.body), "optim": own, "optims": changed}
+        recipes = {name: plain_value(dict(self.architectures.get(name, {}))) for name in architectures}
+        parts = {
+            "body": without_neutral("PairOptions", self.body),
+            "optim": own,
+            "optims": changed,
+            "architectures": {name: options for name, options in recipes.items() if options},
+        }
         return without_neutral("Tier", {**digested_fields(self), **parts})
 
 
@@ -292,11 +303,16 @@ class Card:
         known = [tier for tier in TIERS if tier in self.tiers]
         raise SeqbenchError(f"task '{self.name}' has no tier '{name}'.{did_you_mean(name, known)}")
 
-    def digest(self, tier: str) -> str:
+    def digest(self, tier: str, architectures: Collection[str] = ()) -> str:
         """Return the SHA-256 (hex) of name, version, metric, data, arguments and one tier, without descriptions.
 
-        A registered kind of data stands in it with its name and its distribution, and not with the path of its class.
-        Arguments for all tiers count as those of the tier.
+        A record holds the digest for the architectures of its run, so that a recipe for another architecture changes no
+        record. A registered kind of data stands in it with its name and its distribution, and not with the path of its
+        class. Arguments for all tiers count as those of the tier.
+
+        Args:
+            tier: name of the tier.
+            architectures: the architectures whose own recipes count.
 
         Raises:
             SeqbenchError: the card has no such tier, or its kind of data is unknown.
@@ -310,7 +326,7 @@ class Card:
                 **fields,
                 "metric": digested_fields(self.metric),
                 "datamodule": kind or self.datamodule,
-                "tier": {**chosen.digested(), "task": plain_value({**self.arguments, **chosen.task})},
+                "tier": {**chosen.digested(architectures), "task": plain_value({**self.arguments, **chosen.task})},
             }
         )
 

@@ -277,11 +277,16 @@ class RunConfig:
         if data["task"].get("source") in FILE_SOURCES:
             data["task"]["source"] = "auto"
         data["precision"] = self.trainer.precision
-        data["card"] = self.card.digest(self.tier)
+        data["card"] = self.card_digest()
         data["data"] = sorted((name.rpartition("/")[0], value) for name, value in self.checksums.items())
         if self.class_files:
             data["class_files"] = self.class_files
         return json_digest(plain_value(data))
+
+    def card_digest(self) -> str:
+        """Return the digest of the card's tier, with the card's recipes for the architectures of this run."""
+        entries = [entry for entry in (self.arch_entry, self.encoder_entry) if entry is not None]
+        return self.card.digest(self.tier, [entry.name for entry in entries])
 
     def folder(self, runs: Path) -> Path:
         """Return the run's folder, ``runs/<task>/<arch>/<tier>-s<seed>-<digest>``."""

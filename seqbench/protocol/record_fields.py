@@ -246,7 +246,9 @@ class CardDescription(StrictModel):
     name: str = Field(description="Name of the task.")
     version: WholeNumber = Field(description="Version of the card.")
     tier: str = Field(description="Tier of the card, which sets sizes and budget.")
-    digest: str = Field(description="SHA-256 (hex) of the card for this tier, without its descriptions.")
+    digest: str = Field(
+        description="SHA-256 (hex) of the card for this tier and these architectures, without its descriptions."
+    )
     distribution: str | None = Field(description="Distribution that offers the task.")
     distribution_version: str | None = Field(description="Version of that distribution.")
     metric: str = Field(description="Primary metric of the task.")

@@ -97,7 +97,7 @@ def _list_recorded_differences(config: RunConfig, path: Path) -> list[str]:
     """Return differences that only the record knows: the card, the data and the source of the architecture."""
     described = records.read_record(path).config
     lines = []
-    if described.card.tier == config.tier and described.card.digest != config.card.digest(config.tier):
+    if described.card.tier == config.tier and described.card.digest != config.card_digest():
         lines.append(f"the card of {config.card.name}")
     if sorted(described.data.values()) != sorted(config.checksums.values()):
         lines.append("the data files")

@@ -77,7 +77,7 @@ def describe_config(config: RunConfig) -> dict[str, object]:
             "name": card.name,
             "version": card.version,
             "tier": config.tier,
-            "digest": card.digest(config.tier),
+            "digest": config.card_digest(),
             "distribution": task.distribution,
             "distribution_version": task.version,
             "metric": card.metric.name,

@@ -206,7 +206,7 @@ def _find_changes(record: Record, config: RunConfig) -> dict[str, Change]:
     pairs: dict[str, tuple[object, object]] = {
         key: (recorded.get(key), now.get(key)) for key in [*keys, "trainer.precision"]
     }
-    pairs["card"] = (record.config.card.digest, config.card.digest(config.tier))
+    pairs["card"] = (record.config.card.digest, config.card_digest())
     pairs["data"] = (checksums_by_part(record.config.data), checksums_by_part(config.checksums))
     return {key: {"recorded": old, "now": new} for key, (old, new) in pairs.items() if old != new}
 

@@ -57,7 +57,11 @@ def check_record(subject: Subject) -> str:
 
 def check_card(subject: Subject) -> str:
     """Check that the recorded card equals the installed one."""
-    recorded = subject.record.config.card
+    config = subject.record.config
+    recorded, architectures = (
+        config.card,
+        [one.name for one in (config.architecture, config.encoder) if one is not None],
+    )
     _require_task(recorded.name, recorded)
     card = cards.load_card(recorded.name)
     if recorded.version != card.version:
@@ -67,7 +71,7 @@ def check_card(subject: Subject) -> str:
         )
     installed = {
         "name": card.name,
-        "digest": card.digest(recorded.tier),
+        "digest": card.digest(recorded.tier, architectures),
         "metric": card.metric.name,
         "direction": card.metric.direction,
         "selection": card.metric.selection,

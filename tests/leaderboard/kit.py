@@ -88,7 +88,7 @@ def example_record(
                 "name": task,
                 "version": card.version,
                 "tier": tier,
-                "digest": card.digest(tier),
+                "digest": card.digest(tier, [arch]),
                 "metric": card.metric.name,
                 "direction": card.metric.direction,
             },

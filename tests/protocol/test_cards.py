@@ -136,6 +136,16 @@ def test_the_digest_depends_on_the_protocol_and_not_on_the_prose() -> None:
         assert cards.parse_card(changed(key, other), "").digest("small") != digest, key
 
 
+def test_a_recipe_changes_only_the_digests_of_its_architecture() -> None:
+    plain = cards.parse_card(VALID, "")
+    for key, value in (("architectures", {"d_model": 9}), ("optims", {"lr": 0.5})):
+        card = cards.parse_card(changed(f"tiers/small/{key}", {"tcn": value}), "")
+        assert card.digest("small") == plain.digest("small")
+        assert card.digest("small", ["gru"]) == plain.digest("small", ["gru"])
+        assert card.digest("small", ["tcn"]) != plain.digest("small", ["tcn"]), key
+        assert card.digest("small", ["gru", "tcn"]) != plain.digest("small", ["gru", "tcn"]), key
+
+
 def test_an_unknown_tier_is_refused_with_the_closest_names() -> None:
     with pytest.raises(SeqbenchError, match=r"no tier 'smal'\. Did you mean 'small'"):
         cards.load_card("copy").tier("smal")

@@ -63,10 +63,11 @@ class CheckedRecord:
         task: name of the task card.
         card_version: version of the task card.
         tier: tier of the task card.
-        card_digest: digest of the task card for that tier.
+        card_digest: digest of the task card for that tier, with its recipes for the architectures of the run.
         metric: metric that decides.
         direction: ``min`` or ``max``: which scores are better.
         architecture: name of the architecture, followed by the name of its encoder if it has one.
+        recipes: names of the architectures whose recipes of the card count for the run: backbone and encoder.
         distribution: name of the distribution that offers the architecture; empty for a class given by its path.
         distribution_version: version of that distribution.
         options: options of the backbone and the body, the learning rate and the precision, by dotted name.
@@ -102,6 +103,7 @@ class CheckedRecord:
     metric: str
     direction: str
     architecture: str
+    recipes: tuple[str, ...]
     distribution: str
     distribution_version: str
     options: Mapping[str, OptionValue]
@@ -171,6 +173,7 @@ def check_record_values(record: Record, origin: str) -> CheckedRecord:
         metric=metric[:MOST_TEXT],
         direction=config.card.direction,
         architecture=config.model[: 2 * MOST_TEXT],
+        recipes=tuple(one.name[:MOST_TEXT] for one in (config.architecture, config.encoder) if one is not None),
         distribution=(config.architecture.distribution or "")[:MOST_TEXT],
         distribution_version=(config.architecture.version or "")[:MOST_TEXT],
         options=_options(config),

@@ -77,7 +77,7 @@ def _filter_records(
     """Return the records that satisfy the board's rules, by task; note the others."""
     # A board may name a task by an alias, such as `char-lm`.
     names = {card.name: task for task, card in selection.cards.items()}
-    digests = {task: card.digest(board.tier) for task, card in selection.cards.items()}
+    digests: dict[tuple[str, tuple[str, ...]], str] = {}
     kept: dict[str, list[CheckedRecord]] = {task: [] for task in selection.cards}
     for record in records:
         if isinstance(record, ExcludedRecord):
@@ -89,8 +89,11 @@ def _filter_records(
             continue
         task = names[record.task]
         card = selection.cards[task]
+        key = (task, record.recipes)
+        if key not in digests:
+            digests[key] = card.digest(board.tier, record.recipes)
         reason = (
-            _other_card(record, card, digests[task])
+            _other_card(record, card, digests[key])
             or _broken_rule(board, record, task)
             or _other_rate(record, card.tier(board.tier))
         )

@@ -14,7 +14,11 @@ from seqbench.protocol import registry
 from seqbench.protocol.card_lookup import read_card_file
 from seqbench.protocol.cards import Card, Tier, load_card
 from seqbench.protocol.reference.task_drawing import draw_example
+from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import format_number
+
+INDEX, TITLE = "index.md", "# Tasks"
+"""Name of the page that lists all tasks, and its first line."""
 
 DISTRIBUTION = "seqbench"
 
@@ -22,7 +26,7 @@ DISTRIBUTION = "seqbench"
 def reference_files() -> dict[str, str]:
     """Return the texts of all pages and pictures by file name."""
     cards = [load_card(name) for name in _names()]
-    files = {"index.md": _index(cards)}
+    files = {INDEX: _index(cards)}
     for card in cards:
         files[f"{card.name}.md"] = task_page(card)
         files[f"{card.name}.svg"] = draw_example(card.example)
@@ -65,7 +69,7 @@ def _index(cards: Iterable[Card]) -> str:
     toctree = "\n".join(["```{toctree}", ":hidden:", "", *(card.name for card in cards), "```"])
     return "\n\n".join(
         [
-            "# Tasks",
+            TITLE,
             "Each page is generated from the card of the task. The times of the tiers are for a GRU on two cores: "
             "`smoke` 20 seconds, `small` 5 minutes, `medium` an hour. `paper` is the recipe of a publication.",
             _table(("task", "what it asks", "deciding metric"), rows),
@@ -135,9 +139,16 @@ def _own_entries() -> list[str]:
 
 
 def main(folder: Path) -> None:
-    """Write all pages and pictures into a folder, and remove those of tasks that no longer exist."""
+    """Write all pages and pictures into a folder, and remove those of tasks that no longer exist.
+
+    Raises:
+        SeqbenchError: the folder holds other files than these pages, which would be removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     files = reference_files()
+    index = folder / INDEX
+    if any(folder.iterdir()) and not (index.is_file() and index.read_text(encoding="utf-8").startswith(TITLE)):
+        raise SeqbenchError(f"{folder} holds other files than pages of tasks; name docs/tasks, or a new folder.")
     for path in folder.iterdir():
         if path.name not in files:
             path.unlink()
@@ -146,4 +157,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except SeqbenchError as error:
+        sys.exit(str(error))

@@ -6,6 +6,7 @@ import pytest
 
 from seqbench.protocol.cards import load_card
 from seqbench.protocol.reference import task_reference
+from seqbench.utils.errors import SeqbenchError
 
 FOLDER = Path(__file__).parents[3] / "docs" / "tasks"
 AGAIN = "run `python -m seqbench.protocol.reference.task_reference docs/tasks`"
@@ -31,10 +32,18 @@ def test_each_task_is_described_with_tiers_and_published_scores(name: str) -> No
 
 
 def test_a_page_of_a_removed_task_is_removed(tmp_path: Path) -> None:
+    task_reference.main(tmp_path)
     (tmp_path / "gone.md").write_text("old")
     task_reference.main(tmp_path)
     assert not (tmp_path / "gone.md").exists()
     assert (tmp_path / "copy.svg").is_file()
+
+
+def test_a_folder_with_other_files_stays_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "index.md").write_text("# My documentation\n")
+    with pytest.raises(SeqbenchError, match="holds other files than pages of tasks"):
+        task_reference.main(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["index.md"]
 
 
 def test_a_bar_in_a_cell_is_escaped() -> None:
