@@ -36,7 +36,14 @@ NEUTRAL: Mapping[str, Mapping[str, object]] = {
     },
     "Card": {"arguments": {}},
     "Metric": {"selection": ""},
-    "PairOptions": {"d_embed": None, "dropout": 0.0, "embedding_std": 1.0, "bridge": "additive", "heads": 4},
+    "PairOptions": {
+        "d_embed": None,
+        "dropout": 0.0,
+        "embedding_std": 1.0,
+        "tie": False,
+        "bridge": "additive",
+        "heads": 4,
+    },
 }
 """Neutral value of each optional key, by the class of the options. A value in this table never changes.
 

@@ -130,7 +130,7 @@ def test_options_that_do_not_fit_a_trained_model_are_refused(run: Path, given: d
 def test_a_length_at_which_an_architecture_fails_is_one_sentence(tmp_path: Path) -> None:
     folder = train(tmp_path, COPY, f"{HERE}:Short")
     assert scored(evaluate(folder)) == values(folder)
-    with pytest.raises(SeqbenchError, match=r"fails on the test split, .* up to 60 steps \(IndexError: .*give shorter"):
+    with pytest.raises(SeqbenchError, match=r"fails on the test split, .* up to 50 steps \(IndexError: .*give shorter"):
         evaluate(folder, {"delay": 40})
 
 

@@ -16,7 +16,7 @@ CHEATS = "tests.models.contract.cheats"
 FEW_STEPS = {"steps": 40, "validate_every": 20}
 
 
-def run(name: str, runs: Path, task: str = "copy") -> seqbench.Run:
+def run(name: str, runs: Path, task: str = "copy-10") -> seqbench.Run:
     arch = {"name": f"{CHEATS}:{name}", "d_model": 16}
     return seqbench.run(arch, task, tier="smoke", optim=FEW_STEPS, logger="none", runs=runs)
 

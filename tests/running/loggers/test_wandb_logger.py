@@ -233,7 +233,7 @@ def test_samples_and_attention_maps_are_shown(small_data: Path, tmp_path: Path) 
     assert shown["sample/translations._type"] == "html-file"
     html = next(tmp_path.rglob("media/html/sample/*.html")).read_text(encoding="utf-8")
     assert "source" in html
-    assert kept.group == "translation-multi30k-en-de/gru+bigru"
+    assert kept.group == "translation-multi30k-en-de/gru"
 
 
 def test_sync_sends_an_offline_run_to_the_server(offline: tuple[Run, list[str], WandbStub], online: WandbStub) -> None:
