@@ -94,7 +94,7 @@ def test_the_direction_of_other_metrics_follows_from_chance_and_best() -> None:
     [
         (lambda a: example_record("parity"), "different tasks, copy and parity"),
         (lambda a: example_record(tier="smoke"), "different tiers, small and smoke"),
-        (lambda a: changed(a, "config", "card.version", 2), "different versions of the card, 1 and 2"),
+        (lambda a: changed(a, "config", "card.version", 3), "different versions of the card, 2 and 3"),
         (lambda a: changed(a, "config", "card.digest", "f" * 64), "different cards, "),
         (lambda a: changed(a, "config", "options.task.delay", 7), "their tasks differ in task.delay"),
         (lambda a: changed(a, "config", "data", {"x": "0"}), "their data have different checksums"),

@@ -59,6 +59,7 @@ def test_speeds_that_count_padding_are_not_compared_with_others(data: BoardData)
     assert cost_columns.machine_notes(none, ["tokens_per_second"]) == []
 
 
-def test_a_card_cannot_leave_out_load_and_attempts() -> None:
-    assert cost_columns.page_columns(["seconds"]) == ["seconds", "processor", "load", "attempts"]
+def test_a_card_cannot_leave_out_load_search_and_attempts() -> None:
+    always = ["processor", "load", "search_cost", "search", "attempts"]
+    assert cost_columns.page_columns(["seconds"]) == ["seconds", *always]
     assert {column.group for column in cost_columns.COLUMNS.values()} == {"cost", "provenance"}

@@ -27,7 +27,7 @@ def copy(data: BoardData) -> TaskData:
 def test_a_shared_device_becomes_a_phrase_and_other_columns_stay(copy: TaskData) -> None:
     columns, phrases = table_cells.choose_columns(copy, ["parameters", "device", "distribution"])
     assert [column.key for column in columns] == ["parameters", "distribution"]
-    assert phrases == ["device a processor, 1 thread"]
+    assert phrases == ["device a processor, 1 thread", "search cost 3 runs", "search 3 rates in whole runs"]
 
 
 def test_a_column_without_any_value_is_left_out(copy: TaskData) -> None:
