@@ -20,8 +20,8 @@ def test_a_dry_run_shows_the_run_and_writes_nothing(
     out = capsys.readouterr().out
     count = sum(p.numel() for p in seqbench.build("gru", "copy", tier="smoke").parameters())
     assert f"{count:,} parameters; d_model 64, num_layers 1" in out
-    assert "budget        20 steps of 64, adam at rate 0.005, validated every 10 steps" in out
-    assert "because of changes to the card: task.samples, optim.steps, optim.validate_every" in out
+    assert "budget        20 steps of 64, adamw at rate 0.005, validated every 10 steps" in out
+    assert "because of changes to the card: task.samples, optim.steps, optim.validate_every, optim.warmup" in out
     assert re.search(r"folder +runs/copy/gru/smoke-s0-\w{8} \(does not exist yet\)", out)
     assert re.search(r"estimate +[\d.]+ (ms|s|min)", out)
     assert list(tmp_path.iterdir()) == []

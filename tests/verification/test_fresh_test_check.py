@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("nets_in_this_process")
 def test_a_true_record_scores_alike_on_new_samples(run: Path) -> None:
     report = verify.verify_record(run)
     message = message_of(report, "fresh test")
-    assert message.startswith("test accuracy ")
+    assert message.startswith("test accuracy_longer ")
     assert message.endswith("with 52 samples")  # 20 of the test split, and 16 of each of two probes.
 
 

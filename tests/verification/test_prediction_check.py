@@ -82,7 +82,10 @@ def test_an_invented_standard_error_is_wrong(folder: Path, scored: Any) -> None:
 
 
 def test_invented_influences_of_samples_are_wrong(folder: Path, scored: Any) -> None:
-    edit_record(folder, replace_value("results", "metrics", "test", "accuracy", "sample_groups", value=[0.0] * 20))
+    def invent(data: RecordData) -> None:
+        data["results"]["metrics"]["test"]["accuracy_longer"]["sample_groups"] = [0.0] * 20
+
+    edit_record(folder, invent)
     state, text = message(folder, scored)
     assert state == "wrong"
     assert "sample_groups of test" in text

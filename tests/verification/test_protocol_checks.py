@@ -115,7 +115,7 @@ def test_missing_data_make_no_record_wrong(tmp_path: Path, monkeypatch: pytest.M
     options["task"]["source"] = "auto"
     options["optim"] |= OPTIM  # The record keeps the curve of its run.
     described = {"name": card.name, "version": card.version, "tier": "smoke", "digest": card.digest("smoke")}
-    described |= {"metric": card.metric.name, "direction": card.metric.direction}
+    described |= {"metric": card.metric.name, "direction": card.metric.direction, "selection": card.metric.selection}
 
     def change(data: RecordData) -> None:
         data["config"]["options"] = options

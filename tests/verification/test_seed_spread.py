@@ -57,7 +57,7 @@ def test_other_seeds_of_the_same_configuration_are_found_and_no_others(run: Path
 def test_equal_seeds_leave_the_sampling_error_as_the_tolerance(run: Path) -> None:
     record = records.read_record(run)
     tolerance = seed_spread.score_tolerance(record, [edited(record, seed=1), edited(record, seed=2)])
-    error = record.results.metrics["test"]["accuracy"].standard_error
+    error = record.results.metrics["test"]["accuracy_longer"].standard_error
     assert error is not None
     assert tolerance.size == pytest.approx(3 * 2**0.5 * error)
     assert tolerance.from_seeds

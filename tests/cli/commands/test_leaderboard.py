@@ -55,7 +55,7 @@ def test_a_board_is_built_from_runs(place: Path, capsys: pytest.CaptureFixture[s
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        (CARD.replace("copy: ", "cpy: "), "tasks: unknown task 'cpy'. Did you mean 'copy'?"),
+        (CARD.replace("copy: ", "cpy: "), "tasks: unknown task 'cpy'. Did you mean 'copy' or 'copy-10'?"),
         (CARD.replace("tier: small", "tier: paper"), "no tier 'paper'"),
         (CARD.replace("tasks:", "task:"), "unknown key 'task'. Did you mean 'tasks'?"),
         (CARD.replace("}}", "}, architectures: {gruu: {title: x}}}"), "unknown architecture 'gruu'"),
@@ -89,7 +89,7 @@ def test_every_reader_of_a_card_refuses_an_unknown_task(place: Path, capsys: pyt
     Path("roots").mkdir()
     Path("roots/mine.yaml").write_text(CARD.replace("copy: ", "cpy: "))
     Path("mine.yaml").write_text(CARD.replace("copy: ", "cpy: "))
-    message = "tasks: unknown task 'cpy'. Did you mean 'copy'?"
+    message = "tasks: unknown task 'cpy'. Did you mean 'copy' or 'copy-10'?"
     for words in (["leaderboard", "build", "mine.yaml"], ["leaderboard", "submit", "mine", "--root", "roots"]):
         assert main(words) == 2
         assert message in capsys.readouterr().err
