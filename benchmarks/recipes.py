@@ -9,7 +9,6 @@ score over the learning rate for each task, writes the tables of ``docs/recipes.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from benchmarks import _recipe_page
 from benchmarks._rate_scores import TIER, best_rate, further_rate, mean_scores
 from benchmarks._results import RESULTS, write_results
 from seqbench.protocol.cards import Card, load_card
+from seqbench.protocol.digested_data import digested_fields
 from seqbench.utils import screen
 from seqbench.utils.plain_data import json_digest
 
@@ -73,7 +73,7 @@ def recipe_digest(card: Card, family: str) -> str:
             "task": {**card.arguments, **tier.task},
             "options": {**tier.arch, **tier.architectures.get(family, {})},
             "body": dict(tier.body),
-            "optim": {**dataclasses.asdict(tier.optim_for(family)), "lr": None},
+            "optim": {**digested_fields(tier.optim_for(family)), "lr": None},
         }
     )
 

@@ -21,6 +21,7 @@ from torch import nn
 from seqbench.protocol.backbones import GroupsParameters, ParameterGroup
 from seqbench.protocol.cards import Optim
 from seqbench.utils.errors import SeqbenchError, did_you_mean
+from seqbench.utils.number_format import counted
 from seqbench.utils.plain_data import short_repr
 
 KEYS = tuple(ParameterGroup.__annotations__)
@@ -118,7 +119,7 @@ def describe_groups(module: nn.Module, body: nn.Module, optim: Optim) -> str:
     groups = collect_optimizer_groups(module, body, optim)
     sizes = [sum(p.numel() for p in group["params"]) for group in groups]
     decayed = sum(size for size, group in zip(sizes, groups, strict=True) if group["weight_decay"])
-    parts = [f"weight decay on {decayed:,} of {sum(sizes):,} parameters"]
+    parts = [f"weight decay on {decayed:,} of {counted(sum(sizes), 'parameter')}"]
     parts += [
         f"rate {group['lr']:g} instead of {optim.lr:g} for {size:,}"
         for size, group in zip(sizes, groups, strict=True)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from seqbench.protocol.search.rate_ladder import continued_ladder
 from seqbench.utils.errors import SeqbenchError
+from seqbench.utils.number_format import counted
 
 MOST_EXTENSIONS = 3
 """Number of rates beyond each edge of a card's grid that a search may try."""
@@ -96,7 +97,7 @@ class SearchRule:
         '2 rates for 20 % of the steps, the best 3 for 50 %, the best 1 for 100 %; up to 3 more on each side'
         """
         first, *later = self.rungs
-        stages = [f"{len(self.grid)} rates for {100 * first.share:g} % of the steps"]
+        stages = [f"{counted(len(self.grid), 'rate')} for {100 * first.share:g} % of the steps"]
         stages += [f"the best {rung.keep or 'ones'} for {100 * rung.share:g} %" for rung in later]
         tuned = "".join(f"; then {option.name} of {1 + len(option.others)} values" for option in self.second)
         return f"{', '.join(stages)}; up to {self.extensions} more on each side{tuned}"
