@@ -87,6 +87,7 @@ def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
     lines: dict[str, dict[str, Any]] = dict.fromkeys(names, unknown) | {
         card.metric.name: {"value": value, "chance": chance, "best": best, "best_unknown": "unknown"}
     }
+    rates = card.tier("small").learning_rates[:3]
     steps = list(range(50, 50 * (POINTS + 1), 50))
     curve = {name: [value + (chance - value) * steps[0] / (10 * step) for step in steps] for name in names}
     options = {
@@ -97,7 +98,8 @@ def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
         "optim": {
             "steps": steps[-1],
             **dict.fromkeys(("batch_size", "validate_every", "warmup"), 50),
-            **dict.fromkeys(("lr", "weight_decay", "momentum", "clip"), 1e-3),
+            **dict.fromkeys(("weight_decay", "momentum", "clip"), 1e-3),
+            "lr": rates[0],
             "optimizer": "adam",
             "schedule": "cosine",
             "betas": [0.9, 0.999],
@@ -109,25 +111,32 @@ def example_record(card: Card, arch: str, seed: int, skill: float) -> Record:
         },
         "logger": "none",
     }
-    trials = [{"lr": rate, "value": value, "status": "ok", "run": "a run"} for rate in (1e-3, 2e-3, 5e-3)]
+    trials = [{"lr": rate, "value": value, "status": "ok", "run": "a run"} for rate in rates]
     config = {
         "architecture": {"name": arch, "class": "x:Y", "distribution": "theirs", "version": "1.0"},
         "card": {
             "name": card.name,
             "version": card.version,
             "tier": "small",
-            "digest": card.digest("small"),
+            "digest": card.digest("small", [arch]),
             "distribution": "theirs",
             "distribution_version": "1.0",
             "metric": card.metric.name,
             "direction": card.metric.direction,
+            "selection": card.metric.selection,
         },
         "modified": [],
         "options": options,
         "seed": seed,
         "digest": json_digest([options, seed]),
         "match_params": None,
-        "tuning": {"seed": 0, "split": "validation", "metric": card.metric.name, "tried": trials, "lr": 1e-3},
+        "tuning": {
+            "seed": 0,
+            "split": "validation",
+            "metric": card.metric.selected_by,
+            "tried": trials,
+            "lr": rates[0],
+        },
         "data": {},
         "git_commit": None,
         "parameters": 100_000,

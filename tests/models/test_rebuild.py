@@ -149,7 +149,7 @@ def test_other_data_are_refused(text_folder: Path, tmp_path: Path) -> None:
 
 def test_another_card_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = save(build_copy("gru"), tmp_path / "own.ckpt")
-    monkeypatch.setattr(cards.Card, "digest", lambda card, tier: "another")
+    monkeypatch.setattr(cards.Card, "digest", lambda card, tier, architectures=(): "another")
     loaded = SequenceModule.load_from_checkpoint(path)
     with pytest.raises(SeqbenchError, match=r"the card of task 'copy' has changed .* module.data = seqbench.data"):
         build_trainer().test(loaded, verbose=False)
