@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -189,6 +191,28 @@ def test_ci_runs_the_readmes_test_command() -> None:
     assert 'bash -c "$command"' in ci
     steps = re.findall(r'^step "([^"]+)"', ci, re.MULTILINE)
     assert steps.index("newcomer") < steps.index("install")
+
+
+def test_ci_fails_if_the_readmes_test_command_fails(tmp_path: Path) -> None:
+    (tmp_path / "clone" / ".ci").mkdir(parents=True)
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / "clone" / ".ci" / "run")
+    (tmp_path / "clone" / "README.md").write_text("python3 -m venv x || exit 3 # pytest -n auto\n")
+    (tmp_path / "bin").mkdir()
+    for program in ("python3", "chromium"):  # This python3 fails at once, and nothing is installed.
+        (tmp_path / "bin" / program).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / "bin" / program).chmod(0o755)
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=tmp_path / "clone", check=True)
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", tmp_path / "clone" / ".ci" / "run"],
+        env={**os.environ, "PATH": path, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "newcomer (failed: 3)" in done.stdout
+    assert "virtual environment" not in done.stdout
 
 
 def test_workflows_pin_their_actions() -> None:

@@ -58,8 +58,15 @@ def train_in_this_process(tmp_path_factory: pytest.TempPathFactory, monkeypatch:
 
 
 @pytest.fixture
-def nets_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def separate_processes() -> None:
+    """Start the processes of nets in this test, also in a module whose other tests build them in their own process."""
+
+
+@pytest.fixture
+def nets_in_this_process(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Build nets in the process of the test; whether they can be kept apart is tested in ``blind``."""
+    if "separate_processes" in request.fixturenames:
+        return
     monkeypatch.setattr(net_process, "TimedPipes", LocalPipes)
     monkeypatch.setattr(net_launch, "launch_net", lambda *arguments: NoProcess())
     monkeypatch.setattr(net_launch, "end_process", lambda process: None)

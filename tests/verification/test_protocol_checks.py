@@ -220,6 +220,7 @@ def recorded_version(folder: Path) -> str:
     return str(records.read_record(folder).config.card.distribution_version)
 
 
+@pytest.mark.usefixtures("separate_processes")
 def test_a_class_given_by_its_path_is_imported_only_with_trust(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with distributions.site(tmp_path / "site", monkeypatch) as site:
         (site.folder / "my_file.py").write_text(distributions.NET)

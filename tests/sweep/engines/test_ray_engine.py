@@ -63,7 +63,7 @@ def run_jobs(engine: RayEngine, jobs: list[Job]) -> dict[Job, FinishedJob]:
     for job in jobs:
         engine.start(job)
     finished: dict[Job, FinishedJob] = {}
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 400  # A busy machine takes minutes to start the workers.
     while len(finished) < len(jobs) and time.monotonic() < deadline:
         finished |= {one.job: one for one in engine.wait(1.0)}
     return finished
@@ -74,6 +74,7 @@ def failure_of(finished: FinishedJob) -> JobFailure:
     return finished.failure
 
 
+@pytest.mark.timeout(600)
 def test_jobs_run_on_both_nodes_in_the_folder_of_the_command(engine: RayEngine) -> None:
     assert engine.slots == 2
     jobs = [Job(node_and_folder, ()), Job(node_and_folder, ())]
@@ -84,6 +85,7 @@ def test_jobs_run_on_both_nodes_in_the_folder_of_the_command(engine: RayEngine) 
     assert {folder for _, folder in pairs} == {str(Path.cwd())}
 
 
+@pytest.mark.timeout(600)
 def test_each_failure_has_a_status_and_a_reason(engine: RayEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ray_engine, "GRACE_SECONDS", 2.0)
     jobs = [Job(segfault, ()), Job(exit_at_once, ()), Job(fail, ()), Job(sleep, (), limit=1.0)]
