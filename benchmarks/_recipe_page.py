@@ -55,6 +55,10 @@ def task_section(card: Card, task: Mapping[str, Any] | None) -> str:
         f"- training: {describe_optim(tier.optim)}",
         f"- learning rates: {', '.join(f'{rate:g}' for rate in tier.learning_rates)}; "
         f"{tier.optim.lr:g} where none is searched",
+        *(
+            f"- tuned at the best rate: `{name}` of {', '.join(f'{value:g}' for value in values)}"
+            for name, values in sorted(tier.tuned.items())
+        ),
         f"- options of all families that have them: {_options(options) or 'none; the defaults of each family'}",
         *(f"- options of `{name}`: {_options(own)}" for name, own in tier.architectures.items()),
         *(f"- training of `{name}`: {_options(own)}" for name, own in tier.optims.items()),

@@ -10,8 +10,6 @@ import pytest
 from seqbench.protocol import registry
 from seqbench.protocol.cards import Card, Tier, load_card
 
-PENDING = {"char-lm-ptb", "translation-multi30k-en-de"}
-"""Cards that do not have the shared recipe yet."""
 TIERS = [
     pytest.param(card, tier, id=f"{card.name}-{tier}")
     for name, found in sorted(registry.list_entries(registry.TASKS).items())
@@ -42,7 +40,4 @@ def find_deviations(tier: Tier) -> list[str]:
 
 @pytest.mark.parametrize(("card", "tier"), TIERS)
 def test_every_tier_below_paper_has_the_shared_recipe(card: Card, tier: str) -> None:
-    deviations = find_deviations(card.tier(tier))
-    if card.name in PENDING and deviations:
-        pytest.skip(f"pending: {', '.join(deviations)}")
-    assert not deviations
+    assert not find_deviations(card.tier(tier))

@@ -8,7 +8,9 @@
                 tested   or then so now tasty this well here and  1    and in the middle in the test
 
 In ``order`` the test contains both members of each pair, so a model that ignores word order has an accuracy of exactly
-50 %. In ``position`` a model with separate weights for each position has not trained those of the test positions.
+50 %. In ``position`` a model with separate weights for each position has not trained those of the test positions. Half
+of the validation sentences have the word at positions of training, and half at positions in the middle that neither
+training nor the test has, so that weights and learning rates are chosen for the question that the test asks.
 """
 
 from __future__ import annotations
@@ -157,10 +159,13 @@ class WordOrder(_Generated):
 
 
 class Position(_Generated):
-    """Find one adjective among neutral words: in the outer thirds in training and validation, in the middle in test.
+    """Find one adjective among neutral words: in the outer thirds in training, in the middle third in test.
+
+    A quarter of the positions in the middle is kept for validation. Half of the validation sentences have the adjective
+    there, and half at a position of training.
 
     Args:
-        length: words in each sentence; at least 3.
+        length: words in each sentence; at least 4.
         sentences: number of training sentences; the same sentences for each seed.
         samples: number of sentences in validation and in test.
         batch_size: sentences in one training batch.
@@ -170,15 +175,16 @@ class Position(_Generated):
     def __init__(
         self, batch_size: int, keys: Keys, length: int = 24, sentences: int = 4000, samples: int = 1000
     ) -> None:
-        require(length >= 3, f"sentiment-position's length must be at least 3 words, got {length}.")
+        require(length >= 4, f"sentiment-position's length must be at least 4 words, got {length}.")
         require(
             min(sentences, samples) >= 2,
             f"sentiment-position needs at least 2 sentences and 2 samples, got {sentences} and {samples}.",
         )
         third = length // 3
         # The test uses the middle and not one end, because a recurrent net may learn how long to wait after a start.
-        outer = [*range(third), *range(length - third, length)]
-        places = {"train": outer, "validation": outer, "test": range(third, length - third)}
+        outer, middle = [*range(third), *range(length - third, length)], [*range(third, length - third)]
+        kept = middle[1::4]
+        places = {"train": [outer], "validation": [outer, kept], "test": [[i for i in middle if i not in kept]]}
         generated = {
             split: _sentences_at(keys.generator(f"{split}-words", 0), count, length, places[split])
             for split, count in zip(SPLITS, (sentences, samples, samples), strict=True)
@@ -186,17 +192,22 @@ class Position(_Generated):
         super().__init__(generated, batch_size, keys)
 
 
-def _sentences_at(rng: np.random.Generator, count: int, length: int, places: Sequence[int]) -> list[tuple[str, int]]:
+def _sentences_at(
+    rng: np.random.Generator, count: int, length: int, places: Sequence[Sequence[int]]
+) -> list[tuple[str, int]]:
     """Generate sentences of neutral words with one adjective.
 
     Args:
         rng: random generator.
         count: number of sentences; every second one is positive.
         length: words in each sentence.
-        places: positions at which the adjective may be.
+        places: groups of positions at which the adjective may be; the groups take turns, with a negative and a positive
+            sentence each.
     """
+    rows = np.arange(count)
     words = np.array(FILLERS)[rng.integers(len(FILLERS), size=(count, length))].astype(object)
-    labels = np.arange(count) % 2
+    labels = rows % 2
     adjectives = np.array([NEGATIVE, POSITIVE])[labels, rng.integers(len(POSITIVE), size=count)]
-    words[np.arange(count), rng.choice(np.array(places), size=count)] = adjectives
+    drawn = np.stack([rng.choice(np.array(group), size=count) for group in places])
+    words[rows, drawn[rows // 2 % len(places), rows]] = adjectives
     return [(" ".join(row), int(label)) for row, label in zip(words, labels, strict=True)]

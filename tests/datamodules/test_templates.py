@@ -92,10 +92,10 @@ def test_the_word_lists_are_complete_and_disjoint() -> None:
     assert len({word for words in lists for word in words}) == 120
 
 
-def test_the_adjective_is_in_the_middle_third_only_in_the_test() -> None:
+def test_the_adjective_is_at_a_position_of_the_test_in_no_sentence_of_another_split() -> None:
     data = position(length=12)
-    outer, middle = {0, 1, 2, 3, 8, 9, 10, 11}, {4, 5, 6, 7}
-    for split, places in (("train", outer), ("validation", outer), ("test", middle)):
+    outer = {0, 1, 2, 3, 8, 9, 10, 11}
+    for split, places in (("train", outer), ("validation", {*outer, 5}), ("test", {4, 6, 7})):
         result: set[int] = set()
         for text, label in zip(data.texts[split], data.labels[split], strict=True):
             words = text.split()
@@ -106,6 +106,26 @@ def test_the_adjective_is_in_the_middle_third_only_in_the_test() -> None:
         assert result == places
     train = " ".join(data.texts["train"]).split()
     assert set(train) == {*ADJECTIVES, *templates.FILLERS}
+
+
+@pytest.mark.parametrize("length", [4, 5, 6, 12, 24, 60])
+def test_half_of_validation_asks_for_positions_that_training_does_not_have(length: int) -> None:
+    data = position(length=length)
+    third = length // 3
+    middle = [
+        (label, place)
+        for text, label in zip(data.texts["validation"], data.labels["validation"].tolist(), strict=True)
+        for place, word in enumerate(text.split())
+        if word in ADJECTIVES and third <= place < length - third
+    ]
+    assert Counter(label for label, _ in middle) == {0: 50, 1: 50}
+    tested = {place for text in data.texts["test"] for place, word in enumerate(text.split()) if word in ADJECTIVES}
+    assert tested.isdisjoint(place for _, place in middle)
+    assert tested | {place for _, place in middle} == set(range(third, length - third))
+
+
+def test_a_validation_set_of_two_sentences_has_both_classes() -> None:
+    assert position(samples=2).labels["validation"].tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("make", [order, position])
@@ -143,7 +163,7 @@ def test_batches_repeat_and_the_sentences_do_not_depend_on_the_seed(make: Any) -
     [
         (order, {"pairs": 0}, "pairs must be from 1 to 64000, got 0"),
         (order, {"pairs": 64_001}, "got 64001"),
-        (position, {"length": 2}, "at least 3 words, got 2"),
+        (position, {"length": 3}, "at least 4 words, got 3"),
         (position, {"samples": 1}, "at least 2 sentences and 2 samples, got 4000 and 1"),
     ],
 )

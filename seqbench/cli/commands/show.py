@@ -217,6 +217,10 @@ def _describe_tier(card: cards.Card, name: str) -> str:
             f"{counted(tier.seeds, 'seed')}",
         ),
         ("grid", ", ".join(f"{rate:g}" for rate in tier.learning_rates) or "none"),
+        *(
+            ("tuned", f"{name} of {', '.join(f'{value:g}' for value in values)}, at the best rate")
+            for name, values in sorted(tier.tuned.items())
+        ),
         *(("deviation", deviation) for deviation in tier.deviations),
     ]
     return f"tier {name} (digest {card.digest(name)[:8]}):\n{align_columns(rows, indent='  ')}"

@@ -85,10 +85,19 @@ def _tier_row(name: str, card: Card) -> tuple[str, ...]:
     return (
         name,
         _options({**card.arguments, **tier.task}),
-        _options({**tier.arch, **tier.body}),
+        _options({**tier.arch, **{f"body.{key}": value for key, value in tier.body.items()}}),
         f"{optim.steps:,} steps of {optim.batch_size}, {optim.optimizer}, {optim.schedule}",
-        ", ".join(f"{rate:g}" for rate in tier.learning_rates) or f"{optim.lr:g}",
+        "; ".join([_values(tier.learning_rates or [optim.lr]), *_tuned(tier)]),
     )
+
+
+def _tuned(tier: Tier) -> Iterator[str]:
+    """Return the further options that are tuned at the best rate, with their values."""
+    return (f"then `{name}` {_values(values)}" for name, values in sorted(tier.tuned.items()))
+
+
+def _values(values: Iterable[float]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
 
 
 def _options(options: dict[str, object]) -> str:
