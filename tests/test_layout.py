@@ -67,6 +67,7 @@ CROSS_CUTTING = {
     "test_readme.py",
     "test_recipes_page.py",
     "test_training.py",
+    "test_what_decides.py",
     "test_workflows.py",
 }
 """Test files that belong to no single module; besides them, those of ``fuzzing/`` and ``survival/``."""

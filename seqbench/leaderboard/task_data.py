@@ -267,6 +267,7 @@ class TaskData:
         secondary: metrics shown beside the one that decides.
         rows: the table's rows, best first.
         test: the test behind the ranks; None if no row is ranked.
+        limits: what a score on the task does not say, from its card; empty if the card does not say.
     """
 
     task: str
@@ -287,6 +288,7 @@ class TaskData:
     secondary: Sequence[SecondaryMetric]
     rows: Sequence[RowData]
     test: RankTest | None = None
+    limits: str = field(default="", metadata=OPTIONAL)
 
 
 def count_verifications(tasks: Iterable[TaskData]) -> dict[VerificationState, int]:

@@ -170,7 +170,7 @@ class SequenceModule(EvaluatedModule):
         super().on_validation_epoch_end()
         if self.trainer.state.fn != "fit" or self.trainer.sanity_checking:
             return
-        score = self.evaluated.get("validation", {}).get(self.context.config.card.metric.name)
+        score = self.evaluated.get("validation", {}).get(self.context.config.card.metric.selected_by)
         for config in self.trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, PlateauLR):
                 config.scheduler.observe(score)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import torch
 
-from seqbench.models import build
+from seqbench.models import build, scored_metrics
 from seqbench.models.module import SequenceModule
 from seqbench.models.weights import count_parameters
 from seqbench.protocol import run_folder
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.identity import source_changes
 from seqbench.protocol.run_folder import Existing
-from seqbench.running import nearest_run, provenance, scoring, trainer
+from seqbench.running import nearest_run, provenance, trainer
 from seqbench.running.attempt import Attempt, Run, is_first_process
 from seqbench.running.callbacks.checkpoints import load_checkpoint
 from seqbench.running.loggers import logger_table, wandb_files
@@ -60,7 +60,7 @@ def run(config: RunConfig, runs: Path = Path("runs"), existing: Existing = "erro
     _check_sources(config)
     module = build.build_module(config)
     if module.data is not None:
-        scoring.require_longer_lengths(module.data, config.card.metric)
+        scored_metrics.require_metrics(module.data, module.objective, config.card.metric)
     with trainer.silence_lightning(), contextlib.nullcontext() if is_first_process() else screen.hide_messages():
         _log_size(config, module)
         attempt = Attempt(config, folder, module)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NotRequired, Protocol, TypedDict
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models import length_scores
-from seqbench.models.length_scores import LONGER, SEEN_AND_LONGER
+from seqbench.models.length_scores import LONGER
 from seqbench.models.module import SequenceModule
 from seqbench.models.sample_scores import SampleScores
 from seqbench.models.sampling_error import GROUPS
@@ -77,6 +77,7 @@ def score_run(
     row = validation["step"].index(best_step)
     values = {name: column[row] for name, column in validation.items() if name != "step"}
     test = split_metrics(module, "test")
+    require_given(test, "test", metric.name)
     primary = test[metric.name]
     value = require_defined(primary["value"], "test", metric.name)
     if groups := sample_groups(module, metric.name):
@@ -93,6 +94,24 @@ def score_run(
     return {**scores, "lengths": dict(lengths)} if lengths else scores
 
 
+def require_given(names: Collection[str], split: str, metric: str) -> None:
+    """Check that a split has the metric that compares runs on it.
+
+    Args:
+        names: names of the metrics of the split.
+        split: name of the split.
+        metric: name of the metric.
+
+    Raises:
+        SeqbenchError: the split has no such metric.
+    """
+    if metric not in names:
+        raise SeqbenchError(
+            f"the deciding metric, {split} {metric}, is not among the metrics of the task: {', '.join(sorted(names))}; "
+            "name one of them in the card."
+        )
+
+
 def require_defined(value: float | None, split: str, metric: str) -> float:
     """Return the score of the task's primary metric.
 
@@ -107,26 +126,6 @@ def require_defined(value: float | None, split: str, metric: str) -> float:
     if value is None:
         raise SeqbenchError(f"the deciding metric, {split} {metric}, is undefined ({UNDEFINED}); give other data.")
     return value
-
-
-def require_longer_lengths(data: SequenceDataModule, metric: Metric) -> None:
-    """Check that the task scores longer sequences than those of training, if its deciding metric needs them.
-
-    Args:
-        data: data of the task.
-        metric: the task's primary metric.
-
-    Raises:
-        SeqbenchError: the metric of the test, or that of validation, is over longer lengths, and there are none.
-    """
-    for split in SCORED_SPLITS:
-        name = metric.of_split(split)
-        longest = data.trained_length or 0
-        if name in (LONGER, SEEN_AND_LONGER) and not any(length > longest for length in data.probes_of(split)):
-            raise SeqbenchError(
-                f"{split} {name} needs sequences of more than {longest} steps, the longest of training, and the data "
-                f"have none; add a longer {split} length, or train on shorter sequences."
-            )
 
 
 def require_finite(evaluated: Mapping[str, Mapping[str, float | None]], best_step: int) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 
 import torch
 
+from seqbench.datamodules.base import Scores
+from seqbench.models import length_scores
 from seqbench.models.decoding.search import cut_at_end
-from seqbench.models.length_scores import LONGER, SOLVED_LENGTH
+from seqbench.models.scored_metrics import missing_metric
 from seqbench.protocol.specs import Batch, Output, SequenceValue, StepLabels, StepValues, TokenSequence
 from seqbench.protocol.splits import SCORED_SPLITS
 from seqbench.testing.constant_predictions import (
@@ -51,38 +53,43 @@ def _head_width(output: Output) -> int:
 
 def check_chance_and_best_defined(task: TaskSubject) -> None:
     """Chance and best give the same metrics, the card's among them, and an unknown best score has a reason."""
-    primary, reported = task.card.metric.name, set(task.build_objective().metric_sizes)
-    is_decoded = isinstance(task.data.spec.output, TokenSequence)
-    if task.data.probes:
-        reported |= {LONGER, SOLVED_LENGTH}
-    expect(
-        is_decoded or primary in reported, f"the card's metric is {primary}, the objective gives {sorted(reported)}."
-    )
+    objective = task.build_objective()
     for split in SCORED_SPLITS:
+        reason = missing_metric(task.data, objective, task.card.metric, split)
+        expect(not reason, reason)
         chance, best = task.data.chance(split), task.data.best(split)
-        expect(primary in chance and primary in best, f"chance or best of {split} lacks the card's metric {primary}.")
+        name = task.card.metric.of_split(split)
+        lines = _chance_and_best(task, split)
+        expect(all(name in line for line in lines), f"chance or best of {split} lacks the card's metric {name}.")
         equal = set(chance) == set(best)
         expect(equal, f"chance of {split} has the metrics {sorted(chance)}, best has {sorted(best)}; give the same.")
-        for name, value in [*chance.items(), *best.items()]:
+        for metric, value in [*chance.items(), *best.items()]:
             expect(
                 value is None or math.isfinite(value),
-                f"chance or best {name} of {split} is {value}; give a finite number, or None for unknown.",
+                f"chance or best {metric} of {split} is {value}; give a finite number, or None for unknown.",
             )
         unexplained = None in best.values() and not task.data.best_unknown
         expect(not unexplained, f"a best possible score of {split} is None; give the reason in best_unknown.")
+
+
+def _chance_and_best(task: TaskSubject, split: str) -> tuple[Scores, Scores]:
+    """Return chance and best of a split as runs record them, with the scores over the probed lengths."""
+    chance, best = length_scores.chance_and_best_over_lengths(task.data, split)
+    return {**chance, **task.data.chance(split)}, {**best, **task.data.best(split)}
 
 
 def check_best_beats_chance(task: TaskSubject) -> None:
     """By the card's metric, the best possible score is better than that of chance."""
     metric = task.card.metric
     for split in SCORED_SPLITS:
-        chance, best = task.data.chance(split)[metric.name], task.data.best(split)[metric.name]
+        name = metric.of_split(split)
+        chance, best = (line.get(name) for line in _chance_and_best(task, split))
         if chance is None or best is None:
-            raise Skip(f"chance or best {metric.name} is unknown: {task.data.best_unknown or 'no chance is given'}")
+            raise Skip(f"chance or best {name} of {split} is unknown: {task.data.best_unknown or 'none is given'}")
         better = "higher" if metric.direction == "max" else "lower"
         expect(
             metric.better(best, chance),
-            f"on {split} the best possible {metric.name} is {best:.4g}, chance {chance:.4g}, and {better} is better.",
+            f"on {split} the best possible {name} is {best:.4g}, chance {chance:.4g}, and {better} is better.",
         )
 
 

@@ -165,21 +165,6 @@ def test_the_mean_over_longer_sequences_has_the_standard_error_of_a_mean(module:
     assert "standard_error" not in metrics["loss"]
 
 
-@pytest.mark.parametrize(
-    ("longest", "tested", "validated", "sentence"),
-    [
-        (40, [41], [41], ""),
-        (41, [41], [60], "test accuracy_longer needs sequences of more than 41 steps"),
-        (41, [60], [41], "validation accuracy_seen_and_longer needs sequences of more than 41 steps"),
-    ],
-)
-def test_a_score_over_longer_sequences_needs_longer_sequences(
-    longest: int, tested: list[int], validated: list[int], sentence: str
-) -> None:
-    lengths = {"probe_lengths": tested, "validation_lengths": validated}
-    data = seqbench.data({"name": "parity", "max_length": longest, **lengths}, tier="smoke")
-    if not sentence:
-        scoring.require_longer_lengths(data, load_card("parity").metric)
-        return
-    with pytest.raises(SeqbenchError, match=sentence):
-        scoring.require_longer_lengths(data, load_card("parity").metric)
+def test_a_metric_that_the_task_does_not_give_is_named_with_those_that_it_gives() -> None:
+    with pytest.raises(SeqbenchError, match="test bleu, is not among the metrics of the task: accuracy, loss;"):
+        scoring.require_given({"loss": 1.0, "accuracy": 0.5}, "test", "bleu")

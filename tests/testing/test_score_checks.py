@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from seqbench.datamodules.base import Scores
 from seqbench.protocol.specs import Batch
-from seqbench.testing import Failure, Skip, score_checks
+from seqbench.testing import Failure, Skip, check_task, score_checks
 from seqbench.testing.task_subject import TaskSubject
 from tests.testing import broken_tasks as broken
 from tests.testing.tasks import PreviousToken, PreviousTokenStream, card
@@ -60,8 +61,38 @@ def test_a_best_score_that_is_missing_or_unexplained_is_refused() -> None:
 
 
 def test_a_metric_that_the_objective_does_not_give_is_refused() -> None:
-    with pytest.raises(Failure, match="the card's metric is bleu"):
+    with pytest.raises(Failure, match=r"the card's metric\.name is 'bleu', and the task gives the validation metrics"):
         score_checks.check_chance_and_best_defined(subject(metric={"name": "bleu", "direction": "max"}))
+    selected = {"name": "accuracy", "direction": "max", "selection": "bleu"}
+    with pytest.raises(Failure, match=r"the card's metric\.selection is 'bleu'"):
+        score_checks.check_chance_and_best_defined(subject(metric=selected))
+    with pytest.raises(Skip, match="chance or best bleu of validation is unknown: none is given"):
+        score_checks.check_best_beats_chance(subject(metric=selected))
+
+
+@pytest.mark.parametrize(
+    ("lengths", "sentence"),
+    [
+        (
+            {"probe_lengths": [20]},
+            "test accuracy_longer needs .* more than 40 steps, .*; add a longer test length",
+        ),
+        ({"validation_lengths": []}, "validation accuracy_seen_and_longer needs .*; add a longer validation length"),
+    ],
+)
+def test_a_card_of_parity_with_short_lengths_alone_is_refused_in_a_sentence(
+    lengths: dict[str, object], sentence: str
+) -> None:
+    report = check_task("parity", options=lengths, strict=False)
+    failed = [outcome for outcome in report.outcomes if outcome.status == "failed"]
+    assert [outcome.name for outcome in failed] == ["chance_and_best_defined"]
+    assert re.search(sentence, failed[0].reason)
+
+
+def test_chance_over_longer_lengths_follows_from_that_of_each_length() -> None:
+    longer = {"name": "accuracy_longer", "direction": "max", "selection": "accuracy"}
+    score_checks.check_chance_and_best_defined(subject(metric=longer))
+    score_checks.check_best_beats_chance(subject(metric=longer))
 
 
 def test_a_best_score_below_chance_is_refused() -> None:

@@ -164,7 +164,8 @@ def _task_section(task: TaskData, columns: Sequence[str], top: int) -> list[str]
         card,
     ]
     heading = f"## {inline_code(task.task)}"
-    text = f"{escape_markdown(task.summary)}\n\n{'; '.join(fact for fact in facts if fact)}."
+    prose = [escape_markdown(text) for text in (task.summary, task.limits) if text]
+    text = "\n\n".join([*prose, f"{'; '.join(fact for fact in facts if fact)}."])
     scored = rows_with_scores(task)
     if not scored:
         return [heading, text, "No row has a score yet.", _without_score(task), _references(task)]

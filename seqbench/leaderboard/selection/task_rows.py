@@ -116,6 +116,7 @@ def build_task_data(board: Board, task: str, card: Card, cells: Cells, labels: M
         secondary=secondary,
         rows=sorted(rows, key=lambda row: _sort_key(row, card.metric.direction)),
         test=test,
+        limits=card.limits.strip(),
     )
 
 

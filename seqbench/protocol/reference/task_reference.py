@@ -25,7 +25,7 @@ DISTRIBUTION = "seqbench"
 
 def reference_files() -> dict[str, str]:
     """Return the texts of all pages and pictures by file name."""
-    cards = [load_card(name) for name in _names()]
+    cards = [load_card(name) for name in task_names()]
     files = {INDEX: _index(cards)}
     for card in cards:
         files[f"{card.name}.md"] = task_page(card)
@@ -70,8 +70,11 @@ def _index(cards: Iterable[Card]) -> str:
     return "\n\n".join(
         [
             TITLE,
-            "Each page is generated from the card of the task. The times of the tiers are for a GRU on two cores: "
-            "`smoke` 20 seconds, `small` 5 minutes, `medium` an hour. `paper` is the recipe of a publication.",
+            "Each page is generated from the card of the task. A run of a GRU takes up to 20 seconds at the "
+            "tier `smoke` and about two minutes at `small`, each on one core, and an hour on two cores at `medium`. "
+            "`paper` is the recipe of a publication.",
+            "[What decides](../what-decides.md) compares the tasks: what weights are chosen by, chance, the best score, "
+            "and what a score does not say.",
             _table(("task", "what it asks", "deciding metric"), rows),
             f"Short names: {short}.",
             toctree + "\n",
@@ -131,7 +134,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
-def _names() -> list[str]:
+def task_names() -> list[str]:
     """Return the names of seqbench's own tasks that have a card of their own."""
     return [name for name in _own_entries() if name not in _short_names()]
 

@@ -80,14 +80,14 @@ class Curve(L.Callback):
 
         Raises:
             DivergedError: a score is not a finite number.
-            SeqbenchError: the metric that selects the weights is undefined.
+            SeqbenchError: the metric that selects the weights is undefined, or the task does not give it.
         """
         if not isinstance(pl_module, SequenceModule):
             return
         scores = pl_module.evaluated["validation"]
         metric = pl_module.context.config.card.metric.selected_by
-        if metric in scores:
-            scoring.require_defined(scores[metric], "validation", metric)
+        scoring.require_given(scores, "validation", metric)
+        scoring.require_defined(scores[metric], "validation", metric)
         for name, value in scores.items():
             if value is not None and not math.isfinite(value):
                 raise DivergedError(f"validation {name} is {value} at step {trainer.global_step}")

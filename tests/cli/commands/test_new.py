@@ -78,6 +78,7 @@ def test_the_card_of_a_new_task_is_valid(here: Path) -> None:
     main(["new", "task", "my-own"])
     path = here / "seqbench-my-own" / "src" / "seqbench_my_own" / "my-own.yaml"
     card = cards.parse_card(plain_data.read_yaml(path), path.name)
+    assert card.limits.startswith("A score here does not say ")
     assert (card.name, card.datamodule) == ("my-own", "my-own")
     project = tomllib.loads((path.parents[2] / "pyproject.toml").read_text())["project"]
     kinds = project["entry-points"][registry.DATAMODULES]

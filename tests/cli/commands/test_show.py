@@ -72,6 +72,7 @@ def test_a_task_is_shown_with_its_tiers_and_baselines(capsys: pytest.CaptureFixt
         assert f"{tier.optim.steps:,} steps of {tier.optim.batch_size}" in out
     assert re.search(r"baselines of tier small, test:\n  accuracy +chance 0.125 +best possible 1\b", out)
     assert "Bai, Kolter & Koltun 2018" in out
+    assert f"\n\n{card.limits.strip()}\n\n" in out
 
 
 def test_an_unknown_name_is_refused_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import pytest
 from seqbench.leaderboard.board_data import BoardData
 from seqbench.leaderboard.pages import html_page, html_sections, wording
 from seqbench.leaderboard.task_data import RowData
+from seqbench.protocol.cards import load_card
 from tests.leaderboard import kit, sample
 from tests.leaderboard.hostile import insert_attacks
 from tests.leaderboard.kit import with_overall_order
@@ -152,6 +153,13 @@ def test_a_row_has_rank_score_seeds_and_costs(page: str) -> None:
     for words in ("512 B", "200k", "10.0k", "900", " MiB", " to ", " min", "seqbench 0.1.0"):
         assert words in gru
     assert re.search(r'<summary title="seed 0: 0\.\d+; seed 1: 0\.\d+; seed 2: 0\.\d+">', section(page, "copy"))
+
+
+def test_a_task_says_what_its_score_does_not_say(page: str, data: BoardData) -> None:
+    before, code, after = load_card("parity").limits.strip().split("`")
+    assert f"<p>{before}<code>{code}</code>{after}</p>" in page
+    silent = replace(data, tasks=[replace(task, limits="") for task in data.tasks])
+    assert f"<code>{code}</code>" not in html_page.render_html(silent)
 
 
 def test_references_are_below_the_rows_and_have_no_rank(page: str) -> None:

@@ -111,6 +111,16 @@ def test_a_task_has_a_table_of_rows_and_references(page: str) -> None:
     assert rows["*baseline repeat*"][2] == rows["*chance*"][2] == "0.1250"
 
 
+def test_a_task_says_what_its_score_does_not_say(page: str, data: BoardData) -> None:
+    (task,) = [task for task in data.tasks if task.task == "copy"]
+    limits = cards.load_card("copy").limits.strip()
+    assert task.limits == limits
+    assert f"\n\n{limits}\n\nMetric `accuracy`" in page
+    silent = replace(data, tasks=[replace(task, limits="")])
+    assert limits not in markdown_page.render_markdown(silent)
+    assert limits not in silent.to_json()
+
+
 def test_reasons_are_footnotes_and_rows_with_the_same_reason_share_one(page: str) -> None:
     copy = section(page, "## `copy`")
     rows = {row[1]: row for row in table_cells(copy)}

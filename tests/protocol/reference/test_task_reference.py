@@ -19,7 +19,7 @@ def test_the_committed_pages_are_current() -> None:
         assert (FOLDER / name).read_text(encoding="utf-8") == text, f"{name}: {AGAIN}"
 
 
-@pytest.mark.parametrize("name", task_reference._names())
+@pytest.mark.parametrize("name", task_reference.task_names())
 def test_each_task_is_described_with_tiers_and_published_scores(name: str) -> None:
     card, page = load_card(name), (FOLDER / f"{name}.md").read_text(encoding="utf-8")
     assert len(card.description.split()) > 20
