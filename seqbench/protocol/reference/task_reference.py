@@ -73,7 +73,7 @@ def _index(cards: Iterable[Card]) -> str:
             "Each page is generated from the card of the task. A run of a GRU takes up to 20 seconds at the "
             "tier `smoke` and about two minutes at `small`, each on one core, and an hour on two cores at `medium`. "
             "`paper` is the recipe of a publication.",
-            "[What decides](../what-decides.md) compares the tasks: what weights are chosen by, chance, the best score, "
+            "[What decides](../what-decides.md) compares all tasks: what chooses the weights, chance, the best score, "
             "and what a score does not say.",
             _table(("task", "what it asks", "deciding metric"), rows),
             f"Short names: {short}.",
