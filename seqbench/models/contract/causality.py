@@ -8,7 +8,7 @@ for sequences as long as the longest of the task. A backbone that looks ahead mu
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -49,8 +49,8 @@ CUDA_TOLERANCE = 1e-4
 """The same for float32 on a CUDA device, whose convolutions may round to TF32."""
 
 NOISE_FACTOR, REPEATS = 10, 5
-"""A change this many times as large as the differences of repeated passes is a leak and not noise of the backbone; and
-the number of passes."""
+"""A change this many times as large as the differences of repeated passes, or of passes with weights that are rounded
+in another way, is a leak and not noise of the backbone; and the number of passes."""
 
 
 class LooksAheadError(SeqbenchError):
@@ -183,7 +183,7 @@ class Probe:
         if before is None or after is None:
             return None, ""
         where = largest_change(before, after, kept)
-        if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path), path):
+        if not self._exceeds(where, before, batch, path):
             return before, ""
         changed = f"when inputs from {int(cuts[where.row])} on changed"
         return before, f"output {where.step} changed by {where.size:.2g} {path.value} {changed}"
@@ -219,7 +219,7 @@ class Probe:
         kept = torch.arange(steps) < altered_batches.step_lengths(batch, self.spec)[:, None]
         where = largest_change(before[:, :steps], after, kept)
         # A pass over fewer steps draws other random numbers, so another seed shows what they change.
-        if not self._exceeds(where, before, lambda: self.passes.outputs(batch, path, seed=1), path):
+        if not self._exceeds(where, before, batch, path, seed=1):
             return ""
         end = counted(steps, "step")
         return f"output {where.step} changed by {where.size:.2g} {path.value} when the inputs ended after {end}"
@@ -242,40 +242,52 @@ class Probe:
             return
         lengths = altered_batches.step_lengths(batch, self.spec)
         where = largest_change(before, after, torch.arange(before.shape[1]) < lengths[:, None])
-        if self._exceeds(where, before, lambda: self.passes.outputs(batch, Path.EVALUATION), Path.EVALUATION):
+        if self._exceeds(where, before, batch, Path.EVALUATION):
             missing = "" if lengths_argument(net) else ", and its forward takes no lengths"
             raise SeqbenchError(
                 f"{type(net).__name__} looks ahead{missing}, so padding changed output {where.step} by "
                 f"{where.size:.2g}; {PADDING_ADVICE}."
             )
 
-    def _exceeds(self, where: Change, before: Tensor, repeat: Callable[[], Tensor | None], path: Path) -> bool:
+    def _exceeds(self, where: Change, before: Tensor, batch: Batch, path: Path, seed: int = 0) -> bool:
         """Return whether a change is larger than rounding and than the noise of the backbone; record it.
 
         Args:
             where: the change.
             before: outputs of the batch that was not altered.
-            repeat: function that computes these outputs again.
+            batch: this batch.
             path: mode and method.
+            seed: seed of the passes that compute these outputs again.
         """
         tolerance = rounding_tolerance(before, self.passes.placement.autocast_dtype())
         self.tolerance = max(self.tolerance, tolerance)
         if where.size <= tolerance:
             self.change = max(self.change, where.size)
             return False
-        everywhere = torch.ones(before.shape[:2], dtype=torch.bool)
-        repeated = [y for y in (repeat() for _ in range(REPEATS)) if y is not None]
-        noise = max((largest_change(before, y, everywhere).size for y in repeated), default=0.0)
-        if noise <= tolerance or where.size > NOISE_FACTOR * noise:
+        noise = self._repeated_change(before, [self.passes.outputs(batch, path, seed) for _ in range(REPEATS)])
+        rounding = self._repeated_change(
+            before, [self.passes.outputs(batch, path, rounding=number) for number in range(REPEATS)]
+        )
+        if noise > tolerance and where.size <= NOISE_FACTOR * noise:
+            cause = f"two passes of {self.name} differ by {noise:.2g} {path.value}"
+            note = "it draws random numbers, or keeps something between calls"
+        elif where.size <= NOISE_FACTOR * rounding:
+            cause = (
+                f"weights of {self.name} that are rounded in another way change outputs by {rounding:.2g} {path.value}"
+            )
+            note = "its weights make rounding larger"
+        else:
             self.change = max(self.change, where.size)
             return True
-        note = (
-            f"two passes of {self.name} differ by {noise:.2g} {path.value}, so the probe finds no smaller leak: "
-            f"it draws random numbers, or keeps something between calls"
-        )
+        note = f"{cause}, so the probe finds no smaller leak: {note}"
         if note not in self.notes:
             self.notes.append(note)
         return False
+
+    def _repeated_change(self, before: Tensor, repeated: Sequence[Tensor | None]) -> float:
+        """Return the largest change of any output in passes that are repeated."""
+        everywhere = torch.ones(before.shape[:2], dtype=torch.bool)
+        return max((largest_change(before, y, everywhere).size for y in repeated if y is not None), default=0.0)
 
 
 @dataclass(frozen=True)

@@ -76,13 +76,14 @@ class Passes:
     placement: Placement
 
     @torch.no_grad()
-    def outputs(self, batch: Batch, path: Path, seed: int = 0) -> Tensor | None:
+    def outputs(self, batch: Batch, path: Path, seed: int = 0, rounding: int | None = None) -> Tensor | None:
         """Return the outputs of all steps, ``(batch, time, d_model)``; None if the body does not have the path.
 
         Args:
             batch: the batch, on the CPU.
             path: the mode, and whether the backbone is unrolled.
             seed: seed of all generators.
+            rounding: seed of a change of each weight by about its rounding during the pass; None for no change.
 
         Raises:
             SeqbenchError: the backbone returns a wrong value.
@@ -90,8 +91,10 @@ class Passes:
         place = self.placement
         batch = place.convert(batch.to(place.device))
         with contextlib.ExitStack() as stack:
-            stack.enter_context(restore_afterwards(self.body, parameters=False))
+            stack.enter_context(restore_afterwards(self.body, parameters=rounding is not None))
             stack.enter_context(seeded(place.device, seed))
+            if rounding is not None:
+                round_weights(self.body, rounding)
             stack.enter_context(place.context())
             self.body.train(path.training)
             for check in self._checks(path):
@@ -108,6 +111,29 @@ class Passes:
                 yield backbone_outputs.check_unroll(backbone)
             else:
                 yield backbone_outputs.check_forward(backbone)
+
+
+def round_weights(module: nn.Module, seed: int) -> None:
+    """Change each parameter by about its rounding, in a direction that is drawn for each of its numbers.
+
+    Outputs change as much as they do when a device adds in another order.
+
+    Args:
+        module: the module.
+        seed: seed of the directions.
+
+    >>> linear = nn.Linear(2, 2)
+    >>> before = linear.weight.clone()
+    >>> with torch.no_grad():
+    ...     round_weights(linear, seed=0)
+    >>> bool(torch.equal(linear.weight, before)), bool(torch.allclose(linear.weight, before, rtol=1e-6))
+    (False, True)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in module.parameters():
+        if parameter.is_floating_point() or parameter.is_complex():
+            directions = torch.randn(parameter.shape, generator=generator).to(parameter)
+            parameter.add_(parameter * directions, alpha=torch.finfo(parameter.dtype).eps / 2)
 
 
 @contextlib.contextmanager

@@ -76,6 +76,20 @@ class NextByGate(Honest):
         return super().forward(x) + self.gate * next_step(x)
 
 
+class LargeWeights(Honest):
+    """Adds the difference of two large equal weights, and rounds one of them by the number of steps."""
+
+    leak: float = 0.0
+
+    def __init__(self, d_model: int) -> None:
+        super().__init__(d_model)
+        self.one, self.other = (nn.Parameter(torch.full((d_model,), 1e3)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        rounding = torch.finfo(x.dtype).eps * (x.shape[1] % 3)
+        return super().forward(x) + (self.one * (1 + rounding) - self.other) + self.leak * next_step(x)
+
+
 class FarAhead(Honest):
     """Adds the input 17 steps later."""
 

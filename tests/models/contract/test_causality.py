@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,28 @@ def test_a_leak_larger_than_the_noise_is_found() -> None:
 
     with pytest.raises(LooksAheadError):
         probe(build_with(Both))
+
+
+def test_rounding_that_weights_make_larger_is_remarked_and_is_no_leak() -> None:
+    result = probe(build_with(cheats.LargeWeights, "parity"))
+    assert not result.looks_ahead
+    assert re.search(r"weights of LargeWeights that are rounded in another way change outputs by 0.000", result.note)
+    assert "so the probe finds no smaller leak: its weights make rounding larger" in result.note
+
+
+def test_a_leak_larger_than_the_rounding_of_the_weights_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cheats.LargeWeights, "leak", 0.1)
+    with pytest.raises(LooksAheadError, match="LargeWeights looks ahead"):
+        probe(build_with(cheats.LargeWeights))
+
+
+def test_a_leak_just_beyond_rounding_is_found_in_a_net_that_does_not_enlarge_it() -> None:
+    module = build_with(cheats.NextByGate)
+    backbone = module.body.decoding_backbone
+    assert isinstance(backbone, cheats.NextByGate)
+    nn.init.constant_(backbone.gate, 5e-5)
+    with pytest.raises(LooksAheadError, match="NextByGate looks ahead"):
+        probe(module)
 
 
 def test_outputs_that_are_not_finite_are_not_compared_but_those_that_become_so_are() -> None:

@@ -37,6 +37,20 @@ def test_a_pass_leaves_no_trace_in_the_body_and_in_the_generators() -> None:
     assert states[2] == str(np.random.get_state())
 
 
+def test_rounded_weights_change_outputs_by_rounding_and_are_restored() -> None:
+    body, batch = build_body(cheats.Honest(8, dropout=0.5))
+    digest, probe = weights_digest(body), Passes(body, Placement())
+    before, one, again, other = (probe.outputs(batch, Path.TRAINING, rounding=rounding) for rounding in (None, 0, 0, 1))
+    assert before is not None
+    assert one is not None
+    assert other is not None
+    assert weights_digest(body) == digest
+    torch.testing.assert_close(one, again, rtol=0, atol=0)
+    assert not torch.equal(one, other)
+    assert not torch.equal(one, before)
+    torch.testing.assert_close(one, before, rtol=1e-4, atol=1e-6)  # The same numbers were dropped out.
+
+
 def test_each_path_runs_its_method_in_its_mode() -> None:
     body, batch = build_body(cheats.Honest(8, dropout=0.5))
     probe = Passes(body, Placement())
