@@ -168,9 +168,8 @@ def measure_claim(name: str, runs: Path, threads: int) -> None:
             values = ", ".join(f"{row['test'][metric]:.4g}" for row in rows)
             print(f"{name:8} {label:9} {metric:20} {line['mean']:.4f}{width}   ({values})")
     command = f"python -m benchmarks.claims {name}"
-    write_results(
-        name, {"task": claim.task, "tier": claim.tier, "command": command, "summary": summary, "cells": cells}
-    )
+    facts = {"task": claim.task, "tier": claim.tier, "card_version": cards.load_card(claim.task).version}
+    write_results(name, {**facts, "command": command, "summary": summary, "cells": cells})
 
 
 def main() -> None:

@@ -79,6 +79,15 @@ def gap_over_length(translation: Any) -> list[float]:
     return [ahead - behind for ahead, behind in zip(*curves, strict=True)]
 
 
+def test_each_figure_states_the_version_of_the_card_that_was_trained() -> None:
+    rows = re.findall(r"^\| .* \| (\d*) \| `python -m benchmarks\.claims ([\w-]+)` \|$", FIGURES, re.MULTILINE)
+    assert len(rows) == FIGURES.count("`python -m benchmarks.claims ") >= 13
+    # Results without the key are older than it, and of version 1.
+    assert {claim: int(version) for version, claim in rows} == {
+        claim: results(claim).get("card_version", 1) for _, claim in rows
+    }
+
+
 def test_the_claims_on_real_data_hold_in_the_figures() -> None:
     assert results("music-jsb")["summary"]["gru"]["nll_per_frame"]["mean"] <= 8.60
     assert results("music-nottingham")["summary"]["gru"]["nll_per_frame"]["mean"] <= 3.80
@@ -103,11 +112,11 @@ def test_the_claims_on_real_data_hold_in_the_figures() -> None:
 def test_the_figures_of_sweeps_and_accidents_are_those_of_the_benchmarks() -> None:
     sweep, kills = results("sweep"), results("kills")
     ratios = [sweep[f"steps_{steps}"]["median_ratio"] for steps in (20, 60)]
-    assert f"{ratios[0]:.1f}, {ratios[1]:.1f} | `python -m benchmarks.sweep`" in FIGURES
+    assert f"{ratios[0]:.1f}, {ratios[1]:.1f} |  | `python -m benchmarks.sweep`" in FIGURES
     assert ratios[0] >= sweep["claim"] == 5
     apart = results("distributed")["largest_difference"].values()
     curve, metric = (max(one[name] for one in apart) for name in ("curve", "metric"))
-    assert f"{curve:.1e}, {metric:g} | `python -m benchmarks.distributed`" in FIGURES
+    assert f"{curve:.1e}, {metric:g} |  | `python -m benchmarks.distributed`" in FIGURES
     assert curve <= 1e-4
     assert metric <= 1e-6
     lost, broken = kills["finished_results_lost"], kills["corrupted_files"]

@@ -21,7 +21,7 @@ FINISHED_STATUSES = ("ok", "diverged")
 """Statuses of cells that are not run again. A seed that diverged is a result; it would diverge again."""
 
 TIME_LIMITS = {"smoke": 600.0, "small": 9_000.0, "medium": 108_000.0}
-"""Default time limit of a cell by tier, in seconds: thirty times what a GRU takes. Other tiers have none."""
+"""Default time limit of a cell by tier, in seconds: at least thirty times what a GRU takes. Other tiers have none."""
 
 
 @dataclass(frozen=True, eq=False)
