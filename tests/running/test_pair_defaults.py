@@ -48,7 +48,7 @@ def test_the_default_encoder_has_the_options_of_its_decoder_except_those_of_the_
 def test_a_decoder_that_offers_cross_attention_has_it_unless_the_user_chooses_a_bridge(small_data: Path) -> None:
     assert resolve(small_data, "transformer").body["bridge"] == "cross-attention"
     assert resolve(small_data, "transformer", body={"bridge": "multihead"}).body["bridge"] == "multihead"
-    assert resolve(small_data, "gru").body["bridge"] == "additive"
+    assert resolve(small_data, "gru").body["bridge"] == "multihead"
     assert resolve(small_data, "transformer").modified() == resolve(small_data, "gru").modified()
 
 
