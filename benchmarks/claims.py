@@ -88,20 +88,6 @@ CLAIMS = {
         ["bleu", "chrf", "token_loss"],
         "medium",
     ),
-    # An encoder-decoder Transformer beside a GRU with attention, of equal size, over the grid of rates.
-    "translation-small": Claim(
-        "translation-multi30k-en-de",
-        {
-            **_grid("translation-multi30k-en-de", "small", ("gru", "transformer"), "500k"),
-            "transformer+decoder-only": {
-                "arch": "transformer",
-                "match_params": "500k",
-                "body": {"bridge": "decoder-only"},
-            },
-        },
-        3,
-        ["bleu", "chrf", "token_loss"],
-    ),
     "translation-transformer": Claim(
         "translation-multi30k-en-de", _models("transformer"), 1, ["bleu", "chrf", "token_loss"], "medium"
     ),
