@@ -60,7 +60,8 @@ def format_evaluation(evaluation: Evaluation) -> str:
         cells += [values.get(name) for values in evaluation.baselines.values()]
         best = "unknown" if line["best"] is None else format_number(line["best"])
         rows.append([name + (" *" if name == decisive else ""), *map(format_number, cells), best])
-    note = f"* decides; weights of step {evaluation.best_step}; on {evaluation.device}"
+    decides = "* decides" if decisive in evaluation.metrics else f"these data do not give {decisive}, which decides"
+    note = f"{decides}; weights of step {evaluation.best_step}; on {evaluation.device}"
     parts = [f"{align_columns(rows)}\n{note}"]
     if evaluation.lengths:
         columns = [[name, *map(format_number, values)] for name, values in evaluation.lengths.items()]

@@ -40,9 +40,13 @@ def test_scores_are_beside_chance_best_possible_and_recorded_scores(
 def test_scores_over_lengths_are_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = train(tmp_path, PARITY)
     assert main(["evaluate", str(folder), "--task.probe_lengths", "[10, 30]"]) == 0
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    text = capsys.readouterr().out
+    assert "\n* decides; weights of step" in text
+    lines = [line.split() for line in text.splitlines()]
     start = lines.index(["length", "accuracy"])
     assert [line[0] for line in lines[start + 1 : start + 3]] == ["10", "30"]
+    assert main(["evaluate", str(folder), "--task.probe_lengths", "[2]"]) == 0
+    assert "\nthese data do not give accuracy_longer, which decides; weights of step" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
