@@ -34,13 +34,14 @@ def build_small_module(
 
     Args:
         arch: as ``seqbench.build`` takes it.
-        task: as ``seqbench.build`` takes it, with ``bridge`` as an option of the body; ``data_dir`` is in ``data``.
+        task: as ``seqbench.build`` takes it, with ``body``, or with ``bridge`` as an option of it; ``data_dir`` is in
+            ``data``.
         texts: folder of the texts of char-lm.
         data: folder of the data of other tasks.
         optim: options of the optimiser.
     """
-    options = {key: value for key, value in task.items() if key != "bridge"}
-    body = {"bridge": task["bridge"]} if "bridge" in task else {}
+    options = {key: value for key, value in task.items() if key not in ("bridge", "body")}
+    body = {"bridge": task["bridge"]} if "bridge" in task else dict(task.get("body", {}))
     if task["name"] == "char-lm":
         options["data_dir"] = str(texts)
     elif "data_dir" in task:

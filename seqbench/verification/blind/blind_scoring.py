@@ -17,9 +17,11 @@ from torch import Tensor, nn
 
 from seqbench.datamodules.base import SequenceDataModule
 from seqbench.models import length_scores
+from seqbench.models.bodies.embedding import Embedding
 from seqbench.models.contract.passes import Placement
 from seqbench.models.objectives import Objective, RatioMetrics, ScoredBatch, build_objective
 from seqbench.models.sample_scores import SampleScores, join_samples, score_samples
+from seqbench.models.tied_head import tie_head
 from seqbench.protocol.config import RunConfig
 from seqbench.protocol.specs import Batch, TokenSequence
 from seqbench.protocol.splits import SCORED_SPLITS
@@ -85,13 +87,17 @@ class Head:
         self, config: RunConfig, data: SequenceDataModule, weights: Mapping[str, Tensor], own_head: bool = False
     ) -> None:
         self.spec = data.spec
-        self.objective: Objective = build_objective(data.spec, int(config.arch_options["d_model"]))
+        d_model = int(config.arch_options["d_model"])
+        self.objective: Objective = build_objective(data.spec, d_model)
         with trainer.silence_lightning():
             engine = trainer.build_trainer(config, Path(), [], None)
         self.precision, self.device = engine.precision_plugin, engine.strategy.root_device
         self.autocast = Placement(self.device, context=self.precision.forward_context).autocast_dtype()
         if own_head:
             self.objective.head, weights = nn.Identity(), {}
+        elif config.body.get("tie"):
+            # Hidden vectors are those of the body, so that the head needs the table of the embedding alone.
+            tie_head(Embedding(data.spec.input, d_model, config.body.get("d_embed")), self.objective)
         self.precision.convert_module(self.objective)
         own = {name.removeprefix(HEAD): value for name, value in weights.items() if name.startswith(HEAD)}
         try:

@@ -7,17 +7,32 @@ import itertools
 import pytest
 import torch
 
+from seqbench.architectures.recurrent import GRU
+from seqbench.architectures.transformer import Transformer
 from seqbench.models import objectives
 from seqbench.models.bodies import Body
 from seqbench.models.decoding import search
 from seqbench.models.objectives import Objective
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
-from tests.models.bodies.sequence_pairs import END, VOCAB, build_body
+from tests.models.bodies.sequence_pairs import END, VOCAB, WIDTH, build_body
+
+
+NETS = {
+    "gru, additive attention": ("additive", GRU),
+    "transformer, cross-attention in every layer": ("cross-attending", Transformer),
+    "transformer, decoder-only": ("decoder-only", Transformer),
+}
+"""Bridges and the kinds of decoders with which a net translates."""
 
 
 def build_model(kind: str, seed: int = 0, sharp: float = 3.0) -> tuple[Body, Objective]:
     """Return a body and an objective whose predictions are more certain for a larger ``sharp``."""
-    body = build_body(kind)
+    if kind in NETS:
+        bridge, decoder = NETS[kind]
+        torch.manual_seed(100 + seed)
+        body = build_body(bridge, decoder(WIDTH))
+    else:
+        body = build_body(kind)
     torch.manual_seed(seed)
     objective = objectives.build_objective(SequenceSpec(Tokens(VOCAB), output(), 7), d_model=8).eval()
     objective.head.get_parameter("weight").data *= sharp
@@ -53,7 +68,7 @@ def all_targets(longest: int) -> list[list[int]]:
     return [*ended, *(list(words) for words in itertools.product(others, repeat=longest))]
 
 
-@pytest.mark.parametrize("kind", ["vector", "additive", "multihead", "decoder-only"])
+@pytest.mark.parametrize("kind", ["vector", "additive", "multihead", "decoder-only", *NETS])
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0])
 def test_a_beam_that_holds_every_hypothesis_gives_the_best_of_all_targets(kind: str, length_penalty: float) -> None:
     body, objective = build_model(kind)
@@ -80,7 +95,7 @@ def test_beam_search_gives_no_less_likely_target_than_greedy_search() -> None:
 
 
 @pytest.mark.parametrize("beam", [1, 3])
-@pytest.mark.parametrize("kind", ["multihead", "decoder-only"])
+@pytest.mark.parametrize("kind", ["multihead", "decoder-only", *NETS])
 def test_a_source_is_decoded_in_a_batch_as_alone(kind: str, beam: int) -> None:
     body, objective = build_model(kind)
     batch = sources(5, 2, 5, 3, 2)
@@ -106,7 +121,7 @@ def beam_search_without_state(body: Body, objective: Objective, batch: Batch, sp
     return search.cut_at_end(max(finished)[1], END)
 
 
-@pytest.mark.parametrize("kind", ["additive", "decoder-only"])
+@pytest.mark.parametrize("kind", ["additive", "decoder-only", *NETS])
 @pytest.mark.parametrize("seed", range(8))
 def test_beam_search_carries_the_state_of_each_hypothesis(kind: str, seed: int) -> None:
     body, objective = build_model(kind, seed, sharp=6.0)

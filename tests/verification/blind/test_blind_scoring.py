@@ -18,6 +18,9 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 PARITY: dict[str, Any] = {"name": "parity", "samples": 20, "probe_lengths": [10, 20], "probe_samples": 12}
 ADDING: dict[str, Any] = {"name": "adding", "length": 12, "samples": 20}
 DECODER_ONLY = {**PAIRS, "bridge": "decoder-only"}
+CROSS_ATTENTION = {**PAIRS, "bridge": "cross-attention"}
+TIED = {**CHARACTERS, "body": {"tie": True}}
+PROJECTED = {**CHARACTERS, "body": {"tie": True, "d_embed": 24}}
 CASES: dict[str, tuple[str | dict[str, Any], dict[str, Any]]] = {
     "classes of steps": ("gru", COPY),
     "probes of lengths": ("transformer", PARITY),
@@ -26,6 +29,10 @@ CASES: dict[str, tuple[str | dict[str, Any], dict[str, Any]]] = {
     "windows": ({"name": "tests.testing.backbones:ConformingWithoutUnroll", "d_model": 8}, CHARACTERS),
     "encoder and decoder": ("gru", PAIRS),
     "decoder only": ("gru", DECODER_ONLY),
+    "decoder only, tied": ("transformer", {**PAIRS, "body": {"bridge": "decoder-only", "tie": True}}),
+    "cross-attention in every layer": ("transformer", CROSS_ATTENTION),
+    "tied to the embedding": ("gru", TIED),
+    "tied to an embedding of another width": ("tcn", PROJECTED),
     "output feedback": ("jordan", COPY),
     "output feedback on a stream": ("narx", CHARACTERS),
 }
