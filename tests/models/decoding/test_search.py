@@ -16,7 +16,6 @@ from seqbench.models.objectives import Objective
 from seqbench.protocol.specs import Batch, SequenceSpec, Tokens, TokenSequence
 from tests.models.bodies.sequence_pairs import END, VOCAB, WIDTH, build_body
 
-
 NETS = {
     "gru, additive attention": ("additive", GRU),
     "transformer, cross-attention in every layer": ("cross-attending", Transformer),
@@ -31,6 +30,10 @@ def build_model(kind: str, seed: int = 0, sharp: float = 3.0) -> tuple[Body, Obj
         bridge, decoder = NETS[kind]
         torch.manual_seed(100 + seed)
         body = build_body(bridge, decoder(WIDTH))
+        with torch.no_grad():
+            # Initial weights hardly read earlier tokens, so that a wrong state would change no target.
+            for parameter in body.parameters():
+                parameter.mul_(3)
     else:
         body = build_body(kind)
     torch.manual_seed(seed)
