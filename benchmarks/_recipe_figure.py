@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seqbench.leaderboard.figures.run_figures import COLOURS, RC
+from seqbench.leaderboard.figures.run_figures import COLOURS, figure_settings
 
 COLUMNS = 4
 """Number of panels side by side."""
@@ -36,7 +35,7 @@ def rate_curves(task: Mapping[str, Any]) -> Figure:
     columns = min(COLUMNS, max(1, len(rows)))
     lines = max(1, math.ceil(len(rows) / columns))
     height = lines * HEIGHT + ABOVE + BELOW
-    with mpl.rc_context({**RC, "svg.hashsalt": "seqbench"}):
+    with figure_settings():
         figure = Figure(figsize=(WIDTH, height))
         FigureCanvasSVG(figure)
         panels = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
@@ -58,7 +57,7 @@ def rate_curves(task: Mapping[str, Any]) -> Figure:
 
 def save(task: Mapping[str, Any], path: Path) -> None:
     """Write the figure of a task as SVG; equal rows give equal bytes."""
-    with mpl.rc_context({**RC, "svg.hashsalt": "seqbench"}):
+    with figure_settings():
         rate_curves(task).savefig(path, metadata={"Date": None})
 
 

@@ -35,8 +35,8 @@ OPTIM = {
 PARITY = {"samples": 500, "probe_samples": 128, "probe_lengths": [40, 60, 100, 500]}
 PLAIN = {"num_layers": 2, "heads": 4, "positions": "rotary"}
 """Options of a trial that says nothing else. They are the defaults of the transformer; a card may have others."""
-DEEP = {"num_layers": 6, "heads": 2}
-BEST = {**DEEP, "positions": "sinusoidal"}
+DEEP: dict[str, Any] = {"num_layers": 6, "heads": 2}
+BEST: dict[str, Any] = {**DEEP, "positions": "sinusoidal"}
 
 
 @dataclass(frozen=True)
