@@ -42,9 +42,9 @@ class LRU(CausalResidualStack[Tensor]):
     lambda starts uniformly distributed on a ring in the complex plane. The learnt factor gamma starts at
     ``sqrt(1 - |lambda|^2)``, so that states have the scale of the inputs, however long the memory lasts.
 
-    nu, theta, gamma and B are trained at ``lr_scale`` times the learning rate and without weight decay, as in the paper
-    (appendix on the Long Range Arena, which tunes the factor for each task) and in the reproduction
-    github.com/NicolasZucchet/minimal-LRU, whose factor 0.5 is the default here.
+    nu, theta, gamma and B are trained at ``lr_scale`` times the learning rate and without weight decay. The experiments
+    of the paper have a smaller rate for the recurrence too; their code is not public. The list of parameters and the
+    factor 0.5 are those of the unofficial reproduction github.com/NicolasZucchet/minimal-LRU (``--lr_factor``).
 
     The state of a layer is h as real pairs, ``(batch, state_size, 2)``.
 
@@ -102,11 +102,11 @@ class S4D(CausalResidualStack[Tensor]):
     A starts at -1/2; ``init`` determines its initial imaginary parts, which are the frequencies.
 
     Steps and A are trained at a learning rate of at most ``lr_max`` and without weight decay, as in the authors' code
-    (github.com/state-spaces/s4, ``example.py``: the smaller of 0.001 and the common rate; its configurations set the
-    common rate to 0.01).
+    (github.com/state-spaces/s4, ``example.py`` and ``models/s4/s4d.py``: the smaller of 0.001 and the common rate,
+    which is 0.01 there). C has the common rate, as there.
 
-    Deviations: B is one, because only its product with C matters; the authors train it like A. For ``legs`` the paper
-    initialises B differently. D has no weight decay, as all vectors.
+    B is one, as in that code, because only its product with C matters. Deviations: for ``legs`` the paper initialises B
+    differently, and D has no weight decay, as all vectors.
 
     The state of a layer is h as real pairs, ``(batch, d_model, state_size / 2, 2)``.
 

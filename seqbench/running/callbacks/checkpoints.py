@@ -45,6 +45,12 @@ class BestAndLast(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Write the checkpoints; Lightning leaves out the last one if the validation is not the best so far."""
+        super().on_validation_end(trainer, pl_module)
+        if not self._should_skip_saving_checkpoint(trainer):
+            trainer.save_checkpoint(Path(str(self.dirpath)) / Path(run_folder.LAST).name)
+
     def check_monitor_top_k(self, trainer: L.Trainer, current: Tensor | None = None) -> bool:
         """Return whether a score is better than the best so far, or equal to it."""
         if super().check_monitor_top_k(trainer, current):

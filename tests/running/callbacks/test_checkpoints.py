@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Literal
@@ -8,8 +9,10 @@ from typing import Any, Literal
 import pytest
 import torch
 
+import seqbench
+from seqbench.models.module import SequenceModule
 from seqbench.protocol.cards import Metric
-from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast
+from seqbench.running.callbacks.checkpoints import AtomicCheckpointIO, BestAndLast, load_checkpoint
 from seqbench.utils.errors import SeqbenchError
 
 
@@ -62,3 +65,60 @@ def test_the_best_score_is_kept_in_a_folder_that_was_moved(tmp_path: Path) -> No
     assert moved.best_model_path == present
     assert list(moved.best_k_models) == [present]
     assert moved.best_model_score == 0.5
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_the_last_checkpoint_is_of_the_last_validation_or_of_the_step_before_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    """The first validation is the best one, after which Lightning alone would write nothing at a validation."""
+    scores = iter([True])
+    found: dict[int, int | None] = {}
+    monkeypatch.setattr(BestAndLast, "check_monitor_top_k", lambda *_: next(scores, False))
+    train = SequenceModule.training_step
+
+    def read_last(self: SequenceModule, batch: Any, batch_idx: int) -> Any:
+        path = next(tmp_path.rglob("last.ckpt"), None)
+        found[self.global_step] = load_checkpoint(path)["global_step"] if path else None
+        return train(self, batch, batch_idx)
+
+    monkeypatch.setattr(SequenceModule, "training_step", read_last)
+    optim = {"steps": 9, "batch_size": 4, "validate_every": every, "warmup": 1}
+    task = {"name": "copy", "delay": 3, "samples": 8}
+    run = seqbench.run({"name": "gru", "d_model": 8}, task, tier="smoke", optim=optim, logger="none", runs=tmp_path)
+    assert run.record.results.best_step == every
+    if every == 1:
+        assert found == {0: None, **{step: step for step in range(1, 9)}}
+    else:
+        assert found == {0: None, 1: None, 2: 2, 3: 3, 4: 3, 5: 5, 6: 6, 7: 6, 8: 8}
+    assert load_checkpoint(run.folder / "checkpoints" / "last.ckpt")["global_step"] == 9
+
+
+@pytest.mark.parametrize("step", [2, 5])
+def test_a_run_that_validates_at_each_step_resumes_after_a_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    options: dict[str, Any] = {
+        "arch": {"name": "gru", "d_model": 8, "dropout": 0.2, "num_layers": 2},
+        "task": {"name": "copy", "delay": 3, "samples": 8},
+        "tier": "smoke",
+        "optim": {"steps": 6, "batch_size": 4, "validate_every": 1, "warmup": 1},
+        "logger": "none",
+    }
+    whole = seqbench.run(**options, runs=tmp_path / "whole").record.results
+    original = SequenceModule.training_step
+
+    def send(self: SequenceModule, batch: Any, batch_idx: int) -> Any:
+        if self.global_step == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SequenceModule, "training_step", send)
+        with pytest.raises(SystemExit):
+            seqbench.run(**options, runs=tmp_path / "again")
+    (last,) = (tmp_path / "again").rglob("last.ckpt")
+    assert load_checkpoint(last)["global_step"] == step
+    resumed = seqbench.run(**options, runs=tmp_path / "again", existing="resume").record.results
+    assert resumed.metrics == whole.metrics
+    assert resumed.weights == whole.weights
