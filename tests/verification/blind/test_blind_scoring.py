@@ -36,6 +36,13 @@ CASES: dict[str, tuple[str | dict[str, Any], dict[str, Any]]] = {
     "output feedback": ("jordan", COPY),
     "output feedback on a stream": ("narx", CHARACTERS),
 }
+CARRIED = {
+    "carried state",
+    "tied to the embedding",
+    "tied to an embedding of another width",
+    "output feedback on a stream",
+}
+"""Cases whose rows continue those of the batch before them."""
 
 
 def build(case: str, text_folder: Path, small_data: Path) -> SequenceModule:

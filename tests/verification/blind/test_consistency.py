@@ -15,11 +15,11 @@ from seqbench.verification.blind.blind_scoring import BlindScorer, Head
 from seqbench.verification.blind.consistency import Agreement, KeptRows, compare_rows, explain_differences
 from tests.verification.blind import cheating_nets
 from tests.verification.blind.local_nets import LocalNet
-from tests.verification.blind.test_blind_scoring import CASES, build
+from tests.verification.blind.test_blind_scoring import CARRIED, CASES, build
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
-ON_SEQUENCES = [name for name in CASES if name not in ("carried state", "output feedback on a stream")]
+ON_SEQUENCES = [name for name in CASES if name not in CARRIED]
 
 
 def compare(module: SequenceModule, net: type[LocalNet], seed: int = 0, comparisons: int = 40) -> Agreement:
