@@ -30,7 +30,7 @@ def test_defaults_come_from_the_card_and_the_signatures() -> None:
     config = resolve()
     assert config.tier == "small"
     assert config.arch_options == {"d_model": 128, "num_layers": 1, "dropout": 0.0, "skip": False}
-    assert config.task_options == {"delay": 30, "alphabet": 8, "payload": 5, "samples": 1000, "blank_weight": 0.01}
+    assert config.task_options == {"delay": 20, "alphabet": 8, "payload": 5, "samples": 1000, "blank_weight": 0.01}
     assert config.optim == config.chosen.optim
     assert config.modified() == []
 
