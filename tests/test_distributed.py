@@ -290,7 +290,7 @@ def test_a_batch_may_have_fewer_rows_than_there_are_processes_or_an_odd_number(
     if task is STREAM:
         words += ["--task.data_dir", str(text_folder), "--task.evaluation_rows", rows]
     else:
-        words += ["--task.samples", rows, "--task.probe_lengths", "[20]", "--task.probe_samples", rows]
+        words += ["--task.samples", rows, "--task.probe_lengths", "[41]", "--task.probe_samples", rows]
     one, two = run("one", words, tmp_path / "one"), run("two", words, tmp_path / "two")
     assert one.results["status"] == two.results["status"] == "ok"
     assert apart(one.results["curves"], two.results["curves"]) < 1e-4

@@ -59,10 +59,10 @@ def test_a_recurrent_network_uses_the_order_of_words_and_a_bag_of_words_does_not
 
 
 def test_a_fixed_window_does_not_generalise_to_other_positions(tmp_path: Path) -> None:
-    options: dict[str, Any] = {"tier": "smoke", "logger": "none", "runs": tmp_path}
+    options: dict[str, Any] = {"tier": "smoke", "optim": {"steps": 400}, "logger": "none", "runs": tmp_path}
     for arch, low, high in (({"name": "tdnn", "window": 24}, 0.3, 0.7), ("bigru", 0.95, 1.0)):
         results = seqbench.run(arch, "sentiment-position", **options).record.results
-        assert not_none(results.metrics["validation"]["accuracy"].value) > 0.9
+        assert results.curves.train["loss"][-1] < 0.1  # Both learn the positions of training.
         assert low <= not_none(results.metrics["test"]["accuracy"].value) <= high
 
 

@@ -47,7 +47,9 @@ def state_digest(state: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        # A copy has its own strides. An axis of size 1 may have the stride 0, of which no bytes can be viewed.
+        copied = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        digest.update(copied.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import seqbench
-from seqbench.models.weights import batch_digest, count_parameters, weights_digest
+from seqbench.models.weights import batch_digest, count_parameters, state_digest, weights_digest
 
 
 def test_the_number_of_parameters_is_the_sum_over_the_parts() -> None:
@@ -55,3 +55,12 @@ def test_the_digest_of_a_batch_depends_on_inputs_targets_lengths_and_weights() -
         changed = getattr(batch, name).clone()
         changed.view(-1)[-1] += 1
         assert batch_digest(dataclasses.replace(batch, **{name: changed})) != batch_digest(batch)
+
+
+def test_the_digest_does_not_depend_on_strides() -> None:
+    plain = torch.tensor([[3, 5]])
+    for same in (plain.T.clone().T, plain.expand(1, 2), torch.as_strided(plain, (1, 2), (0, 1))):
+        assert state_digest({"x": same}) == state_digest({"x": plain})
+    # The lengths of a batch of one row may be broadcast from one number.
+    lengths = torch.as_strided(torch.tensor([3]), (1,), (0,))
+    assert state_digest({"x": lengths}) == state_digest({"x": torch.tensor([3])})

@@ -83,7 +83,7 @@ def _array_contents(value: Any) -> object:  # Any: tensors and arrays, whose lib
     torch, numpy = sys.modules.get("torch"), sys.modules.get("numpy")
     try:
         if torch is not None and isinstance(value, torch.Tensor):
-            flat = value.detach().cpu().contiguous().reshape(-1).view(torch.uint8)
+            flat = value.detach().cpu().clone(memory_format=torch.contiguous_format).reshape(-1).view(torch.uint8)
             return (definition_path(type(value)), str(value.dtype), tuple(value.shape), flat.numpy().tobytes())
         if numpy is not None and isinstance(value, numpy.ndarray) and not value.dtype.hasobject:
             return (definition_path(type(value)), value.dtype.str, value.shape, value.tobytes())

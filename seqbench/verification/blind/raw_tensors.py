@@ -24,7 +24,8 @@ def to_raw(tensor: Tensor) -> RawArray:
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
         raise SeqbenchError(f"tensors of type {name} cannot be sent; expected one of {', '.join(DTYPES)}")
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
+    # A copy has its own strides. An axis of size 1 may have the stride 0, of which no bytes can be viewed.
+    flat = tensor.detach().cpu().clone(memory_format=torch.contiguous_format).reshape(-1)
     # A memory view of an empty array has no address, and cannot be cast.
     data = flat.view(torch.uint8).numpy().data if flat.numel() else b""
     return RawArray(name, tuple(tensor.shape), data)

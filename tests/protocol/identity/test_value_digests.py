@@ -25,6 +25,7 @@ def test_equal_tensors_have_equal_digests(dtype: torch.dtype) -> None:
 
     assert value_digest(build()) == value_digest(build())
     assert value_digest(torch.ones(2, 3).to(dtype)) != value_digest(torch.ones(3, 2).to(dtype))
+    assert value_digest(torch.as_strided(torch.ones(1).to(dtype), (1,), (0,))) == value_digest(torch.ones(1).to(dtype))
 
 
 def test_values_that_differ_in_one_thing_have_different_digests() -> None:

@@ -21,7 +21,8 @@ def test_signs_of_zero_and_nan_come_back() -> None:
 
 
 def test_empty_and_single_tensors_come_back_with_their_shapes() -> None:
-    for tensor in (torch.empty(0, 3), torch.tensor(2.5), torch.zeros(4, 6).T[1:]):
+    broadcast = torch.as_strided(torch.tensor([3]), (1,), (0,))  # Its stride is 0.
+    for tensor in (torch.empty(0, 3), torch.tensor(2.5), torch.zeros(4, 6).T[1:], broadcast):
         assert torch.equal(from_raw(to_raw(tensor)), tensor)
 
 
