@@ -45,6 +45,11 @@ def read_records(places: Iterable[Path]) -> tuple[dict[str, Task], list[Excluded
     return tasks, selection.excluded
 
 
+def _place(row: str) -> tuple[int, str]:
+    """Return the place of a row on the page: the families in their order, then the others by name."""
+    return (FAMILIES.index(row) if row in FAMILIES else len(FAMILIES), row)
+
+
 def describe_task(card: Card, rows: Mapping[str, Mapping[int, CheckedRecord]]) -> Task:
     """Return the rows of one task as plain data.
 
@@ -52,8 +57,7 @@ def describe_task(card: Card, rows: Mapping[str, Mapping[int, CheckedRecord]]) -
         card: card of the task.
         rows: the records that count, by the name of the row and by the seed.
     """
-    order = sorted(rows, key=lambda name: (FAMILIES.index(name) if name in FAMILIES else len(FAMILIES), name))
-    families = {name: describe_family(card, name, list(rows[name].values())) for name in order}
+    families = {name: describe_family(card, name, list(rows[name].values())) for name in sorted(rows, key=_place)}
     return {
         "card_version": card.version,
         "tier": recipe_board().tier,
@@ -149,7 +153,7 @@ def read_tasks(path: Path | None = None) -> dict[str, Task]:
         card = load_card(name)
         task["families"] = {
             row: family
-            for row, family in task["families"].items()
+            for row, family in sorted(task["families"].items(), key=lambda item: _place(item[0]))
             if family["card_digest"] == card.digest(task["tier"], family["recipes"])
         }
     return {name: task for name, task in tasks.items() if task["families"]}

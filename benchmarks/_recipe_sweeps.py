@@ -10,7 +10,7 @@ from seqbench.leaderboard.data.board_card import Board, BoardTask, load_board
 BOARD = "small"
 FURTHER_TASKS = ("copy-10", "adding", "music-nottingham")
 """Tasks of the page that are not on the board."""
-FAMILIES = ("rnn", "lstm", "gru", "tcn", "transformer", "s4d", "gated-deltanet", "mingru")
+FAMILIES = ("rnn", "lstm", "gru", "tcn", "transformer", "s4d", "gated-deltanet")
 """Architectures that are trained on every task."""
 FURTHER_FAMILIES = {"sentiment-sst2": ("bigru", "bow")}
 """Architectures that are trained on one task alone."""
@@ -28,7 +28,7 @@ def sweep_commands(task: str) -> list[list[str]]:
     """Return the words of the commands that train all rows of a task.
 
     >>> " ".join(sweep_commands("copy")[0][:6])
-    'seqbench sweep --arch rnn,lstm,gru,tcn,transformer,s4d,gated-deltanet,mingru --task copy'
+    'seqbench sweep --arch rnn,lstm,gru,tcn,transformer,s4d,gated-deltanet --task copy'
     """
     families = ",".join((*FAMILIES, *FURTHER_FAMILIES.get(task, ())))
     return [_sweep(task, architecture) for architecture in ((families,), *FURTHER_SWEEPS.get(task, ()))]
