@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,14 @@ def _restored_wandb_variables() -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("WANDB_") and name not in before]:
         del os.environ[name]
     os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
+def _restored_deterministic_algorithms() -> Iterator[None]:
+    """Forget that a test asked PyTorch for deterministic algorithms, because a Trainer asks for the whole process."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.use_deterministic_algorithms(False)
 
 
 def pytest_unconfigure() -> None:
