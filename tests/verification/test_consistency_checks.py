@@ -53,6 +53,32 @@ def test_a_difference_without_replaced_inputs_is_one_of_the_evaluation(
         consistency_checks.check_causality(subject)
 
 
+@pytest.mark.parametrize(
+    ("size", "gradual", "rounding", "is_leak"),
+    [
+        (1.1e-5, True, 9e-6, False),
+        (8e-5, True, 9e-6, False),
+        (1.1e-5, True, 1e-7, True),  # More than ten times the rounding of the same rows.
+        (1.1e-5, False, 9e-6, True),  # At once, and not along the row.
+        (1.1e-5, True, 0.0, True),
+    ],
+)
+def test_rounding_that_exceeds_the_tolerance_with_replaced_inputs_alone_is_no_leak(
+    size: float, gradual: bool, rounding: float, is_leak: bool, monkeypatch: pytest.MonkeyPatch, subject: Subject
+) -> None:
+    found = Difference("test", 0, 55, 68, size, gradual)
+    altered = Agreement(compared=256, cut=256, differences=[found], largest=size, tolerance=1e-5)
+    comparison = Comparison(altered, Agreement(compared=256, largest=rounding, tolerance=1e-5))
+    monkeypatch.setattr(consistency_checks, "_comparison", lambda subject: comparison)
+    assert consistency_checks.looks_ahead(comparison) is is_leak
+    if is_leak:
+        with pytest.raises(SeqbenchError, match="the net looks ahead: its hidden vectors depend on later inputs"):
+            consistency_checks.check_causality(subject)
+    else:
+        assert "no output depends on later inputs" in consistency_checks.check_causality(subject)
+    consistency_checks.check_consistency(subject)
+
+
 def test_a_score_that_depends_on_later_inputs_is_wrong_though_no_output_differs(
     monkeypatch: pytest.MonkeyPatch, subject: Subject
 ) -> None:
