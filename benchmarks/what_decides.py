@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import sys
 from collections.abc import Mapping
 from typing import TypedDict
 
@@ -18,6 +19,7 @@ from benchmarks._recipe_page import DOCS
 from benchmarks._results import RESULTS, write_results
 from seqbench.protocol.cards import Card, load_card
 from seqbench.protocol.reference import task_reference
+from seqbench.utils.errors import SeqbenchError
 from seqbench.utils.number_format import format_number
 
 NAME = "what_decides"
@@ -77,16 +79,26 @@ def read_ends() -> dict[str, Ends]:
     return ends
 
 
-def main() -> None:
+def main() -> int:
+    """Run the command.
+
+    Returns:
+        0; 2 if the data of a task are not at hand.
+    """
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0])
     parser.add_argument("--write-only", action="store_true", help="compute nothing; write the page from the JSON file")
     if not parser.parse_args().write_only:
         names = task_reference.task_names()
-        tasks = {name: find_ends(load_card(name)) for name in names}
+        try:
+            tasks = {name: find_ends(load_card(name)) for name in names}
+        except SeqbenchError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
         write_results(NAME, {"command": f"python -m benchmarks.{NAME}", "tier": TIER, "tasks": tasks})
     PAGE.write_text(page_text(PAGE.read_text(encoding="utf-8"), read_ends()), encoding="utf-8")
     print(f"wrote docs/{PAGE.name}")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
