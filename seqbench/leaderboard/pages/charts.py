@@ -95,4 +95,5 @@ def _draw_budget(task: TaskData, slots: Slots) -> Chart | None:
         title = f"{row.label}: {row.budget[-1]:.4g} after {len(points)}"
         lines.append(Line(row.label, slots.get(row.label), points, title))
     same = plot.add_lines(lines)
-    return Chart(f"{caption} (Dodge et al. 2019){_say_same(same)}", plot.render())
+    # Rates that leave a search early have trials of fewer steps.
+    return Chart(f"{caption}, each by its longest trial (Dodge et al. 2019){_say_same(same)}", plot.render())

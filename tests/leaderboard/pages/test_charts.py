@@ -44,7 +44,12 @@ def music(data: BoardData) -> TaskData:
 
 def test_a_task_has_the_charts_for_which_it_has_data(data: BoardData, copy: TaskData) -> None:
     parity = captions(task_data(data, "parity"))
-    for text in ("over training steps", "learning rates tried", "against peak memory", "against duration"):
+    for text in (
+        "over training steps",
+        "learning rates tried, each by its longest trial",
+        "against peak memory",
+        "against duration",
+    ):
         assert text in captions(copy)
     assert "sequence length" not in captions(copy)
     assert "sequence length" in parity
